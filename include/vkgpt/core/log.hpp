@@ -1,0 +1,37 @@
+#pragma once
+
+#include <format>
+#include <string_view>
+#include <utility>
+
+namespace vkgpt {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+/// Messages below this level are dropped. The default is `kInfo`.
+void set_log_level(LogLevel level);
+
+/// Writes one line to stderr (stdout carries data only). Safe from several threads.
+void log_line(LogLevel level, std::string_view text);
+
+template <typename... Args>
+void log_debug(std::format_string<Args...> format, Args&&... args) {
+  log_line(LogLevel::kDebug, std::format(format, std::forward<Args>(args)...));
+}
+
+template <typename... Args>
+void log_info(std::format_string<Args...> format, Args&&... args) {
+  log_line(LogLevel::kInfo, std::format(format, std::forward<Args>(args)...));
+}
+
+template <typename... Args>
+void log_warning(std::format_string<Args...> format, Args&&... args) {
+  log_line(LogLevel::kWarning, std::format(format, std::forward<Args>(args)...));
+}
+
+template <typename... Args>
+void log_error(std::format_string<Args...> format, Args&&... args) {
+  log_line(LogLevel::kError, std::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace vkgpt

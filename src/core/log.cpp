@@ -1,0 +1,36 @@
+#include "vkgpt/core/log.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <mutex>
+#include <string>
+
+namespace vkgpt {
+namespace {
+
+std::atomic<LogLevel> g_level = LogLevel::kInfo;
+std::mutex g_mutex;
+
+std::string_view prefix(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug: return "debug: ";
+    case LogLevel::kInfo: return "";
+    case LogLevel::kWarning: return "warning: ";
+    case LogLevel::kError: return "error: ";
+  }
+  return "";
+}
+
+}  // namespace
+
+void set_log_level(LogLevel level) { g_level = level; }
+
+void log_line(LogLevel level, std::string_view text) {
+  if (level < g_level.load()) return;
+  const std::string line = std::format("{}{}\n", prefix(level), text);
+  const std::lock_guard lock(g_mutex);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  std::fflush(stderr);
+}
+
+}  // namespace vkgpt

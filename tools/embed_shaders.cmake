@@ -1,0 +1,15 @@
+# Writes OUTPUT, a C++ file that defines vkgpt::vk::embedded_shaders(): every .comp and .glsl below SHADER_DIR.
+file(GLOB_RECURSE files RELATIVE ${SHADER_DIR} ${SHADER_DIR}/*.comp ${SHADER_DIR}/*.glsl)
+list(SORT files)
+set(text "#include \"vkgpt/vk/shader_source.hpp\"\n\nnamespace vkgpt::vk {\n\n")
+string(APPEND text "std::span<const ShaderSource> embedded_shaders() {\n  static const ShaderSource kShaders[] = {\n")
+foreach(file ${files})
+  # Raw bytes as hexadecimal: no quoting rules and no limit on literal length.
+  file(READ ${SHADER_DIR}/${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(MAKE_C_IDENTIFIER ${file} id)
+  string(APPEND arrays "static const char k_${id}[] = {${bytes}0};\n")
+  string(APPEND entries "      {\"${file}\", std::string_view(k_${id}, sizeof(k_${id}) - 1)},\n")
+endforeach()
+string(REPLACE "namespace vkgpt::vk {\n\n" "namespace vkgpt::vk {\n\n${arrays}\n" text "${text}")
+file(WRITE ${OUTPUT} "${text}${entries}  };\n  return kShaders;\n}\n\n}  // namespace vkgpt::vk\n")
