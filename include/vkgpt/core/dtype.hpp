@@ -15,11 +15,16 @@ constexpr std::size_t dtype_size(DType dtype) {
 /// "f32", "f16", "bf16", "u32", "i32".
 constexpr std::string_view dtype_name(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return "f32";
-    case DType::kF16: return "f16";
-    case DType::kBF16: return "bf16";
-    case DType::kU32: return "u32";
-    case DType::kI32: return "i32";
+    case DType::kF32:
+      return "f32";
+    case DType::kF16:
+      return "f16";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kU32:
+      return "u32";
+    case DType::kI32:
+      return "i32";
   }
   return "?";
 }

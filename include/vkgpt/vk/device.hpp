@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <volk.h>
+
+#include "vkgpt/vk/device_caps.hpp"
+#include "vkgpt/vk/instance.hpp"
+
+// VMA's handle, so that its large header stays inside src/vk.
+typedef struct VmaAllocator_T* VmaAllocator;
+
+namespace vkgpt::vk {
+
+/// A device that the loader found.
+struct PhysicalDevice {
+  VkPhysicalDevice handle = VK_NULL_HANDLE;
+  DeviceCaps caps;
+  std::string rejection;  // why vkgpt cannot use it; empty when it can
+};
+
+/// Every device, in the loader's order.
+std::vector<PhysicalDevice> enumerate_devices(const Instance& instance);
+
+/// Picks by index, by UUID or by a case-insensitive part of the name; an empty selector takes the best usable
+/// one: discrete, then integrated, then virtual, then CPU. Fails with the list of devices and reasons.
+const PhysicalDevice& select_device(const std::vector<PhysicalDevice>& devices, std::string_view selector);
+
+/// A logical device with one compute queue. Its functions are called through `table()`, which a test may
+/// wrap.
+class Device {
+ public:
+  Device(const Instance& instance, const PhysicalDevice& physical);
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  VkDevice handle() const { return device_; }
+  VkPhysicalDevice physical() const { return physical_; }
+  const VolkDeviceTable& table() const { return table_; }
+  VolkDeviceTable& mutable_table() { return table_; }
+  const DeviceCaps& caps() const { return caps_; }
+  const Instance& instance() const { return instance_; }
+  VmaAllocator allocator() const { return allocator_; }
+  std::uint32_t queue_family() const { return queue_family_; }
+  VkQueue queue() const { return queue_; }
+
+  /// Names an object for debuggers and validation messages; does nothing without VK_EXT_debug_utils.
+  void set_name(VkObjectType type, std::uint64_t handle, std::string_view name) const;
+
+ private:
+  const Instance& instance_;
+  VkPhysicalDevice physical_ = VK_NULL_HANDLE;
+  DeviceCaps caps_;
+  VkDevice device_ = VK_NULL_HANDLE;
+  VolkDeviceTable table_{};
+  VmaAllocator allocator_ = nullptr;
+  std::uint32_t queue_family_ = 0;
+  VkQueue queue_ = VK_NULL_HANDLE;
+};
+
+}  // namespace vkgpt::vk

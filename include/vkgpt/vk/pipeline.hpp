@@ -1,0 +1,58 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <volk.h>
+
+#include "vkgpt/vk/device.hpp"
+#include "vkgpt/vk/shader_compiler.hpp"
+
+namespace vkgpt::vk {
+
+/// Everything that tells one compute pipeline from another.
+struct PipelineKey {
+  std::string stem;  // shaders/<stem>.comp
+  std::vector<Macro> macros;
+  std::vector<std::uint32_t> spec_constants;  // constant_id 0, 1, ...
+  std::uint32_t subgroup_size = 0;            // required size; 0 = the driver's choice
+  std::uint32_t binding_count = 0;            // storage buffers at set 0, binding 0, 1, ...
+  std::uint32_t push_bytes = 0;
+  auto operator<=>(const PipelineKey&) const = default;
+};
+
+struct Pipeline {
+  VkPipeline pipeline = VK_NULL_HANDLE;
+  VkPipelineLayout layout = VK_NULL_HANDLE;
+  VkDescriptorSetLayout set_layout = VK_NULL_HANDLE;
+};
+
+/// Builds pipelines on first use and keeps them; the driver's own cache is kept on disk by device and driver.
+class PipelineCache {
+ public:
+  PipelineCache(const Device& device, ShaderCompiler& compiler, std::filesystem::path cache_dir);
+  ~PipelineCache();
+  PipelineCache(const PipelineCache&) = delete;
+  PipelineCache& operator=(const PipelineCache&) = delete;
+
+  const Pipeline& get(const PipelineKey& key);
+  std::size_t size() const { return pipelines_.size(); }
+  /// Writes the driver's cache to disk when pipelines were added since the last time.
+  void save();
+
+ private:
+  const Device& device_;
+  ShaderCompiler& compiler_;
+  std::filesystem::path file_;
+  VkPipelineCache cache_ = VK_NULL_HANDLE;
+  std::map<PipelineKey, Pipeline> pipelines_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Pipeline> layouts_;  // (bindings, push bytes)
+  std::size_t saved_count_ = 0;
+};
+
+}  // namespace vkgpt::vk
