@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "vkgpt/plan/plan.hpp"
+
+namespace vkgpt::plan {
+
+/// Where a transient tensor lies.
+struct Placement {
+  std::uint32_t arena = 0;
+  std::uint64_t offset = 0;
+};
+
+/// Offsets of all transient tensors. Segments run one after another and share the arenas.
+struct MemoryPlan {
+  std::vector<std::uint64_t> arena_bytes;       // size of each arena
+  std::map<TensorId, Placement> placements;     // every transient root tensor that is used
+  std::map<Role, std::uint64_t> bytes_by_role;  // kActivations counts the arenas, slots count twice
+
+  std::uint64_t total_bytes() const;
+};
+
+/// Places tensors whose lives overlap beside each other, the largest first, each at the lowest free offset.
+/// `max_arena_bytes` bounds one arena (a device allocates only so much at once); further arenas are opened
+/// as needed. A pure function of the plan.
+MemoryPlan plan_memory(const Plan& plan, std::uint64_t alignment, std::uint64_t max_arena_bytes);
+
+}  // namespace vkgpt::plan

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vkgpt/plan/dispatch.hpp"
+#include "vkgpt/plan/tensor.hpp"
+
+namespace vkgpt::plan {
+
+/// A named run of dispatches that is submitted as a whole.
+struct Segment {
+  std::string name;
+  std::vector<Dispatch> dispatches;
+};
+
+/// A step as data: virtual tensors and, by segment, the ordered dispatches that read and write them. Made by
+/// `PlanBuilder`; planners, recorder, taps, profiler and dump only read it.
+struct Plan {
+  std::vector<TensorInfo> tensors;  // indexed by TensorId
+  std::vector<Segment> segments;
+
+  const TensorInfo& tensor(TensorId id) const;
+  /// Throws `CheckFailure` when there is none of that name.
+  const Segment& segment(std::string_view name) const;
+  /// The tensor of that name; throws `CheckFailure` when there is none.
+  Tensor find(std::string_view name) const;
+};
+
+}  // namespace vkgpt::plan

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "vkgpt/plan/plan.hpp"
+#include "vkgpt/vk/device_caps.hpp"
+
+namespace vkgpt::plan {
+
+/// Collects tensors and dispatches into a `Plan`. Op functions take it first and only append to it; every
+/// mistake (shape, range, limits of the device) is a `CheckFailure` here, never during replay.
+class PlanBuilder {
+ public:
+  explicit PlanBuilder(vk::DeviceCaps caps);
+
+  const vk::DeviceCaps& caps() const { return caps_; }
+
+  /// Tensors that outlive a segment. A persistent tensor declared twice under one name must agree in shape,
+  /// type and role, and is the same tensor.
+  Tensor persistent(std::string_view name, Shape shape, Role role, DType dtype = DType::kF32);
+  Tensor upload(std::string_view name, Shape shape, DType dtype = DType::kF32);
+  Tensor readback(std::string_view name, Shape shape, DType dtype = DType::kF32);
+  /// A tensor in the arena. Its name is put below the current scope and need not be unique.
+  Tensor transient(std::string_view name, Shape shape, DType dtype = DType::kF32);
+  /// A part of `base` that starts `first_element` elements in, under a shape of its own.
+  Tensor view(const Tensor& base, std::int64_t first_element, Shape shape, std::string_view name = {});
+
+  /// Dispatches that follow belong to segment `name`, which must be new.
+  void begin_segment(std::string_view name);
+
+  /// Appends a dispatch to the current segment. Views resolve to their roots. Checks bindings (count, ranges,
+  /// `max_storage_buffer_range`, offset alignment), push constants (<= 128 bytes) and group counts, and that
+  /// no two bindings overlap unless both only read.
+  void dispatch(Dispatch dispatch);
+
+  /// Names what follows until the scope ends: "h3/attn".
+  class Scope {
+   public:
+    Scope(PlanBuilder& builder, std::string_view name);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    PlanBuilder& builder_;
+    std::size_t length_;
+  };
+  [[nodiscard]] Scope scope(std::string_view name) { return Scope(*this, name); }
+
+  /// The finished plan. Checks that no transient tensor is used in two segments or read before it is written.
+  Plan finish() &&;
+
+ private:
+  Tensor add(std::string name, Shape shape, DType dtype, Storage storage, Role role);
+
+  vk::DeviceCaps caps_;
+  Plan plan_;
+  std::map<std::string, TensorId, std::less<>> by_name_;  // all but transient tensors
+  std::string scope_;
+};
+
+}  // namespace vkgpt::plan

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "vkgpt/core/dtype.hpp"
+#include "vkgpt/core/shape.hpp"
+
+namespace vkgpt::plan {
+
+/// Where a tensor lives.
+enum class Storage {
+  kTransient,   // in the arena, alive from its first to its last use inside one segment
+  kPersistent,  // a buffer of its own, shared by name between plans, kept until the program ends
+  kUpload,      // host-visible, one copy per slot, written by the host before a submission
+  kReadback,    // host-visible, one copy per slot, read by the host after a submission
+};
+
+/// What a tensor is for; memory tables and dumps group by it.
+enum class Role { kParameters, kGradients, kOptimizer, kActivations, kCache, kInputs, kResults, kStatistics };
+
+std::string_view role_name(Role role);
+
+/// Index of a tensor in its plan.
+enum class TensorId : std::uint32_t {};
+
+/// What op code passes around: the name of a virtual tensor with its shape and type.
+struct Tensor {
+  TensorId id{};
+  Shape shape;
+  DType dtype = DType::kF32;
+
+  std::uint64_t bytes() const { return static_cast<std::uint64_t>(shape.numel()) * dtype_size(dtype); }
+};
+
+struct TensorInfo {
+  std::string name;
+  Shape shape;
+  DType dtype = DType::kF32;
+  Storage storage = Storage::kTransient;
+  Role role = Role::kActivations;
+  // A view names a part of another tensor and has no memory of its own; otherwise root is the tensor itself.
+  TensorId root{};
+  std::uint64_t root_offset = 0;  // bytes
+
+  std::uint64_t bytes() const { return static_cast<std::uint64_t>(shape.numel()) * dtype_size(dtype); }
+};
+
+}  // namespace vkgpt::plan
