@@ -4,7 +4,7 @@
 // clamped where it would be cubed.
 
 const float kGeluA = 1.5957691216057308;   // 2 sqrt(2/pi)
-const float kGeluB = 0.07135481282052325;  // 2 sqrt(2/pi) 0.044715
+const float kGeluB = 0.07135481627260025;  // 2 sqrt(2/pi) 0.044715
 
 float gelu(float x) {
   const float t = clamp(x, -12.0, 12.0);
