@@ -15,6 +15,8 @@ namespace vkgpt::plan {
 class PlanBuilder {
  public:
   explicit PlanBuilder(vk::DeviceCaps caps);
+  /// Starts with the tensors of `plan` and no dispatches: for rewriting a plan.
+  PlanBuilder(vk::DeviceCaps caps, const Plan& plan);
 
   const vk::DeviceCaps& caps() const { return caps_; }
 

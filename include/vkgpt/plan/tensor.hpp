@@ -9,6 +9,9 @@
 
 namespace vkgpt::plan {
 
+/// Copies of every upload and readback tensor: the host fills one while the device works on the other.
+inline constexpr int kSlotCount = 2;
+
 /// Where a tensor lives.
 enum class Storage {
   kTransient,   // in the arena, alive from its first to its last use inside one segment

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vkgpt/plan/schedule.hpp"
+#include "vkgpt/plan/tensor_store.hpp"
+#include "vkgpt/vk/command_buffer.hpp"
+#include "vkgpt/vk/context.hpp"
+
+namespace vkgpt::plan {
+
+/// How long one dispatch of a segment took.
+struct DispatchTime {
+  std::string label;
+  std::string stem;
+  Cost cost;
+  double nanoseconds = 0;
+};
+
+/// Turns a schedule into command buffers and submits them: once recorded, replayed every iteration; or
+/// eagerly, dispatch by dispatch, which gives the same bits and the time of each.
+class Executor {
+ public:
+  /// No recorded command buffer holds more work than this, measured or else estimated: watchdogs kill long
+  /// submissions (2 s on Windows and on recent amdgpu).
+  static constexpr double kSubmitBudgetNs = 200e6;
+
+  /// Reserves memory. `store` and `context` outlive the executor.
+  Executor(vk::Context& context, TensorStore& store, Schedule schedule);
+
+  const Schedule& schedule() const { return schedule_; }
+
+  /// Builds every pipeline of the schedule (so that the first step compiles nothing).
+  void build_pipelines();
+
+  /// Runs the segment now, one dispatch per submission, and waits. The times also become the measure by which
+  /// the next `record` splits the segment.
+  std::vector<DispatchTime> run_eager(std::string_view segment, int slot);
+
+  /// Records the segment for both slots, replacing what was recorded.
+  void record(std::string_view segment);
+
+  /// Replays the segment, recording it first if that has not happened. Returns the timeline value of its end.
+  std::uint64_t submit(std::string_view segment, int slot);
+
+  /// Command buffers recorded so far and those one replay of `segment` submits.
+  int recorded_count() const { return recorded_count_; }
+  std::size_t submissions_of(std::string_view segment) const;
+
+ private:
+  struct Recording {
+    vk::DescriptorPool descriptors;
+    std::vector<vk::CommandBuffer> commands;
+  };
+  struct SegmentState {
+    std::size_t index = 0;            // in the schedule
+    std::vector<double> nanoseconds;  // measured, per dispatch; empty before the first eager run
+    std::vector<Recording> slots;     // one per slot once recorded
+  };
+
+  SegmentState& state(std::string_view segment);
+  const vk::Pipeline& pipeline_of(const Dispatch& dispatch);
+  vk::DescriptorPool make_descriptors(std::span<const Dispatch> dispatches) const;
+  void record_dispatch(vk::CommandBuffer& commands, vk::DescriptorPool& descriptors, const Dispatch& dispatch,
+                       int slot);
+  Recording record_slot(const SegmentState& state, int slot);
+  double estimated_ns(const SegmentState& state, std::size_t dispatch) const;
+
+  vk::Context& context_;
+  TensorStore& store_;
+  Schedule schedule_;
+  std::map<std::string, SegmentState, std::less<>> segments_;
+  int recorded_count_ = 0;
+};
+
+}  // namespace vkgpt::plan

@@ -1,0 +1,156 @@
+#include "vkgpt/plan/plan_builder.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "vkgpt/core/check.hpp"
+
+namespace vkgpt::plan {
+namespace {
+
+bool ranges_overlap(const Binding& a, const Binding& b) {
+  return a.tensor == b.tensor && a.offset < b.offset + b.size && b.offset < a.offset + a.size;
+}
+
+}  // namespace
+
+PlanBuilder::PlanBuilder(vk::DeviceCaps caps) : caps_(std::move(caps)) {}
+
+PlanBuilder::PlanBuilder(vk::DeviceCaps caps, const Plan& plan) : caps_(std::move(caps)) {
+  plan_.tensors = plan.tensors;
+  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+    const TensorInfo& info = plan.tensors[i];
+    const bool is_view = info.root != TensorId(i);
+    if (!is_view && info.storage != Storage::kTransient) by_name_.emplace(info.name, TensorId(i));
+  }
+}
+
+Tensor PlanBuilder::add(std::string name, Shape shape, DType dtype, Storage storage, Role role) {
+  VKGPT_CHECK(shape.numel() > 0, "tensor {} is empty", name);
+  if (storage != Storage::kTransient) {
+    if (const auto found = by_name_.find(name); found != by_name_.end()) {
+      const TensorInfo& old = plan_.tensor(found->second);
+      VKGPT_CHECK(old.shape == shape && old.dtype == dtype && old.role == role && old.storage == storage,
+                  "tensor {} is declared twice, as {} and {}", name, old.shape.to_string(),
+                  shape.to_string());
+      return {found->second, shape, dtype};
+    }
+  }
+  const TensorId id{static_cast<std::uint32_t>(plan_.tensors.size())};
+  if (storage != Storage::kTransient) by_name_.emplace(name, id);
+  plan_.tensors.push_back({std::move(name), shape, dtype, storage, role, id, 0});
+  return {id, std::move(shape), dtype};
+}
+
+Tensor PlanBuilder::persistent(std::string_view name, Shape shape, Role role, DType dtype) {
+  return add(std::string(name), std::move(shape), dtype, Storage::kPersistent, role);
+}
+
+Tensor PlanBuilder::upload(std::string_view name, Shape shape, DType dtype) {
+  return add(std::string(name), std::move(shape), dtype, Storage::kUpload, Role::kInputs);
+}
+
+Tensor PlanBuilder::readback(std::string_view name, Shape shape, DType dtype) {
+  return add(std::string(name), std::move(shape), dtype, Storage::kReadback, Role::kResults);
+}
+
+Tensor PlanBuilder::transient(std::string_view name, Shape shape, DType dtype) {
+  std::string full = scope_.empty() ? std::string(name) : scope_ + "/" + std::string(name);
+  return add(std::move(full), std::move(shape), dtype, Storage::kTransient, Role::kActivations);
+}
+
+Tensor PlanBuilder::view(const Tensor& base, std::int64_t first_element, Shape shape, std::string_view name) {
+  const TensorInfo& info = plan_.tensor(base.id);
+  VKGPT_CHECK(first_element >= 0 && first_element + shape.numel() <= base.shape.numel(),
+              "view {} at element {} of {} {}", shape.to_string(), first_element, info.name,
+              base.shape.to_string());
+  TensorInfo view = info;
+  if (!name.empty()) view.name = name;
+  view.shape = shape;
+  view.root_offset += static_cast<std::uint64_t>(first_element) * dtype_size(base.dtype);
+  plan_.tensors.push_back(std::move(view));
+  return {TensorId(plan_.tensors.size() - 1), std::move(shape), base.dtype};
+}
+
+void PlanBuilder::begin_segment(std::string_view name) {
+  const bool taken = std::ranges::any_of(plan_.segments, [&](const Segment& s) { return s.name == name; });
+  VKGPT_CHECK(!taken, "segment {} is begun twice", name);
+  plan_.segments.push_back({std::string(name), {}});
+}
+
+void PlanBuilder::dispatch(Dispatch dispatch) {
+  VKGPT_CHECK(!plan_.segments.empty(), "dispatch {} outside a segment", dispatch.kernel.stem);
+  dispatch.label = scope_.empty() ? dispatch.kernel.stem : scope_ + "/" + dispatch.kernel.stem;
+  const std::string& label = dispatch.label;
+
+  std::uint64_t bound_bytes = 0;
+  for (Binding& binding : dispatch.bindings) {
+    const TensorInfo& info = plan_.tensor(binding.tensor);
+    VKGPT_CHECK(binding.size > 0 && binding.offset + binding.size <= info.bytes(),
+                "{} binds bytes {}+{} of {}, which has {}", label, binding.offset, binding.size, info.name,
+                info.bytes());
+    VKGPT_CHECK(binding.size <= caps_.max_storage_buffer_range,
+                "{} binds {} bytes of {}, the device allows {}", label, binding.size, info.name,
+                caps_.max_storage_buffer_range);
+    binding.offset += info.root_offset;
+    binding.tensor = info.root;
+    VKGPT_CHECK(binding.offset % caps_.storage_buffer_alignment == 0,
+                "{} binds {} at byte {}, which is not a multiple of {}", label, info.name, binding.offset,
+                caps_.storage_buffer_alignment);
+    VKGPT_CHECK(info.storage != Storage::kUpload || !binding.writes(), "{} writes the upload tensor {}",
+                label, info.name);
+    bound_bytes += binding.size * (binding.access == Access::kReadWrite ? 2 : 1);
+  }
+  for (std::size_t i = 0; i < dispatch.bindings.size(); ++i) {
+    for (std::size_t j = i + 1; j < dispatch.bindings.size(); ++j) {
+      const Binding& a = dispatch.bindings[i];
+      const Binding& b = dispatch.bindings[j];
+      VKGPT_CHECK(!ranges_overlap(a, b) || (!a.writes() && !b.writes()),
+                  "bindings {} and {} of {} overlap in {} and one writes", i, j, label,
+                  plan_.tensor(a.tensor).name);
+    }
+  }
+  VKGPT_CHECK(dispatch.push.size() * sizeof(std::uint32_t) <= caps_.max_push_constant_bytes,
+              "{} pushes {} words", label, dispatch.push.size());
+  for (std::size_t i = 0; i < 3; ++i) {
+    VKGPT_CHECK(dispatch.groups[i] > 0 && dispatch.groups[i] <= caps_.max_workgroup_count[i],
+                "{} dispatches {} groups in dimension {}, the device allows {}", label, dispatch.groups[i], i,
+                caps_.max_workgroup_count[i]);
+  }
+  if (dispatch.cost.bytes == 0) dispatch.cost.bytes = bound_bytes;
+  plan_.segments.back().dispatches.push_back(std::move(dispatch));
+}
+
+PlanBuilder::Scope::Scope(PlanBuilder& builder, std::string_view name)
+    : builder_(builder), length_(builder.scope_.size()) {
+  if (!builder_.scope_.empty()) builder_.scope_ += '/';
+  builder_.scope_ += name;
+}
+
+PlanBuilder::Scope::~Scope() {
+  builder_.scope_.resize(length_);
+}
+
+Plan PlanBuilder::finish() && {
+  constexpr std::size_t kNone = SIZE_MAX;
+  std::vector<std::size_t> segment_of(plan_.tensors.size(), kNone);
+  for (std::size_t s = 0; s < plan_.segments.size(); ++s) {
+    for (const Dispatch& dispatch : plan_.segments[s].dispatches) {
+      for (const Binding& binding : dispatch.bindings) {
+        const auto id = static_cast<std::size_t>(binding.tensor);
+        const TensorInfo& info = plan_.tensors[id];
+        if (info.storage != Storage::kTransient) continue;
+        VKGPT_CHECK(segment_of[id] == kNone || segment_of[id] == s,
+                    "transient {} is used in segments {} and {}", info.name,
+                    plan_.segments[segment_of[id]].name, plan_.segments[s].name);
+        VKGPT_CHECK(segment_of[id] == s || !binding.reads(), "{} reads {} before anything wrote it",
+                    dispatch.label, info.name);
+        segment_of[id] = s;
+      }
+    }
+  }
+  return std::move(plan_);
+}
+
+}  // namespace vkgpt::plan
