@@ -122,6 +122,11 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
   plan_.segments.back().dispatches.push_back(std::move(dispatch));
 }
 
+void PlanBuilder::append(Dispatch dispatch) {
+  VKGPT_CHECK(!plan_.segments.empty(), "dispatch {} outside a segment", dispatch.label);
+  plan_.segments.back().dispatches.push_back(std::move(dispatch));
+}
+
 PlanBuilder::Scope::Scope(PlanBuilder& builder, std::string_view name)
     : builder_(builder), length_(builder.scope_.size()) {
   if (!builder_.scope_.empty()) builder_.scope_ += '/';

@@ -65,7 +65,7 @@ struct Cost {
 
 struct Dispatch {
   Kernel kernel;
-  std::vector<Binding> bindings;
+  std::vector<Binding> bindings = {};
   std::vector<std::uint32_t> push = {};
   std::array<std::uint32_t, 3> groups = {1, 1, 1};
   Cost cost = {};

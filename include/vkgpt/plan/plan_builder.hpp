@@ -37,6 +37,8 @@ class PlanBuilder {
   /// `max_storage_buffer_range`, offset alignment), push constants (<= 128 bytes) and group counts, and that
   /// no two bindings overlap unless both only read.
   void dispatch(Dispatch dispatch);
+  /// Appends a dispatch of another plan as it is: roots resolved, labelled.
+  void append(Dispatch dispatch);
 
   /// Names what follows until the scope ends: "h3/attn".
   class Scope {

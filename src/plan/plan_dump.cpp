@@ -1,0 +1,113 @@
+#include "vkgpt/plan/plan_dump.hpp"
+
+#include <algorithm>
+#include <format>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+namespace vkgpt::plan {
+namespace {
+
+struct Total {
+  std::size_t dispatches = 0;
+  std::uint64_t flops = 0;
+  std::uint64_t bytes = 0;
+
+  void add(const Dispatch& dispatch) {
+    ++dispatches;
+    flops += dispatch.cost.flops;
+    bytes += dispatch.cost.bytes;
+  }
+};
+
+Total total_of(const Segment& segment) {
+  Total total;
+  for (const Dispatch& dispatch : segment.dispatches) total.add(dispatch);
+  return total;
+}
+
+std::map<std::string, Total> totals_by_kernel(const Segment& segment) {
+  std::map<std::string, Total> totals;
+  for (const Dispatch& dispatch : segment.dispatches) totals[dispatch.kernel.stem].add(dispatch);
+  return totals;
+}
+
+std::string format_flops(std::uint64_t flops) {
+  return flops >= 1'000'000'000 ? std::format("{:.2f} GFLOP", flops / 1e9)
+                                : std::format("{:.2f} MFLOP", flops / 1e6);
+}
+
+std::string total_line(std::string_view name, const Total& total) {
+  return std::format("  {:<36} {:>5} {:>16} {:>12}", name, total.dispatches, format_flops(total.flops),
+                     format_bytes(total.bytes));
+}
+
+std::string dispatch_line(const Plan& plan, const Dispatch& dispatch, bool barrier_before) {
+  std::string reads;
+  std::string writes;
+  for (const Binding& binding : dispatch.bindings) {
+    const std::string& name = plan.tensor(binding.tensor).name;
+    if (binding.reads()) reads += " " + name;
+    if (binding.writes()) writes += " " + name;
+  }
+  return std::format("{}    {} [{}x{}x{}]:{} ->{}\n", barrier_before ? "    ---- barrier\n" : "",
+                     dispatch.label, dispatch.groups[0], dispatch.groups[1], dispatch.groups[2], reads,
+                     writes);
+}
+
+}  // namespace
+
+std::string format_bytes(std::uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes >= 1ull << 30) return std::format("{:.2f} GiB", value / (1ull << 30));
+  if (bytes >= 1ull << 20) return std::format("{:.1f} MiB", value / (1ull << 20));
+  return std::format("{:.1f} KiB", value / 1024);
+}
+
+std::string dump_text(const Schedule& schedule, bool verbose) {
+  std::string text;
+  for (std::size_t i = 0; i < schedule.plan.segments.size(); ++i) {
+    const Segment& segment = schedule.plan.segments[i];
+    const BarrierPlan& barriers = schedule.barriers[i];
+    text += std::format("segment {}: {} barriers\n", segment.name, barriers.size());
+    text += std::format("  {:<36} {:>5} {:>16} {:>12}\n", "kernel", "calls", "work", "moved");
+    for (const auto& [stem, total] : totals_by_kernel(segment)) text += total_line(stem, total) + "\n";
+    text += total_line("total", total_of(segment)) + "\n";
+    if (verbose) {
+      for (std::size_t d = 0; d < segment.dispatches.size(); ++d) {
+        text += dispatch_line(schedule.plan, segment.dispatches[d], std::ranges::binary_search(barriers, d));
+      }
+    }
+    text += "\n";
+  }
+  text += "peak memory\n";
+  for (const auto& [role, bytes] : schedule.memory.bytes_by_role) {
+    text += std::format("  {:<36} {:>12}\n", role_name(role), format_bytes(bytes));
+  }
+  return text + std::format("  {:<36} {:>12}\n", "total", format_bytes(schedule.memory.total_bytes()));
+}
+
+nlohmann::json dump_json(const Schedule& schedule) {
+  nlohmann::json segments = nlohmann::json::array();
+  for (std::size_t i = 0; i < schedule.plan.segments.size(); ++i) {
+    const Segment& segment = schedule.plan.segments[i];
+    nlohmann::json kernels = nlohmann::json::object();
+    for (const auto& [stem, total] : totals_by_kernel(segment)) {
+      kernels[stem] = {{"dispatches", total.dispatches}, {"flops", total.flops}, {"bytes", total.bytes}};
+    }
+    const Total total = total_of(segment);
+    segments.push_back({{"name", segment.name},
+                        {"dispatches", total.dispatches},
+                        {"barriers", schedule.barriers[i].size()},
+                        {"flops", total.flops},
+                        {"bytes", total.bytes},
+                        {"kernels", kernels}});
+  }
+  nlohmann::json memory = nlohmann::json::object();
+  for (const auto& [role, bytes] : schedule.memory.bytes_by_role)
+    memory[std::string(role_name(role))] = bytes;
+  return {{"segments", segments}, {"memory", memory}, {"memory_total", schedule.memory.total_bytes()}};
+}
+
+}  // namespace vkgpt::plan

@@ -1,0 +1,89 @@
+#include "vkgpt/plan/plan_builder.hpp"
+
+#include <gtest/gtest.h>
+
+#include "vkgpt/core/check.hpp"
+
+namespace vkgpt::plan {
+namespace {
+
+vk::DeviceCaps small_caps() {
+  vk::DeviceCaps caps;
+  caps.max_storage_buffer_range = 4096;
+  caps.storage_buffer_alignment = 64;
+  return caps;
+}
+
+TEST(PlanBuilder, ResolvesViewsToTheirRoots) {
+  PlanBuilder builder(small_caps());
+  const Tensor arena = builder.persistent("params", {64}, Role::kParameters);
+  const Tensor view = builder.view(arena, 16, {4, 4}, "w");
+  builder.begin_segment("s");
+  builder.dispatch({.kernel = {"k"}, .bindings = {rows(write(view), view, 0, 2)}});
+  const Plan plan = std::move(builder).finish();
+  const Binding& binding = plan.segment("s").dispatches[0].bindings[0];
+  EXPECT_EQ(binding.tensor, arena.id);
+  EXPECT_EQ(binding.offset, 64u);
+  EXPECT_EQ(binding.size, 32u);
+}
+
+TEST(PlanBuilder, SharesPersistentTensorsByNameAndRefusesContradictions) {
+  PlanBuilder builder(small_caps());
+  const Tensor a = builder.persistent("x", {4}, Role::kCache);
+  EXPECT_EQ(builder.persistent("x", {4}, Role::kCache).id, a.id);
+  EXPECT_THROW(builder.persistent("x", {5}, Role::kCache), CheckFailure);
+  EXPECT_THROW(builder.upload("x", {4}), CheckFailure);
+}
+
+TEST(PlanBuilder, RefusesWhatTheDeviceOrTheShaderCouldNotDo) {
+  PlanBuilder builder(small_caps());
+  const Tensor big = builder.persistent("big", {2000}, Role::kCache);
+  const Tensor small = builder.persistent("small", {64}, Role::kCache);
+  const Tensor input = builder.upload("input", {4});
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(small)}}), CheckFailure);  // no segment
+  builder.begin_segment("s");
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(big)}}), CheckFailure);
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {write(input)}}), CheckFailure);
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(small), write(small)}}), CheckFailure);
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(builder.view(small, 1, {4}))}}),
+               CheckFailure);
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(small)}, .groups = {70000, 1, 1}}),
+               CheckFailure);
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .push = std::vector<std::uint32_t>(33)}), CheckFailure);
+  EXPECT_THROW(builder.begin_segment("s"), CheckFailure);
+}
+
+TEST(PlanBuilder, RefusesTransientsReadBeforeWrittenOrSharedBySegments) {
+  {
+    PlanBuilder builder(small_caps());
+    const Tensor t = builder.transient("t", {4});
+    builder.begin_segment("s");
+    builder.dispatch({.kernel = {"k"}, .bindings = {read(t)}});
+    EXPECT_THROW(std::move(builder).finish(), CheckFailure);
+  }
+  PlanBuilder builder(small_caps());
+  const Tensor t = builder.transient("t", {4});
+  builder.begin_segment("a");
+  builder.dispatch({.kernel = {"k"}, .bindings = {write(t)}});
+  builder.begin_segment("b");
+  builder.dispatch({.kernel = {"k"}, .bindings = {write(t)}});
+  EXPECT_THROW(std::move(builder).finish(), CheckFailure);
+}
+
+TEST(PlanBuilder, LabelsByScope) {
+  PlanBuilder builder(small_caps());
+  const Tensor x = builder.persistent("x", {4}, Role::kCache);
+  builder.begin_segment("s");
+  {
+    const auto layer = builder.scope("h0");
+    const auto part = builder.scope("mlp");
+    builder.dispatch({.kernel = {"k"}, .bindings = {write(x)}});
+  }
+  builder.dispatch({.kernel = {"k"}, .bindings = {write(x)}});
+  const Plan plan = std::move(builder).finish();
+  EXPECT_EQ(plan.segment("s").dispatches[0].label, "h0/mlp/k");
+  EXPECT_EQ(plan.segment("s").dispatches[1].label, "k");
+}
+
+}  // namespace
+}  // namespace vkgpt::plan
