@@ -47,6 +47,8 @@ class Device {
   VmaAllocator allocator() const { return allocator_; }
   std::uint32_t queue_family() const { return queue_family_; }
   VkQueue queue() const { return queue_; }
+  /// Meaningful low bits of a timestamp; 0 = the queue has none.
+  std::uint32_t timestamp_valid_bits() const { return timestamp_valid_bits_; }
 
   /// Names an object for debuggers and validation messages; does nothing without VK_EXT_debug_utils.
   void set_name(VkObjectType type, std::uint64_t handle, std::string_view name) const;
@@ -59,6 +61,7 @@ class Device {
   VolkDeviceTable table_{};
   VmaAllocator allocator_ = nullptr;
   std::uint32_t queue_family_ = 0;
+  std::uint32_t timestamp_valid_bits_ = 0;
   VkQueue queue_ = VK_NULL_HANDLE;
 };
 

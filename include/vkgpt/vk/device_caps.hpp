@@ -43,7 +43,7 @@ struct DeviceCaps {
   std::uint64_t max_storage_buffer_range = 1ull << 27;  // bytes one descriptor may cover
   std::uint64_t storage_buffer_alignment = 256;         // bytes a bound offset must be a multiple of
   std::uint64_t max_allocation_bytes = 1ull << 30;      // bytes of one buffer or allocation
-  std::uint64_t heap_bytes = 0;                         // device-local memory in all
+  std::uint64_t heap_bytes = 0;                         // the largest device-local heap
   std::uint64_t heap_budget_bytes = 0;                  // of it, free for us now (0 = unknown)
 
   bool shader_f16 = false;

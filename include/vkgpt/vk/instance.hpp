@@ -18,7 +18,7 @@ enum class ValidationMode { kOff, kCore, kSync, kGpu };
 /// Parses "off", "core", "sync", "gpu"; a usage error otherwise.
 ValidationMode parse_validation_mode(std::string_view text);
 
-/// Collects what the layers and the driver report. Safe from several threads.
+/// Collects the warnings and errors of the validation layer. Safe from several threads.
 class MessageSink {
  public:
   void add(std::string message);
@@ -43,6 +43,8 @@ class Instance {
   VkInstance handle() const { return instance_; }
   ValidationMode validation() const { return validation_; }
   bool has_debug_utils() const { return has_debug_utils_; }
+  /// Version of the validation layer that was loaded, "1.4.309"; empty without validation.
+  const std::string& layer_version() const { return layer_version_; }
   MessageSink& messages() const { return *messages_; }
   /// Throws `Error` with the first message when validation has reported any since the last call.
   void check_messages() const;
@@ -52,6 +54,7 @@ class Instance {
   VkDebugUtilsMessengerEXT messenger_ = VK_NULL_HANDLE;
   ValidationMode validation_;
   bool has_debug_utils_ = false;
+  std::string layer_version_;
   std::unique_ptr<MessageSink> messages_;
 };
 

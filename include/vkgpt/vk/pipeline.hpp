@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <volk.h>
@@ -20,8 +21,9 @@ struct PipelineKey {
   std::string stem;  // shaders/<stem>.comp
   std::vector<Macro> macros;
   std::vector<std::uint32_t> spec_constants;  // constant_id 0, 1, ...
-  std::uint32_t subgroup_size = 0;            // required size; 0 = the driver's choice
-  std::uint32_t binding_count = 0;            // storage buffers at set 0, binding 0, 1, ...
+  // Required size, of which the workgroup's x size is a multiple; 0 = the driver's choice.
+  std::uint32_t subgroup_size = 0;
+  std::uint32_t binding_count = 0;  // storage buffers at set 0, binding 0, 1, ...
   std::uint32_t push_bytes = 0;
   auto operator<=>(const PipelineKey&) const = default;
 };
@@ -41,11 +43,15 @@ class PipelineCache {
   PipelineCache& operator=(const PipelineCache&) = delete;
 
   const Pipeline& get(const PipelineKey& key);
+  /// The same for GLSL text that is not embedded (tests and benchmarks); `key.stem` only names it.
+  const Pipeline& get(const PipelineKey& key, const std::string& text);
   std::size_t size() const { return pipelines_.size(); }
   /// Writes the driver's cache to disk when pipelines were added since the last time.
   void save();
 
  private:
+  const Pipeline& build(const PipelineKey& key, std::span<const std::uint32_t> spirv);
+
   const Device& device_;
   ShaderCompiler& compiler_;
   std::filesystem::path file_;

@@ -1,0 +1,112 @@
+#include "vkgpt/vk/device.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/vk/result.hpp"
+
+#include "features.hpp"
+#include "query_device.hpp"
+#include "vma.hpp"
+
+namespace vkgpt::vk {
+namespace {
+
+VmaAllocator create_allocator(const Instance& instance, VkPhysicalDevice physical, VkDevice device,
+                              bool has_budget) {
+  VmaVulkanFunctions functions{};
+  functions.vkGetInstanceProcAddr = vkGetInstanceProcAddr;
+  functions.vkGetDeviceProcAddr = vkGetDeviceProcAddr;
+  VmaAllocatorCreateInfo info{};
+  info.flags = has_budget ? VMA_ALLOCATOR_CREATE_EXT_MEMORY_BUDGET_BIT : 0;
+  info.physicalDevice = physical;
+  info.device = device;
+  info.instance = instance.handle();
+  info.pVulkanFunctions = &functions;
+  info.vulkanApiVersion = VK_API_VERSION_1_3;
+  VmaAllocator allocator = nullptr;
+  VK_CHECK(vmaCreateAllocator(&info, &allocator));
+  return allocator;
+}
+
+}  // namespace
+
+std::vector<PhysicalDevice> enumerate_devices(const Instance& instance) {
+  std::uint32_t count = 0;
+  VK_CHECK(vkEnumeratePhysicalDevices(instance.handle(), &count, nullptr));
+  std::vector<VkPhysicalDevice> handles(count);
+  VK_CHECK(vkEnumeratePhysicalDevices(instance.handle(), &count, handles.data()));
+  std::vector<PhysicalDevice> devices;
+  for (const VkPhysicalDevice handle : handles) devices.push_back(query_device(handle));
+  return devices;
+}
+
+Device::Device(const Instance& instance, const PhysicalDevice& physical)
+    : instance_(instance), physical_(physical.handle), caps_(physical.caps) {
+  VKGPT_CHECK(physical.rejection.empty(), "{} {}", caps_.name, physical.rejection);
+  const std::vector<std::string> extensions = device_extensions(physical_);
+  FeatureChain available(extensions);
+  vkGetPhysicalDeviceFeatures2(physical_, &available.core);
+  FeatureChain enabled(extensions);
+  choose_features(available, enabled);
+
+  std::vector<const char*> names;
+  const auto enable = [&](const char* name) {
+    const bool found = std::ranges::contains(extensions, std::string_view(name));
+    if (found) names.push_back(name);
+    return found;
+  };
+  const bool has_budget = enable(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+  enable(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+  enable("VK_KHR_portability_subset");  // must be enabled where it exists
+#ifdef VK_KHR_shader_bfloat16
+  enable(VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME);
+#endif
+
+  const std::vector<VkQueueFamilyProperties> families = queue_families(physical_);
+  queue_family_ = static_cast<std::uint32_t>(find_compute_family(families));
+  timestamp_valid_bits_ = families[queue_family_].timestampValidBits;
+  const float priority = 1.0f;
+  const VkDeviceQueueCreateInfo queue_info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                              .pNext = nullptr,
+                                              .flags = 0,
+                                              .queueFamilyIndex = queue_family_,
+                                              .queueCount = 1,
+                                              .pQueuePriorities = &priority};
+  VkDeviceCreateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO;
+  info.pNext = &enabled.core;
+  info.queueCreateInfoCount = 1;
+  info.pQueueCreateInfos = &queue_info;
+  info.enabledExtensionCount = static_cast<std::uint32_t>(names.size());
+  info.ppEnabledExtensionNames = names.data();
+  VK_CHECK(vkCreateDevice(physical_, &info, nullptr, &device_), caps_.name);
+  volkLoadDeviceTable(&table_, device_);
+  try {
+    allocator_ = create_allocator(instance_, physical_, device_, has_budget);
+  } catch (...) {
+    table_.vkDestroyDevice(device_, nullptr);
+    throw;
+  }
+  table_.vkGetDeviceQueue(device_, queue_family_, 0, &queue_);
+  set_name(VK_OBJECT_TYPE_QUEUE, reinterpret_cast<std::uint64_t>(queue_), "compute queue");
+}
+
+Device::~Device() {
+  vmaDestroyAllocator(allocator_);
+  table_.vkDestroyDevice(device_, nullptr);
+}
+
+void Device::set_name(VkObjectType type, std::uint64_t handle, std::string_view name) const {
+  if (!instance_.has_debug_utils()) return;
+  const std::string text(name);
+  const VkDebugUtilsObjectNameInfoEXT info = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
+                                              .pNext = nullptr,
+                                              .objectType = type,
+                                              .objectHandle = handle,
+                                              .pObjectName = text.c_str()};
+  VK_CHECK(vkSetDebugUtilsObjectNameEXT(device_, &info));
+}
+
+}  // namespace vkgpt::vk

@@ -1,0 +1,210 @@
+#include "vkgpt/vk/device_caps.hpp"
+
+#include <algorithm>
+#include <format>
+#include <optional>
+#include <span>
+
+#include "vkgpt/vk/result.hpp"
+
+#include "features.hpp"
+#include "query_device.hpp"
+
+namespace vkgpt::vk {
+namespace {
+
+DeviceType device_type(VkPhysicalDeviceType type) {
+  switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+      return DeviceType::kDiscrete;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
+      return DeviceType::kIntegrated;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
+      return DeviceType::kVirtual;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU:
+      return DeviceType::kCpu;
+    default:
+      return DeviceType::kOther;
+  }
+}
+
+std::string hex(std::span<const std::uint8_t> bytes) {
+  std::string text;
+  for (const std::uint8_t byte : bytes) text += std::format("{:02x}", byte);
+  return text;
+}
+
+std::string component_name(VkComponentTypeKHR type) {
+  switch (type) {
+    case VK_COMPONENT_TYPE_FLOAT16_KHR:
+      return "f16";
+    case VK_COMPONENT_TYPE_FLOAT32_KHR:
+      return "f32";
+    case VK_COMPONENT_TYPE_FLOAT64_KHR:
+      return "f64";
+    case VK_COMPONENT_TYPE_SINT8_KHR:
+      return "s8";
+    case VK_COMPONENT_TYPE_SINT16_KHR:
+      return "s16";
+    case VK_COMPONENT_TYPE_SINT32_KHR:
+      return "s32";
+    case VK_COMPONENT_TYPE_UINT8_KHR:
+      return "u8";
+    case VK_COMPONENT_TYPE_UINT16_KHR:
+      return "u16";
+    case VK_COMPONENT_TYPE_UINT32_KHR:
+      return "u32";
+#ifdef VK_KHR_shader_bfloat16
+    case VK_COMPONENT_TYPE_BFLOAT16_KHR:
+      return "bf16";
+#endif
+    default:
+      return "";
+  }
+}
+
+std::vector<CooperativeMatrixShape> cooperative_shapes(VkPhysicalDevice device) {
+  std::uint32_t count = 0;
+  VK_CHECK(vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR(device, &count, nullptr));
+  VkCooperativeMatrixPropertiesKHR blank{};
+  blank.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
+  std::vector<VkCooperativeMatrixPropertiesKHR> properties(count, blank);
+  VK_CHECK(vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR(device, &count, properties.data()));
+  std::vector<CooperativeMatrixShape> shapes;
+  for (const VkCooperativeMatrixPropertiesKHR& p : properties) {
+    const bool usable = p.scope == VK_SCOPE_SUBGROUP_KHR && p.AType == p.BType && p.CType == p.ResultType &&
+                        !p.saturatingAccumulation;
+    const std::string ab = component_name(p.AType);
+    const std::string result = component_name(p.ResultType);
+    if (!usable || ab.empty() || result.empty()) continue;
+    shapes.push_back({p.MSize, p.NSize, p.KSize, ab, result});
+  }
+  return shapes;
+}
+
+/// Size and budget of the largest device-local heap. (Small "resizable BAR" heaps are windows into it.)
+void query_memory(VkPhysicalDevice device, bool has_budget, DeviceCaps& caps) {
+  VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{};
+  budget.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT;
+  VkPhysicalDeviceMemoryProperties2 memory{};
+  memory.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2;
+  if (has_budget) memory.pNext = &budget;
+  vkGetPhysicalDeviceMemoryProperties2(device, &memory);
+  for (std::uint32_t i = 0; i < memory.memoryProperties.memoryHeapCount; ++i) {
+    const VkMemoryHeap& heap = memory.memoryProperties.memoryHeaps[i];
+    if ((heap.flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) == 0 || heap.size <= caps.heap_bytes) continue;
+    caps.heap_bytes = heap.size;
+    const std::uint64_t used = budget.heapUsage[i];
+    const std::uint64_t allowed = budget.heapBudget[i];
+    caps.heap_budget_bytes = !has_budget ? 0 : allowed > used ? allowed - used : 0;
+  }
+}
+
+struct Properties {
+  VkPhysicalDeviceProperties2 core{};
+  VkPhysicalDeviceVulkan11Properties vulkan11{};
+  VkPhysicalDeviceVulkan12Properties vulkan12{};
+  VkPhysicalDeviceVulkan13Properties vulkan13{};
+
+  explicit Properties(VkPhysicalDevice device) {
+    core.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
+    vulkan11.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES;
+    vulkan12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES;
+    vulkan13.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_PROPERTIES;
+    core.pNext = &vulkan11;
+    vulkan11.pNext = &vulkan12;
+    vulkan12.pNext = &vulkan13;
+    vkGetPhysicalDeviceProperties2(device, &core);
+  }
+  Properties(const Properties&) = delete;
+  Properties& operator=(const Properties&) = delete;
+};
+
+void copy_limits(const Properties& properties, DeviceCaps& caps) {
+  const VkPhysicalDeviceLimits& limits = properties.core.properties.limits;
+  caps.max_workgroup_invocations = limits.maxComputeWorkGroupInvocations;
+  std::ranges::copy(limits.maxComputeWorkGroupSize, caps.max_workgroup_size.begin());
+  std::ranges::copy(limits.maxComputeWorkGroupCount, caps.max_workgroup_count.begin());
+  caps.shared_memory_bytes = limits.maxComputeSharedMemorySize;
+  caps.max_push_constant_bytes = limits.maxPushConstantsSize;
+  caps.max_storage_buffer_range = limits.maxStorageBufferRange;
+  caps.storage_buffer_alignment = limits.minStorageBufferOffsetAlignment;
+  caps.max_allocation_bytes =
+      std::min(properties.vulkan11.maxMemoryAllocationSize, properties.vulkan13.maxBufferSize);
+  caps.subgroup_size = properties.vulkan11.subgroupSize;
+  caps.min_subgroup_size = properties.vulkan13.minSubgroupSize;
+  caps.max_subgroup_size = properties.vulkan13.maxSubgroupSize;
+}
+
+std::string missing_subgroup_operations(const VkPhysicalDeviceVulkan11Properties& properties) {
+  if ((properties.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) == 0) {
+    return "has no subgroup operations in compute shaders";
+  }
+  constexpr VkSubgroupFeatureFlags kRequired =
+      VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+  if ((properties.subgroupSupportedOperations & kRequired) == kRequired) return "";
+  return "lacks subgroup operations (basic, arithmetic and shuffle are needed)";
+}
+
+}  // namespace
+
+PhysicalDevice query_device(VkPhysicalDevice handle) {
+  PhysicalDevice device;
+  device.handle = handle;
+  DeviceCaps& caps = device.caps;
+  // Structures of Vulkan 1.3 may be chained only to a device that knows them.
+  VkPhysicalDeviceProperties basic{};
+  vkGetPhysicalDeviceProperties(handle, &basic);
+  caps.name = basic.deviceName;
+  caps.type = device_type(basic.deviceType);
+  caps.vendor_id = basic.vendorID;
+  caps.device_id = basic.deviceID;
+  caps.driver_version = basic.driverVersion;
+  caps.api_version = basic.apiVersion;
+  if (basic.apiVersion < VK_API_VERSION_1_3) {
+    device.rejection =
+        std::format("supports Vulkan {}.{} only, 1.3 is needed", VK_API_VERSION_MAJOR(basic.apiVersion),
+                    VK_API_VERSION_MINOR(basic.apiVersion));
+    return device;
+  }
+
+  const Properties properties(handle);
+  caps.driver = std::format("{} {}", properties.vulkan12.driverName, properties.vulkan12.driverInfo);
+  caps.uuid = hex(properties.vulkan11.deviceUUID);
+  copy_limits(properties, caps);
+
+  const std::vector<std::string> extensions = device_extensions(handle);
+  query_memory(handle, std::ranges::contains(extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME), caps);
+
+  FeatureChain features(extensions);
+  vkGetPhysicalDeviceFeatures2(handle, &features.core);
+  caps.shader_f16 = features.vulkan12.shaderFloat16;
+  caps.storage_16bit = features.vulkan11.storageBuffer16BitAccess;
+  caps.shader_int64 = features.core.features.shaderInt64;
+#ifdef VK_KHR_shader_bfloat16
+  caps.shader_bf16 = features.bfloat16.shaderBFloat16Type;
+#endif
+  caps.subgroup_size_control =
+      features.vulkan13.subgroupSizeControl && features.vulkan13.computeFullSubgroups &&
+      (properties.vulkan13.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
+  if (features.cooperative_matrix.cooperativeMatrix) {
+    caps.cooperative_matrices = cooperative_shapes(handle);
+    caps.cooperative_matrix_nv2 =
+        std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME);
+  }
+
+  const std::vector<VkQueueFamilyProperties> families = queue_families(handle);
+  const int family = find_compute_family(families);
+  if (family >= 0 && families[static_cast<std::size_t>(family)].timestampValidBits > 0) {
+    caps.timestamp_period_ns = static_cast<double>(basic.limits.timestampPeriod);
+  }
+
+  if (family < 0) {
+    device.rejection = "has no compute queue";
+  } else if (device.rejection = missing_requirements(features); device.rejection.empty()) {
+    device.rejection = missing_subgroup_operations(properties.vulkan11);
+  }
+  return device;
+}
+
+}  // namespace vkgpt::vk

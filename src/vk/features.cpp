@@ -1,0 +1,96 @@
+#include "features.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "vkgpt/vk/result.hpp"
+
+namespace vkgpt::vk {
+
+FeatureChain::FeatureChain(const std::vector<std::string>& extensions) {
+  core.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+  vulkan11.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES;
+  vulkan12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
+  vulkan13.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES;
+  cooperative_matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+  core.pNext = &vulkan11;
+  vulkan11.pNext = &vulkan12;
+  vulkan12.pNext = &vulkan13;
+  void** next = &vulkan13.pNext;
+  if (std::ranges::contains(extensions, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) {
+    *next = &cooperative_matrix;
+    next = &cooperative_matrix.pNext;
+  }
+#ifdef VK_KHR_shader_bfloat16
+  bfloat16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR;
+  if (std::ranges::contains(extensions, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME)) *next = &bfloat16;
+#endif
+}
+
+std::vector<std::string> device_extensions(VkPhysicalDevice device) {
+  std::uint32_t count = 0;
+  VK_CHECK(vkEnumerateDeviceExtensionProperties(device, nullptr, &count, nullptr));
+  std::vector<VkExtensionProperties> extensions(count);
+  VK_CHECK(vkEnumerateDeviceExtensionProperties(device, nullptr, &count, extensions.data()));
+  std::vector<std::string> names;
+  for (const VkExtensionProperties& extension : extensions) names.emplace_back(extension.extensionName);
+  return names;
+}
+
+std::vector<VkQueueFamilyProperties> queue_families(VkPhysicalDevice device) {
+  std::uint32_t count = 0;
+  vkGetPhysicalDeviceQueueFamilyProperties(device, &count, nullptr);
+  std::vector<VkQueueFamilyProperties> families(count);
+  vkGetPhysicalDeviceQueueFamilyProperties(device, &count, families.data());
+  return families;
+}
+
+int find_compute_family(const std::vector<VkQueueFamilyProperties>& families) {
+  int found = -1;
+  for (std::size_t i = 0; i < families.size(); ++i) {
+    if ((families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) == 0) continue;
+    if (families[i].timestampValidBits > 0) return static_cast<int>(i);
+    if (found < 0) found = static_cast<int>(i);
+  }
+  return found;
+}
+
+std::string missing_requirements(const FeatureChain& available) {
+  const std::pair<VkBool32, std::string_view> required[] = {
+      {available.vulkan12.timelineSemaphore, "timelineSemaphore"},
+      {available.vulkan12.vulkanMemoryModel, "vulkanMemoryModel"},
+      {available.vulkan13.synchronization2, "synchronization2"},
+      {available.vulkan13.maintenance4, "maintenance4"},
+  };
+  std::string missing;
+  for (const auto& [present, name] : required) {
+    if (present) continue;
+    missing += missing.empty() ? "lacks the feature " : ", ";
+    missing += name;
+  }
+  return missing;
+}
+
+void choose_features(const FeatureChain& available, FeatureChain& enabled) {
+  enabled.vulkan12.timelineSemaphore = VK_TRUE;
+  enabled.vulkan12.vulkanMemoryModel = VK_TRUE;
+  enabled.vulkan13.synchronization2 = VK_TRUE;
+  enabled.vulkan13.maintenance4 = VK_TRUE;
+
+  enabled.core.features.shaderInt64 = available.core.features.shaderInt64;
+  enabled.core.features.shaderInt16 = available.core.features.shaderInt16;
+  enabled.vulkan11.storageBuffer16BitAccess = available.vulkan11.storageBuffer16BitAccess;
+  enabled.vulkan12.shaderFloat16 = available.vulkan12.shaderFloat16;
+  enabled.vulkan12.shaderInt8 = available.vulkan12.shaderInt8;
+  enabled.vulkan12.storageBuffer8BitAccess = available.vulkan12.storageBuffer8BitAccess;
+  enabled.vulkan12.shaderSubgroupExtendedTypes = available.vulkan12.shaderSubgroupExtendedTypes;
+  enabled.vulkan13.subgroupSizeControl = available.vulkan13.subgroupSizeControl;
+  enabled.vulkan13.computeFullSubgroups = available.vulkan13.computeFullSubgroups;
+  enabled.cooperative_matrix.cooperativeMatrix = available.cooperative_matrix.cooperativeMatrix;
+#ifdef VK_KHR_shader_bfloat16
+  enabled.bfloat16.shaderBFloat16Type = available.bfloat16.shaderBFloat16Type;
+  enabled.bfloat16.shaderBFloat16CooperativeMatrix = available.bfloat16.shaderBFloat16CooperativeMatrix;
+#endif
+}
+
+}  // namespace vkgpt::vk

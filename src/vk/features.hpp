@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <volk.h>
+
+namespace vkgpt::vk {
+
+/// The chain of feature structures that vkgpt looks at. Not copyable: the structures point at each other.
+struct FeatureChain {
+  /// Links the core structures and those of the extensions in `extensions`.
+  explicit FeatureChain(const std::vector<std::string>& extensions);
+  FeatureChain(const FeatureChain&) = delete;
+  FeatureChain& operator=(const FeatureChain&) = delete;
+
+  VkPhysicalDeviceFeatures2 core{};
+  VkPhysicalDeviceVulkan11Features vulkan11{};
+  VkPhysicalDeviceVulkan12Features vulkan12{};
+  VkPhysicalDeviceVulkan13Features vulkan13{};
+  VkPhysicalDeviceCooperativeMatrixFeaturesKHR cooperative_matrix{};
+#ifdef VK_KHR_shader_bfloat16
+  VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16{};
+#endif
+};
+
+/// Names of the device extensions.
+std::vector<std::string> device_extensions(VkPhysicalDevice device);
+
+/// Index of the queue family that vkgpt uses: the first with compute, one with timestamps preferred; -1 if
+/// none.
+int find_compute_family(const std::vector<VkQueueFamilyProperties>& families);
+
+std::vector<VkQueueFamilyProperties> queue_families(VkPhysicalDevice device);
+
+/// Sets in `enabled` what vkgpt uses of what `available` offers: everything required, and the optional
+/// features that kernels are specialized for.
+void choose_features(const FeatureChain& available, FeatureChain& enabled);
+
+/// What is missing of what vkgpt requires, as "feature timelineSemaphore"; empty when nothing is.
+std::string missing_requirements(const FeatureChain& available);
+
+}  // namespace vkgpt::vk

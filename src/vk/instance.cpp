@@ -1,0 +1,207 @@
+#include "vkgpt/vk/instance.hpp"
+
+#include <algorithm>
+#include <array>
+#include <format>
+#include <iterator>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/log.hpp"
+#include "vkgpt/vk/result.hpp"
+
+namespace vkgpt::vk {
+namespace {
+
+constexpr const char* kLayerName = "VK_LAYER_KHRONOS_validation";
+constexpr std::string_view kNoDriver =
+    "no Vulkan driver was found: install the driver of your GPU, or mesa-vulkan-drivers for one that runs on "
+    "the CPU";
+
+/// Messages that do not tell of a defect.
+constexpr std::array<std::string_view, 1> kAllowedMessages = {
+    // GPU-assisted validation takes one descriptor set and some memory for itself and says so each time.
+    "WARNING-Setting-Limit-Adjusted",
+};
+
+VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                          VkDebugUtilsMessageTypeFlagsEXT types,
+                                          const VkDebugUtilsMessengerCallbackDataEXT* data, void* user) {
+  // The caller is C code: nothing may be thrown through it.
+  try {
+    const std::string_view id = data->pMessageIdName == nullptr ? "" : data->pMessageIdName;
+    const bool is_validation = (types & VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT) != 0;
+    const bool is_error = (severity & VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT) != 0;
+    if (!is_validation || std::ranges::contains(kAllowedMessages, id)) {
+      log_debug("{}: {}", id, data->pMessage);
+      return VK_FALSE;
+    }
+    const std::string message = std::format("Vulkan validation {}: {}: {}", is_error ? "error" : "warning",
+                                            id, data->pMessage == nullptr ? "" : data->pMessage);
+    static_cast<MessageSink*>(user)->add(message);
+    log_error("{}", message);
+  } catch (...) {
+    return VK_FALSE;
+  }
+  return VK_FALSE;
+}
+
+VkDebugUtilsMessengerCreateInfoEXT messenger_info(MessageSink* sink) {
+  return {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+          .pNext = nullptr,
+          .flags = 0,
+          .messageSeverity =
+              VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+          .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT |
+                         VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT |
+                         VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
+          .pfnUserCallback = on_message,
+          .pUserData = sink};
+}
+
+std::string find_layer_version() {
+  std::uint32_t count = 0;
+  VK_CHECK(vkEnumerateInstanceLayerProperties(&count, nullptr));
+  std::vector<VkLayerProperties> layers(count);
+  VK_CHECK(vkEnumerateInstanceLayerProperties(&count, layers.data()));
+  for (const VkLayerProperties& layer : layers) {
+    if (std::string_view(layer.layerName) != kLayerName) continue;
+    const std::uint32_t v = layer.specVersion;
+    return std::format("{}.{}.{}", VK_API_VERSION_MAJOR(v), VK_API_VERSION_MINOR(v), VK_API_VERSION_PATCH(v));
+  }
+  fail("validation was asked for, but {} is not installed: install the package vulkan-validationlayers",
+       kLayerName);
+}
+
+std::vector<std::string> instance_extensions(const char* layer) {
+  std::uint32_t count = 0;
+  VK_CHECK(vkEnumerateInstanceExtensionProperties(layer, &count, nullptr));
+  std::vector<VkExtensionProperties> extensions(count);
+  VK_CHECK(vkEnumerateInstanceExtensionProperties(layer, &count, extensions.data()));
+  std::vector<std::string> names;
+  for (const VkExtensionProperties& extension : extensions) names.emplace_back(extension.extensionName);
+  return names;
+}
+
+/// The layer's settings for a mode: core and synchronization checks on one side, GPU-assisted ones on the
+/// other.
+std::vector<VkLayerSettingEXT> layer_settings(ValidationMode mode) {
+  static const VkBool32 on = VK_TRUE;
+  static const VkBool32 off = VK_FALSE;
+  const auto setting = [](const char* name, const VkBool32& value) {
+    return VkLayerSettingEXT{kLayerName, name, VK_LAYER_SETTING_TYPE_BOOL32_EXT, 1, &value};
+  };
+  const bool sync = mode == ValidationMode::kSync;
+  const bool gpu = mode == ValidationMode::kGpu;
+  return {
+      setting("enable_message_limit", off),
+      setting("validate_core", gpu ? off : on),
+      setting("validate_sync", sync ? on : off),
+      // Without the heuristic the layer does not look at what shaders access through descriptors.
+      setting("syncval_shader_accesses_heuristic", sync ? on : off),
+      setting("syncval_submit_time_validation", sync ? on : off),
+      setting("gpuav_enable", gpu ? on : off),
+  };
+}
+
+}  // namespace
+
+ValidationMode parse_validation_mode(std::string_view text) {
+  if (text == "off") return ValidationMode::kOff;
+  if (text == "core") return ValidationMode::kCore;
+  if (text == "sync") return ValidationMode::kSync;
+  if (text == "gpu") return ValidationMode::kGpu;
+  fail_usage("validation '{}' is unknown: use off, core, sync or gpu", text);
+}
+
+void MessageSink::add(std::string message) {
+  const std::lock_guard lock(mutex_);
+  messages_.push_back(std::move(message));
+}
+
+std::size_t MessageSink::count() const {
+  const std::lock_guard lock(mutex_);
+  return messages_.size();
+}
+
+std::vector<std::string> MessageSink::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(messages_, {});
+}
+
+Instance::Instance(ValidationMode validation)
+    : validation_(validation), messages_(std::make_unique<MessageSink>()) {
+  if (volkInitialize() != VK_SUCCESS) {
+    fail("no Vulkan loader was found (libvulkan.so.1): install the package libvulkan1 and a driver");
+  }
+  if (volkGetInstanceVersion() < VK_API_VERSION_1_3) {
+    fail("the Vulkan loader is older than Vulkan 1.3: update the package libvulkan1");
+  }
+  const bool validate = validation != ValidationMode::kOff;
+  if (validate) layer_version_ = find_layer_version();
+
+  std::vector<std::string> available = instance_extensions(nullptr);
+  if (validate) std::ranges::copy(instance_extensions(kLayerName), std::back_inserter(available));
+  std::vector<const char*> enabled;
+  const auto enable = [&](const char* name) {
+    const bool found = std::ranges::contains(available, std::string_view(name));
+    if (found) enabled.push_back(name);
+    return found;
+  };
+  has_debug_utils_ = enable(VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
+  const bool has_portability = enable(VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
+  if (validate && (!has_debug_utils_ || !enable(VK_EXT_LAYER_SETTINGS_EXTENSION_NAME))) {
+    fail("the validation layer {} is too old to be configured: update the package vulkan-validationlayers",
+         layer_version_);
+  }
+
+  const VkDebugUtilsMessengerCreateInfoEXT messenger = messenger_info(messages_.get());
+  const std::vector<VkLayerSettingEXT> settings = layer_settings(validation);
+  const VkLayerSettingsCreateInfoEXT settings_info = {
+      .sType = VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT,
+      .pNext = &messenger,
+      .settingCount = static_cast<std::uint32_t>(settings.size()),
+      .pSettings = settings.data()};
+  const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+                                         .pNext = nullptr,
+                                         .pApplicationName = "vkgpt",
+                                         .applicationVersion = 1,
+                                         .pEngineName = "vkgpt",
+                                         .engineVersion = 1,
+                                         .apiVersion = VK_API_VERSION_1_3};
+  const VkInstanceCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+      .pNext = validate ? &settings_info : nullptr,
+      .flags = has_portability ? VkInstanceCreateFlags{VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR} : 0,
+      .pApplicationInfo = &application,
+      .enabledLayerCount = validate ? 1u : 0u,
+      .ppEnabledLayerNames = &kLayerName,
+      .enabledExtensionCount = static_cast<std::uint32_t>(enabled.size()),
+      .ppEnabledExtensionNames = enabled.data()};
+  const VkResult result = vkCreateInstance(&info, nullptr, &instance_);
+  if (result == VK_ERROR_INCOMPATIBLE_DRIVER) fail("{}", kNoDriver);
+  check_result(result, "vkCreateInstance");
+  volkLoadInstanceOnly(instance_);
+
+  if (validate) {
+    const VkResult created = vkCreateDebugUtilsMessengerEXT(instance_, &messenger, nullptr, &messenger_);
+    if (created != VK_SUCCESS) {
+      vkDestroyInstance(instance_, nullptr);
+      check_result(created, "vkCreateDebugUtilsMessengerEXT");
+    }
+  }
+}
+
+Instance::~Instance() {
+  if (messenger_ != VK_NULL_HANDLE) vkDestroyDebugUtilsMessengerEXT(instance_, messenger_, nullptr);
+  vkDestroyInstance(instance_, nullptr);
+}
+
+void Instance::check_messages() const {
+  const std::vector<std::string> messages = messages_->take();
+  if (messages.empty()) return;
+  fail("{} (validation reported {} message{} in all)", messages.front(), messages.size(),
+       messages.size() == 1 ? "" : "s");
+}
+
+}  // namespace vkgpt::vk

@@ -1,0 +1,190 @@
+#include "vkgpt/vk/pipeline.hpp"
+
+#include <format>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/vk/result.hpp"
+
+#include "cache_file.hpp"
+
+namespace vkgpt::vk {
+namespace {
+
+/// One file for each device and version of its driver.
+std::string cache_file_name(const Device& device) {
+  VkPhysicalDeviceProperties properties{};
+  vkGetPhysicalDeviceProperties(device.physical(), &properties);
+  std::string uuid;
+  for (const std::uint8_t byte : properties.pipelineCacheUUID) uuid += std::format("{:02x}", byte);
+  return std::format("{:04x}-{:04x}-{:08x}-{}.bin", properties.vendorID, properties.deviceID,
+                     properties.driverVersion, uuid);
+}
+
+/// "matmul_forward EPILOGUE=1 [64,32]", for debuggers and messages.
+std::string describe(const PipelineKey& key) {
+  std::string text = key.stem;
+  for (const Macro& macro : key.macros) text += std::format(" {}={}", macro.name, macro.value);
+  for (std::size_t i = 0; i < key.spec_constants.size(); ++i) {
+    text += std::format("{}{}", i == 0 ? " [" : ",", key.spec_constants[i]);
+  }
+  return key.spec_constants.empty() ? text : text + "]";
+}
+
+VkDescriptorSetLayout create_set_layout(const Device& device, std::uint32_t binding_count) {
+  std::vector<VkDescriptorSetLayoutBinding> bindings(binding_count);
+  for (std::uint32_t i = 0; i < binding_count; ++i) {
+    bindings[i] = {.binding = i,
+                   .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                   .descriptorCount = 1,
+                   .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
+                   .pImmutableSamplers = nullptr};
+  }
+  const VkDescriptorSetLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                                .pNext = nullptr,
+                                                .flags = 0,
+                                                .bindingCount = binding_count,
+                                                .pBindings = bindings.data()};
+  VkDescriptorSetLayout layout = VK_NULL_HANDLE;
+  VK_CHECK(device.table().vkCreateDescriptorSetLayout(device.handle(), &info, nullptr, &layout));
+  return layout;
+}
+
+VkPipelineLayout create_pipeline_layout(const Device& device, VkDescriptorSetLayout set_layout,
+                                        std::uint32_t push_bytes) {
+  const VkPushConstantRange range = {
+      .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .offset = 0, .size = push_bytes};
+  const VkPipelineLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                           .pNext = nullptr,
+                                           .flags = 0,
+                                           .setLayoutCount = 1,
+                                           .pSetLayouts = &set_layout,
+                                           .pushConstantRangeCount = push_bytes == 0 ? 0u : 1u,
+                                           .pPushConstantRanges = &range};
+  VkPipelineLayout layout = VK_NULL_HANDLE;
+  VK_CHECK(device.table().vkCreatePipelineLayout(device.handle(), &info, nullptr, &layout));
+  return layout;
+}
+
+VkPipeline create_pipeline(const Device& device, VkPipelineCache cache, VkPipelineLayout layout,
+                           const PipelineKey& key, std::span<const std::uint32_t> spirv) {
+  const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                                .pNext = nullptr,
+                                                .flags = 0,
+                                                .codeSize = spirv.size_bytes(),
+                                                .pCode = spirv.data()};
+  VkShaderModule module = VK_NULL_HANDLE;
+  VK_CHECK(device.table().vkCreateShaderModule(device.handle(), &module_info, nullptr, &module), key.stem);
+
+  std::vector<VkSpecializationMapEntry> entries;
+  for (std::uint32_t i = 0; i < key.spec_constants.size(); ++i) {
+    entries.push_back({.constantID = i, .offset = i * 4, .size = 4});
+  }
+  const VkSpecializationInfo specialization = {.mapEntryCount = static_cast<std::uint32_t>(entries.size()),
+                                               .pMapEntries = entries.data(),
+                                               .dataSize = key.spec_constants.size() * 4,
+                                               .pData = key.spec_constants.data()};
+  VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{};
+  subgroup.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO;
+  subgroup.requiredSubgroupSize = key.subgroup_size;
+  VkComputePipelineCreateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO;
+  info.layout = layout;
+  info.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
+  info.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;
+  info.stage.module = module;
+  info.stage.pName = "main";
+  info.stage.pSpecializationInfo = &specialization;
+  if (key.subgroup_size != 0) {
+    info.stage.pNext = &subgroup;
+    info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+  }
+  VkPipeline pipeline = VK_NULL_HANDLE;
+  const VkResult result =
+      device.table().vkCreateComputePipelines(device.handle(), cache, 1, &info, nullptr, &pipeline);
+  device.table().vkDestroyShaderModule(device.handle(), module, nullptr);
+  check_result(result, "vkCreateComputePipelines", describe(key));
+  return pipeline;
+}
+
+}  // namespace
+
+PipelineCache::PipelineCache(const Device& device, ShaderCompiler& compiler, std::filesystem::path cache_dir)
+    : device_(device), compiler_(compiler) {
+  std::optional<std::string> data;
+  if (!cache_dir.empty()) {
+    file_ = cache_dir / "pipelines" / cache_file_name(device);
+    data = read_cache_file(file_);
+  }
+  VkPipelineCacheCreateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO;
+  if (data) {
+    info.initialDataSize = data->size();
+    info.pInitialData = data->data();
+  }
+  VK_CHECK(device.table().vkCreatePipelineCache(device.handle(), &info, nullptr, &cache_));
+}
+
+PipelineCache::~PipelineCache() {
+  try {
+    save();
+  } catch (...) {
+    // Only a lost device gets here; the next start compiles again.
+  }
+  const VolkDeviceTable& table = device_.table();
+  for (const auto& [key, pipeline] : pipelines_) {
+    table.vkDestroyPipeline(device_.handle(), pipeline.pipeline, nullptr);
+  }
+  for (const auto& [key, layout] : layouts_) {
+    table.vkDestroyPipelineLayout(device_.handle(), layout.layout, nullptr);
+    table.vkDestroyDescriptorSetLayout(device_.handle(), layout.set_layout, nullptr);
+  }
+  table.vkDestroyPipelineCache(device_.handle(), cache_, nullptr);
+}
+
+const Pipeline& PipelineCache::get(const PipelineKey& key) {
+  if (const auto found = pipelines_.find(key); found != pipelines_.end()) return found->second;
+  return build(key, compiler_.compile(key.stem, key.macros));
+}
+
+const Pipeline& PipelineCache::get(const PipelineKey& key, const std::string& text) {
+  if (const auto found = pipelines_.find(key); found != pipelines_.end()) return found->second;
+  return build(key, compile_glsl(key.stem, text, key.macros));
+}
+
+const Pipeline& PipelineCache::build(const PipelineKey& key, std::span<const std::uint32_t> spirv) {
+  const DeviceCaps& caps = device_.caps();
+  VKGPT_CHECK(key.push_bytes % 4 == 0 && key.push_bytes <= caps.max_push_constant_bytes, "{}: {} bytes",
+              key.stem, key.push_bytes);
+  VKGPT_CHECK(
+      key.subgroup_size == 0 || (caps.subgroup_size_control && key.subgroup_size >= caps.min_subgroup_size &&
+                                 key.subgroup_size <= caps.max_subgroup_size),
+      "{}: subgroup size {}", key.stem, key.subgroup_size);
+
+  Pipeline& layout = layouts_[{key.binding_count, key.push_bytes}];
+  if (layout.set_layout == VK_NULL_HANDLE) layout.set_layout = create_set_layout(device_, key.binding_count);
+  if (layout.layout == VK_NULL_HANDLE) {
+    layout.layout = create_pipeline_layout(device_, layout.set_layout, key.push_bytes);
+  }
+  Pipeline pipeline = layout;
+  pipeline.pipeline = create_pipeline(device_, cache_, layout.layout, key, spirv);
+  const Pipeline& kept = pipelines_.emplace(key, pipeline).first->second;
+  device_.set_name(VK_OBJECT_TYPE_PIPELINE, reinterpret_cast<std::uint64_t>(kept.pipeline), describe(key));
+  return kept;
+}
+
+void PipelineCache::save() {
+  if (file_.empty() || pipelines_.size() == saved_count_) return;
+  const VolkDeviceTable& table = device_.table();
+  std::size_t size = 0;
+  VK_CHECK(table.vkGetPipelineCacheData(device_.handle(), cache_, &size, nullptr));
+  std::vector<std::byte> data(size);
+  VK_CHECK(table.vkGetPipelineCacheData(device_.handle(), cache_, &size, data.data()));
+  data.resize(size);
+  write_cache_file(file_, data);
+  saved_count_ = pipelines_.size();
+}
+
+}  // namespace vkgpt::vk

@@ -1,0 +1,74 @@
+#include "vkgpt/vk/queue.hpp"
+
+#include <chrono>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/vk/result.hpp"
+
+namespace vkgpt::vk {
+namespace {
+
+// A wait in slices notices a device that was lost in the meantime on drivers that do not end the wait then.
+constexpr std::uint64_t kWaitSliceNs = 500'000'000;
+
+}  // namespace
+
+Queue::Queue(const Device& device) : device_(device) {
+  VkSemaphoreTypeCreateInfo type{};
+  type.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO;
+  type.semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE;
+  const VkSemaphoreCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type, .flags = 0};
+  VK_CHECK(device.table().vkCreateSemaphore(device.handle(), &info, nullptr, &timeline_));
+  device.set_name(VK_OBJECT_TYPE_SEMAPHORE, reinterpret_cast<std::uint64_t>(timeline_), "queue timeline");
+}
+
+Queue::~Queue() {
+  // A failure here is a lost device, which has nothing in flight any more.
+  static_cast<void>(device_.table().vkQueueWaitIdle(device_.queue()));
+  device_.table().vkDestroySemaphore(device_.handle(), timeline_, nullptr);
+}
+
+std::uint64_t Queue::submit(const CommandBuffer& commands, std::string_view label) {
+  last_label_ = label;
+  VkCommandBufferSubmitInfo command_info{};
+  command_info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO;
+  command_info.commandBuffer = commands.handle();
+  VkSemaphoreSubmitInfo signal{};
+  signal.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO;
+  signal.semaphore = timeline_;
+  signal.value = submitted_ + 1;
+  signal.stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT;
+  VkSubmitInfo2 info{};
+  info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2;
+  info.commandBufferInfoCount = 1;
+  info.pCommandBufferInfos = &command_info;
+  info.signalSemaphoreInfoCount = 1;
+  info.pSignalSemaphoreInfos = &signal;
+  VK_CHECK(device_.table().vkQueueSubmit2(device_.queue(), 1, &info, VK_NULL_HANDLE), last_label_);
+  return ++submitted_;
+}
+
+std::uint64_t Queue::completed() const {
+  std::uint64_t value = 0;
+  VK_CHECK(device_.table().vkGetSemaphoreCounterValue(device_.handle(), timeline_, &value), last_label_);
+  return value;
+}
+
+void Queue::wait(std::uint64_t value) const {
+  VKGPT_CHECK(value <= submitted_, "value {} was not submitted, the last is {}", value, submitted_);
+  VkSemaphoreWaitInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO;
+  info.semaphoreCount = 1;
+  info.pSemaphores = &timeline_;
+  info.pValues = &value;
+  const auto start = std::chrono::steady_clock::now();
+  VkResult result = VK_TIMEOUT;
+  while (result == VK_TIMEOUT) {
+    result = device_.table().vkWaitSemaphores(device_.handle(), &info, kWaitSliceNs);
+  }
+  waited_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  check_result(result, "vkWaitSemaphores", last_label_);
+}
+
+}  // namespace vkgpt::vk

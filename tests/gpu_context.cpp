@@ -1,0 +1,50 @@
+#include "gpu_context.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace vkgpt::test {
+namespace {
+
+std::unique_ptr<vk::Context> g_context;
+
+std::string environment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? otherwise : value;
+}
+
+class MessageListener : public testing::EmptyTestEventListener {
+  void OnTestEnd(const testing::TestInfo&) override {
+    if (g_context == nullptr) return;
+    for (const std::string& message : g_context->instance().messages().take()) ADD_FAILURE() << message;
+  }
+};
+
+class ContextCloser : public testing::Environment {
+  void TearDown() override { g_context.reset(); }
+};
+
+}  // namespace
+
+vk::Context& shared_context() {
+  if (g_context == nullptr) {
+    vk::ContextOptions options;
+    options.device = environment("VKGPT_DEVICE", "");
+    options.validation = vk::parse_validation_mode(environment("VKGPT_VALIDATION", "off"));
+    // Beside the tests, so that they neither use nor fill the user's cache.
+    options.cache_dir = std::filesystem::path(VKGPT_BINARY).parent_path() / "test-cache";
+    g_context = std::make_unique<vk::Context>(options);
+  }
+  return *g_context;
+}
+
+void watch_shared_context() {
+  testing::AddGlobalTestEnvironment(new ContextCloser);
+  testing::UnitTest::GetInstance()->listeners().Append(new MessageListener);
+}
+
+}  // namespace vkgpt::test

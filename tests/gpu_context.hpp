@@ -1,0 +1,16 @@
+#pragma once
+
+#include "vkgpt/vk/context.hpp"
+
+namespace vkgpt::test {
+
+/// The device that every Gpu suite shares, opened at first use: the one that the environment variable
+/// VKGPT_DEVICE selects, with the validation of VKGPT_VALIDATION (off, core, sync or gpu). A missing driver
+/// or layer fails the tests, it does not skip them.
+vk::Context& shared_context();
+
+/// Makes every test fail during which validation reported anything about the shared context, and closes it
+/// after the last test.
+void watch_shared_context();
+
+}  // namespace vkgpt::test
