@@ -1,7 +1,6 @@
 #include "vkgpt/vk/instance.hpp"
 
 #include <algorithm>
-#include <array>
 #include <format>
 #include <iterator>
 #include <utility>
@@ -18,11 +17,25 @@ constexpr std::string_view kNoDriver =
     "no Vulkan driver was found: install the driver of your GPU, or mesa-vulkan-drivers for one that runs on "
     "the CPU";
 
-/// Messages that do not tell of a defect.
-constexpr std::array<std::string_view, 1> kAllowedMessages = {
-    // GPU-assisted validation takes one descriptor set and some memory for itself and says so each time.
-    "WARNING-Setting-Limit-Adjusted",
+struct AllowedMessage {
+  std::string_view id;
+  std::string_view part;  // of the text
 };
+
+/// Messages that do not tell of a defect.
+constexpr AllowedMessage kAllowedMessages[] = {
+    // GPU-assisted validation takes features, a descriptor set and memory for itself and says so at each
+    // start: the first two in layers up to 1.4.309, the third in later ones.
+    {"WARNING-GPU-Assisted-Validation", "Internal Warning: Forcing "},
+    {"WARNING-GPU-Assisted-Validation", "Internal Warning: Setting "},
+    {"WARNING-Setting-Limit-Adjusted", ""},
+};
+
+bool is_allowed(std::string_view id, std::string_view text) {
+  return std::ranges::any_of(kAllowedMessages, [&](const AllowedMessage& allowed) {
+    return allowed.id == id && text.contains(allowed.part);
+  });
+}
 
 VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                           VkDebugUtilsMessageTypeFlagsEXT types,
@@ -30,14 +43,15 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
   // The caller is C code: nothing may be thrown through it.
   try {
     const std::string_view id = data->pMessageIdName == nullptr ? "" : data->pMessageIdName;
+    const std::string_view text = data->pMessage == nullptr ? "" : data->pMessage;
     const bool is_validation = (types & VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT) != 0;
     const bool is_error = (severity & VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT) != 0;
-    if (!is_validation || std::ranges::contains(kAllowedMessages, id)) {
-      log_debug("{}: {}", id, data->pMessage);
+    if (!is_validation || is_allowed(id, text)) {
+      log_debug("{}: {}", id, text);
       return VK_FALSE;
     }
-    const std::string message = std::format("Vulkan validation {}: {}: {}", is_error ? "error" : "warning",
-                                            id, data->pMessage == nullptr ? "" : data->pMessage);
+    const std::string message =
+        std::format("Vulkan validation {}: {}: {}", is_error ? "error" : "warning", id, text);
     static_cast<MessageSink*>(user)->add(message);
     log_error("{}", message);
   } catch (...) {
@@ -101,6 +115,8 @@ std::vector<VkLayerSettingEXT> layer_settings(ValidationMode mode) {
       setting("syncval_shader_accesses_heuristic", sync ? on : off),
       setting("syncval_submit_time_validation", sync ? on : off),
       setting("gpuav_enable", gpu ? on : off),
+      // Off, so that it need not say that there are no ray queries.
+      setting("gpuav_validate_ray_query", off),
   };
 }
 

@@ -1,5 +1,6 @@
 #include "vkgpt/vk/pipeline.hpp"
 
+#include <cstring>
 #include <format>
 #include <optional>
 #include <span>
@@ -21,6 +22,20 @@ std::string cache_file_name(const Device& device) {
   for (const std::uint8_t byte : properties.pipelineCacheUUID) uuid += std::format("{:02x}", byte);
   return std::format("{:04x}-{:04x}-{:08x}-{}.bin", properties.vendorID, properties.deviceID,
                      properties.driverVersion, uuid);
+}
+
+/// Whether the driver's own header says that `data` is of this device. Drivers check it too, but not all of
+/// them well.
+bool is_of_device(const std::string& data, const Device& device) {
+  VkPhysicalDeviceProperties properties{};
+  vkGetPhysicalDeviceProperties(device.physical(), &properties);
+  VkPipelineCacheHeaderVersionOne header{};
+  if (data.size() < sizeof(header)) return false;
+  std::memcpy(&header, data.data(), sizeof(header));
+  return header.headerSize >= sizeof(header) && header.headerSize <= data.size() &&
+         header.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
+         header.vendorID == properties.vendorID && header.deviceID == properties.deviceID &&
+         std::memcmp(header.pipelineCacheUUID, properties.pipelineCacheUUID, VK_UUID_SIZE) == 0;
 }
 
 /// "matmul_forward EPILOGUE=1 [64,32]", for debuggers and messages.
@@ -120,7 +135,7 @@ PipelineCache::PipelineCache(const Device& device, ShaderCompiler& compiler, std
   }
   VkPipelineCacheCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO;
-  if (data) {
+  if (data && is_of_device(*data, device)) {
     info.initialDataSize = data->size();
     info.pInitialData = data->data();
   }

@@ -69,6 +69,11 @@ void Queue::wait(std::uint64_t value) const {
   }
   waited_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   check_result(result, "vkWaitSemaphores", last_label_);
+  if (device_.instance().validation() == ValidationMode::kGpu) {
+    // The layer reads what shaders reported when the queue is idle, not when a semaphore is waited for, and
+    // drops it when the command buffer is gone by then.
+    VK_CHECK(device_.table().vkQueueWaitIdle(device_.queue()), last_label_);
+  }
 }
 
 }  // namespace vkgpt::vk
