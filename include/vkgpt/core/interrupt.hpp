@@ -1,0 +1,16 @@
+#pragma once
+
+namespace vkgpt {
+
+/// From now on the first SIGINT or SIGTERM only sets a flag, with a line on stderr; the second ends the
+/// process at once with exit code 130.
+void install_interrupt_handlers();
+
+/// Whether a signal has arrived. Long work polls it at every submit boundary, saves and ends with
+/// `ExitCode::kInterrupted`. Safe from several threads.
+bool interrupted();
+
+/// Forgets the signal.
+void clear_interrupt();
+
+}  // namespace vkgpt

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "vkgpt/core/config_field.hpp"
+
+namespace vkgpt::text {
+
+/// What `vkgpt generate` writes; how tokens are drawn is in `SamplerConfig`.
+struct GenerateConfig {
+  std::string model;
+  std::string prompt = "\n";
+  std::int64_t max_new_tokens = 200;
+  std::int64_t num_samples = 1;
+  std::uint64_t seed = 1337;
+  bool stream = false;
+  bool kv_cache = true;
+
+  friend bool operator==(const GenerateConfig&, const GenerateConfig&) = default;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    constexpr auto kGroup = "Generation";
+    visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or checkpoint"}, self.model);
+    visit(FieldInfo{.name = "prompt", .group = kGroup, .help = "Text to continue"}, self.prompt);
+    visit(FieldInfo{.name = "max_new_tokens",
+                    .group = kGroup,
+                    .help = "Tokens to add; the context window slides past its end",
+                    .min = 1,
+                    .max = 1e9},
+          self.max_new_tokens);
+    visit(
+        FieldInfo{.name = "num_samples", .group = kGroup, .help = "Texts to write", .min = 1, .max = 1 << 20},
+        self.num_samples);
+    visit(FieldInfo{.name = "seed", .group = kGroup, .help = "Same seed, same text"}, self.seed);
+    visit(FieldInfo{.name = "stream", .group = kGroup, .help = "Print characters as they come"}, self.stream);
+    visit(FieldInfo{.name = "kv_cache",
+                    .group = kGroup,
+                    .help = "Keep keys and values of earlier tokens; the text is the same either way"},
+          self.kv_cache);
+  }
+};
+
+}  // namespace vkgpt::text

@@ -1,0 +1,48 @@
+#include "vkgpt/core/interrupt.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <string_view>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
+
+namespace vkgpt {
+namespace {
+
+std::atomic<bool> g_interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);  // else it may not be touched by a handler
+
+/// Only what POSIX allows in a handler: lock-free atomics, write, _exit.
+extern "C" void on_signal(int) {
+  if (g_interrupted.exchange(true)) _exit(static_cast<int>(ExitCode::kInterrupted));
+  const int saved = errno;
+  constexpr std::string_view kNote = "\nvkgpt: interrupted, finishing; once more ends at once\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, kNote.data(), kNote.size());
+  errno = saved;
+}
+
+}  // namespace
+
+void install_interrupt_handlers() {
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;  // calls in progress go on: the flag is polled, not discovered by EINTR
+  sigemptyset(&action.sa_mask);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    VKGPT_CHECK(sigaction(signal, &action, nullptr) == 0, "signal {}", signal);
+  }
+}
+
+bool interrupted() {
+  return g_interrupted.load(std::memory_order_relaxed);
+}
+
+void clear_interrupt() {
+  g_interrupted = false;
+}
+
+}  // namespace vkgpt

@@ -1,0 +1,35 @@
+#include "vkgpt/text/tokenizer.hpp"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/char_tokenizer.hpp"
+
+namespace vkgpt::text {
+
+std::unique_ptr<Tokenizer> load_tokenizer(const Path& directory) {
+  std::error_code ignored;
+  const Path path = directory / "tokenizer.json";
+  if (!std::filesystem::exists(path, ignored)) {
+    fail("{} has no tokenizer.json: is it a directory that 'vkgpt train' wrote?", directory.string());
+  }
+  constexpr std::uint64_t kMaxBytes = 64 << 20;
+  return std::make_unique<CharTokenizer>(CharTokenizer::from_json(read_file(path, kMaxBytes), path.string()));
+}
+
+std::string StreamDecoder::push(Token token) {
+  pending_ += tokenizer_->decode({&token, 1});
+  const std::size_t complete = complete_utf8_prefix(pending_);
+  std::string out = replace_invalid_utf8(std::string_view(pending_).substr(0, complete));
+  pending_.erase(0, complete);
+  return out;
+}
+
+std::string StreamDecoder::finish() {
+  return replace_invalid_utf8(std::exchange(pending_, {}));
+}
+
+}  // namespace vkgpt::text

@@ -1,0 +1,50 @@
+#include "vkgpt/core/interrupt.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace vkgpt {
+namespace {
+
+/// The wait status of a child that runs `body`, which returns its exit code.
+template <typename Body>
+int status_of_child(Body body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    close(STDERR_FILENO);
+    install_interrupt_handlers();
+    _exit(body());
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return status;
+}
+
+TEST(Interrupt, FirstSignalOnlySetsTheFlag) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const int status = status_of_child([signal] {
+      const bool before = interrupted();
+      raise(signal);
+      const bool after = interrupted();
+      clear_interrupt();
+      return !before && after && !interrupted() ? 7 : 8;
+    });
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 7);
+  }
+}
+
+TEST(Interrupt, SecondSignalExitsWith130) {
+  const int status = status_of_child([] {
+    raise(SIGTERM);
+    raise(SIGINT);
+    return 7;
+  });
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+}
+
+}  // namespace
+}  // namespace vkgpt
