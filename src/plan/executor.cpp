@@ -21,8 +21,8 @@ vk::PipelineKey pipeline_key(const Dispatch& dispatch) {
 
 }  // namespace
 
-Executor::Executor(vk::Context& context, TensorStore& store, Schedule schedule)
-    : context_(context), store_(store), schedule_(std::move(schedule)) {
+Executor::Executor(vk::Context& context, TensorStore& store, Schedule schedule, double submit_budget_ns)
+    : context_(context), store_(store), schedule_(std::move(schedule)), submit_budget_ns_(submit_budget_ns) {
   store_.reserve(schedule_);
   for (std::size_t i = 0; i < schedule_.plan.segments.size(); ++i) {
     segments_[schedule_.plan.segments[i].name].index = i;
@@ -127,7 +127,7 @@ Executor::Recording Executor::record_slot(const SegmentState& state, int slot) {
   double ns = 0;
   for (std::size_t i = 0; i < segment.dispatches.size(); ++i) {
     const double dispatch_ns = estimated_ns(state, i);
-    if (i == 0 || ns + dispatch_ns > kSubmitBudgetNs) {
+    if (i == 0 || ns + dispatch_ns > submit_budget_ns_) {
       if (i > 0) recording.commands.back().end();
       recording.commands.emplace_back(context_.device(), segment.name);
       recording.commands.back().begin();

@@ -22,8 +22,8 @@ nlohmann::ordered_json config_to_json(Config config) {
   return to_json(FieldSet(config));
 }
 
-/// The struct that `config_to_json` wrote; `where` names the file in messages. Fields that the text lacks keep
-/// their defaults.
+/// The struct that `config_to_json` wrote; `where` names the file in messages. Fields that the text lacks
+/// keep their defaults.
 template <typename Config>
 Config config_from_json(std::string_view text, const std::string& where) {
   Config config;

@@ -51,7 +51,7 @@ class PushWords {
     words_.push_back(std::bit_cast<std::uint32_t>(value));
     return *this;
   }
-  operator std::vector<std::uint32_t>() && { return std::move(words_); }
+  operator std::vector<std::uint32_t>() const { return words_; }
 
  private:
   std::vector<std::uint32_t> words_;

@@ -26,12 +26,13 @@ struct DispatchTime {
 /// eagerly, dispatch by dispatch, which gives the same bits and the time of each.
 class Executor {
  public:
-  /// No recorded command buffer holds more work than this, measured or else estimated: watchdogs kill long
-  /// submissions (2 s on Windows and on recent amdgpu).
+  /// Nanoseconds of work that one recorded command buffer may hold, measured or else estimated: watchdogs
+  /// kill long submissions (2 s on Windows and on recent amdgpu).
   static constexpr double kSubmitBudgetNs = 200e6;
 
   /// Reserves memory. `store` and `context` outlive the executor.
-  Executor(vk::Context& context, TensorStore& store, Schedule schedule);
+  Executor(vk::Context& context, TensorStore& store, Schedule schedule,
+           double submit_budget_ns = kSubmitBudgetNs);
 
   const Schedule& schedule() const { return schedule_; }
 
@@ -74,6 +75,7 @@ class Executor {
   vk::Context& context_;
   TensorStore& store_;
   Schedule schedule_;
+  double submit_budget_ns_;
   std::map<std::string, SegmentState, std::less<>> segments_;
   int recorded_count_ = 0;
 };

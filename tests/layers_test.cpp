@@ -1,0 +1,80 @@
+// Holds the direction of includes: cli -> train, text -> model -> ops -> plan -> vk -> core.
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The layers that each layer may include, itself among them.
+const std::map<std::string, std::set<std::string>> kMayInclude = [] {
+  std::map<std::string, std::set<std::string>> allowed;
+  std::set<std::string> below;
+  for (const char* layer : {"core", "vk", "plan", "ops", "model", "text", "train", "cli"}) {
+    below.insert(layer);
+    allowed[layer] = below;
+  }
+  return allowed;
+}();
+
+template <typename Visit>
+void for_each_source(Visit&& visit) {
+  for (const char* top : {"src", "include/vkgpt"}) {
+    const fs::path root = fs::path(VKGPT_SOURCE_DIR) / top;
+    for (const auto& entry : fs::recursive_directory_iterator(root)) {
+      if (!entry.is_regular_file()) continue;
+      visit(entry.path(), fs::relative(entry.path(), root).begin()->string());
+    }
+  }
+}
+
+TEST(Layers, IncludesNeverRunUpward) {
+  const std::regex include(R"re(^\s*#include\s+"vkgpt/([a-z]+)/)re");
+  int checked = 0;
+  for_each_source([&](const fs::path& file, const std::string& layer) {
+    ASSERT_TRUE(kMayInclude.contains(layer)) << file << " is in no layer";
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) {
+      std::smatch match;
+      if (!std::regex_search(line, match, include)) continue;
+      ++checked;
+      EXPECT_TRUE(kMayInclude.at(layer).contains(match[1])) << file << ": " << line;
+    }
+  });
+  EXPECT_GT(checked, 50);
+}
+
+TEST(Layers, OnlyTheVulkanLayerAndTheExecutorSeeVulkan) {
+  for_each_source([&](const fs::path& file, const std::string& layer) {
+    if (layer == "vk") return;
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) {
+      EXPECT_EQ(line.find("#include <vulkan"), std::string::npos) << file;
+      EXPECT_EQ(line.find("#include <volk"), std::string::npos) << file;
+    }
+  });
+}
+
+TEST(Layers, NoFileIsLongerThan500Lines) {
+  for (const char* top : {"src", "include", "shaders", "tests", "tools"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(VKGPT_SOURCE_DIR) / top)) {
+      if (!entry.is_regular_file()) continue;
+      const std::string extension = entry.path().extension();
+      if (!std::set<std::string>{".cpp", ".hpp", ".comp", ".glsl", ".sh", ".py"}.contains(extension))
+        continue;
+      std::ifstream in(entry.path());
+      int lines = 0;
+      for (std::string line; std::getline(in, line);) ++lines;
+      EXPECT_LE(lines, 500) << entry.path();
+    }
+  }
+}
+
+}  // namespace

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# From nothing to generated text: installs what is missing, builds, gets a text, trains a small GPT, samples.
+# `tools/quickstart.sh [STEPS]`; a second start skips what is done. Works on Debian 12 and 13, as root or with sudo.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+steps=${1:-400}
+run=runs/quickstart
+
+echo "== dependencies"
+tools/install_deps.sh build
+
+echo "== build"
+cmake --preset release -DVKGPT_TESTS=OFF >/dev/null
+cmake --build --preset release --parallel "$(nproc)" --target vkgpt
+
+echo "== text"
+mkdir -p data
+text=data/tinyshakespeare.txt
+if ! build/vkgpt data get tinyshakespeare --out data; then
+  # Offline: the Jargon File, public domain, from Debian's package of it.
+  text=data/jargon.txt
+  if [ ! -s "$text" ]; then
+    (cd data && apt-get download -qq jargon-text && dpkg -x jargon-text_*.deb jargon-text)
+    gunzip -c data/jargon-text/usr/share/doc/jargon-text/jargon.txt.gz >"$text.tmp"
+    mv "$text.tmp" "$text"
+  fi
+fi
+
+echo "== train on $text"
+build/vkgpt train --data_path "$text" --out_dir "$run" --config tools/quickstart.json --max_steps "$steps" \
+  --resume_if_exists
+
+echo "== sample"
+build/vkgpt generate --model "$run" --prompt "The " --max_new_tokens 300 --temperature 0.8 --seed 1

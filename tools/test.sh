@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all]`.
+#   fast  tests labelled cpu and gpu, the gpu ones again under core+sync and GPU-assisted validation
+#   all   fast, then the slow tests and the CPU tests under AddressSanitizer and UBSan (default)
+# The last line is "N passed, N failed, N skipped"; the exit status is 0 only when nothing failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+mode=${1:-all}
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+passed=0
+failed=0
+skipped=0
+
+tools/install_deps.sh test || { echo "test.sh: installing the dependencies failed" >&2; exit 1; }
+
+build() {  # preset
+  cmake --preset "$1" >"$log/cmake" 2>&1 || { cat "$log/cmake" >&2; return 1; }
+  cmake --build --preset "$1" --parallel "$(nproc)" >"$log/build" 2>&1 || { tail -n 60 "$log/build" >&2; return 1; }
+}
+
+# Adds the counts of one run of the test binary; a crash counts as one failure.
+run_suite() {  # title binary filter [VARIABLE=value...]
+  local title=$1 binary=$2 filter=$3 start=$SECONDS status p s
+  shift 3
+  env "$@" "$binary" --gtest_filter="$filter" --gtest_color=no >"$log/suite" 2>&1
+  status=$?
+  p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log/suite" | tail -n 1)
+  s=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) tests\{0,1\}, listed below:$/\1/p' "$log/suite" | tail -n 1)
+  f=$(sed -n 's/^ *\([0-9]*\) FAILED TESTS\{0,1\}$/\1/p' "$log/suite" | tail -n 1)
+  p=${p:-0} s=${s:-0} f=${f:-0}
+  [ "$status" -ne 0 ] && [ "$f" -eq 0 ] && f=1
+  [ "$p" -eq 0 ] && [ "$f" -eq 0 ] && f=1  # a suite that runs nothing is a failure
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  printf '%-44s %5d passed %3d failed %3d skipped  %4d s\n' "$title" "$p" "$f" "$s" $((SECONDS - start))
+  if [ "$f" -gt 0 ]; then grep -vE '^\[ RUN|^\[       OK' "$log/suite" | tail -n 80; fi
+  grep -E '^\[  SKIPPED \] [A-Z]|: Skipped$' -A1 "$log/suite" | grep -vE '^--' | sort -u | head -n 20
+}
+
+check() {  # title command...
+  local title=$1
+  shift
+  if "$@" >"$log/check" 2>&1; then
+    passed=$((passed + 1))
+    printf '%-44s ok\n' "$title"
+  else
+    failed=$((failed + 1))
+    printf '%-44s FAILED\n' "$title"
+    tail -n 40 "$log/check"
+  fi
+}
+
+build ci || { echo "0 passed, 1 failed"; exit 1; }
+tests=build/vkgpt_tests
+# The reference driver, so that results do not depend on the machine's cards; VKGPT_DEVICE overrides it.
+export VKGPT_DEVICE=${VKGPT_DEVICE:-llvmpipe}
+
+check "clang-format" bash -c 'git ls-files "*.cpp" "*.hpp" | xargs clang-format --dry-run -Werror'
+run_suite "cpu" "$tests" '-Gpu*:Slow*'
+run_suite "gpu" "$tests" 'Gpu*'
+run_suite "gpu, core and synchronization validation" "$tests" 'Gpu*' VKGPT_VALIDATION=sync
+run_suite "gpu, GPU-assisted validation" "$tests" 'Gpu*' VKGPT_VALIDATION=gpu
+if [ "$mode" = all ]; then
+  run_suite "slow" "$tests" 'Slow*'
+  if build asan; then
+    run_suite "cpu, address and undefined sanitizers" build-asan/vkgpt_tests '-Gpu*:Slow*'
+  else
+    failed=$((failed + 1))
+  fi
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
