@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/paths.hpp"
+
 namespace vkgpt::test {
 namespace {
 
@@ -36,7 +38,7 @@ vk::Context& shared_context() {
     options.device = environment("VKGPT_DEVICE", "");
     options.validation = vk::parse_validation_mode(environment("VKGPT_VALIDATION", "off"));
     // Beside the tests, so that they neither use nor fill the user's cache.
-    options.cache_dir = std::filesystem::path(VKGPT_BINARY).parent_path() / "test-cache";
+    options.cache_dir = program().parent_path() / "test-cache";
     g_context = std::make_unique<vk::Context>(options);
   }
   return *g_context;

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/paths.hpp"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -27,7 +29,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = [] {
 template <typename Visit>
 void for_each_source(Visit&& visit) {
   for (const char* top : {"src", "include/vkgpt"}) {
-    const fs::path root = fs::path(VKGPT_SOURCE_DIR) / top;
+    const fs::path root = vkgpt::test::source_dir() / top;
     for (const auto& entry : fs::recursive_directory_iterator(root)) {
       if (!entry.is_regular_file()) continue;
       visit(entry.path(), fs::relative(entry.path(), root).begin()->string());
@@ -64,7 +66,7 @@ TEST(Layers, OnlyTheVulkanLayerAndTheExecutorSeeVulkan) {
 
 TEST(Layers, NoFileIsLongerThan500Lines) {
   for (const char* top : {"src", "include", "shaders", "tests", "tools"}) {
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(VKGPT_SOURCE_DIR) / top)) {
+    for (const auto& entry : fs::recursive_directory_iterator(vkgpt::test::source_dir() / top)) {
       if (!entry.is_regular_file()) continue;
       const std::string extension = entry.path().extension();
       if (!std::set<std::string>{".cpp", ".hpp", ".comp", ".glsl", ".sh", ".py"}.contains(extension))

@@ -14,6 +14,8 @@
 
 #include "vkgpt/core/check.hpp"
 
+#include "support/paths.hpp"
+
 namespace vkgpt::golden {
 
 struct Tensor {
@@ -27,7 +29,7 @@ struct Tensor {
 /// vkgpt, so that a fault of vkgpt's own reader cannot hide here.
 inline std::map<std::string, Tensor> load(std::string_view name) {
   static_assert(std::endian::native == std::endian::little && sizeof(float) == 4);
-  const std::string path = std::string(VKGPT_SOURCE_DIR "/tests/golden/").append(name);
+  const std::string path = test::source_dir() / "tests/golden" / name;
   std::ifstream file(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   VKGPT_CHECK(bytes.size() > 8, "cannot read {}", path);
