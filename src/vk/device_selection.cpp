@@ -22,7 +22,7 @@ std::string list_devices(const std::vector<PhysicalDevice>& devices) {
   std::string text;
   for (std::size_t i = 0; i < devices.size(); ++i) {
     text += std::format("{}{}: {}", i == 0 ? "" : "; ", i, devices[i].caps.name);
-    if (!devices[i].rejection.empty()) text += std::format(" (unusable: {})", devices[i].rejection);
+    if (!devices[i].rejection.empty()) text += std::format(" (unusable: it {})", devices[i].rejection);
   }
   return text;
 }

@@ -37,6 +37,19 @@ bool is_allowed(std::string_view id, std::string_view text) {
   });
 }
 
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const bool is_space = c == '\n' || c == '\t' || c == ' ';
+    if (!is_space) {
+      line += c;
+    } else if (!line.empty() && line.back() != ' ') {
+      line += ' ';
+    }
+  }
+  return line;
+}
+
 VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                           VkDebugUtilsMessageTypeFlagsEXT types,
                                           const VkDebugUtilsMessengerCallbackDataEXT* data, void* user) {
@@ -51,7 +64,7 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
       return VK_FALSE;
     }
     const std::string message =
-        std::format("Vulkan validation {}: {}: {}", is_error ? "error" : "warning", id, text);
+        std::format("Vulkan validation {}: {}: {}", is_error ? "error" : "warning", id, one_line(text));
     static_cast<MessageSink*>(user)->add(message);
     log_error("{}", message);
   } catch (...) {

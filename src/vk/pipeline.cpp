@@ -164,9 +164,9 @@ const Pipeline& PipelineCache::get(const PipelineKey& key) {
   return build(key, compiler_.compile(key.stem, key.macros));
 }
 
-const Pipeline& PipelineCache::get(const PipelineKey& key, const std::string& text) {
+const Pipeline& PipelineCache::get(const PipelineKey& key, std::string_view text) {
   if (const auto found = pipelines_.find(key); found != pipelines_.end()) return found->second;
-  return build(key, compile_glsl(key.stem, text, key.macros));
+  return build(key, compiler_.compile_text(key.stem, text, key.macros));
 }
 
 const Pipeline& PipelineCache::build(const PipelineKey& key, std::span<const std::uint32_t> spirv) {

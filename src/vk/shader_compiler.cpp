@@ -81,19 +81,7 @@ std::string cache_key(std::string_view text, const std::vector<Macro>& macros) {
   return hash.hex();
 }
 
-}  // namespace
-
-std::filesystem::path default_cache_dir() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && cache[0] == '/') {
-    return std::filesystem::path(cache) / "vkgpt";
-  }
-  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') {
-    return std::filesystem::path(home) / ".cache" / "vkgpt";
-  }
-  return {};
-}
-
-std::vector<std::uint32_t> compile_glsl(const std::string& name, const std::string& text,
+std::vector<std::uint32_t> compile_glsl(const std::string& name, std::string_view text,
                                         const std::vector<Macro>& macros) {
   static const bool initialized = glslang::InitializeProcess();
   VKGPT_CHECK(initialized);
@@ -101,7 +89,7 @@ std::vector<std::uint32_t> compile_glsl(const std::string& name, const std::stri
   std::string preamble = "#extension GL_GOOGLE_include_directive : require\n";
   for (const Macro& macro : macros) preamble += std::format("#define {} {}\n", macro.name, macro.value);
   glslang::TShader shader(EShLangCompute);
-  const char* strings[] = {text.c_str()};
+  const char* strings[] = {text.data()};
   const int lengths[] = {static_cast<int>(text.size())};
   const char* names[] = {name.c_str()};
   shader.setStringsWithLengthsAndNames(strings, lengths, names, 1);
@@ -126,16 +114,32 @@ std::vector<std::uint32_t> compile_glsl(const std::string& name, const std::stri
   return words;
 }
 
+}  // namespace
+
+std::filesystem::path default_cache_dir() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && cache[0] == '/') {
+    return std::filesystem::path(cache) / "vkgpt";
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') {
+    return std::filesystem::path(home) / ".cache" / "vkgpt";
+  }
+  return {};
+}
+
 ShaderCompiler::ShaderCompiler(std::filesystem::path cache_dir) : cache_dir_(std::move(cache_dir)) {}
 
 std::vector<std::uint32_t> ShaderCompiler::compile(const std::string& stem,
                                                    const std::vector<Macro>& macros) {
-  const std::string name = stem + ".comp";
-  const ShaderSource* source = find_source(name);
-  VKGPT_CHECK(source != nullptr, "there is no shader {}", name);
+  const ShaderSource* source = find_source(stem + ".comp");
+  VKGPT_CHECK(source != nullptr, "there is no shader {}.comp", stem);
+  return compile_text(stem, source->text, macros);
+}
+
+std::vector<std::uint32_t> ShaderCompiler::compile_text(const std::string& stem, std::string_view text,
+                                                        const std::vector<Macro>& macros) {
   std::filesystem::path file;
   if (!cache_dir_.empty()) {
-    file = cache_dir_ / "spirv" / std::format("{}-{}.spv", stem, cache_key(source->text, macros));
+    file = cache_dir_ / "spirv" / std::format("{}-{}.spv", stem, cache_key(text, macros));
     const std::optional<std::string> payload = read_cache_file(file);
     if (payload && !payload->empty() && payload->size() % sizeof(std::uint32_t) == 0) {
       std::vector<std::uint32_t> words(payload->size() / sizeof(std::uint32_t));
@@ -143,7 +147,7 @@ std::vector<std::uint32_t> ShaderCompiler::compile(const std::string& stem,
       return words;
     }
   }
-  const std::vector<std::uint32_t> words = compile_glsl(name, std::string(source->text), macros);
+  const std::vector<std::uint32_t> words = compile_glsl(stem + ".comp", text, macros);
   ++compiled_count_;
   if (!file.empty()) write_cache_file(file, std::as_bytes(std::span(words)));
   return words;

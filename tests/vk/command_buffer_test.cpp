@@ -1,6 +1,5 @@
 #include "vkgpt/vk/command_buffer.hpp"
 
-#include <bit>
 #include <cstddef>
 #include <numeric>
 #include <span>

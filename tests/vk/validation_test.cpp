@@ -136,7 +136,7 @@ TEST(GpuValidation, SynchronizationReportsAMissingBarrierBetweenSubmissions) {
 
 TEST(GpuValidation, GpuAssistedReportsAnOutOfBoundsStore) {
   Planted planted(ValidationMode::kGpu);
-  for (const std::uint32_t shift : {0u, 40u}) {
+  for (const std::uint32_t shift : {0u, 1u}) {
     CommandBuffer commands(planted.context().device(), "shift");
     commands.begin();
     planted.dispatch(commands, planted.a(), planted.b(), shift);

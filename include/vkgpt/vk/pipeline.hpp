@@ -6,6 +6,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,7 +45,7 @@ class PipelineCache {
 
   const Pipeline& get(const PipelineKey& key);
   /// The same for GLSL text that is not embedded (tests and benchmarks); `key.stem` only names it.
-  const Pipeline& get(const PipelineKey& key, const std::string& text);
+  const Pipeline& get(const PipelineKey& key, std::string_view text);
   std::size_t size() const { return pipelines_.size(); }
   /// Writes the driver's cache to disk when pipelines were added since the last time.
   void save();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace vkgpt::vk {
@@ -27,6 +28,10 @@ class ShaderCompiler {
   /// SPIR-V words of `shaders/<stem>.comp`. A shader that does not compile is a defect: throws `CheckFailure`
   /// with the compiler's log.
   std::vector<std::uint32_t> compile(const std::string& stem, const std::vector<Macro>& macros);
+  /// The same for GLSL text that is not embedded (tests and benchmarks). `#include` finds the embedded
+  /// includes.
+  std::vector<std::uint32_t> compile_text(const std::string& stem, std::string_view text,
+                                          const std::vector<Macro>& macros);
 
   /// Shaders compiled by this object, that is, not found in the cache.
   int compiled_count() const { return compiled_count_; }
@@ -35,9 +40,5 @@ class ShaderCompiler {
   std::filesystem::path cache_dir_;
   int compiled_count_ = 0;
 };
-
-/// Compiles GLSL text that is not embedded (tests and benchmarks). `#include` finds the embedded includes.
-std::vector<std::uint32_t> compile_glsl(const std::string& name, const std::string& text,
-                                        const std::vector<Macro>& macros);
 
 }  // namespace vkgpt::vk
