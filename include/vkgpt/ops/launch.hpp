@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "vkgpt/plan/dispatch.hpp"
+#include "vkgpt/vk/device_caps.hpp"
+
+namespace vkgpt::ops {
+
+/// Rows [first, first + count) of a tensor.
+struct Slice {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+/// Cuts `rows` rows of `row_bytes` bytes into runs that one descriptor can cover
+/// (`max_storage_buffer_range`). Runs start at multiples of 64 rows, so that even one 32-bit word a row
+/// begins on 256 bytes. A device that cannot bind 64 rows is a `CheckFailure`.
+std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::uint64_t row_bytes);
+
+/// The same for a flat tensor of 32-bit elements.
+std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements);
+
+/// `whole` narrowed to a slice of its 32-bit elements.
+plan::Binding elements(plan::Binding whole, Slice slice);
+
+/// `whole`, which covers a tensor of 32-bit elements seen as rows of `row_elements`, narrowed to a slice of
+/// its rows.
+plan::Binding matrix_rows(plan::Binding whole, std::int64_t row_elements, Slice slice);
+
+/// Subgroups of a workgroup that works together: one on a CPU driver, where a barrier is a costly switch of
+/// coroutines, else what makes 256 invocations or the device's limit.
+std::uint32_t subgroups_per_workgroup(const vk::DeviceCaps& caps);
+
+/// Blocks into which the first stage of a reduction cuts a tensor (a multiple of 64), and the elements of
+/// each of `blocks` equal ones (the last may be short or empty). They depend on the device and the shape
+/// only.
+std::int64_t reduction_blocks(const vk::DeviceCaps& caps);
+std::uint64_t reduction_block_size(std::int64_t elements, std::int64_t blocks);
+
+/// The dispatches below have kernel and groups set; bindings, push constants and cost are the caller's.
+
+/// One invocation for every `items` of `count` elements (shaders/include/elementwise.glsl); `items` = 0 takes
+/// what suits memory-bound work. Specialization constants: workgroup size, items.
+plan::Dispatch elementwise(const vk::DeviceCaps& caps, std::string stem, std::int64_t count,
+                           std::vector<vk::Macro> macros = {}, std::uint32_t items = 0);
+
+/// One subgroup for each of `rows` (shaders/include/subgroup_rows.glsl). Specialization constant: workgroup
+/// size.
+plan::Dispatch subgroup_per_row(const vk::DeviceCaps& caps, std::string stem, std::int64_t rows,
+                                std::vector<vk::Macro> macros = {});
+
+/// `groups` workgroups of `subgroups` full subgroups (shaders/include/workgroup.glsl). Specialization
+/// constants: workgroup size, subgroups.
+plan::Dispatch workgroups(const vk::DeviceCaps& caps, std::string stem, std::int64_t groups,
+                          std::uint32_t subgroups, std::vector<vk::Macro> macros = {});
+
+}  // namespace vkgpt::ops

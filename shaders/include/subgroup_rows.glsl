@@ -1,0 +1,10 @@
+// Kernels in which a subgroup takes a row at a time (ops/launch.hpp: `subgroup_per_row`):
+//   SUBGROUP_ROW_LOOP(row, rows) { ... }
+// All lanes of a subgroup see the same row. However wide the subgroups turn out to be, no row is left out.
+#include "grid.glsl"
+
+layout(local_size_x_id = 0) in;
+
+#define SUBGROUP_ROW_LOOP(row, rows)                                               \
+  for (uint row = grid_group() * gl_NumSubgroups + gl_SubgroupID; row < (rows); \
+       row += gl_NumWorkGroups.x * gl_NumWorkGroups.y * gl_NumSubgroups)

@@ -1,0 +1,104 @@
+#include "vkgpt/ops/launch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/grid.hpp"
+
+namespace vkgpt::ops {
+namespace {
+
+constexpr std::int64_t kSliceGranule = 64;          // rows
+constexpr std::uint64_t kAddressable = 1ull << 32;  // 32-bit element indices, with room to overshoot
+
+std::uint32_t required_subgroup(const vk::DeviceCaps& caps) {
+  return caps.subgroup_size_control ? caps.subgroup_size : 0;
+}
+
+std::uint64_t to_unsigned(std::int64_t value) {
+  VKGPT_CHECK(value > 0, "{} is not positive", value);
+  return static_cast<std::uint64_t>(value);
+}
+
+}  // namespace
+
+std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::uint64_t row_bytes) {
+  VKGPT_CHECK(rows > 0 && row_bytes > 0, "{} rows of {} bytes", rows, row_bytes);
+  const auto fitting =
+      static_cast<std::int64_t>(std::min(caps.max_storage_buffer_range, kAddressable) / row_bytes);
+  if (rows <= fitting) return {{0, rows}};
+  const std::int64_t step = fitting / kSliceGranule * kSliceGranule;
+  VKGPT_CHECK(step > 0, "{} rows of {} bytes do not fit a binding of {} bytes", kSliceGranule, row_bytes,
+              caps.max_storage_buffer_range);
+  std::vector<Slice> slices;
+  for (std::int64_t first = 0; first < rows; first += step) {
+    slices.push_back({first, std::min(step, rows - first)});
+  }
+  return slices;
+}
+
+std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements) {
+  return row_slices(caps, elements, sizeof(std::uint32_t));
+}
+
+plan::Binding elements(plan::Binding whole, Slice slice) {
+  return matrix_rows(whole, 1, slice);
+}
+
+plan::Binding matrix_rows(plan::Binding whole, std::int64_t row_elements, Slice slice) {
+  const std::uint64_t row_bytes = to_unsigned(row_elements) * sizeof(std::uint32_t);
+  const std::uint64_t offset = static_cast<std::uint64_t>(slice.first) * row_bytes;
+  const std::uint64_t size = to_unsigned(slice.count) * row_bytes;
+  VKGPT_CHECK(offset + size <= whole.size, "rows {}+{} of {} elements exceed {} bytes", slice.first,
+              slice.count, row_elements, whole.size);
+  whole.offset += offset;
+  whole.size = size;
+  return whole;
+}
+
+std::uint32_t subgroups_per_workgroup(const vk::DeviceCaps& caps) {
+  return std::max<std::uint32_t>(1, elementwise_workgroup(caps) / caps.subgroup_size);
+}
+
+std::int64_t reduction_blocks(const vk::DeviceCaps& caps) {
+  return caps.is_cpu() ? 64 : 1024;
+}
+
+std::uint64_t reduction_block_size(std::int64_t elements, std::int64_t blocks) {
+  return ceil_div(ceil_div(to_unsigned(elements), to_unsigned(blocks)), 64) * 64;
+}
+
+plan::Dispatch elementwise(const vk::DeviceCaps& caps, std::string stem, std::int64_t count,
+                           std::vector<vk::Macro> macros, std::uint32_t items) {
+  // A workgroup of a CPU driver is one thread's piece of work and costs about as much as 30 elements.
+  if (items == 0) items = caps.is_cpu() ? 16 : 4;
+  const std::uint32_t size = elementwise_workgroup(caps);
+  return {.kernel = {.stem = std::move(stem), .macros = std::move(macros), .spec_constants = {size, items}},
+          .bindings = {},
+          .groups = fold_grid(caps, ceil_div(to_unsigned(count), std::uint64_t{size} * items))};
+}
+
+plan::Dispatch subgroup_per_row(const vk::DeviceCaps& caps, std::string stem, std::int64_t rows,
+                                std::vector<vk::Macro> macros) {
+  const std::uint32_t subgroups = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps));
+  return {.kernel = {.stem = std::move(stem),
+                     .macros = std::move(macros),
+                     .spec_constants = {subgroups * caps.subgroup_size},
+                     .subgroup_size = required_subgroup(caps)},
+          .bindings = {},
+          .groups = fold_grid(caps, ceil_div(to_unsigned(rows), subgroups))};
+}
+
+plan::Dispatch workgroups(const vk::DeviceCaps& caps, std::string stem, std::int64_t groups,
+                          std::uint32_t subgroups, std::vector<vk::Macro> macros) {
+  VKGPT_CHECK(subgroups >= 1 && subgroups <= subgroups_per_workgroup(caps), "{} subgroups", subgroups);
+  return {.kernel = {.stem = std::move(stem),
+                     .macros = std::move(macros),
+                     .spec_constants = {subgroups * caps.subgroup_size, subgroups},
+                     .subgroup_size = required_subgroup(caps)},
+          .bindings = {},
+          .groups = fold_grid(caps, to_unsigned(groups))};
+}
+
+}  // namespace vkgpt::ops
