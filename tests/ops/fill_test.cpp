@@ -1,0 +1,28 @@
+#include "vkgpt/ops/fill.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "ops/op_runner.hpp"
+
+namespace vkgpt::ops {
+namespace {
+
+TEST(GpuFill, SetsEveryWordAndNoOther) {
+  for (const test::CapsVariant& variant : test::caps_variants(1024)) {
+    for (const std::int64_t n : {1, 7, 64, 257, 5000}) {
+      SCOPED_TRACE(testing::Message() << variant.name << ", " << n << " words");
+      test::OpRunner runner(variant.caps);
+      const plan::Tensor filled = runner.output({n}, DType::kU32), zeroed = runner.output({n});
+      fill(runner.builder(), filled, 0xdeadbeef);
+      zero(runner.builder(), zeroed);
+      runner.run();
+      EXPECT_EQ(runner.words(filled), std::vector<std::uint32_t>(static_cast<std::size_t>(n), 0xdeadbeef));
+      EXPECT_EQ(runner.words(zeroed), std::vector<std::uint32_t>(static_cast<std::size_t>(n), 0));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vkgpt::ops
