@@ -1,0 +1,24 @@
+#version 460
+
+// Writes what the host wants to know of a step: {mean loss, gradient norm, clip scale, 1 if the update was
+// skipped}; without NORM the last three are 0. One invocation.
+layout(local_size_x = 1) in;
+
+layout(set = 0, binding = 0, std430) readonly buffer Accumulator { uint accumulator[2]; };  // bits of the sum, count
+layout(set = 0, binding = 1, std430) writeonly buffer Result { float result[4]; };
+#ifdef NORM
+layout(set = 0, binding = 2, std430) readonly buffer Norm { uint norm[4]; };  // see global_norm_clip
+#endif
+
+void main() {
+  result[0] = uintBitsToFloat(accumulator[0]) / float(max(accumulator[1], 1));
+#ifdef NORM
+  result[1] = uintBitsToFloat(norm[0]);
+  result[2] = uintBitsToFloat(norm[1]);
+  result[3] = float(norm[2]);
+#else
+  result[1] = 0.0;
+  result[2] = 0.0;
+  result[3] = 0.0;
+#endif
+}

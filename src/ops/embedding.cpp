@@ -1,0 +1,161 @@
+#include "vkgpt/ops/embedding.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/grid.hpp"
+#include "vkgpt/ops/launch.hpp"
+#include "vkgpt/ops/step_params.hpp"
+
+namespace vkgpt::ops {
+namespace {
+
+using plan::PushWords;
+using plan::read;
+using plan::read_write;
+using plan::write;
+
+std::uint64_t u64(std::int64_t value) {
+  return static_cast<std::uint64_t>(value);
+}
+
+/// `rows` tokens, `T` to a sequence, each a row of `C` in x; `Vp` rows of wte.
+struct EmbeddingShape {
+  std::int64_t rows;
+  std::int64_t T;
+  std::int64_t C;
+  std::int64_t Vp;
+
+  std::uint64_t row_bytes() const { return u64(C) * sizeof(float); }
+};
+
+void check_tables(const plan::Tensor& tokens, const plan::Tensor& x, const plan::Tensor& wte,
+                  const plan::Tensor& wpe, const EmbeddingShape& shape) {
+  VKGPT_CHECK(tokens.dtype == DType::kI32, "tokens are {}", dtype_name(tokens.dtype));
+  VKGPT_CHECK(x.shape.rows() == shape.rows, "{} tokens for {}", tokens.shape.to_string(),
+              x.shape.to_string());
+  VKGPT_CHECK(wte.shape.rank() == 2 && wte.shape.back() == shape.C, "wte {} for {}", wte.shape.to_string(),
+              x.shape.to_string());
+  VKGPT_CHECK(wpe.shape.rank() == 2 && wpe.shape[0] >= shape.T && wpe.shape.back() == shape.C,
+              "wpe {} for {}", wpe.shape.to_string(), x.shape.to_string());
+}
+
+EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x, const plan::Tensor& wte,
+                        const plan::Tensor& wpe) {
+  VKGPT_CHECK(tokens.shape.rank() == 2, "tokens {}", tokens.shape.to_string());
+  const EmbeddingShape shape{tokens.shape.numel(), tokens.shape[1], x.shape.back(), wte.shape[0]};
+  check_tables(tokens, x, wte, wpe, shape);
+  return shape;
+}
+
+/// One slice of rows of x, gathered from one slice of wte.
+plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, const EmbeddingShape& shape,
+                      Slice slice, Slice vocabulary, std::vector<vk::Macro> macros) {
+  plan::Dispatch dispatch = subgroup_per_row(caps, "embedding_forward", slice.count, std::move(macros));
+  dispatch.bindings = {elements(read(args.tokens), slice), matrix_rows(read(args.wte), shape.C, vocabulary),
+                       read(args.wpe), matrix_rows(write(args.x), shape.C, slice)};
+  dispatch.push = PushWords{}
+                      .u32(u64(slice.count))
+                      .u32(u64(shape.C))
+                      .u32(u64(shape.T))
+                      .u32(u64(slice.first))
+                      .u32(u64(vocabulary.first))
+                      .u32(u64(vocabulary.count))
+                      .u32(u64(shape.Vp));
+  // Of the tables only the rows of the tokens are read.
+  dispatch.cost = {.flops = u64(slice.count * shape.C), .bytes = 3 * u64(slice.count) * shape.row_bytes()};
+  return dispatch;
+}
+
+void sort_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, const EmbeddingShape& shape,
+                    Slice slice, const plan::Tensor& sorted) {
+  // On a GPU the few positions spread best with one each.
+  const std::uint32_t items = builder.caps().is_cpu() ? 0 : 1;
+  plan::Dispatch dispatch = elementwise(builder.caps(), "embedding_backward_sort", slice.count, {}, items);
+  dispatch.bindings = {elements(read(args.tokens), slice), write(sorted)};
+  dispatch.push = PushWords{}.u32(u64(slice.count)).u32(u64(shape.Vp));
+  dispatch.cost.flops = 3 * u64(slice.count) * u64(slice.count);
+  builder.dispatch(std::move(dispatch));
+}
+
+void sum_tokens(plan::PlanBuilder& builder, const EmbeddingBackward& args, const EmbeddingShape& shape,
+                Slice slice, const plan::Tensor& sorted) {
+  const vk::DeviceCaps& caps = builder.caps();
+  // A CPU driver's workgroup walks over all columns of a run; a GPU's takes 32 or 64 of them and cuts long
+  // runs.
+  const std::uint32_t width = caps.subgroup_size;
+  const std::uint32_t parts = subgroups_per_workgroup(caps);
+  const std::uint64_t column_groups = caps.is_cpu() ? 1 : ceil_div(u64(shape.C), width);
+  for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
+    plan::Dispatch dispatch;
+    dispatch.kernel.stem = "embedding_backward_wte";
+    dispatch.kernel.spec_constants = {width, parts, static_cast<std::uint32_t>(column_groups)};
+    dispatch.bindings = {read(sorted), matrix_rows(read(args.dx), shape.C, slice),
+                         matrix_rows(read_write(args.dwte), shape.C, vocabulary)};
+    dispatch.groups = fold_grid(caps, u64(slice.count) * column_groups);
+    dispatch.push = PushWords{}
+                        .u32(u64(slice.count))
+                        .u32(u64(shape.C))
+                        .u32(u64(vocabulary.first))
+                        .u32(u64(vocabulary.count));
+    const std::uint64_t touched = std::min(u64(slice.count), u64(vocabulary.count));
+    dispatch.cost = {.flops = u64(slice.count * shape.C),
+                     .bytes = (u64(slice.count) + 2 * touched) * shape.row_bytes()};
+    builder.dispatch(std::move(dispatch));
+  }
+}
+
+void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, const EmbeddingShape& shape,
+                   Slice slice) {
+  plan::Dispatch dispatch = elementwise(builder.caps(), "embedding_backward_wpe", shape.T * shape.C);
+  dispatch.bindings = {matrix_rows(read(args.dx), shape.C, slice),
+                       matrix_rows(read_write(args.dwpe), shape.C, {0, shape.T})};
+  dispatch.push = PushWords{}
+                      .u32(u64(shape.T * shape.C))
+                      .u32(u64(shape.C))
+                      .u32(u64(shape.T))
+                      .u32(u64(slice.count))
+                      .u32(u64(slice.first % shape.T));
+  dispatch.cost.flops = u64(slice.count * shape.C);
+  builder.dispatch(std::move(dispatch));
+}
+
+}  // namespace
+
+void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args) {
+  const EmbeddingShape shape = shape_of(args.tokens, args.x, args.wte, args.wpe);
+  const vk::DeviceCaps& caps = builder.caps();
+  for (const Slice slice : row_slices(caps, shape.rows, shape.row_bytes())) {
+    for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
+      builder.dispatch(gather(caps, args, shape, slice, vocabulary, {}));
+    }
+  }
+}
+
+void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
+  VKGPT_CHECK(args.tokens.shape.rank() == 1, "tokens {}", args.tokens.shape.to_string());
+  const EmbeddingShape shape{args.tokens.shape.numel(), args.wpe.shape[0], args.x.shape.back(),
+                             args.wte.shape[0]};
+  check_tables(args.tokens, args.x, args.wte, args.wpe, shape);
+  const vk::DeviceCaps& caps = builder.caps();
+  for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
+    plan::Dispatch dispatch = gather(caps, {args.tokens, args.wte, args.wpe, args.x}, shape, {0, shape.rows},
+                                     vocabulary, {{"DECODE", "1"}});
+    dispatch.bindings.push_back(read(step_params(builder)));
+    builder.dispatch(std::move(dispatch));
+  }
+}
+
+void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& args) {
+  const EmbeddingShape shape = shape_of(args.tokens, args.dx, args.dwte, args.dwpe);
+  for (const Slice slice : row_slices(builder.caps(), shape.rows, shape.row_bytes())) {
+    const plan::Tensor sorted = builder.transient("sorted_positions", {2, slice.count}, DType::kU32);
+    sort_positions(builder, args, shape, slice, sorted);
+    sum_tokens(builder, args, shape, slice, sorted);
+    sum_positions(builder, args, shape, slice);
+  }
+}
+
+}  // namespace vkgpt::ops
