@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+
+#include "vkgpt/plan/plan_builder.hpp"
+
+namespace vkgpt::ops {
+
+/// What the optimizer needs to know of the gradients, a persistent tensor (4) u32 that never leaves the GPU:
+/// the bits of the norm, the bits of the clip scale, 1 if the step must be skipped, steps skipped so far.
+plan::Tensor global_norm_state(plan::PlanBuilder& builder);
+
+/// Norm of the flat gradient arena `gradients` (N) over all its elements, in two stages of fixed order, into
+/// `state`: norm, clip_scale = min(1, clip / (norm + 1e-6)) as torch.nn.utils.clip_grad_norm_ has it (1 when
+/// clip <= 0), and the skip flag. The flag is set by a NaN or Inf among the gradients, by a sum of squares
+/// beyond fp32, and by a loss in `accumulator` (see `loss_accumulator`) that is not finite.
+void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, float clip,
+                 const plan::Tensor& state, const std::optional<plan::Tensor>& accumulator = {});
+
+}  // namespace vkgpt::ops

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "vkgpt/ops/launch.hpp"
+#include "vkgpt/plan/plan_builder.hpp"
+
+namespace vkgpt::ops {
+
+/// Which elements of a parameter arena decay: a persistent tensor (ceil(elements / 2048)) u32, one bit for
+/// each 64 elements, since every parameter starts on 256 bytes.
+plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements);
+
+/// The content of that tensor when the elements of the ranges `decayed` decay. A range starts at a multiple
+/// of 64 and owns the rest of its last 64 elements.
+std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<const Slice> decayed);
+
+/// Constants of a run. What a schedule changes is in StepParams: learning rate and bias corrections.
+struct AdamW {
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double eps = 1e-8;
+  double weight_decay = 0.1;
+};
+
+struct OptimizerAdamW {
+  plan::Tensor weights;    // (N), in and out
+  plan::Tensor gradients;  // (N), before clipping
+  plan::Tensor m;          // (N), in and out, zeros at first
+  plan::Tensor v;          // (N), in and out, zeros at first
+  plan::Tensor decay;      // see `decay_bits`
+  plan::Tensor norm;       // see `global_norm`: clip scale and skip flag
+};
+
+/// One step of AdamW (Loshchilov and Hutter, arXiv:1711.05101) over flat arenas as torch.optim.AdamW does it:
+/// w -= lr * (m_hat / (sqrt(v_hat) + eps) + weight_decay * w) with clipped gradients. When the skip flag is
+/// set, weights and moments keep every bit.
+void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, const AdamW& constants);
+
+}  // namespace vkgpt::ops

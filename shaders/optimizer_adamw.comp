@@ -1,0 +1,46 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "elementwise.glsl"
+#include "step_params.glsl"
+
+// AdamW (Loshchilov and Hutter, arXiv:1711.05101) with PyTorch's meaning of the constants:
+//   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
+//   w -= lr (m_hat / (sqrt(v_hat) + eps) + decay w).
+// A step that global_norm_clip marks as not finite changes nothing, bit for bit.
+layout(push_constant) uniform Push {
+  uint count;
+  uint first;  // place of the slice in the arena, in elements
+  float beta1;
+  float one_minus_beta1;
+  float beta2;
+  float one_minus_beta2;
+  float eps;
+  float weight_decay;
+};
+layout(set = 0, binding = 0, std430) buffer Weights { float weights[]; };               // (count)
+layout(set = 0, binding = 1, std430) readonly buffer Gradients { float gradients[]; };  // (count)
+layout(set = 0, binding = 2, std430) buffer M { float m[]; };                           // (count)
+layout(set = 0, binding = 3, std430) buffer V { float v[]; };                           // (count)
+layout(set = 0, binding = 4, std430) readonly buffer Decay { uint decay_bits[]; };      // a bit per 64 elements of the arena
+layout(set = 0, binding = 5, std430) readonly buffer Norm { uint norm[4]; };            // see global_norm_clip
+layout(set = 0, binding = 6, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } step_params;
+
+void main() {
+  if (norm[2] != 0) return;
+  const float clip_scale = uintBitsToFloat(norm[1]);
+  const float lr = step_params.learning_rate;
+  const float correction1 = step_params.bias_correction1;
+  const float correction2 = step_params.bias_correction2;
+  ELEMENTWISE_LOOP(i, count) {
+    const uint block = (first + i) / 64;
+    const bool decays = (decay_bits[block / 32] >> (block % 32) & 1) != 0;
+    const float g = gradients[i] * clip_scale;
+    const float new_m = beta1 * m[i] + one_minus_beta1 * g;
+    const float new_v = beta2 * v[i] + one_minus_beta2 * g * g;
+    const float w = weights[i];
+    const float adam = new_m * correction1 / (sqrt(new_v * correction2) + eps);
+    m[i] = new_m;
+    v[i] = new_v;
+    weights[i] = w - lr * (adam + (decays ? weight_decay * w : 0.0));
+  }
+}
