@@ -3,5 +3,6 @@
 // Index of this workgroup in the folded one-dimensional grid.
 uint grid_group() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
 
-// Index of this invocation in the folded one-dimensional grid.
-uint grid_invocation() { return grid_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x; }
+// Index of this invocation in the folded one-dimensional grid. A macro, so that gl_WorkGroupSize is read where
+// it is used: glslang takes it as 1 in a function that stands before `layout(local_size_x...)`.
+#define grid_invocation() (grid_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x)
