@@ -6,7 +6,6 @@
 #include <set>
 #include <utility>
 
-
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
 

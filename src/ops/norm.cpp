@@ -97,7 +97,7 @@ void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
     dispatch.push = PushWords{}
                         .u32(static_cast<std::uint64_t>(slice.count))
                         .u32(static_cast<std::uint64_t>(shape.C))
-                        .f32(kNormEps);
+                        .f32(args.eps);
     dispatch.cost.flops = (args.residual ? 9 : 8) * shape.elements(slice);
     builder.dispatch(std::move(dispatch));
   }

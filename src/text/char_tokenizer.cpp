@@ -129,8 +129,4 @@ std::string CharTokenizer::decode(std::span<const Token> tokens) const {
   return text;
 }
 
-void CharTokenizer::save(const Path& directory, FileSystem& file_system) const {
-  replace_file(directory / "tokenizer.json", to_json(), file_system);
-}
-
 }  // namespace vkgpt::text

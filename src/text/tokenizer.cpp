@@ -12,9 +12,9 @@ namespace vkgpt::text {
 
 std::unique_ptr<Tokenizer> load_tokenizer(const Path& directory) {
   std::error_code ignored;
-  const Path path = directory / "tokenizer.json";
+  const Path path = directory / kTokenizerFile;
   if (!std::filesystem::exists(path, ignored)) {
-    fail("{} has no tokenizer.json: is it a directory that 'vkgpt train' wrote?", directory.string());
+    fail("{} has no {}: is it a directory that 'vkgpt train' wrote?", directory.string(), kTokenizerFile);
   }
   constexpr std::uint64_t kMaxBytes = 64 << 20;
   return std::make_unique<CharTokenizer>(CharTokenizer::from_json(read_file(path, kMaxBytes), path.string()));

@@ -6,8 +6,6 @@
 
 namespace vkgpt::ops {
 
-inline constexpr float kNormEps = 1e-5F;
-
 /// A residual branch that is added before the norm.
 struct NormResidual {
   plan::Tensor branch;  // (..., C), in
@@ -21,6 +19,7 @@ struct NormForward {
   plan::Tensor y;       // (..., C), out
   plan::Tensor mean;    // (...) or (rows), out
   plan::Tensor rstd;    // (...) or (rows), out: 1 / sqrt(variance + eps)
+  float eps = 1e-5F;
   std::optional<NormResidual> residual = {};
 };
 

@@ -16,12 +16,11 @@ class CharTokenizer final : public Tokenizer {
 
   /// Reads what `to_json` wrote; `where` names the file in messages.
   static CharTokenizer from_json(std::string_view json, const std::string& where);
-  std::string to_json() const;
 
   std::int64_t vocab_size() const override { return static_cast<std::int64_t>(characters_.size()); }
   std::vector<Token> encode(std::string_view text) const override;
   std::string decode(std::span<const Token> tokens) const override;
-  void save(const Path& directory, FileSystem& file_system = FileSystem::real()) const override;
+  std::string to_json() const override;
 
  private:
   explicit CharTokenizer(std::vector<char32_t> characters);

@@ -28,11 +28,13 @@ class Tokenizer {
   /// showing them as they come. A token outside the vocabulary is a defect.
   virtual std::string decode(std::span<const Token> tokens) const = 0;
 
-  /// Writes what `load_tokenizer` reads: `tokenizer.json` in `directory`.
-  virtual void save(const Path& directory, FileSystem& file_system = FileSystem::real()) const = 0;
+  /// Contents of the `tokenizer.json` that `load_tokenizer` reads.
+  virtual std::string to_json() const = 0;
 };
 
-/// Reads the tokenizer that `save` left in `directory`.
+inline constexpr const char* kTokenizerFile = "tokenizer.json";
+
+/// Reads the `tokenizer.json` in `directory`.
 std::unique_ptr<Tokenizer> load_tokenizer(const Path& directory);
 
 /// Decodes token by token and hands out whole characters only, so that a terminal never sees half of one.
