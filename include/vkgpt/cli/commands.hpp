@@ -1,0 +1,24 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace vkgpt::cli {
+
+/// A subcommand. A new one costs its declaration here and its line in `commands()`.
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  /// Gives the exit code; throws `Error`.
+  int (*run)(std::span<const std::string> args);
+};
+
+std::span<const Command> commands();
+
+/// Runs the subcommand that `args` (without the program's name) begins with.
+int run_program(std::span<const std::string> args);
+
+int run_data(std::span<const std::string> args);
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "vkgpt/core/config_field.hpp"
+
+namespace vkgpt::cli {
+
+/// What every command that touches a device takes.
+struct RunOptions {
+  std::string device;
+  std::string validation = "off";
+  bool json = false;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    constexpr auto kGroup = "Device and output";
+    visit(FieldInfo{.name = "device",
+                    .group = kGroup,
+                    .help = "Number, name or UUID as 'vkgpt devices' shows; empty takes the best"},
+          self.device);
+    visit(FieldInfo{.name = "validation",
+                    .group = kGroup,
+                    .help = "Vulkan validation; any message ends the run",
+                    .choices = "off|core|sync|gpu"},
+          self.validation);
+    visit(FieldInfo{.name = "json", .group = kGroup, .help = "Print the summary as JSON"}, self.json);
+  }
+};
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/core/file.hpp"
+
+namespace vkgpt::train {
+
+/// `metrics.jsonl`: one JSON object a line, in the system's hands as soon as `write` returns. Every object
+/// has "step", the number of finished steps that it speaks of.
+class MetricsLog {
+ public:
+  /// Opens `path` for appending after `finished_steps` steps. Lines of later steps, which a resumed run will
+  /// write again, and lines that a crash cut off are dropped first, so that no step is there twice. Throws
+  /// `IoError`.
+  MetricsLog(const Path& path, std::int64_t finished_steps);
+  MetricsLog(MetricsLog&& other) noexcept;
+  MetricsLog& operator=(MetricsLog&&) = delete;
+  ~MetricsLog();
+
+  /// Appends `record` as one line. NaN and infinities become null, as JSON has none. A write that fails (a
+  /// full disk) is warned of once and training goes on.
+  void write(const nlohmann::ordered_json& record);
+
+ private:
+  Path path_;
+  int fd_ = -1;
+  bool torn_ = false;  // the last line on disk is incomplete
+  bool warned_ = false;
+};
+
+}  // namespace vkgpt::train

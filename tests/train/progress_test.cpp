@@ -1,0 +1,82 @@
+#include "vkgpt/train/progress.hpp"
+
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace vkgpt::train {
+namespace {
+
+Progress example() {
+  return {.step = 250,
+          .max_steps = 2000,
+          .loss = 2.42131,
+          .learning_rate = 9.81e-4,
+          .grad_norm = 0.834,
+          .step_seconds = 0.1523,
+          .tokens_per_second = 53790,
+          .mfu = std::nullopt,
+          .memory_bytes = 432013312,
+          .eta_seconds = 266.4};
+}
+
+TEST(Progress, LineHasTheFieldsPeopleExpect) {
+  EXPECT_EQ(
+      format_progress(example()),
+      "step 250/2000 (12.5%) | loss 2.4213 | lr 9.81e-04 | norm 0.83 | 152.3 ms | 53.8k tok/s | MFU n/a | "
+      "mem 412 MiB | eta 4m26s");
+  Progress progress = example();
+  progress.mfu = 0.4312;
+  EXPECT_NE(format_progress(progress).find("MFU 43.1%"), std::string::npos);
+}
+
+TEST(Progress, FormatsUnits) {
+  EXPECT_EQ(format_duration(0.4), "0s");
+  EXPECT_EQ(format_duration(59.6), "1m00s");
+  EXPECT_EQ(format_duration(4020), "1h07m");
+  EXPECT_EQ(format_duration(273600), "3d04h");
+  EXPECT_EQ(format_duration(std::numeric_limits<double>::infinity()), "?");
+  EXPECT_EQ(format_bytes(0), "0 B");
+  EXPECT_EQ(format_bytes(1023), "1023 B");
+  EXPECT_EQ(format_bytes(12800), "12.5 KiB");
+  EXPECT_EQ(format_bytes(std::uint64_t{1} << 40), "1.0 TiB");
+  EXPECT_EQ(format_count(831.4), "831");
+  EXPECT_EQ(format_count(999.7), "1.0k");
+  EXPECT_EQ(format_count(1.23e6), "1.2M");
+}
+
+/// What `run` writes to stderr.
+template <typename Run>
+std::string written(Run run) {
+  testing::internal::CaptureStderr();
+  run();
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(ProgressLine, DrawsNoBarOffATerminal) {
+  const std::string text = written([] {
+    ProgressLine line(false, true, 80);
+    line.update(example());
+    line.log(example());
+  });
+  EXPECT_EQ(text, format_progress(example()) + "\n");
+}
+
+TEST(ProgressLine, DrawsOverItsBarAndLeavesNothing) {
+  const std::string text = written([] {
+    ProgressLine line(true, false, 40);
+    line.update(example());
+    line.update(example());  // too soon: not drawn
+  });
+  EXPECT_EQ(text, "\r\x1b[K[#...........] step 250/2000 (12.5%) | \r\x1b[K");
+}
+
+TEST(ProgressLine, ColoursOnlyWhenAsked) {
+  EXPECT_NE(written([] { ProgressLine(true, true, 80).update(example()); }).find("\x1b[32m"),
+            std::string::npos);
+  EXPECT_EQ(written([] { ProgressLine(true, false, 80).update(example()); }).find("\x1b[3"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace vkgpt::train
