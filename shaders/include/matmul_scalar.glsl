@@ -1,0 +1,256 @@
+// C = op(A) op(B) in registers, without shared memory: one subgroup is a workgroup and computes a tile of TM
+// rows and 4 LANES columns, a lane four columns of it. The lanes load the A tile together and hand its
+// elements round. The including file sets TRANSPOSITION; the host (ops/matmul.cpp) sets
+//   LANES       workgroup size, at most the subgroup size
+//   TM          rows of the tile, 8 or 16
+//   WIDE        1: buffers are read and written as 64-bit pairs; every extent along a row and offset is even
+//   K_TAIL      1: K is not a multiple of kStep
+//   ACCUMULATE  1: C += instead of C =
+//   EPILOGUE    what happens to a finished element, see below
+//   ROW_SUMS    1 (TN only): also row_sums[m] += sum over k of A[k, m]
+// shaders/README.md says why it looks like this.
+
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#if WIDE
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#endif
+
+#define TRANSPOSITION_NN 0  // A (M, K), B (K, N)
+#define TRANSPOSITION_NT 1  // A (M, K), B (N, K)
+#define TRANSPOSITION_TN 2  // A (K, M), B (K, N)
+
+#define EPILOGUE_NONE 0
+#define EPILOGUE_BIAS 1       // + bias[n]
+#define EPILOGUE_BIAS_GELU 2  // + bias[n], stored in pre, then GELU
+#define EPILOGUE_GELU_GRAD 3  // * gelu'(pre)
+
+#include "gelu.glsl"
+
+layout(local_size_x = LANES) in;
+
+#if WIDE
+#define ELEMENT uint64_t
+#else
+#define ELEMENT float
+#endif
+layout(set = 0, binding = 0, std430) readonly buffer A { ELEMENT a[]; };
+layout(set = 0, binding = 1, std430) readonly buffer B { ELEMENT b[]; };
+layout(set = 0, binding = 2, std430) buffer C { ELEMENT c[]; };  // (M, N)
+#if EPILOGUE == EPILOGUE_BIAS || EPILOGUE == EPILOGUE_BIAS_GELU
+layout(set = 0, binding = 3, std430) readonly buffer Bias { ELEMENT bias[]; };  // (N)
+#endif
+#if EPILOGUE == EPILOGUE_BIAS_GELU
+layout(set = 0, binding = 4, std430) writeonly buffer Pre { ELEMENT pre[]; };  // (M, N)
+#elif EPILOGUE == EPILOGUE_GELU_GRAD
+layout(set = 0, binding = 3, std430) readonly buffer Pre { ELEMENT pre[]; };  // (M, N)
+#elif ROW_SUMS
+layout(set = 0, binding = 3, std430) buffer RowSums { float row_sums[]; };  // (M)
+#endif
+
+layout(push_constant) uniform Push {
+  uint M;
+  uint N;
+  uint K;
+  uint lda;  // elements from row to row
+  uint ldb;
+  uint ldc;
+  uint a_offset;  // first element of A in its binding
+  uint c_offset;  // first element of C, and of pre, in theirs
+};
+
+const int kStep = 8;        // k of an iteration
+const int kPairs = 2;       // column pairs of a lane
+const int kStripTiles = 4;  // rows of tiles that are computed together, so that B is read from the cache
+
+#define UNROLL [[unroll]]
+
+// Two neighbours in memory. Without WIDE, `next` is 0 where there is no second one: it is then the first
+// again when loaded, and not stored.
+#if WIDE
+vec2 unpack(uint64_t pair) { return uintBitsToFloat(unpackUint2x32(pair)); }
+#define LOAD(array, i, next) unpack(array[(i) >> 1])
+#define STORE(array, i, next, v) array[(i) >> 1] = packUint2x32(floatBitsToUint(v));
+uint last_pair(uint extent) { return extent - 2; }
+uint has_next(uint i, uint extent) { return 1; }
+#else
+#define LOAD(array, i, next) vec2(array[i], array[(i) + (next)])
+#define STORE(array, i, next, v) \
+  {                              \
+    array[i] = (v).x;            \
+    if ((next) == 1) array[(i) + 1] = (v).y; \
+  }
+uint last_pair(uint extent) { return extent - 1; }
+uint has_next(uint i, uint extent) { return i + 1 < extent ? 1 : 0; }
+#endif
+
+#if K_TAIL
+#define AT_K(i) min(i, K - 1)
+#define AT_K_PAIR(i) min(i, last_pair(K))
+#define NEXT_K(i) has_next(i, K)
+#else
+#define AT_K(i) (i)
+#define AT_K_PAIR(i) (i)
+#define NEXT_K(i) 1
+#endif
+
+// The A tile of an iteration, TM x kStep, as pairs of neighbours: kExtent pairs side by side, kSlots rows of
+// them. A vector is one pair in every lane; it takes a part of such a row, or several whole ones.
+#if TRANSPOSITION == TRANSPOSITION_TN
+const int kExtent = TM / 2;  // pairs along m; a slot is one k
+const int kSlots = kStep;
+#else
+const int kExtent = TM;  // pairs along k, one in each row of C; a slot is two k
+const int kSlots = kStep / 2;
+#endif
+const int kParts = LANES < kExtent ? kExtent / LANES : 1;        // vectors that make up one slot
+const int kVectorSlots = LANES < kExtent ? 1 : LANES / kExtent;  // slots in one vector
+const int kVectors = kParts * kSlots / kVectorSlots;
+
+// Element (m, k) of the A tile, m and k constant.
+#if TRANSPOSITION == TRANSPOSITION_TN
+#define A_PAIR(m) ((m) / 2)
+#define A_SLOT(k) (k)
+#define A_PART(m, k) ((m) & 1)
+#else
+#define A_PAIR(m) (m)
+#define A_SLOT(k) ((k) / 2)
+#define A_PART(m, k) ((k) & 1)
+#endif
+#define A_VECTOR(m, k) (A_SLOT(k) / kVectorSlots * kParts + A_PAIR(m) / LANES)
+#define A_LANE(m, k) (A_PAIR(m) % LANES + A_SLOT(k) % kVectorSlots * kExtent)
+#define A_VALUE(vectors, m, k) subgroupShuffle(vectors[A_VECTOR(m, k)][A_PART(m, k)], A_LANE(m, k))
+
+void main() {
+  const uint lane = gl_SubgroupInvocationID;
+
+  const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+  const uint strip = group / (kStripTiles * gl_NumWorkGroups.x);
+  const uint in_strip = group - strip * kStripTiles * gl_NumWorkGroups.x;
+  const uint strip_tiles = min(kStripTiles, gl_NumWorkGroups.y - strip * kStripTiles);
+  const uint column_tile = in_strip / strip_tiles;
+  const uint m0 = (strip * kStripTiles + in_strip - column_tile * strip_tiles) * TM;
+  const uint n0 = column_tile * 2 * kPairs * LANES;
+
+  // Beyond the edges of C a lane works on the last row or column again and stores nothing.
+  const uint slot = lane / kExtent;
+  uint a_index[kParts];
+  uint a_next[kParts];
+  UNROLL for (int r = 0; r < kParts; ++r) {
+    const uint pair = r * LANES + lane % kExtent;
+#if TRANSPOSITION == TRANSPOSITION_TN
+    const uint m = min(m0 + 2 * pair, last_pair(M));
+    a_index[r] = a_offset + m;
+    a_next[r] = has_next(m, M);
+#else
+    a_index[r] = a_offset + min(m0 + pair, M - 1) * lda;
+#endif
+  }
+  uint column[kPairs];
+  uint column_next[kPairs];
+  UNROLL for (int p = 0; p < kPairs; ++p) {
+    column[p] = min(n0 + 2 * (p * LANES + lane), last_pair(N));
+    column_next[p] = has_next(column[p], N);
+  }
+
+  float acc[TM][2 * kPairs];
+  UNROLL for (int i = 0; i < TM; ++i) UNROLL for (int j = 0; j < 2 * kPairs; ++j) acc[i][j] = 0.0;
+#if ROW_SUMS
+  vec2 a_sum[kVectors];
+  UNROLL for (int v = 0; v < kVectors; ++v) a_sum[v] = vec2(0.0);
+#endif
+
+  for (uint k = 0; k < K; k += kStep) {
+    vec2 av[kVectors];
+    UNROLL for (int v = 0; v < kVectors; ++v) {
+      const uint s = v / kParts * kVectorSlots + slot;
+#if TRANSPOSITION == TRANSPOSITION_TN
+      av[v] = LOAD(a, a_index[v % kParts] + AT_K(k + s) * lda, a_next[v % kParts]);
+#if K_TAIL
+      if (k + s >= K) av[v] = vec2(0.0);
+#endif
+#else
+      const uint at = AT_K_PAIR(k + 2 * s);
+      av[v] = LOAD(a, a_index[v % kParts] + at, NEXT_K(at));
+#if K_TAIL
+      av[v] = vec2(k + 2 * s < K ? av[v].x : 0.0, k + 2 * s + 1 < K ? av[v].y : 0.0);
+#endif
+#endif
+#if ROW_SUMS
+      a_sum[v] += av[v];
+#endif
+    }
+
+    vec2 bv[kStep * kPairs];
+#if TRANSPOSITION == TRANSPOSITION_NT
+    UNROLL for (int u = 0; u < kStep; u += 2) {
+      const uint at = AT_K_PAIR(k + u);
+      UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
+        const uint row = column[j / 2] + j % 2 * column_next[j / 2];
+        bv[u * kPairs + j] = LOAD(b, row * ldb + at, NEXT_K(at));
+      }
+    }
+#define B_VALUE(u, j) bv[(u) / 2 * 2 * kPairs + (j)][(u) & 1]
+#else
+    UNROLL for (int u = 0; u < kStep; ++u) {
+      const uint row = AT_K(k + u) * ldb;
+      UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = LOAD(b, row + column[p], column_next[p]);
+    }
+#define B_VALUE(u, j) bv[(u) * kPairs + (j) / 2][(j) & 1]
+#endif
+
+// Eight rows of a column pair over all k of the iteration, so that their 16 sums stay in registers. A macro,
+// since Mesa gives up on unrolling loops nested more deeply.
+#define BLOCK(i0, p)                                                                \
+  UNROLL for (int u = 0; u < kStep; ++u) UNROLL for (int i = i0; i < i0 + 8; ++i) { \
+    const float x = A_VALUE(av, i, u);                                              \
+    acc[i][2 * p] = fma(x, B_VALUE(u, 2 * p), acc[i][2 * p]);                       \
+    acc[i][2 * p + 1] = fma(x, B_VALUE(u, 2 * p + 1), acc[i][2 * p + 1]);           \
+  }
+    BLOCK(0, 0)
+    BLOCK(0, 1)
+#if TM == 16
+    BLOCK(8, 0)
+    BLOCK(8, 1)
+#endif
+  }
+
+#if EPILOGUE == EPILOGUE_BIAS || EPILOGUE == EPILOGUE_BIAS_GELU
+  vec2 column_bias[kPairs];
+  UNROLL for (int p = 0; p < kPairs; ++p) column_bias[p] = LOAD(bias, column[p], column_next[p]);
+#endif
+  UNROLL for (int i = 0; i < TM; ++i) {
+    if (m0 + i < M) {
+      UNROLL for (int p = 0; p < kPairs; ++p) {
+        if (n0 + 2 * (p * LANES + lane) < N) {
+          const uint at = c_offset + (m0 + i) * ldc + column[p];
+          vec2 v = vec2(acc[i][2 * p], acc[i][2 * p + 1]);
+#if ACCUMULATE
+          v += LOAD(c, at, column_next[p]);
+#endif
+#if EPILOGUE == EPILOGUE_BIAS
+          v += column_bias[p];
+#elif EPILOGUE == EPILOGUE_BIAS_GELU
+          v += column_bias[p];
+          STORE(pre, at, column_next[p], v)
+          v = vec2(gelu(v.x), gelu(v.y));
+#elif EPILOGUE == EPILOGUE_GELU_GRAD
+          const vec2 x = LOAD(pre, at, column_next[p]);
+          v *= vec2(gelu_grad(x.x), gelu_grad(x.y));
+#endif
+          STORE(c, at, column_next[p], v)
+        }
+      }
+    }
+  }
+
+#if ROW_SUMS
+  if (column_tile == 0) {
+    UNROLL for (int i = 0; i < TM; ++i) {
+      float sum = 0.0;
+      UNROLL for (int u = 0; u < kStep; ++u) sum += A_VALUE(a_sum, i, u);
+      if (m0 + i < M && lane == 0) row_sums[m0 + i] += sum;
+    }
+  }
+#endif
+}
