@@ -1,0 +1,122 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+
+// dk and dv of causal attention: p from the stored log-sum-exp, dv = p^T dout, ds = p (dp - row_sum),
+// dk = ds^T q / sqrt(HS) (arXiv:2205.14135). Each key belongs to one group, which walks over its queries in
+// order.
+
+#include "attention.glsl"
+
+layout(set = 0, binding = 0, std430) readonly buffer Dout { float dout[]; };  // (B, T, NH, HS)
+layout(set = 0, binding = 0, std430) readonly buffer Dout4 { vec4 dout4[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Qkv { float qkv[]; };  // (B, T, 3, NH, HS)
+layout(set = 0, binding = 1, std430) readonly buffer Qkv4 { vec4 qkv4[]; };
+layout(set = 0, binding = 2, std430) readonly buffer Lse { float lse[]; };           // (B, NH, T)
+layout(set = 0, binding = 3, std430) readonly buffer RowSums { float row_sums[]; };  // (B, NH, T)
+layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { vec4 dqkv4[]; };        // (B, T, 3, NH, HS)
+
+void main() {
+  uint group = grid_group();
+  if (group >= groups) return;
+  uint lane = lane_index();
+  uint head = group / blocks;  // of all sequences
+  // The first block is seen by the most queries and goes first.
+  uint first = group % blocks * (OWNERS * ROWS);
+  uint b = head / NH;
+  uint h = head % NH;
+  uint row_stride = 3 * NH * HS;
+  uint q_base = b * T * row_stride + h * HS;
+  uint k_base = q_base + NH * HS;
+  uint v_base = k_base + NH * HS;
+
+  uint row[ROWS];
+  float k[ROWS][DIMS];
+  float v[ROWS][DIMS];
+  float dk[ROWS][DIMS];
+  float dv[ROWS][DIMS];
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    row[g] = first + g * OWNERS + lane / SPLIT;
+    uint offset = min(row[g], T - 1) * row_stride;
+    UNROLL for (uint i = 0; i < DIMS; i += 4) {
+      vec4 x = qkv4[(k_base + offset + own_element(lane, i)) / 4] * (SCALE * LOG2E);
+      vec4 y = qkv4[(v_base + offset + own_element(lane, i)) / 4];
+      UNROLL for (uint j = 0; j < 4; ++j) {
+        k[g][i + j] = x[j];
+        v[g][i + j] = y[j];
+        dk[g][i + j] = dv[g][i + j] = 0;
+      }
+    }
+  }
+
+  for (uint query = first; query < T; query += TILE) {
+    uint t[TILE];
+    float s[ROWS][TILE];
+    float dp[ROWS][TILE];
+    Chunk q[CHUNKS][TILE];
+    Chunk dy[CHUNKS][TILE];
+    UNROLL for (uint r = 0; r < TILE; ++r) {
+      t[r] = min(query + r, T - 1);
+      UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] = dp[g][r] = 0;
+    }
+    UNROLL for (uint c = 0; c < CHUNKS; ++c) {
+      UNROLL for (uint r = 0; r < TILE; ++r) {
+        q[c][r] = CHUNK_AT(qkv, q_base + t[r] * row_stride, c, lane);
+        dy[c][r] = CHUNK_AT(dout, (b * T + t[r]) * NH * HS + h * HS, c, lane);
+      }
+      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+        UNROLL for (uint r = 0; r < TILE; ++r) {
+          float x = chunk_element(q[c][r], i);
+          UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += k[g][c * CHUNK + i] * x;
+        }
+#ifndef JOINT
+      }
+      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+#endif
+        UNROLL for (uint r = 0; r < TILE; ++r) {
+          float x = chunk_element(dy[c][r], i);
+          UNROLL for (uint g = 0; g < ROWS; ++g) dp[g][r] += v[g][c * CHUNK + i] * x;
+        }
+      }
+    }
+    UNROLL for (uint r = 0; r < TILE; ++r) {
+      float row_lse = lse[head * T + t[r]] * LOG2E;
+      float row_sum = row_sums[head * T + t[r]];
+      UNROLL for (uint g = 0; g < ROWS; ++g) {
+        bool seen = row[g] <= query + r && query + r < T;
+        // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
+        float p = exp2(min(sum_parts(s[g][r]) - row_lse, 0));
+        float ds = p * (sum_parts(dp[g][r]) - row_sum);
+        s[g][r] = seen ? p : 0;
+        dp[g][r] = seen ? ds : 0;
+      }
+    }
+    UNROLL for (uint c = 0; c < CHUNKS; ++c) {
+      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+        UNROLL for (uint r = 0; r < TILE; ++r) {
+          float x = chunk_element(dy[c][r], i);
+          UNROLL for (uint g = 0; g < ROWS; ++g) dv[g][c * CHUNK + i] += s[g][r] * x;
+        }
+#ifndef JOINT
+      }
+      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+#endif
+        UNROLL for (uint r = 0; r < TILE; ++r) {
+          float x = chunk_element(q[c][r], i);
+          UNROLL for (uint g = 0; g < ROWS; ++g) dk[g][c * CHUNK + i] += dp[g][r] * x;
+        }
+      }
+    }
+  }
+
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    if (row[g] < T) {
+      uint offset = row[g] * row_stride;
+      UNROLL for (uint i = 0; i < DIMS; i += 4) {
+        vec4 x = vec4(dk[g][i], dk[g][i + 1], dk[g][i + 2], dk[g][i + 3]);
+        vec4 y = vec4(dv[g][i], dv[g][i + 1], dv[g][i + 2], dv[g][i + 3]);
+        dqkv4[(k_base + offset + own_element(lane, i)) / 4] = x * SCALE;
+        dqkv4[(v_base + offset + own_element(lane, i)) / 4] = y;
+      }
+    }
+  }
+}

@@ -1,0 +1,123 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_ballot : require
+
+// Attention of one new token per sequence over the cached keys and its own, which it adds to the cache at
+// StepParams.position. One workgroup a head: its subgroups take tiles of earlier positions in turn, with a
+// lane per key for the scores and lanes over HS for the values, and merge in the end. Macros: HS, a multiple
+// of 4; LANES, the workgroup size; MIN_SUBGROUP, the fewest lanes that a subgroup can have.
+
+layout(local_size_x = LANES) in;
+
+#include "grid.glsl"
+#include "step_params.glsl"
+
+layout(set = 0, binding = 0, std430) readonly buffer Qkv { float qkv[]; };  // (B, 3, NH, HS)
+layout(set = 0, binding = 0, std430) readonly buffer Qkv4 { vec4 qkv4[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } params;
+layout(set = 0, binding = 2, std430) buffer KCache { float k_cache[]; };  // (B, NH, T_max, HS)
+layout(set = 0, binding = 2, std430) readonly buffer KCache4 { vec4 k_cache4[]; };
+layout(set = 0, binding = 3, std430) buffer VCache { float v_cache[]; };     // (B, NH, T_max, HS)
+layout(set = 0, binding = 4, std430) writeonly buffer Out { float result[]; };  // (B, NH, HS)
+
+layout(push_constant) uniform Push {
+  uint T_max;
+  uint NH;
+  uint heads;  // B * NH
+};
+
+#define UNROLL [[unroll]]
+#define MAX_SUBGROUPS (LANES / MIN_SUBGROUP)
+#define PARTS ((HS + MIN_SUBGROUP - 1) / MIN_SUBGROUP)  // elements of a row for each lane, at most
+#define UNIT (inversesqrt(float(HS)) * 1.4426950408889634)  // scores in units of log 2
+#define MASKED -1e38
+
+#if MAX_SUBGROUPS > 1
+shared float parts_max[MAX_SUBGROUPS];
+shared float parts_sum[MAX_SUBGROUPS];
+shared float parts_acc[MAX_SUBGROUPS][HS];
+#endif
+
+void main() {
+  uint head = grid_group();  // of all sequences
+  if (head >= heads) return;
+  uint lane = gl_SubgroupInvocationID;
+  uint width = gl_SubgroupSize;
+  uint q_base = (head / NH * 3 * NH + head % NH) * HS;
+  uint k_base = q_base + NH * HS;
+  uint v_base = k_base + NH * HS;
+  uint cache_base = head * T_max * HS;
+  uint position = min(params.position, T_max - 1);
+
+  // The first subgroup starts from the token itself, the others from nothing.
+  bool starts = gl_SubgroupID == 0;
+  float own = 0;
+  float acc[PARTS];
+  UNROLL for (uint i = 0; i < PARTS; ++i) {
+    uint d = lane + i * width;
+    acc[i] = 0;
+    if (d < HS) {
+      own += qkv[q_base + d] * qkv[k_base + d];
+      if (starts) {
+        acc[i] = qkv[v_base + d];
+        // Only earlier positions are read below, so that nothing waits for these.
+        k_cache[cache_base + position * HS + d] = qkv[k_base + d];
+        v_cache[cache_base + position * HS + d] = acc[i];
+      }
+    }
+  }
+  own = subgroupAdd(own) * UNIT;
+  float largest = starts ? own : MASKED;
+  float sum = starts ? 1 : 0;
+
+  for (uint first = gl_SubgroupID * width; first < position; first += gl_NumSubgroups * width) {
+    uint key = first + lane;
+    uint base = cache_base + min(key, position - 1) * HS;
+    float s = 0;
+    for (uint i = 0; i < HS; i += 4) s += dot(qkv4[(q_base + i) / 4], k_cache4[(base + i) / 4]);
+    s = key < position ? s * UNIT : MASKED;
+    float new_largest = max(largest, subgroupMax(s));
+    float p = key < position ? exp2(s - new_largest) : 0;
+    float shrink = exp2(largest - new_largest);
+    largest = new_largest;
+    sum = sum * shrink + subgroupAdd(p);
+    UNROLL for (uint i = 0; i < PARTS; ++i) acc[i] *= shrink;
+    uint count = min(width, position - first);
+    for (uint j = 0; j < count; ++j) {
+      float weight = subgroupBroadcast(p, j);
+      UNROLL for (uint i = 0; i < PARTS; ++i) {
+        uint d = min(lane + i * width, HS - 1);
+        acc[i] += weight * v_cache[cache_base + (first + j) * HS + d];
+      }
+    }
+  }
+
+#if MAX_SUBGROUPS > 1
+  UNROLL for (uint i = 0; i < PARTS; ++i) {
+    uint d = lane + i * width;
+    if (d < HS) parts_acc[gl_SubgroupID][d] = acc[i];
+  }
+  if (lane == 0) {
+    parts_max[gl_SubgroupID] = largest;
+    parts_sum[gl_SubgroupID] = sum;
+  }
+  barrier();
+  if (!starts) return;
+  for (uint other = 1; other < gl_NumSubgroups; ++other) {
+    float new_largest = max(largest, parts_max[other]);
+    float shrink = exp2(largest - new_largest);
+    float grow = exp2(parts_max[other] - new_largest);
+    largest = new_largest;
+    sum = sum * shrink + parts_sum[other] * grow;
+    UNROLL for (uint i = 0; i < PARTS; ++i) {
+      acc[i] = acc[i] * shrink + parts_acc[other][min(lane + i * width, HS - 1)] * grow;
+    }
+  }
+#endif
+  UNROLL for (uint i = 0; i < PARTS; ++i) {
+    uint d = lane + i * width;
+    if (d < HS) result[head * HS + d] = acc[i] / sum;
+  }
+}

@@ -1,0 +1,101 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+
+// Causal softmax(q k^T / sqrt(HS)) v with the softmax taken online over tiles of keys (arXiv:2205.14135).
+
+#include "attention.glsl"
+
+layout(set = 0, binding = 0, std430) readonly buffer Qkv { float qkv[]; };    // (B, T, 3, NH, HS)
+layout(set = 0, binding = 0, std430) readonly buffer Qkv4 { vec4 qkv4[]; };
+layout(set = 0, binding = 1, std430) writeonly buffer Out { vec4 result4[]; };  // (B, T, NH, HS)
+layout(set = 0, binding = 2, std430) writeonly buffer Lse { float lse[]; };   // (B, NH, T)
+
+void main() {
+  uint group = grid_group();
+  if (group >= groups) return;
+  uint lane = lane_index();
+  uint head = group / blocks;  // of all sequences
+  // The last block sees the most keys and goes first.
+  uint first = (blocks - 1 - group % blocks) * (OWNERS * ROWS);
+  uint b = head / NH;
+  uint h = head % NH;
+  uint row_stride = 3 * NH * HS;
+  uint q_base = b * T * row_stride + h * HS;
+  uint k_base = q_base + NH * HS;
+
+  uint row[ROWS];
+  float q[ROWS][DIMS];
+  float acc[ROWS][DIMS];
+  float row_max[ROWS];  // of scores in units of log 2
+  float row_sum[ROWS];
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    row[g] = first + g * OWNERS + lane / SPLIT;
+    uint base = q_base + min(row[g], T - 1) * row_stride;
+    UNROLL for (uint i = 0; i < DIMS; i += 4) {
+      vec4 x = qkv4[(base + own_element(lane, i)) / 4] * (SCALE * LOG2E);
+      UNROLL for (uint j = 0; j < 4; ++j) {
+        q[g][i + j] = x[j];
+        acc[g][i + j] = 0;
+      }
+    }
+    row_max[g] = MASKED;
+    row_sum[g] = 0;
+  }
+
+  uint end = min(T, first + OWNERS * ROWS);
+  for (uint key = 0; key < end; key += TILE) {
+    uint base[TILE];
+    float s[ROWS][TILE];
+    UNROLL for (uint r = 0; r < TILE; ++r) {
+      base[r] = k_base + min(key + r, T - 1) * row_stride;
+      UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] = 0;
+    }
+    UNROLL for (uint c = 0; c < CHUNKS; ++c) {
+      Chunk k[TILE];
+      UNROLL for (uint r = 0; r < TILE; ++r) k[r] = CHUNK_AT(qkv, base[r], c, lane);
+      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+        UNROLL for (uint r = 0; r < TILE; ++r) {
+          float x = chunk_element(k[r], i);
+          UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += q[g][c * CHUNK + i] * x;
+        }
+      }
+    }
+    UNROLL for (uint g = 0; g < ROWS; ++g) {
+      float new_max = row_max[g];
+      UNROLL for (uint r = 0; r < TILE; ++r) {
+        s[g][r] = key + r <= row[g] ? sum_parts(s[g][r]) : MASKED;
+        new_max = max(new_max, s[g][r]);
+      }
+      float shrink = exp2(row_max[g] - new_max);
+      row_max[g] = new_max;
+      row_sum[g] *= shrink;
+      UNROLL for (uint r = 0; r < TILE; ++r) {
+        s[g][r] = exp2(s[g][r] - new_max);
+        row_sum[g] += s[g][r];
+      }
+      UNROLL for (uint i = 0; i < DIMS; ++i) acc[g][i] *= shrink;
+    }
+    UNROLL for (uint c = 0; c < CHUNKS; ++c) {
+      Chunk v[TILE];
+      UNROLL for (uint r = 0; r < TILE; ++r) v[r] = CHUNK_AT(qkv, base[r] + NH * HS, c, lane);
+      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+        UNROLL for (uint r = 0; r < TILE; ++r) {
+          float x = chunk_element(v[r], i);
+          UNROLL for (uint g = 0; g < ROWS; ++g) acc[g][c * CHUNK + i] += s[g][r] * x;
+        }
+      }
+    }
+  }
+
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    if (row[g] < T) {
+      float inverse = 1 / row_sum[g];
+      uint base = (b * T + row[g]) * NH * HS + h * HS;
+      UNROLL for (uint i = 0; i < DIMS; i += 4) {
+        vec4 x = vec4(acc[g][i], acc[g][i + 1], acc[g][i + 2], acc[g][i + 3]);
+        result4[(base + own_element(lane, i)) / 4] = x * inverse;
+      }
+      if (lane % SPLIT == 0) lse[head * T + row[g]] = (row_max[g] + log2(row_sum[g])) * LN2;
+    }
+  }
+}
