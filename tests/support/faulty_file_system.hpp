@@ -29,7 +29,8 @@ class FaultyFileSystem : public FileSystem {
   bool fired() const { return fired_; }
 
   int create(const Path& path) override { return broken() ? refuse() : FileSystem::create(path); }
-  int sync(int fd) override { return broken() ? refuse() : FileSystem::sync(fd); }
+  /// Counted but not passed on: no test pulls the plug, and thousands of real ones take minutes.
+  int sync(int /*fd*/) override { return broken() ? refuse() : 0; }
   int rename(const Path& from, const Path& to) override {
     return broken() ? refuse() : FileSystem::rename(from, to);
   }

@@ -18,7 +18,7 @@ PhiloxCounter philox4x32(PhiloxCounter counter, PhiloxKey key);
 enum class RngPurpose : std::uint32_t {
   kInit = 1,
   kTrainData = 2,
-  kValidationData = 3,
+  kEvalData = 3,
   kSampling = 4,
   kDropout = 5
 };

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vkgpt::train {
+
+/// What a run needs, besides weights and optimizer moments, to go on bit for bit: `trainer_state.json`. Data
+/// order and random numbers follow from seed and step, and the configuration is saved with the run.
+struct TrainerState {
+  /// Optimizer steps done.
+  std::uint64_t step = 0;
+  std::uint64_t seed = 0;
+  /// Training tokens read so far.
+  std::uint64_t tokens_seen = 0;
+  /// Least validation loss so far, nats per token, and the step it was seen at.
+  std::optional<double> best_val_loss;
+  std::uint64_t best_step = 0;
+  /// Factor on the loss in mixed precision, 1 in fp32, and the clean steps since it last changed.
+  double loss_scale = 1.0;
+  std::uint64_t loss_scale_clean_steps = 0;
+  /// SHA-256 of the training text or tokens (64 hexadecimal digits), so that a run is not resumed on other
+  /// data.
+  std::string data_sha256;
+
+  friend bool operator==(const TrainerState&, const TrainerState&) = default;
+};
+
+std::string trainer_state_to_json(const TrainerState& state);
+
+/// Throws `Error`, one line that begins with `where`, for missing, unknown or impossible values.
+TrainerState trainer_state_from_json(std::string_view text, const std::string& where);
+
+}  // namespace vkgpt::train

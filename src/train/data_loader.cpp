@@ -1,0 +1,78 @@
+#include "vkgpt/train/data_loader.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/rng.hpp"
+
+namespace vkgpt::train {
+namespace {
+
+void check_length(std::string_view name, const TokenView& tokens, std::size_t T) {
+  if (tokens.size() < T + 1) {
+    fail(
+        "the {} split has {} tokens but a block of {} needs at least {}; use more text or a smaller "
+        "--block_size",
+        name, tokens.size(), T, T + 1);
+  }
+}
+
+/// Row b of the batch is the crop that stream.index = b draws.
+void fill_crops(const TokenView& split, std::size_t T, RngStream stream, std::span<std::int32_t> tokens,
+                std::span<std::int32_t> targets) {
+  VKGPT_CHECK(tokens.size() == targets.size() && tokens.size() % T == 0, "{} tokens, {} targets, T = {}",
+              tokens.size(), targets.size(), T);
+  for (std::size_t row = 0; row < tokens.size() / T; ++row) {
+    stream.index = static_cast<std::uint32_t>(row);
+    const std::size_t start = RngReader(stream).below(split.size() - T);
+    split.copy(start, tokens.subspan(row * T, T));
+    split.copy(start + 1, targets.subspan(row * T, T));
+  }
+}
+
+}  // namespace
+
+std::size_t TokenView::size() const {
+  return std::visit([](const auto& tokens) { return tokens.size(); }, tokens_);
+}
+
+TokenView TokenView::subview(std::size_t offset, std::size_t count) const {
+  VKGPT_CHECK(offset <= size() && count <= size() - offset, "[{}, +{}) of {}", offset, count, size());
+  return std::visit([&](const auto& tokens) { return TokenView(tokens.subspan(offset, count)); }, tokens_);
+}
+
+void TokenView::copy(std::size_t offset, std::span<std::int32_t> out) const {
+  VKGPT_CHECK(offset <= size() && out.size() <= size() - offset, "[{}, +{}) of {}", offset, out.size(),
+              size());
+  std::visit([&](const auto& tokens) { std::ranges::copy(tokens.subspan(offset, out.size()), out.begin()); },
+             tokens_);
+}
+
+DataLoader::DataLoader(TokenView train, TokenView validation, std::int64_t T, std::uint64_t seed)
+    : train_(train), validation_(validation), T_(static_cast<std::size_t>(T)), seed_(seed) {
+  VKGPT_CHECK(T >= 1, "T = {}", T);
+  check_length("training", train_, T_);
+  check_length("validation", validation_, T_);
+}
+
+void DataLoader::fill_train(std::uint64_t step, std::uint32_t micro_step, std::span<std::int32_t> tokens,
+                            std::span<std::int32_t> targets) const {
+  VKGPT_CHECK(step <= UINT32_MAX, "step = {}", step);
+  const RngStream stream{.seed = seed_,
+                         .purpose = RngPurpose::kTrainData,
+                         .sub = micro_step,
+                         .step = static_cast<std::uint32_t>(step)};
+  fill_crops(train_, T_, stream, tokens, targets);
+}
+
+void DataLoader::fill_eval(Split split, std::uint32_t index, std::span<std::int32_t> tokens,
+                           std::span<std::int32_t> targets) const {
+  const bool train = split == Split::kTrain;
+  const RngStream stream{
+      .seed = seed_, .purpose = RngPurpose::kEvalData, .sub = train ? 1U : 0U, .step = index};
+  fill_crops(train ? train_ : validation_, T_, stream, tokens, targets);
+}
+
+}  // namespace vkgpt::train

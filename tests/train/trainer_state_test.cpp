@@ -1,0 +1,70 @@
+#include "vkgpt/train/trainer_state.hpp"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "vkgpt/core/json.hpp"
+
+#include "support/expect_error.hpp"
+
+namespace vkgpt::train {
+namespace {
+
+TrainerState sample() {
+  return {.step = 120,
+          .seed = UINT64_MAX,
+          .tokens_seen = 983040,
+          .best_val_loss = 1.0 / 3.0,
+          .best_step = 100,
+          .loss_scale = 65536,
+          .loss_scale_clean_steps = 7,
+          .data_sha256 = std::string(64, 'a')};
+}
+
+TEST(TrainerState, RoundTripsExactly) {
+  EXPECT_EQ(trainer_state_from_json(trainer_state_to_json(sample()), "f"), sample());
+  EXPECT_EQ(trainer_state_from_json(trainer_state_to_json({}), "f"), TrainerState{});
+}
+
+TEST(TrainerState, RefusesHostileValues) {
+  const auto expect_refused = [](std::string_view key, Json value, const std::string& part) {
+    Json json = Json::parse(trainer_state_to_json(sample()));
+    json[std::string(key)] = std::move(value);
+    EXPECT_TRUE(expect_error([&] { trainer_state_from_json(json.dump(), "dir/state"); }, part)
+                    .starts_with("dir/state"));
+  };
+  expect_refused("version", 2, "version 2 is not 1");
+  expect_refused("step", -1, "\"step\" must be a whole number");
+  expect_refused("step", 1.5, "\"step\"");
+  expect_refused("step", std::uint64_t{1} << 32, "\"step\"");
+  expect_refused("seed", "1", "\"seed\"");
+  expect_refused("tokens_seen", nullptr, "\"tokens_seen\"");
+  expect_refused("best_val_loss", "nan", "\"best_val_loss\"");
+  expect_refused("best_step", 121, "lies beyond");
+  for (const double scale : {0.0, -1.0, 3.0, 0x1p25, 0x1p-25, 1e300})
+    expect_refused("loss_scale", scale, "power of two");
+  expect_refused("loss_scale", "1", "\"loss_scale\"");
+  expect_refused("loss_scale_clean_steps", Json::array(), "\"loss_scale_clean_steps\"");
+  expect_refused("data_sha256", "zz", "64 hexadecimal digits");
+  expect_refused("data_sha256", std::string(64, 'G'), "64 hexadecimal digits");
+  expect_refused("extra", 1, "unknown key \"extra\"");
+}
+
+TEST(TrainerState, RefusesDamagedText) {
+  const std::string text = trainer_state_to_json(sample());
+  for (std::size_t n = 0; n + 2 < text.size(); ++n) {
+    EXPECT_THROW(trainer_state_from_json(text.substr(0, n), "f"), Error) << n;
+  }
+  for (const char* key : {"version", "step", "seed", "tokens_seen", "best_val_loss", "best_step",
+                          "loss_scale", "loss_scale_clean_steps", "data_sha256"}) {
+    Json json = Json::parse(text);
+    json.erase(key);
+    expect_error([&] { trainer_state_from_json(json.dump(), "f"); },
+                 std::string("\"") + key + "\" is missing");
+  }
+  expect_error([] { trainer_state_from_json("[]", "f"); }, "expected a JSON object");
+}
+
+}  // namespace
+}  // namespace vkgpt::train
