@@ -14,6 +14,9 @@ namespace vkgpt::cli {
 namespace {
 
 constexpr std::array kCommands = {
+    Command{"train", "Train a model on a text", run_train},
+    Command{"generate", "Continue a prompt with a trained model", run_generate},
+    Command{"plan", "Print the train step without a GPU", run_plan},
     Command{"data", "Fetch training text", run_data},
 };
 

@@ -19,6 +19,9 @@ std::span<const Command> commands();
 /// Runs the subcommand that `args` (without the program's name) begins with.
 int run_program(std::span<const std::string> args);
 
+int run_train(std::span<const std::string> args);
+int run_generate(std::span<const std::string> args);
+int run_plan(std::span<const std::string> args);
 int run_data(std::span<const std::string> args);
 
 }  // namespace vkgpt::cli

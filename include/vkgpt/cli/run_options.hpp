@@ -3,6 +3,7 @@
 #include <string>
 
 #include "vkgpt/core/config_field.hpp"
+#include "vkgpt/vk/context.hpp"
 
 namespace vkgpt::cli {
 
@@ -27,5 +28,9 @@ struct RunOptions {
     visit(FieldInfo{.name = "json", .group = kGroup, .help = "Print the summary as JSON"}, self.json);
   }
 };
+
+inline vk::ContextOptions context_options(const RunOptions& options) {
+  return {.device = options.device, .validation = vk::parse_validation_mode(options.validation)};
+}
 
 }  // namespace vkgpt::cli

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/plan/executor.hpp"
+#include "vkgpt/plan/tensor_store.hpp"
+#include "vkgpt/train/data_loader.hpp"
+#include "vkgpt/train/train_config.hpp"
+#include "vkgpt/vk/context.hpp"
+
+namespace vkgpt::train {
+
+/// The train plan that a configuration means, scheduled; `tapped` adds the taps of the eager pass.
+plan::Schedule train_schedule(const model::GptConfig& model_config, const TrainConfig& config,
+                              const vk::DeviceCaps& caps, bool tapped = false);
+
+/// Statistics of one tensor in an eager pass.
+struct TensorStats {
+  std::string name;
+  double norm = 0;
+  double max = 0;  // largest magnitude
+  std::uint64_t nan_count = 0;
+  std::uint64_t inf_count = 0;
+};
+
+struct StepOutcome {
+  std::int64_t step = 0;
+  model::StepResults results;
+};
+
+/// Runs optimizer steps and evaluations on one device: fills slots, submits the recorded segments, hands out
+/// results as they complete. Two submissions are in flight.
+class StepRunner {
+ public:
+  /// Everything is allocated here. `context` and `loader` outlive the runner. `keep_going` is asked at every
+  /// submit boundary.
+  StepRunner(vk::Context& context, const model::GptConfig& model_config, const TrainConfig& config,
+             const DataLoader& loader, std::function<bool()> keep_going,
+             double submit_budget_ns = plan::Executor::kSubmitBudgetNs);
+
+  /// Replays step `step` (from 0). False when `keep_going` said no: the weights are then those after the last
+  /// whole step.
+  bool submit(std::int64_t step, double learning_rate);
+  /// The same step, bit for bit, dispatch by dispatch and waited for.
+  bool run_eager(std::int64_t step, double learning_rate);
+  /// The same with taps: leaves gradient and activation statistics.
+  bool run_with_stats(std::int64_t step, double learning_rate);
+
+  const std::vector<TensorStats>& gradient_stats() const { return gradient_stats_; }
+  const std::vector<TensorStats>& activation_stats() const { return activation_stats_; }
+  /// Times of the last eager pass, dispatch by dispatch.
+  const std::vector<plan::DispatchTime>& eager_times() const { return eager_times_; }
+
+  /// The results of a completed step, oldest first.
+  std::optional<StepOutcome> take_outcome();
+  /// Waits until every submitted step has completed.
+  void drain();
+
+  /// Mean loss over `batches` batches of a split, the same batches each time; nothing when interrupted.
+  std::optional<double> evaluate(Split split, std::int64_t batches);
+
+  plan::TensorStore& store() { return store_; }
+  plan::Executor& executor() { return executor_; }
+  const model::GptParams& params() const { return params_; }
+
+ private:
+  enum class Mode { kReplay, kEager, kStats };
+
+  bool run_step(std::int64_t step, double learning_rate, Mode mode);
+  void run_segment(const char* segment, int slot, Mode mode);
+  void fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
+  void collect(int slot);
+  void read_stats(int slot);
+
+  vk::Context& context_;
+  model::GptConfig model_config_;
+  TrainConfig config_;
+  const DataLoader& loader_;
+  std::function<bool()> keep_going_;
+  model::GptParams params_;
+  plan::TensorStore store_;
+  plan::Executor tapped_;  // first: its arenas are the larger ones
+  plan::Executor executor_;
+  plan::SlotRing ring_;
+  std::array<std::optional<std::int64_t>, plan::kSlotCount>
+      pending_;  // step whose results the slot will hold
+  std::deque<StepOutcome> outcomes_;
+  std::vector<TensorStats> gradient_stats_;
+  std::vector<TensorStats> activation_stats_;
+  std::vector<plan::DispatchTime> eager_times_;
+};
+
+}  // namespace vkgpt::train

@@ -1,0 +1,103 @@
+#include <format>
+#include <memory>
+#include <print>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/cli/command_line.hpp"
+#include "vkgpt/cli/commands.hpp"
+#include "vkgpt/cli/run_options.hpp"
+#include "vkgpt/core/config_json.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/log.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/text/char_tokenizer.hpp"
+#include "vkgpt/text/corpus.hpp"
+#include "vkgpt/train/recovery.hpp"
+#include "vkgpt/vk/context.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+nlohmann::ordered_json optional_json(const std::optional<double>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+}
+
+void print_summary(const train::TrainSummary& summary, const model::GptConfig& model,
+                   const std::string& out_dir, bool json) {
+  if (!json) {
+    log_info("{} after {} steps in {:.1f} s; val loss {}, best {}; checkpoints in {}",
+             summary.interrupted ? "interrupted" : "trained", summary.steps, summary.seconds,
+             summary.val_loss ? std::format("{:.4f}", *summary.val_loss) : "n/a",
+             summary.best_val_loss ? std::format("{:.4f}", *summary.best_val_loss) : "n/a", out_dir);
+    return;
+  }
+  const nlohmann::ordered_json record = {{"steps", summary.steps},
+                                         {"interrupted", summary.interrupted},
+                                         {"train_loss", summary.train_loss},
+                                         {"val_loss", optional_json(summary.val_loss)},
+                                         {"best_val_loss", optional_json(summary.best_val_loss)},
+                                         {"seconds", summary.seconds},
+                                         {"first_step_seconds", summary.first_step_seconds},
+                                         {"tokens_per_second", summary.tokens_per_second},
+                                         {"parameters", model::GptParams(model).parameter_count()},
+                                         {"device_bytes", summary.device_bytes},
+                                         {"out_dir", out_dir}};
+  std::print("{}\n", record.dump());
+}
+
+/// A resumed run keeps its vocabulary even if the text has changed.
+std::unique_ptr<text::Tokenizer> open_tokenizer(const train::TrainConfig& config, const std::string& text,
+                                                train::CheckpointStore& checkpoints) {
+  if (config.resume) {
+    if (const auto checkpoint = checkpoints.newest()) return text::load_tokenizer(checkpoint->directory);
+    log_info("{} holds no checkpoint yet: starting from the beginning", config.out_dir);
+  } else if (!checkpoints.empty()) {
+    fail_usage("{} already holds checkpoints: give --resume to continue them, or another --out_dir",
+               config.out_dir);
+  }
+  return std::make_unique<text::CharTokenizer>(text::CharTokenizer::from_text(text, config.data_path));
+}
+
+}  // namespace
+
+int run_train(std::span<const std::string> args) {
+  model::GptConfig model;
+  train::TrainConfig config;
+  RunOptions run;
+  CommandLine command("train", "Trains a GPT on a text.");
+  command.add(model).add(config).add(run);
+  if (!command.parse(args)) return 0;
+  model.validate();
+  config.validate();
+  if (config.data_path.empty()) {
+    fail_usage(
+        "--data_path is missing: give a text file, or fetch one with 'vkgpt data get tinyshakespeare'");
+  }
+  install_interrupt_handlers();
+
+  const std::string text = text::read_text(config.data_path);
+  train::CheckpointStore checkpoints(config.out_dir, static_cast<int>(config.keep_checkpoints));
+  const std::unique_ptr<text::Tokenizer> tokenizer = open_tokenizer(config, text, checkpoints);
+  model.vocab_size = tokenizer->vocab_size();
+  const text::Corpus corpus =
+      text::Corpus::encode(text, *tokenizer, config.val_fraction, model.block_size, config.data_path);
+  replace_file(Path(config.out_dir) / "effective_config.json", to_json(command.fields()).dump(2) + "\n");
+  log_info("{}: {} training tokens, {} for validation, vocabulary {}; {:.2f} M parameters", config.data_path,
+           corpus.train.size(), corpus.validation.size(), model.vocab_size,
+           static_cast<double>(model::GptParams(model).parameter_count()) / 1e6);
+
+  const auto open_device = [&] {
+    auto context = std::make_unique<vk::Context>(context_options(run));
+    log_info("device: {} ({})", context->caps().name, context->caps().driver);
+    return context;
+  };
+  const train::TrainSummary summary =
+      train::train_with_recovery(open_device, model, config, *tokenizer, corpus, checkpoints);
+  print_summary(summary, model, config.out_dir, run.json);
+  return static_cast<int>(summary.interrupted ? ExitCode::kInterrupted : ExitCode::kSuccess);
+}
+
+}  // namespace vkgpt::cli

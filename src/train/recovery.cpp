@@ -1,0 +1,31 @@
+#include "vkgpt/train/recovery.hpp"
+
+#include "vkgpt/core/log.hpp"
+#include "vkgpt/vk/result.hpp"
+
+namespace vkgpt::train {
+namespace {
+
+constexpr int kMaxLosses = 3;
+
+}  // namespace
+
+TrainSummary train_with_recovery(const OpenDevice& open_device, const model::GptConfig& model_config,
+                                 TrainConfig config, const text::Tokenizer& tokenizer,
+                                 const text::Corpus& corpus, CheckpointStore& checkpoints) {
+  double budget_ns = plan::Executor::kSubmitBudgetNs;
+  for (int losses = 0;; ++losses) {
+    try {
+      const std::unique_ptr<vk::Context> context = open_device();
+      return Trainer(*context, model_config, config, tokenizer, corpus, checkpoints, budget_ns).run();
+    } catch (const vk::DeviceLost& error) {
+      if (losses == kMaxLosses) throw;
+      budget_ns /= 2;
+      config.resume = true;
+      log_warning("{}; opening the device again with {:.0f} ms of work per submission", error.what(),
+                  budget_ns / 1e6);
+    }
+  }
+}
+
+}  // namespace vkgpt::train

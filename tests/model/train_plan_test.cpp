@@ -1,0 +1,134 @@
+// The whole model on the device against PyTorch's numbers and against finite differences of its own loss.
+
+#include "vkgpt/model/train_plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "vkgpt/text/generator.hpp"
+
+#include "gpu_context.hpp"
+#include "support/tiny_gpt.hpp"
+
+namespace vkgpt::model {
+namespace {
+
+using test::TinyGpt;
+
+constexpr double kRelative = 1e-4;
+
+/// Relative to the tensor's largest value.
+void expect_relative(std::span<const float> actual, std::span<const float> expected,
+                     const std::string& what) {
+  ASSERT_EQ(actual.size(), expected.size()) << what;
+  double largest = 0;
+  for (const float value : expected) largest = std::max(largest, std::abs(static_cast<double>(value)));
+  ASSERT_GT(largest, 0) << what;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_NEAR(actual[i], expected[i], kRelative * largest) << what << ", element " << i;
+  }
+}
+
+class GpuGptGolden : public testing::TestWithParam<const char*> {};
+
+TEST_P(GpuGptGolden, LossAndAllGradients) {
+  TinyGpt gpt(GetParam());
+  EXPECT_NEAR(gpt.loss(), gpt.golden().at("loss").values[0], kRelative);
+  gpt.step(0, false);
+  const std::vector<float> grads = gpt.download(tensor::kGrads);
+  for (const ParamSpec& spec : gpt.params().specs()) {
+    expect_relative(gpt.part(grads, spec.name), gpt.golden().at("grad/" + spec.name).values, spec.name);
+  }
+}
+
+TEST_P(GpuGptGolden, TenAdamWSteps) {
+  TinyGpt gpt(GetParam());
+  const std::vector<float>& losses = gpt.golden().at("losses").values;
+  const std::vector<float>& norms = gpt.golden().at("grad_norms").values;
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    const StepResults results = gpt.step(static_cast<std::int64_t>(i), true);
+    EXPECT_NEAR(results.loss, losses[i], kRelative * losses[i]) << "step " << i;
+    EXPECT_NEAR(results.grad_norm, norms[i], 10 * kRelative * norms[i]) << "step " << i;
+    EXPECT_EQ(results.skipped, 0);
+  }
+}
+
+TEST_P(GpuGptGolden, GradientIsTheSlopeOfTheLoss) {
+  TinyGpt gpt(GetParam());
+  gpt.step(0, false);
+  const std::vector<float> params = gpt.download(tensor::kParams);
+  const std::vector<float> grads = gpt.download(tensor::kGrads);
+  // Along each tensor's own gradient, where the slope is largest against the rounding of the loss.
+  for (const ParamSpec& spec : gpt.params().specs()) {
+    const std::vector<float> grad = gpt.part(grads, spec.name);
+    double norm = 0;
+    for (const float g : grad) norm += static_cast<double>(g) * g;
+    norm = std::sqrt(norm);
+    const double eps = std::clamp(2e-3 / norm, 1e-3, 2e-2);
+    double loss[2];
+    for (const int side : {0, 1}) {
+      std::vector<float> moved = params;
+      for (std::size_t i = 0; i < grad.size(); ++i) {
+        moved[static_cast<std::size_t>(spec.offset) + i] +=
+            static_cast<float>((side == 0 ? -eps : eps) * grad[i] / norm);
+      }
+      gpt.upload(tensor::kParams, moved);
+      loss[side] = gpt.loss();
+    }
+    EXPECT_NEAR((loss[1] - loss[0]) / (2 * eps), norm, 0.02 * norm + 2e-4) << spec.name;
+  }
+}
+
+TEST_P(GpuGptGolden, LogitsOfPrefillAndDecode) {
+  TinyGpt gpt(GetParam());
+  text::Generator generator(test::shared_context(), gpt.store(), gpt.config());
+  const std::vector<std::int32_t> tokens = gpt.golden().at("tokens").ints();
+  const std::vector<float>& logits = gpt.golden().at("logits").values;
+  const auto V = static_cast<std::size_t>(gpt.config().vocab_size);
+  const auto T = static_cast<std::size_t>(gpt.config().block_size);
+  for (std::size_t row = 0; row < tokens.size(); ++row) {
+    const std::size_t length = row % T + 1;
+    const auto window = std::span(tokens).subspan(row - (length - 1), length);
+    const auto expected = std::span(logits).subspan(row * V, V);
+    if (length > 1) expect_relative(generator.decode(window), expected, "decode " + std::to_string(row));
+    expect_relative(generator.prefill(window), expected, "prefill " + std::to_string(row));
+  }
+}
+
+TEST_P(GpuGptGolden, GreedyTextWithAndWithoutCache) {
+  TinyGpt gpt(GetParam());
+  text::Generator generator(test::shared_context(), gpt.store(), gpt.config());
+  const std::vector<std::int32_t> prompt = gpt.golden().at("prompt").ints();
+  std::vector<std::int32_t> expected = gpt.golden().at("greedy").ints();
+  if (expected.size() == static_cast<std::size_t>(gpt.config().block_size)) {  // the prompt stands before it
+    expected.erase(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(prompt.size()));
+  }
+  for (const bool kv_cache : {true, false}) {
+    text::GenerateConfig config;
+    config.kv_cache = kv_cache;
+    config.max_new_tokens = static_cast<std::int64_t>(expected.size());
+    EXPECT_EQ(generator.generate(prompt, config, {.temperature = 0}, 0), expected) << "cache " << kv_cache;
+  }
+}
+
+TEST_P(GpuGptGolden, SampledTextPastTheWindowWithAndWithoutCache) {
+  TinyGpt gpt(GetParam());
+  text::Generator generator(test::shared_context(), gpt.store(), gpt.config());
+  const std::vector<std::int32_t> prompt = gpt.golden().at("prompt").ints();
+  text::GenerateConfig config;
+  config.max_new_tokens = 3 * gpt.config().block_size;
+  const auto cached = generator.generate(prompt, config, {}, 0);
+  EXPECT_EQ(cached.size(), static_cast<std::size_t>(config.max_new_tokens));
+  EXPECT_EQ(generator.generate(prompt, config, {}, 0), cached);
+  EXPECT_NE(generator.generate(prompt, config, {}, 1), cached);
+  config.kv_cache = false;
+  EXPECT_EQ(generator.generate(prompt, config, {}, 0), cached);
+}
+
+INSTANTIATE_TEST_SUITE_P(Gpu, GpuGptGolden,
+                         testing::Values("gpt2_tiny.safetensors", "gpt2_tiny_untied.safetensors"));
+
+}  // namespace
+}  // namespace vkgpt::model

@@ -1,0 +1,111 @@
+#include "support/tiny_gpt.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "vkgpt/ops/optimizer.hpp"
+#include "vkgpt/ops/step_params.hpp"
+#include "vkgpt/plan/schedule.hpp"
+
+#include "gpu_context.hpp"
+
+namespace vkgpt::test {
+namespace {
+
+model::GptConfig config_of(const std::map<std::string, golden::Tensor>& golden) {
+  const std::vector<std::int32_t> fields = golden.at("config").ints();
+  model::GptConfig config;
+  config.vocab_size = fields[0];
+  config.block_size = fields[1];
+  config.n_layer = fields[2];
+  config.n_head = fields[3];
+  config.n_embd = fields[4];
+  config.tie_weights = fields[6] != 0;
+  return config;
+}
+
+/// As tests/golden/README.md says.
+model::TrainPlanOptions golden_options(const std::map<std::string, golden::Tensor>& golden) {
+  return {.batch_size = golden.at("config").ints()[5], .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.1};
+}
+
+}  // namespace
+
+TinyGpt::TinyGpt(const std::string& golden_name)
+    : golden_(golden::load(golden_name)),
+      config_(config_of(golden_)),
+      options_(golden_options(golden_)),
+      params_(config_),
+      store_(shared_context()),
+      executor_(shared_context(), store_,
+                plan::make_schedule(model::build_train_plan(config_, options_, shared_context().caps()),
+                                    shared_context().caps())),
+      ring_(shared_context().queue()) {
+  std::vector<float> arena(static_cast<std::size_t>(params_.arena_elements()));
+  std::vector<ops::Slice> decayed;
+  for (const model::ParamSpec& spec : params_.specs()) {
+    std::ranges::copy(golden_.at("param/" + spec.name).values, arena.begin() + spec.offset);
+    if (spec.decay) decayed.push_back({spec.offset, spec.shape.numel()});
+  }
+  upload(model::tensor::kParams, arena);
+  const std::vector<std::uint32_t> bits = ops::make_decay_bits(params_.arena_elements(), decayed);
+  store_.upload("decay_bits", std::as_bytes(std::span(bits)));
+  store_.poison_arenas();
+}
+
+std::vector<float> TinyGpt::download(const char* arena) {
+  std::vector<float> values(static_cast<std::size_t>(params_.arena_elements()));
+  store_.download(arena, std::as_writable_bytes(std::span(values)));
+  return values;
+}
+
+void TinyGpt::upload(const char* arena, std::span<const float> values) {
+  store_.upload(arena, std::as_bytes(values));
+}
+
+std::vector<float> TinyGpt::part(std::span<const float> arena, const std::string& name) const {
+  const model::ParamSpec& spec = params_.find(name);
+  const auto begin = arena.begin() + spec.offset;
+  return {begin, begin + spec.disk_shape.numel()};
+}
+
+int TinyGpt::fill_slot(std::int64_t step) {
+  const int slot = ring_.acquire();
+  ops::StepParams params;
+  params.learning_rate = 1e-3F;
+  params.bias_correction1 =
+      static_cast<float>(1 / (1 - std::pow(options_.beta1, static_cast<double>(step + 1))));
+  params.bias_correction2 =
+      static_cast<float>(1 / (1 - std::pow(options_.beta2, static_cast<double>(step + 1))));
+  std::memcpy(store_.upload_slot<std::byte>(model::tensor::kStepParams, slot).data(), &params,
+              sizeof(params));
+  std::ranges::copy(golden_.at("tokens").ints(),
+                    store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot).begin());
+  std::ranges::copy(golden_.at("targets").ints(),
+                    store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot).begin());
+  return slot;
+}
+
+model::StepResults TinyGpt::step(std::int64_t index, bool update) {
+  const int slot = fill_slot(index);
+  executor_.submit(model::segment::kZeroGrads, slot);
+  executor_.submit(model::segment::kMicroStep, slot);
+  if (update) executor_.submit(model::segment::kUpdate, slot);
+  ring_.submitted(shared_context().queue().submitted());
+  shared_context().queue().wait_idle();
+  const auto values = store_.readback_slot<float>(model::tensor::kStepResults, slot);
+  return {values[0], values[1], values[2], values[3]};
+}
+
+float TinyGpt::loss() {
+  const int slot = fill_slot(0);
+  executor_.submit(model::segment::kEvalBegin, slot);
+  executor_.submit(model::segment::kEvalStep, slot);
+  executor_.submit(model::segment::kEvalEnd, slot);
+  ring_.submitted(shared_context().queue().submitted());
+  shared_context().queue().wait_idle();
+  return store_.readback_slot<float>(model::tensor::kEvalResults, slot)[0];
+}
+
+}  // namespace vkgpt::test
