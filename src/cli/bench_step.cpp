@@ -42,20 +42,44 @@ std::vector<KernelTime> by_kernel(const std::vector<plan::DispatchTime>& dispatc
   return kernels;
 }
 
+/// A step runner with fresh weights on random tokens.
+class Bench {
+ public:
+  Bench(vk::Context& context, const model::GptConfig& model, const train::TrainConfig& config)
+      : tokens_(random_tokens(model, config.seed)),
+        loader_(std::span<const std::int32_t>(tokens_), std::span<const std::int32_t>(tokens_),
+                model.block_size, config.seed),
+        runner_(context, model, config, loader_, [] { return true; }) {
+    const std::vector<float> params = model::initial_parameters(runner_.params(), config.seed);
+    runner_.store().upload(model::tensor::kParams, std::as_bytes(std::span(params)));
+  }
+
+  train::StepRunner& runner() { return runner_; }
+
+ private:
+  static std::vector<std::int32_t> random_tokens(const model::GptConfig& model, std::uint64_t seed) {
+    std::vector<std::int32_t> tokens(static_cast<std::size_t>(64 * model.block_size));
+    RngReader random({.seed = seed, .purpose = RngPurpose::kTrainData});
+    for (std::int32_t& token : tokens) {
+      token = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(model.vocab_size)));
+    }
+    return tokens;
+  }
+
+  std::vector<std::int32_t> tokens_;
+  train::DataLoader loader_;
+  train::StepRunner runner_;
+};
+
 }  // namespace
 
-StepTime bench_step(vk::Context& context, const model::GptConfig& model, const train::TrainConfig& config) {
-  std::vector<std::int32_t> tokens(static_cast<std::size_t>(64 * model.block_size));
-  RngReader random({.seed = config.seed, .purpose = RngPurpose::kTrainData});
-  for (std::int32_t& token : tokens) {
-    token = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(model.vocab_size)));
-  }
-  const train::DataLoader loader(std::span<const std::int32_t>(tokens), std::span<const std::int32_t>(tokens),
-                                 model.block_size, config.seed);
-  train::StepRunner runner(context, model, config, loader, [] { return true; });
-  const std::vector<float> params = model::initial_parameters(runner.params(), config.seed);
-  runner.store().upload(model::tensor::kParams, std::as_bytes(std::span(params)));
+void run_first_step(vk::Context& context, const model::GptConfig& model, const train::TrainConfig& config) {
+  Bench(context, model, config).runner().run_eager(0, config.learning_rate);
+}
 
+StepTime bench_step(vk::Context& context, const model::GptConfig& model, const train::TrainConfig& config) {
+  Bench bench(context, model, config);
+  train::StepRunner& runner = bench.runner();
   StepTime time;
   std::int64_t step = 0;
   runner.run_eager(step++, config.learning_rate);

@@ -1,7 +1,6 @@
 #include "vkgpt/cli/download.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <format>
 #include <optional>
@@ -9,37 +8,13 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "vkgpt/cli/process.hpp"
 #include "vkgpt/core/error.hpp"
 
 namespace vkgpt::cli {
 namespace {
-
-/// Runs a program of the PATH, its output discarded; its exit code, or nothing where there is no such
-/// program.
-std::optional<int> run_quietly(std::vector<std::string> words) {
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
-  }
-  pid_t child = 0;
-  const int code = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (code == ENOENT || code == EACCES) return std::nullopt;
-  if (code != 0) fail("cannot run {}: {}", words[0], std::strerror(code));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) fail("cannot wait for {}: {}", words[0], std::strerror(errno));
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 /// What curl's and wget's exit codes mean, as far as it helps.
 std::string_view meaning_of(std::string_view program, int code) {
@@ -85,7 +60,7 @@ void fetch(const std::string& url, const Path& part) {
        "--retry", "2", "-C", "-", "-o", part.string(), "--", url},
       {"wget", "-q", "-c", "-T", "15", "-t", "3", "-O", part.string(), "--", url}};
   for (const std::vector<std::string>& words : programs) {
-    const std::optional<int> code = run_quietly(words);
+    const std::optional<int> code = run_process(words);
     if (!code) continue;
     if (*code != 0)
       fail("cannot download {}: {} ended with {}: {}", url, words[0], *code, meaning_of(words[0], *code));

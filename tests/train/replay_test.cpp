@@ -47,9 +47,9 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
-class Run {
+class TrainRun {
  public:
-  explicit Run(
+  explicit TrainRun(
       std::int64_t grad_accum_steps, std::function<bool()> keep_going = [] { return true; })
       : tokens_(reference::random_tokens(400, 7, 29)),
         loader_(std::span<const std::int32_t>(tokens_), std::span<const std::int32_t>(tokens_),
@@ -101,7 +101,7 @@ class Run {
 };
 
 Outcome run_all(std::int64_t grad_accum_steps, How how) {
-  Run run(grad_accum_steps);
+  TrainRun run(grad_accum_steps);
   for (std::int64_t step = 0; step < kSteps; ++step) EXPECT_TRUE(run.step(step, how));
   return run.finish();
 }
@@ -121,8 +121,8 @@ TEST(GpuReplay, ReplayedEagerTappedAndReRecordedAreTheSameBits) {
 
 TEST(GpuReplay, GradientsAccumulateOverMicroSteps) {
   // With one weight update from the same start, the loss of the step is the mean over its micro-steps.
-  Run one(1);
-  Run three(3);
+  TrainRun one(1);
+  TrainRun three(3);
   ASSERT_TRUE(one.step(0, How::kReplay));
   ASSERT_TRUE(three.step(0, How::kReplay));
   const Outcome a = one.finish();
@@ -161,7 +161,7 @@ class CallCounter {
 };
 
 TEST(GpuReplay, NothingIsRecordedAfterTheSecondStep) {
-  Run run(2);
+  TrainRun run(2);
   ASSERT_TRUE(run.step(0, How::kEager));
   ASSERT_TRUE(run.step(1, How::kReplay));
   run.runner().drain();
@@ -183,7 +183,7 @@ TEST(GpuReplay, NothingIsRecordedAfterTheSecondStep) {
 }
 
 TEST(GpuReplay, ANotFiniteGradientSkipsTheStepBitForBit) {
-  Run run(1);
+  TrainRun run(1);
   ASSERT_TRUE(run.step(0, How::kReplay));
   std::vector<float> params = run.finish().params;
   const float poison = std::numeric_limits<float>::infinity();
@@ -201,7 +201,7 @@ TEST(GpuReplay, ANotFiniteGradientSkipsTheStepBitForBit) {
 }
 
 TEST(GpuReplay, StatisticsNameEveryTensor) {
-  Run run(1);
+  TrainRun run(1);
   ASSERT_TRUE(run.step(0, How::kStats));
   ASSERT_EQ(run.runner().gradient_stats().size(), run.runner().params().specs().size());
   for (const TensorStats& stats : run.runner().gradient_stats()) {
@@ -215,8 +215,8 @@ TEST(GpuReplay, StatisticsNameEveryTensor) {
 }
 
 TEST(GpuReplay, EvaluationIsTheSameEachTimeAndLeavesTrainingAlone) {
-  Run plain(1);
-  Run evaluated(1);
+  TrainRun plain(1);
+  TrainRun evaluated(1);
   for (std::int64_t step = 0; step < 4; ++step) {
     ASSERT_TRUE(plain.step(step, How::kReplay));
     ASSERT_TRUE(evaluated.step(step, How::kReplay));
@@ -228,7 +228,7 @@ TEST(GpuReplay, EvaluationIsTheSameEachTimeAndLeavesTrainingAlone) {
 
 TEST(GpuReplay, AnInterruptLeavesTheWeightsOfTheLastWholeStep) {
   bool going = true;
-  Run run(2, [&] { return going; });
+  TrainRun run(2, [&] { return going; });
   ASSERT_TRUE(run.step(0, How::kReplay));
   const Outcome before = run.finish();
   going = false;
@@ -238,7 +238,7 @@ TEST(GpuReplay, AnInterruptLeavesTheWeightsOfTheLastWholeStep) {
 }
 
 TEST(GpuReplay, ThePlannedMemoryIsWhatIsAllocated) {
-  Run run(1);
+  TrainRun run(1);
   const auto planned = static_cast<double>(run.runner().executor().schedule().memory.total_bytes());
   const auto allocated = static_cast<double>(run.runner().store().allocated_bytes());
   EXPECT_NEAR(allocated / planned, 1, 0.05);

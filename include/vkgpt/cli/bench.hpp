@@ -40,8 +40,7 @@ struct StepTime {
 /// Times the replayed train step on random tokens.
 StepTime bench_step(vk::Context& context, const model::GptConfig& model, const train::TrainConfig& config);
 
-/// Seconds from the start of a fresh process to the end of its first train step, with the caches in
-/// `cache_home` (XDG_CACHE_HOME).
-double bench_first_step(const std::string& cache_home, const std::vector<std::string>& flags);
+/// The first train step of a process, on random tokens: what `vkgpt bench start` times from outside.
+void run_first_step(vk::Context& context, const model::GptConfig& model, const train::TrainConfig& config);
 
 }  // namespace vkgpt::cli

@@ -22,6 +22,7 @@ int run_program(std::span<const std::string> args);
 int run_train(std::span<const std::string> args);
 int run_generate(std::span<const std::string> args);
 int run_plan(std::span<const std::string> args);
+int run_bench(std::span<const std::string> args);
 int run_data(std::span<const std::string> args);
 
 }  // namespace vkgpt::cli
