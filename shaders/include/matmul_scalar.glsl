@@ -2,9 +2,10 @@
 // rows and 4 LANES columns, a lane four columns of it. The lanes load the A tile together and hand its
 // elements round. The including file sets TRANSPOSITION; the host (ops/matmul.cpp) sets
 //   LANES       workgroup size, at most the subgroup size
-//   TM          rows of the tile, 8 or 16
+//   TM          rows of the tile: 16, 8, or (not for TN) 1
+//   K_STEP      k of an iteration: 8, or for TM = 1 twice LANES
 //   WIDE        1: buffers are read and written as 64-bit pairs; every extent along a row and offset is even
-//   K_TAIL      1: K is not a multiple of kStep
+//   K_TAIL      1: K is not a multiple of K_STEP
 //   ACCUMULATE  1: C += instead of C =
 //   EPILOGUE    what happens to a finished element, see below
 //   ROW_SUMS    1 (TN only): also row_sums[m] += sum over k of A[k, m]
@@ -59,7 +60,8 @@ layout(push_constant) uniform Push {
   uint c_offset;  // first element of C, and of pre, in theirs
 };
 
-const int kStep = 8;        // k of an iteration
+const int kStep = K_STEP;
+const int kBlock = TM < 8 ? TM : 8;
 const int kPairs = 2;       // column pairs of a lane
 const int kStripTiles = 4;  // rows of tiles that are computed together, so that B is read from the cache
 
@@ -199,13 +201,13 @@ void main() {
 #define B_VALUE(u, j) bv[(u) * kPairs + (j) / 2][(j) & 1]
 #endif
 
-// Eight rows of a column pair over all k of the iteration, so that their 16 sums stay in registers. A macro,
-// since Mesa gives up on unrolling loops nested more deeply.
-#define BLOCK(i0, p)                                                                \
-  UNROLL for (int u = 0; u < kStep; ++u) UNROLL for (int i = i0; i < i0 + 8; ++i) { \
-    const float x = A_VALUE(av, i, u);                                              \
-    acc[i][2 * p] = fma(x, B_VALUE(u, 2 * p), acc[i][2 * p]);                       \
-    acc[i][2 * p + 1] = fma(x, B_VALUE(u, 2 * p + 1), acc[i][2 * p + 1]);           \
+// Up to eight rows of a column pair over all k of the iteration, so that their 16 sums stay in registers. A
+// macro, since Mesa gives up on unrolling loops nested more deeply.
+#define BLOCK(i0, p)                                                                     \
+  UNROLL for (int u = 0; u < kStep; ++u) UNROLL for (int i = i0; i < i0 + kBlock; ++i) { \
+    const float x = A_VALUE(av, i, u);                                                   \
+    acc[i][2 * p] = fma(x, B_VALUE(u, 2 * p), acc[i][2 * p]);                            \
+    acc[i][2 * p + 1] = fma(x, B_VALUE(u, 2 * p + 1), acc[i][2 * p + 1]);                \
   }
     BLOCK(0, 0)
     BLOCK(0, 1)

@@ -112,7 +112,8 @@ Slicing slice(const vk::DeviceCaps& caps, const Product& p, const Extents& e) {
 /// What a shader variant depends on beside the product.
 struct Variant {
   std::uint32_t lanes;          // of a workgroup, all in one subgroup
-  std::uint32_t tile_rows;      // 8 or 16
+  std::uint32_t tile_rows;      // 16, 8 or 1
+  std::uint32_t k_step;         // k of an iteration
   bool is_wide;                 // loads and stores 64-bit pairs
   std::uint32_t subgroup_size;  // to be required of the driver, or 0
 };
@@ -124,6 +125,11 @@ Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Exten
   v.lanes = std::min(subgroup, kMaxLanes);
   v.subgroup_size = caps.subgroup_size_control && v.lanes == caps.subgroup_size ? v.lanes : 0;
   v.tile_rows = e.m <= 8 && v.lanes <= 32 ? 8 : 16;
+  v.k_step = 8;
+  if (e.m == 1 && p.transposition != Transposition::kTN) {
+    v.tile_rows = 1;
+    v.k_step = 2 * v.lanes;  // a pair of A for every lane
+  }
   const bool rows_are_even =
       p.a.shape.back() % 2 == 0 && p.b.shape.back() % 2 == 0 && p.c.shape.back() % 2 == 0;
   v.is_wide = caps.is_cpu() && caps.shader_int64 && caps.storage_buffer_alignment % 8 == 0 && rows_are_even;
@@ -137,7 +143,6 @@ struct Part {
 };
 
 void append(PlanBuilder& builder, const Product& p, const Variant& variant, const Part& part) {
-  constexpr std::int64_t kStep = 8;  // of the shader's loop over k
   const bool accumulate = p.accumulate || !part.is_first_k;
   const Epilogue epilogue = part.is_last_k ? p.epilogue : Epilogue::kNone;
   const bool sums_rows = p.row_sums.has_value();
@@ -158,7 +163,8 @@ void append(PlanBuilder& builder, const Product& p, const Variant& variant, cons
   const auto macro = [](const char* name, auto value) { return vk::Macro{name, std::to_string(value)}; };
   d.kernel = {.stem = p.stem,
               .macros = {macro("LANES", variant.lanes), macro("TM", variant.tile_rows),
-                         macro("WIDE", int{variant.is_wide}), macro("K_TAIL", int{part.k.count % kStep != 0}),
+                         macro("K_STEP", variant.k_step), macro("WIDE", int{variant.is_wide}),
+                         macro("K_TAIL", int{part.k.count % variant.k_step != 0}),
                          macro("ACCUMULATE", int{accumulate}), macro("EPILOGUE", static_cast<int>(epilogue)),
                          macro("ROW_SUMS", int{sums_rows})},
               .subgroup_size = variant.subgroup_size};
