@@ -19,6 +19,7 @@ constexpr std::array kCommands = {
     Command{"plan", "Print the train step without a GPU", run_plan},
     Command{"bench", "Time this device", run_bench},
     Command{"data", "Fetch training text", run_data},
+    Command{"devices", "List the Vulkan devices and which one is used", run_devices},
 };
 
 int print_help() {

@@ -24,5 +24,6 @@ int run_generate(std::span<const std::string> args);
 int run_plan(std::span<const std::string> args);
 int run_bench(std::span<const std::string> args);
 int run_data(std::span<const std::string> args);
+int run_devices(std::span<const std::string> args);
 
 }  // namespace vkgpt::cli

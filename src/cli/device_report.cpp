@@ -1,0 +1,190 @@
+#include "vkgpt/cli/device_report.hpp"
+
+#include <array>
+#include <cstdint>
+#include <format>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/core/check.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+using vk::DeviceCaps;
+using vk::DeviceType;
+using vk::PhysicalDevice;
+
+std::string_view type_name(DeviceType type) {
+  switch (type) {
+    case DeviceType::kDiscrete:
+      return "discrete";
+    case DeviceType::kIntegrated:
+      return "integrated";
+    case DeviceType::kVirtual:
+      return "virtual";
+    case DeviceType::kCpu:
+      return "cpu";
+    case DeviceType::kOther:
+      break;
+  }
+  return "other";
+}
+
+std::string version_text(std::uint32_t version) {
+  return std::format("{}.{}.{}", VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version),
+                     VK_API_VERSION_PATCH(version));
+}
+
+/// "32 KiB", "23.4 GiB".
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB"};
+  double size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (size >= 1024 && unit + 1 < kUnits.size()) {
+    size /= 1024;
+    ++unit;
+  }
+  const bool is_whole = size == static_cast<double>(static_cast<std::uint64_t>(size));
+  return is_whole ? std::format("{:.0f} {}", size, kUnits[unit])
+                  : std::format("{:.1f} {}", size, kUnits[unit]);
+}
+
+std::string dimensions(const std::array<std::uint32_t, 3>& sizes) {
+  return std::format("{} x {} x {}", sizes[0], sizes[1], sizes[2]);
+}
+
+std::string yes_no(bool value) {
+  return value ? "yes" : "no";
+}
+
+/// "8x8x8 f16 -> f32, ...", or "none".
+std::string matrices_text(const DeviceCaps& caps) {
+  std::string text;
+  for (const vk::CooperativeMatrixShape& s : caps.cooperative_matrices) {
+    text +=
+        std::format("{}{}x{}x{} {} -> {}", text.empty() ? "" : ", ", s.m, s.n, s.k, s.ab_type, s.result_type);
+  }
+  if (text.empty()) return "none";
+  return caps.cooperative_matrix_nv2 ? text + "; NV_cooperative_matrix2" : text;
+}
+
+std::string caps_lines(const DeviceCaps& caps) {
+  std::string text;
+  const auto line = [&text](std::string_view name, const std::string& value) {
+    text += std::format("   {:<16}{}\n", name, value);
+  };
+  const std::string budget =
+      caps.heap_budget_bytes == 0 ? "budget unknown" : size_text(caps.heap_budget_bytes) + " free for us";
+  line("type", std::string(type_name(caps.type)));
+  line("driver", caps.driver);
+  line("Vulkan", version_text(caps.api_version));
+  line("UUID", caps.uuid);
+  line("memory", std::format("{}, {}", size_text(caps.heap_bytes), budget));
+  line("buffers",
+       std::format("{} a binding (offsets in {}), {} an allocation", size_text(caps.max_storage_buffer_range),
+                   size_text(caps.storage_buffer_alignment), size_text(caps.max_allocation_bytes)));
+  line("subgroups", std::format("{} ({} to {}, {})", caps.subgroup_size, caps.min_subgroup_size,
+                                caps.max_subgroup_size, caps.subgroup_size_control ? "selectable" : "fixed"));
+  line("workgroup", std::format("{} invocations, {}, {} shared memory", caps.max_workgroup_invocations,
+                                dimensions(caps.max_workgroup_size), size_text(caps.shared_memory_bytes)));
+  line("dispatch", std::format("{} workgroups, {} of push constants", dimensions(caps.max_workgroup_count),
+                               size_text(caps.max_push_constant_bytes)));
+  line("16-bit",
+       std::format("f16 {}, bf16 {}, storage {}; int64 {}", yes_no(caps.shader_f16), yes_no(caps.shader_bf16),
+                   yes_no(caps.storage_16bit), yes_no(caps.shader_int64)));
+  line("matrices", matrices_text(caps));
+  line("timestamps", caps.timestamp_period_ns == 0 ? "none" : std::format("{} ns", caps.timestamp_period_ns));
+  return text;
+}
+
+nlohmann::ordered_json caps_json(const DeviceCaps& caps) {
+  nlohmann::ordered_json matrices = nlohmann::ordered_json::array();
+  for (const vk::CooperativeMatrixShape& s : caps.cooperative_matrices) {
+    matrices.push_back(
+        {{"m", s.m}, {"n", s.n}, {"k", s.k}, {"ab_type", s.ab_type}, {"result_type", s.result_type}});
+  }
+  return {{"name", caps.name},
+          {"type", type_name(caps.type)},
+          {"driver", caps.driver},
+          {"api_version", version_text(caps.api_version)},
+          {"uuid", caps.uuid},
+          {"vendor_id", caps.vendor_id},
+          {"device_id", caps.device_id},
+          {"driver_version", caps.driver_version},
+          {"heap_bytes", caps.heap_bytes},
+          {"heap_budget_bytes", caps.heap_budget_bytes},
+          {"max_allocation_bytes", caps.max_allocation_bytes},
+          {"max_storage_buffer_range", caps.max_storage_buffer_range},
+          {"storage_buffer_alignment", caps.storage_buffer_alignment},
+          {"subgroup_size", caps.subgroup_size},
+          {"min_subgroup_size", caps.min_subgroup_size},
+          {"max_subgroup_size", caps.max_subgroup_size},
+          {"subgroup_size_control", caps.subgroup_size_control},
+          {"max_workgroup_invocations", caps.max_workgroup_invocations},
+          {"max_workgroup_size", caps.max_workgroup_size},
+          {"max_workgroup_count", caps.max_workgroup_count},
+          {"shared_memory_bytes", caps.shared_memory_bytes},
+          {"max_push_constant_bytes", caps.max_push_constant_bytes},
+          {"shader_f16", caps.shader_f16},
+          {"shader_bf16", caps.shader_bf16},
+          {"storage_16bit", caps.storage_16bit},
+          {"shader_int64", caps.shader_int64},
+          {"timestamp_period_ns", caps.timestamp_period_ns},
+          {"cooperative_matrices", std::move(matrices)},
+          {"cooperative_matrix_nv2", caps.cooperative_matrix_nv2}};
+}
+
+}  // namespace
+
+std::vector<std::string> choice_reasons(const std::vector<PhysicalDevice>& devices,
+                                        const PhysicalDevice* chosen, std::string_view selector) {
+  std::vector<std::string> reasons;
+  for (const PhysicalDevice& device : devices) {
+    VKGPT_CHECK(chosen != nullptr || !device.rejection.empty(), "{} can be used", device.caps.name);
+    if (!device.rejection.empty()) {
+      reasons.push_back(std::format("cannot be used: it {}", device.rejection));
+    } else if (&device == chosen) {
+      reasons.push_back(selector.empty()
+                            ? std::format("chosen: the best usable device ({})", type_name(device.caps.type))
+                            : std::format("chosen: --device {}", selector));
+    } else if (!selector.empty()) {
+      reasons.push_back(std::format("not chosen: --device {} is another one", selector));
+    } else if (device.caps.type == chosen->caps.type) {
+      reasons.push_back("not chosen: the first of several like it is taken");
+    } else {
+      reasons.push_back(std::format("not chosen: a device of type {} is preferred to one of type {}",
+                                    type_name(chosen->caps.type), type_name(device.caps.type)));
+    }
+  }
+  return reasons;
+}
+
+std::string device_table(const std::vector<PhysicalDevice>& devices, const PhysicalDevice* chosen,
+                         std::string_view selector) {
+  const std::vector<std::string> reasons = choice_reasons(devices, chosen, selector);
+  std::string text;
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    text += std::format("{}{}: {}\n   {:<16}{}\n", i == 0 ? "" : "\n", i, devices[i].caps.name, "choice",
+                        reasons[i]);
+    // Of a device below Vulkan 1.3 nothing more is known.
+    if (!devices[i].caps.uuid.empty()) text += caps_lines(devices[i].caps);
+  }
+  return text;
+}
+
+nlohmann::ordered_json devices_json(const std::vector<PhysicalDevice>& devices, const PhysicalDevice* chosen,
+                                    std::string_view selector) {
+  const std::vector<std::string> reasons = choice_reasons(devices, chosen, selector);
+  nlohmann::ordered_json result = {{"devices", nlohmann::ordered_json::array()}, {"chosen", nullptr}};
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    nlohmann::ordered_json device = caps_json(devices[i].caps);
+    device["usable"] = devices[i].rejection.empty();
+    device["choice"] = reasons[i];
+    result["devices"].push_back(std::move(device));
+    if (&devices[i] == chosen) result["chosen"] = i;
+  }
+  return result;
+}
+
+}  // namespace vkgpt::cli
