@@ -3,7 +3,7 @@
 # `tools/quickstart.sh [STEPS]`; a second start skips what is done. Works on Debian 12 and 13, as root or with sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-steps=${1:-400}
+steps=${1:-500}
 run=runs/quickstart
 
 echo "== dependencies"
@@ -27,8 +27,7 @@ if ! build/vkgpt data get tinyshakespeare --out data; then
 fi
 
 echo "== train on $text"
-build/vkgpt train --data_path "$text" --out_dir "$run" --config tools/quickstart.json --max_steps "$steps" \
-  --resume_if_exists
+build/vkgpt train --data_path "$text" --out_dir "$run" --config assets/quickstart.json --max_steps "$steps" --resume
 
 echo "== sample"
 build/vkgpt generate --model "$run" --prompt "The " --max_new_tokens 300 --temperature 0.8 --seed 1

@@ -51,7 +51,7 @@ check() {  # title command...
 }
 
 build ci || { echo "0 passed, 1 failed"; exit 1; }
-tests=build/vkgpt_tests
+tests=build-ci/vkgpt_tests
 # The reference driver, so that results do not depend on the machine's cards; VKGPT_DEVICE overrides it.
 export VKGPT_DEVICE=${VKGPT_DEVICE:-llvmpipe}
 

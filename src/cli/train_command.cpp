@@ -81,17 +81,23 @@ int run_train(std::span<const std::string> args) {
   const std::string text = text::read_text(config.data_path);
   train::CheckpointStore checkpoints(config.out_dir, static_cast<int>(config.keep_checkpoints));
   const std::unique_ptr<text::Tokenizer> tokenizer = open_tokenizer(config, text, checkpoints);
+  if (model.vocab_size != 0 && model.vocab_size != tokenizer->vocab_size()) {
+    fail_usage("vocab_size is {} in the configuration, but {} has {} characters", model.vocab_size,
+               config.data_path, tokenizer->vocab_size());
+  }
   model.vocab_size = tokenizer->vocab_size();
   const text::Corpus corpus =
       text::Corpus::encode(text, *tokenizer, config.val_fraction, model.block_size, config.data_path);
+  if (!command.fields().was_set("sample_prompt") && !text.contains(config.sample_prompt)) {
+    config.sample_prompt = tokenizer->decode(std::span(corpus.train).first(1));
+  }
   replace_file(Path(config.out_dir) / "effective_config.json", to_json(command.fields()).dump(2) + "\n");
-  log_info("{}: {} training tokens, {} for validation, vocabulary {}; {:.2f} M parameters", config.data_path,
-           corpus.train.size(), corpus.validation.size(), model.vocab_size,
-           static_cast<double>(model::GptParams(model).parameter_count()) / 1e6);
-
   const auto open_device = [&] {
     auto context = std::make_unique<vk::Context>(context_options(run));
     log_info("device: {} ({})", context->caps().name, context->caps().driver);
+    log_info("{}: {} training tokens, {} for validation, vocabulary {}; {:.2f} M parameters",
+             config.data_path, corpus.train.size(), corpus.validation.size(), model.vocab_size,
+             static_cast<double>(model::GptParams(model).parameter_count()) / 1e6);
     return context;
   };
   const train::TrainSummary summary =

@@ -163,7 +163,7 @@ TrainSummary Trainer::run() {
   }
   runner_.drain();
   report_steps();
-  if (going && evaluated_step_ != finished()) going = evaluate();
+  if (going && first_step_ < finished() && evaluated_step_ != finished()) going = evaluate();
   save();
   progress_.clear();
   context_.instance().check_messages();

@@ -1,0 +1,213 @@
+// The program as a user runs it: train, be killed, resume, generate, and refuse what is wrong.
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vkgpt/core/file.hpp"
+
+#include "cli/run_vkgpt.hpp"
+#include "support/paths.hpp"
+#include "support/temp_directory.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+/// A text with some structure and a line of every kind.
+std::string small_text() {
+  std::string text;
+  for (int i = 0; i < 200; ++i)
+    text += "line " + std::to_string(i * i % 97) + ": the quick brown fox, jumps!\n";
+  return text;
+}
+
+class GpuTrainCommand : public testing::Test {
+ protected:
+  void SetUp() override { write_file(text(), small_text()); }
+
+  Path text() const { return directory_ / "text.txt"; }
+  Path run(const std::string& name) const { return directory_ / name; }
+
+  /// A model small enough that 20 steps take a moment.
+  std::vector<std::string> train_args(const std::string& out, std::vector<std::string> more = {}) const {
+    std::vector<std::string> args = {"train",
+                                     "--data_path",
+                                     text().string(),
+                                     "--out_dir",
+                                     run(out).string(),
+                                     "--n_layer",
+                                     "2",
+                                     "--n_head",
+                                     "2",
+                                     "--n_embd",
+                                     "32",
+                                     "--block_size",
+                                     "32",
+                                     "--batch_size",
+                                     "4",
+                                     "--max_steps",
+                                     "20",
+                                     "--eval_iters",
+                                     "2",
+                                     "--eval_interval",
+                                     "10",
+                                     "--log_interval",
+                                     "1",
+                                     "--stats_interval",
+                                     "7",
+                                     "--sample_interval",
+                                     "10",
+                                     "--sample_tokens",
+                                     "8",
+                                     "--save_interval",
+                                     "5",
+                                     "--warmup_steps",
+                                     "3"};
+    args.insert(args.end(), more.begin(), more.end());
+    return args;
+  }
+
+  std::string weights(const std::string& out, const std::string& file = "model.safetensors") const {
+    return read_file(run(out) / "step-20" / file);
+  }
+
+  TempDirectory directory_;
+};
+
+/// Starts the program and sends `signal` once `file` has a line with `text`.
+int run_and_signal(const std::vector<std::string>& args, const Path& file, const std::string& text,
+                   int signal) {
+  const pid_t child = fork();
+  if (child == 0) {
+    std::vector<std::string> words = args;
+    words.insert(words.begin(), test::program().string());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    std::freopen("/dev/null", "w", stderr);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+  for (int i = 0; i < 6000; ++i) {
+    std::ifstream in(file);
+    bool found = false;
+    for (std::string line; std::getline(in, line);) found |= line.find(text) != std::string::npos;
+    if (found) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  kill(child, signal);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST_F(GpuTrainCommand, TrainsThenGenerates) {
+  const RunResult trained = run_vkgpt(train_args("a", {"--json"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto summary = nlohmann::json::parse(trained.out);
+  EXPECT_EQ(summary["steps"], 20);
+  EXPECT_LT(summary["val_loss"], 4.0);
+  EXPECT_NE(trained.err.find("[Iter 7] Grad Norms | Avg: "), std::string::npos);
+  std::ifstream metrics(run("a") / "metrics.jsonl");
+  int steps = 0;
+  for (std::string line; std::getline(metrics, line);) {
+    const auto record = nlohmann::json::parse(line);
+    if (!record.contains("loss")) continue;
+    EXPECT_EQ(record["step"], ++steps);
+  }
+  EXPECT_EQ(steps, 20);
+  EXPECT_TRUE(std::filesystem::exists(run("a") / "samples" / "step-10.txt"));
+
+  const std::vector<std::string> args = {"generate", "--model", run("a").string(),
+                                         "--prompt", "line 4",  "--max_new_tokens",
+                                         "70",       "--seed",  "5"};
+  const RunResult text = run_vkgpt(args);
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_EQ(text.out.size(), 6U + 70 + 1);
+  EXPECT_EQ(run_vkgpt(args).out, text.out) << "same seed, same text";
+  std::vector<std::string> uncached = args;
+  uncached.emplace_back("--no-kv_cache");
+  EXPECT_EQ(run_vkgpt(uncached).out, text.out);
+  std::vector<std::string> streamed = args;
+  streamed.emplace_back("--stream");
+  EXPECT_EQ(run_vkgpt(streamed).out, text.out);
+}
+
+TEST_F(GpuTrainCommand, KilledAndResumedEndsWithTheSameBits) {
+  ASSERT_EQ(run_vkgpt(train_args("whole")).code, 0);
+  EXPECT_EQ(run_and_signal(train_args("killed"), run("killed") / "metrics.jsonl", "{\"step\":11,", SIGKILL),
+            -SIGKILL);
+  const RunResult resumed = run_vkgpt(train_args("killed", {"--resume"}));
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("resumed from"), std::string::npos) << resumed.err;
+  EXPECT_TRUE(weights("killed") == weights("whole"));
+  EXPECT_TRUE(weights("killed", "optimizer.safetensors") == weights("whole", "optimizer.safetensors"));
+}
+
+TEST_F(GpuTrainCommand, InterruptSavesAndResumesWithTheSameBits) {
+  ASSERT_EQ(run_vkgpt(train_args("whole")).code, 0);
+  EXPECT_EQ(run_and_signal(train_args("cut"), run("cut") / "metrics.jsonl", "{\"step\":8,", SIGINT), 130);
+  const RunResult resumed = run_vkgpt(train_args("cut", {"--resume"}));
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_TRUE(weights("cut") == weights("whole"));
+}
+
+TEST_F(GpuTrainCommand, ADamagedCheckpointIsRefusedOrPassedOver) {
+  ASSERT_EQ(run_vkgpt(train_args("a")).code, 0);
+  const Path newest = run("a") / "step-20" / "model.safetensors";
+  std::string bytes = read_file(newest);
+  bytes[bytes.size() / 2] ^= 1;
+  write_file(newest, bytes);
+  const RunResult damaged = run_vkgpt({"generate", "--model", (run("a") / "step-20").string()});
+  EXPECT_EQ(damaged.code, 1);
+  EXPECT_EQ(std::ranges::count(damaged.err, '\n'), 1) << damaged.err;
+  EXPECT_NE(damaged.err.find("model.safetensors"), std::string::npos) << damaged.err;
+  write_file(newest, bytes.substr(0, bytes.size() / 2));
+  EXPECT_EQ(run_vkgpt({"generate", "--model", (run("a") / "step-20").string()}).code, 1);
+  const RunResult resumed = run_vkgpt(train_args("a", {"--resume"}));
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("resumed from"), std::string::npos) << resumed.err;
+  EXPECT_EQ(run_vkgpt({"generate", "--model", run("a").string(), "--max_new_tokens", "3"}).code, 0);
+}
+
+TEST_F(GpuTrainCommand, RefusesWithOneLine) {
+  const auto refuses = [&](const std::vector<std::string>& args, int code, const std::string& part,
+                           const std::vector<std::string>& environment = {}) {
+    const RunResult result = run_vkgpt(args, environment);
+    EXPECT_EQ(result.code, code) << result.err;
+    EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
+    EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
+    EXPECT_EQ(result.out, "");
+  };
+  refuses({"train"}, 2, "--data_path");
+  refuses({"train", "--n_layr", "3"}, 2, "did you mean --n_layer?");
+  refuses(train_args("x", {"--n_embd", "33"}), 2, "--n_embd");
+  refuses({"train", "--data_path", text().string(), "--n_embd", "130", "--n_head", "4"}, 2, "n_embd");
+  refuses({"train", "--data_path", (directory_ / "none").string()}, 1, "none");
+  refuses({"train", "--data_path", (directory_ / ".").string()}, 1, "directory");
+  write_file(directory_ / "empty.txt", "");
+  refuses({"train", "--data_path", (directory_ / "empty.txt").string(), "--out_dir", run("x").string()}, 1,
+          "empty");
+  write_file(directory_ / "short.txt", "abc");
+  refuses({"train", "--data_path", (directory_ / "short.txt").string(), "--out_dir", run("x").string()}, 1,
+          "short");
+  refuses(train_args("x", {"--device", "no such device"}), 2, "no such device");
+  refuses(train_args("x"), 1, "Vulkan", {"VK_DRIVER_FILES=/nonexistent", "VK_ICD_FILENAMES=/nonexistent"});
+  refuses({"generate"}, 2, "--model");
+  refuses({"generate", "--model", run("none").string()}, 1, "none");
+
+  ASSERT_EQ(run_vkgpt(train_args("a")).code, 0);
+  refuses(train_args("a"), 2, "--resume");
+  refuses({"generate", "--model", run("a").string(), "--prompt", "\xc3\xa9"}, 1, "\xc3\xa9");
+}
+
+}  // namespace
+}  // namespace vkgpt::cli
