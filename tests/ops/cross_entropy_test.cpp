@@ -55,7 +55,7 @@ TEST(GpuCrossEntropy, LossesAndGradientsMatchTheReference) {
         reference::cross_entropy_forward(to_double(in.logits), in.targets, V, Vp);
     const reference::Vector dlogits =
         reference::cross_entropy_backward(to_double(in.logits), in.targets, V, Vp, double{kGradScale});
-    for (const test::CapsVariant& variant : test::caps_variants(64 * size.Vp * sizeof(float))) {
+    for (const test::CapsVariant& variant : test::caps_variants_folded(64 * size.Vp * sizeof(float))) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << size.rows << " rows of " << V << "/" << Vp);
       OpRunner runner(variant.caps);
       const CrossEntropy args{.logits = runner.input({size.rows, size.Vp}, in.logits),
@@ -131,7 +131,7 @@ TEST(GpuCrossEntropy, ANaNReachesTheLoss) {
 }
 
 TEST(GpuLoss, SumsOverMicroStepsAndTakesTheMean) {
-  for (const test::CapsVariant& variant : test::caps_variants(1 << 20)) {
+  for (const test::CapsVariant& variant : test::caps_variants_folded(1 << 20)) {
     for (const std::int64_t rows : {1, 5, 64, 3001}) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << rows << " rows");
       const auto n = static_cast<std::size_t>(rows);

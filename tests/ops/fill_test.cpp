@@ -10,7 +10,7 @@ namespace vkgpt::ops {
 namespace {
 
 TEST(GpuFill, SetsEveryWordAndNoOther) {
-  for (const test::CapsVariant& variant : test::caps_variants(1024)) {
+  for (const test::CapsVariant& variant : test::caps_variants_folded(1024)) {
     for (const std::int64_t n : {1, 7, 64, 257, 5000}) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << n << " words");
       test::OpRunner runner(variant.caps);

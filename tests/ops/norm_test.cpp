@@ -36,7 +36,7 @@ std::vector<float> random_rows(const NormSize& size, std::uint64_t seed) {
 }
 
 std::vector<test::CapsVariant> variants(const NormSize& size) {
-  return test::caps_variants(64 * static_cast<std::uint64_t>(size.C) * sizeof(float));
+  return test::caps_variants_folded(64 * static_cast<std::uint64_t>(size.C) * sizeof(float));
 }
 
 TEST(GpuNorm, ForwardMatchesTheReference) {

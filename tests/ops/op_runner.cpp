@@ -36,6 +36,13 @@ std::vector<CapsVariant> caps_variants(std::uint64_t sliced_bytes) {
   return variants;
 }
 
+std::vector<CapsVariant> caps_variants_folded(std::uint64_t sliced_bytes) {
+  std::vector<CapsVariant> variants = caps_variants(sliced_bytes);
+  variants.push_back({"folded", shared_context().caps()});
+  variants.back().caps.max_workgroup_count[0] = 3;
+  return variants;
+}
+
 OpRunner::OpRunner() : OpRunner(shared_context().caps()) {}
 
 OpRunner::OpRunner(const vk::DeviceCaps& caps) : builder_(caps) {

@@ -26,6 +26,9 @@ struct CapsVariant {
 /// no more than `sliced_bytes` at once.
 std::vector<CapsVariant> caps_variants(std::uint64_t sliced_bytes);
 
+/// The same and, for ops whose grids all fold, a device that dispatches only 3 workgroups in x.
+std::vector<CapsVariant> caps_variants_folded(std::uint64_t sliced_bytes);
+
 /// Runs what an op appends to a plan on the shared device: declare tensors, call the op on `builder()`,
 /// `run()`, look at the results. Each tensor lies between guard words (NaN), and outputs and arenas start as
 /// NaN: an element that was not written, or one read from outside, shows. A changed guard fails the test.

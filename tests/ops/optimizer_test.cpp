@@ -69,7 +69,7 @@ TEST(GpuOptimizer, TenClippedStepsMatchTheReference) {
     const std::vector<Slice> decayed =
         boundary > 0 ? std::vector<Slice>{{0, boundary}} : std::vector<Slice>{{0, n}};
     const std::int64_t decay_end = decayed[0].count;
-    for (const test::CapsVariant& variant : test::caps_variants(kSlicedBytes)) {
+    for (const test::CapsVariant& variant : test::caps_variants_folded(kSlicedBytes)) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << n << " elements");
       const auto count = static_cast<std::size_t>(n);
       const std::vector<float> initial = random_floats(count, 1);
@@ -114,7 +114,7 @@ TEST(GpuOptimizer, ANonfiniteGradientSkipsTheStepBitForBit) {
   for (const float poison :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
         -std::numeric_limits<float>::infinity(), 1e30F}) {  // the last overflows when squared
-    for (const test::CapsVariant& variant : test::caps_variants(kSlicedBytes)) {
+    for (const test::CapsVariant& variant : test::caps_variants_folded(kSlicedBytes)) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << poison);
       Update update(variant.caps, n, constants, 1.0F, decayed, initial);
       std::vector<float> gradients = random_floats(n, 2);

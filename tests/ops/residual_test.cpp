@@ -12,7 +12,7 @@ namespace vkgpt::ops {
 namespace {
 
 TEST(GpuResidual, AddsElementByElement) {
-  for (const test::CapsVariant& variant : test::caps_variants(4096)) {
+  for (const test::CapsVariant& variant : test::caps_variants_folded(4096)) {
     for (const Shape& shape : {Shape{1}, Shape{3, 5}, Shape{64}, Shape{2, 1025}, Shape{7, 11, 100}}) {
       SCOPED_TRACE(testing::Message() << variant.name << " " << shape.to_string());
       const auto count = static_cast<std::size_t>(shape.numel());
