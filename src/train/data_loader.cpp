@@ -54,7 +54,7 @@ DataLoader::DataLoader(TokenView train, TokenView validation, std::int64_t T, st
     : train_(train), validation_(validation), T_(static_cast<std::size_t>(T)), seed_(seed) {
   VKGPT_CHECK(T >= 1, "T = {}", T);
   check_length("training", train_, T_);
-  check_length("validation", validation_, T_);
+  if (validation_.size() != 0) check_length("validation", validation_, T_);
 }
 
 void DataLoader::fill_train(std::uint64_t step, std::uint32_t micro_step, std::span<std::int32_t> tokens,
@@ -70,6 +70,7 @@ void DataLoader::fill_train(std::uint64_t step, std::uint32_t micro_step, std::s
 void DataLoader::fill_eval(Split split, std::uint32_t index, std::span<std::int32_t> tokens,
                            std::span<std::int32_t> targets) const {
   const bool train = split == Split::kTrain;
+  VKGPT_CHECK(train || validation_.size() != 0, "no validation split");
   const RngStream stream{
       .seed = seed_, .purpose = RngPurpose::kEvalData, .sub = train ? 1U : 0U, .step = index};
   fill_crops(train ? train_ : validation_, T_, stream, tokens, targets);

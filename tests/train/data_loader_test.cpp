@@ -114,6 +114,12 @@ TEST_F(DataLoaderTest, RefusesShortSplits) {
   expect_error([&] { DataLoader(TokenView(), all, kT, 1); }, "has 0 tokens");
 }
 
+TEST_F(DataLoaderTest, TheValidationSplitMayBeMissing) {
+  const DataLoader no_validation(std::span<const std::uint16_t>(train_), TokenView(), kT, 1);
+  EXPECT_EQ(train(no_validation, 0, 0), train(loader(), 0, 0));
+  EXPECT_THROW(eval(no_validation, Split::kValidation, 0), CheckFailure);
+}
+
 TEST_F(DataLoaderTest, ChecksItsArguments) {
   std::vector<std::int32_t> tokens(kT + 1);
   EXPECT_THROW(loader().fill_train(0, 0, tokens, tokens), CheckFailure);

@@ -30,7 +30,8 @@ enum class Split { kTrain, kValidation };
 /// different steps read the same text.
 class DataLoader {
  public:
-  /// Throws `Error` when a split has fewer than T + 1 tokens.
+  /// Throws `Error` when a split has fewer than T + 1 tokens. `validation` may be empty; it then has no
+  /// batches.
   DataLoader(TokenView train, TokenView validation, std::int64_t T, std::uint64_t seed);
 
   /// The batch of one micro-step of an optimizer step, from the training split.
