@@ -15,6 +15,7 @@ enum class Fault {
   kNone,
   kError,     // it fails with `code`; a write first stores half of its bytes, as on a disk that fills up
   kTruncate,  // a write stores half of its bytes and claims success; other operations fail
+  kCorrupt,   // a write stores one flipped bit and claims success; other operations fail
   kCrash,     // it and everything after it fails, clean-up included, as if the process had died there
 };
 
@@ -41,6 +42,11 @@ class FaultyFileSystem : public FileSystem {
 
   ssize_t write(int fd, std::span<const std::byte> bytes) override {
     if (!broken()) return FileSystem::write(fd, bytes);
+    if (fault_ == Fault::kCorrupt) {
+      std::vector<std::byte> changed(bytes.begin(), bytes.end());
+      if (!changed.empty()) changed[changed.size() / 2] ^= std::byte{1};
+      return FileSystem::write(fd, changed);
+    }
     if (fault_ != Fault::kCrash || count_ == k_) {
       const auto half = bytes.first(bytes.size() / 2);
       if (FileSystem::write(fd, half) < 0) return -1;

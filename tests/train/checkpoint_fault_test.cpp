@@ -84,7 +84,7 @@ TEST(CheckpointFaults, EveryFailedOperationLeavesAValidCheckpointAndAWorkingStor
       ASSERT_TRUE(save_with(temp.path(), step, counting));
       ASSERT_GT(counting.count(), 15);
     }
-    for (const Fault fault : {Fault::kError, Fault::kTruncate, Fault::kCrash}) {
+    for (const Fault fault : {Fault::kError, Fault::kTruncate, Fault::kCorrupt, Fault::kCrash}) {
       for (int k = 1; k <= counting.count(); ++k) {
         SCOPED_TRACE(std::format("step {}, fault {}, operation {}", step, static_cast<int>(fault), k));
         const TempDirectory temp(TempDirectory::in_memory());
@@ -93,6 +93,9 @@ TEST(CheckpointFaults, EveryFailedOperationLeavesAValidCheckpointAndAWorkingStor
         EXPECT_TRUE(faulty.fired());
 
         CheckpointStore store(temp.path());
+        for (const Path& entry : list_directory(temp.path())) {
+          EXPECT_NO_THROW(verify_checkpoint(entry, CheckpointCheck::kContents)) << entry;
+        }
         const auto newest = store.newest();
         ASSERT_TRUE(newest);
         EXPECT_GE(newest->step, 2U);
@@ -136,6 +139,29 @@ TEST(CheckpointFaults, TheSameProcessGoesOnAfterAFailedSave) {
     EXPECT_EQ(store.newest()->step, 2U);
   }
   EXPECT_GT(refused, 10);
+}
+
+TEST(CheckpointFaults, AFailedReplacementLeavesTheOnlyCheckpoint) {
+  const Quiet quiet;
+  const auto replace = [](const Path& run, FileSystem& file_system) {
+    EXPECT_TRUE(CheckpointStore(run).save(1, {}, [](CheckpointWriter& w) { write_checkpoint(w, 1); }));
+    CheckpointStore store(run, 2, file_system);
+    const bool ok = store.save(1, 1.0, [](CheckpointWriter& w) { write_checkpoint(w, 1, 1); }).has_value();
+    const auto newest = store.newest();  // in the same process, before anything cleans up
+    ASSERT_TRUE(newest);
+    EXPECT_TRUE(consistent(*newest, 2));
+    if (ok) {
+      EXPECT_EQ(newest->val_loss, 1.0);
+    }
+  };
+  FaultyFileSystem counting;
+  replace(TempDirectory(TempDirectory::in_memory()).path(), counting);
+  for (int k = 1; k <= counting.count(); ++k) {
+    SCOPED_TRACE(k);
+    FaultyFileSystem faulty(Fault::kError, k);
+    replace(TempDirectory(TempDirectory::in_memory()).path(), faulty);
+    EXPECT_TRUE(faulty.fired());
+  }
 }
 
 // Saves for ever, reporting each finished step; the parent kills it.
