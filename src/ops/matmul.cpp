@@ -63,9 +63,9 @@ std::vector<Slice> slices_of(std::int64_t extent, std::int64_t limit) {
   if (extent <= limit) return {{0, extent}};
   constexpr std::int64_t kGranule = 64;
   VKGPT_CHECK(limit >= kGranule, "{} rows do not fit a binding", kGranule);
-  const auto round_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
-  const std::int64_t parts = round_up(extent, limit / kGranule * kGranule);
-  const std::int64_t step = round_up(round_up(extent, parts), kGranule) * kGranule;
+  const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  const std::int64_t parts = divide_up(extent, limit / kGranule * kGranule);
+  const std::int64_t step = divide_up(divide_up(extent, parts), kGranule) * kGranule;
   std::vector<Slice> slices;
   for (std::int64_t first = 0; first < extent; first += step) {
     slices.push_back({first, std::min(step, extent - first)});
