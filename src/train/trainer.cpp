@@ -158,7 +158,8 @@ TrainSummary Trainer::run() {
     going = train_step();
     if (going && due(config_.eval_interval)) going = evaluate();
     if (going && due(config_.sample_interval)) sample();
-    if (going && due(config_.save_interval)) save();
+    // After the last step the evaluation comes first: the checkpoint records its loss.
+    if (going && due(config_.save_interval) && finished() < config_.max_steps) save();
     context_.instance().check_messages();
   }
   runner_.drain();
