@@ -38,17 +38,25 @@ std::ostream& operator<<(std::ostream& out, const Size& size) {
   return out << "B " << size.B << " T " << size.T << " NH " << size.NH << " HS " << size.HS;
 }
 
-/// Every tile of queries and keys has a tail in some of these; every head size is met with several T.
-constexpr Size kSizes[] = {
-    {1, 1, 1, 16},  {2, 2, 3, 20},   {3, 3, 2, 32},   {1, 7, 5, 16},   {2, 8, 1, 64},
-    {1, 9, 2, 128}, {3, 31, 2, 20},  {1, 33, 3, 64},  {2, 33, 1, 128}, {1, 64, 4, 32},
-    {2, 64, 5, 16}, {1, 100, 2, 20}, {2, 128, 1, 32}, {1, 257, 2, 16}, {1, 257, 1, 64},
-};
+/// Every tile of queries and keys has a tail in some of these. A head of 20 leaves a broadcasting kernel a
+/// short last chunk, one of 24 is shared by two invocations on a GPU.
+constexpr Size kSizes[] = {{1, 1, 1, 20},   {2, 2, 3, 24},   {3, 3, 2, 20},  {1, 7, 5, 24},  {2, 8, 1, 20},
+                           {1, 9, 2, 24},   {3, 31, 2, 20},  {1, 33, 3, 24}, {2, 64, 2, 20}, {1, 65, 4, 24},
+                           {2, 100, 1, 20}, {1, 128, 3, 24}, {1, 257, 2, 20}};
+constexpr Size kOtherHeadSizes[] = {{3, 9, 2, 16},   {1, 100, 5, 16}, {2, 33, 4, 32},
+                                    {1, 128, 1, 32}, {2, 8, 1, 64},   {1, 257, 1, 64},
+                                    {1, 7, 2, 100},  {3, 33, 1, 128}, {1, 64, 2, 128}};
 
-/// The broadcasting kernels of CPU drivers and those of GPUs.
-std::vector<test::CapsVariant> cpu_and_gpu() {
+bool is_gpu_assisted() {
+  return test::shared_context().instance().validation() == vk::ValidationMode::kGpu;
+}
+
+/// The broadcasting kernels of CPU drivers and those of GPUs. GPU-assisted validation multiplies the time to
+/// compile an unrolled kernel by ten: under it, only the size that is special to each.
+std::vector<test::CapsVariant> cpu_and_gpu(std::int64_t HS) {
   std::vector<test::CapsVariant> variants = test::caps_variants(0);
   variants.pop_back();
+  if (is_gpu_assisted()) variants.erase(variants.begin() + (HS == 20 ? 1 : 0));
   return variants;
 }
 
@@ -84,44 +92,51 @@ bool all_finite(const std::vector<float>& values) {
       values, [](float value) { return (std::bit_cast<std::uint32_t>(value) & 0x7f800000U) == 0x7f800000U; });
 }
 
-TEST(GpuAttention, ForwardAndBackwardMatchTheReference) {
-  for (const Size& size : kSizes) {
-    const std::vector<float> qkv = random_floats(3 * size.elements(), 1, 2.0F);
-    const std::vector<float> dout = random_floats(size.elements(), 2, 3.0F);
-    const reference::AttentionShape shape = size.reference_shape();
-    const reference::Attention expected = reference::attention_forward(to_double(qkv), shape);
-    const reference::Vector dqkv = reference::attention_backward(to_double(dout), to_double(qkv), shape);
-    for (const test::CapsVariant& variant : cpu_and_gpu()) {
-      SCOPED_TRACE(testing::Message() << variant.name << ", " << size);
-      OpRunner runner(variant.caps);
-      const Both both(runner, size, qkv, dout);
-      runner.run();
-      expect_close(runner.floats(both.out), expected.out);
-      expect_close(runner.floats(both.lse), expected.lse);
-      const std::vector<float> actual = runner.floats(both.dqkv);
-      expect_close(actual, dqkv);
-      // With one position p is 1 whatever q and k are: their gradients are zero but for rounding.
-      for (std::int64_t part = 0; part < 3 && size.T > 1; ++part) {
-        expect_close(part_of(actual, size.C(), part), part_of(dqkv, size.C(), part));
-      }
+void expect_matches_reference(const Size& size) {
+  const std::vector<float> qkv = random_floats(3 * size.elements(), 1, 2.0F);
+  const std::vector<float> dout = random_floats(size.elements(), 2, 3.0F);
+  const reference::AttentionShape shape = size.reference_shape();
+  const reference::Attention expected = reference::attention_forward(to_double(qkv), shape);
+  const reference::Vector dqkv = reference::attention_backward(to_double(dout), to_double(qkv), shape);
+  for (const test::CapsVariant& variant : cpu_and_gpu(size.HS)) {
+    SCOPED_TRACE(testing::Message() << variant.name << ", " << size);
+    OpRunner runner(variant.caps);
+    const Both both(runner, size, qkv, dout);
+    runner.run();
+    expect_close(runner.floats(both.out), expected.out);
+    expect_close(runner.floats(both.lse), expected.lse);
+    const std::vector<float> actual = runner.floats(both.dqkv);
+    expect_close(actual, dqkv);
+    // With one position p is 1 whatever q and k are: their gradients are zero but for rounding.
+    for (std::int64_t part = 0; part < 3 && size.T > 1; ++part) {
+      expect_close(part_of(actual, size.C(), part), part_of(dqkv, size.C(), part));
     }
   }
 }
 
+TEST(GpuAttention, ForwardAndBackwardMatchTheReference) {
+  for (const Size& size : kSizes) expect_matches_reference(size);
+}
+
+TEST(GpuAttention, OtherHeadSizesMatchTheReference) {
+  if (is_gpu_assisted()) GTEST_SKIP() << "kernels of large heads, instrumented, take minutes to compile";
+  for (const Size& size : kOtherHeadSizes) expect_matches_reference(size);
+}
+
 TEST(GpuAttention, SlicesOverSequencesGiveTheSameBits) {
-  constexpr Size kSize{20, 6, 3, 16};
-  const std::vector<float> qkv = random_floats(3 * kSize.elements(), 3, 2.0F);
-  const std::vector<float> dout = random_floats(kSize.elements(), 4);
+  constexpr Size size{20, 6, 3, 20};
+  const std::vector<float> qkv = random_floats(3 * size.elements(), 3, 2.0F);
+  const std::vector<float> dout = random_floats(size.elements(), 4);
   vk::DeviceCaps caps = test::shared_context().caps();
   OpRunner whole(caps);
-  const Both expected(whole, kSize, qkv, dout);
+  const Both expected(whole, size, qkv, dout);
   whole.run();
 
   // lse has 72 bytes a sequence: only every eighth starts on 64 bytes.
   caps.storage_buffer_alignment = std::max<std::uint64_t>(64, caps.storage_buffer_alignment);
-  caps.max_storage_buffer_range = caps.storage_buffer_alignment / 8 * kSize.T * 3 * kSize.C() * sizeof(float);
+  caps.max_storage_buffer_range = caps.storage_buffer_alignment / 8 * size.T * 3 * size.C() * sizeof(float);
   OpRunner sliced(caps);
-  const Both actual(sliced, kSize, qkv, dout);
+  const Both actual(sliced, size, qkv, dout);
   sliced.run();
   EXPECT_GT(sliced.time().size(), whole.time().size());
   EXPECT_EQ(sliced.words(actual.out), whole.words(expected.out));
@@ -130,52 +145,55 @@ TEST(GpuAttention, SlicesOverSequencesGiveTheSameBits) {
 }
 
 TEST(GpuAttention, RepeatsItsBitsAndDoesNotSeeTheFuture) {
-  constexpr Size kSize{1, 37, 2, 32};
   constexpr std::int64_t kSeen = 19;
-  std::vector<float> qkv = random_floats(3 * kSize.elements(), 5, 2.0F);
-  for (const test::CapsVariant& variant : cpu_and_gpu()) {
-    SCOPED_TRACE(variant.name);
-    OpRunner runner(variant.caps);
-    const Both both(runner, kSize, qkv, random_floats(kSize.elements(), 6));
-    runner.run();
-    const std::vector<std::uint32_t> out = runner.words(both.out), dqkv = runner.words(both.dqkv);
-    runner.run();
-    EXPECT_EQ(runner.words(both.out), out);
-    EXPECT_EQ(runner.words(both.dqkv), dqkv);
+  for (const std::int64_t HS : {20, 24}) {
+    const Size size{1, 37, 2, HS};
+    std::vector<float> qkv = random_floats(3 * size.elements(), 5, 2.0F);
+    for (const test::CapsVariant& variant : cpu_and_gpu(HS)) {
+      SCOPED_TRACE(testing::Message() << variant.name << ", " << size);
+      OpRunner runner(variant.caps);
+      const Both both(runner, size, qkv, random_floats(size.elements(), 6));
+      runner.run();
+      const std::vector<std::uint32_t> out = runner.words(both.out), dqkv = runner.words(both.dqkv);
+      runner.run();
+      EXPECT_EQ(runner.words(both.out), out);
+      EXPECT_EQ(runner.words(both.dqkv), dqkv);
 
-    std::vector<float> other = qkv;
-    for (auto value = other.begin() + kSeen * 3 * kSize.C(); value != other.end(); ++value)
-      *value = -*value * 9;
-    runner.set(both.qkv, other);
-    runner.run();
-    const std::vector<std::uint32_t> changed = runner.words(both.out);
-    const auto seen = kSeen * kSize.C();
-    EXPECT_TRUE(std::equal(out.begin(), out.begin() + seen, changed.begin()));
-    EXPECT_FALSE(std::equal(out.begin() + seen, out.end(), changed.begin() + seen));
+      std::vector<float> other = qkv;
+      for (auto value = other.begin() + kSeen * 3 * size.C(); value != other.end(); ++value)
+        *value = -*value * 9;
+      runner.set(both.qkv, other);
+      runner.run();
+      const std::vector<std::uint32_t> changed = runner.words(both.out);
+      const auto seen = kSeen * size.C();
+      EXPECT_TRUE(std::equal(out.begin(), out.begin() + seen, changed.begin()));
+      EXPECT_FALSE(std::equal(out.begin() + seen, out.end(), changed.begin() + seen));
+    }
   }
 }
 
 TEST(GpuAttention, HugeScoresStayFinite) {
-  constexpr Size kSize{1, 33, 2, 32};
-  const std::vector<float> dout = random_floats(kSize.elements(), 8);
-  // Scores up to about 1e3, 1e5 and 1e29.
-  for (const float scale : {30.0F, 300.0F, 1e14F}) {
-    std::vector<float> qkv = random_floats(3 * kSize.elements(), 7);
-    for (std::size_t i = 0; i < qkv.size(); ++i) {
-      const bool is_value = static_cast<std::int64_t>(i) % (3 * kSize.C()) >= 2 * kSize.C();
-      if (!is_value) qkv[i] *= scale;
-    }
-    const reference::Attention expected =
-        reference::attention_forward(to_double(qkv), kSize.reference_shape());
-    for (const test::CapsVariant& variant : cpu_and_gpu()) {
-      SCOPED_TRACE(testing::Message() << variant.name << ", scale " << scale);
-      OpRunner runner(variant.caps);
-      const Both both(runner, kSize, qkv, dout);
-      runner.run();
-      // A score's rounding, 1e-7 of it, is an absolute error of the exponent.
-      expect_close(runner.floats(both.out), expected.out, scale < 100 ? 1e-7 : 1e-3);
-      expect_close(runner.floats(both.lse), expected.lse);
-      EXPECT_TRUE(all_finite(runner.floats(both.dqkv)));
+  for (const Size size : {Size{1, 33, 2, 20}, Size{1, 33, 2, 24}}) {
+    const std::vector<float> dout = random_floats(size.elements(), 8);
+    // Scores up to about 1e3, 1e5 and 1e29.
+    for (const float scale : {30.0F, 300.0F, 1e14F}) {
+      std::vector<float> qkv = random_floats(3 * size.elements(), 7);
+      for (std::size_t i = 0; i < qkv.size(); ++i) {
+        const bool is_value = static_cast<std::int64_t>(i) % (3 * size.C()) >= 2 * size.C();
+        if (!is_value) qkv[i] *= scale;
+      }
+      const reference::Attention expected =
+          reference::attention_forward(to_double(qkv), size.reference_shape());
+      for (const test::CapsVariant& variant : cpu_and_gpu(size.HS)) {
+        SCOPED_TRACE(testing::Message() << variant.name << ", " << size << ", scale " << scale);
+        OpRunner runner(variant.caps);
+        const Both both(runner, size, qkv, dout);
+        runner.run();
+        // A score's rounding, 1e-7 of it, is an absolute error of the exponent.
+        expect_close(runner.floats(both.out), expected.out, scale < 100 ? 1e-7 : 1e-3);
+        expect_close(runner.floats(both.lse), expected.lse);
+        EXPECT_TRUE(all_finite(runner.floats(both.dqkv)));
+      }
     }
   }
 }
@@ -210,7 +228,10 @@ void expect_decodes(OpRunner& runner, const plan::Tensor& qkv, const plan::Tenso
 TEST(GpuAttention, DecodingMatchesTheFullPassAtEveryPosition) {
   for (const Size& size : {Size{2, 71, 2, 16}, Size{1, 37, 3, 20}, Size{3, 19, 1, 64}, Size{1, 40, 1, 128}}) {
     const std::vector<float> all = random_floats(3 * size.elements(), 9, 2.0F);
-    for (const test::CapsVariant& variant : cpu_and_gpu()) {
+    if (is_gpu_assisted() && size.HS != 20) continue;
+    std::vector<test::CapsVariant> variants = test::caps_variants(0);
+    variants.pop_back();
+    for (const test::CapsVariant& variant : variants) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << size);
       OpRunner runner(variant.caps);
       // The cache starts as NaN: positions not yet written must not be read.
@@ -227,39 +248,38 @@ TEST(GpuAttention, DecodingMatchesTheFullPassAtEveryPosition) {
 }
 
 TEST(GpuAttention, DecodingGoesOnFromAPaddedPrompt) {
-  constexpr Size kSize{3, 24, 2, 32};
+  constexpr Size size{3, 24, 2, 32};
   constexpr std::int64_t kPadded = 16, kReal = 11;
-  const std::vector<float> all = random_floats(3 * kSize.elements(), 10, 2.0F);
+  const std::vector<float> all = random_floats(3 * size.elements(), 10, 2.0F);
   std::vector<float> prompt;
-  for (std::int64_t b = 0; b < kSize.B; ++b) {
+  for (std::int64_t b = 0; b < size.B; ++b) {
     for (std::int64_t t = 0; t < kPadded; ++t) {
-      const auto row = all.begin() + (b * kSize.T + t) * 3 * kSize.C();
-      prompt.insert(prompt.end(), row, row + 3 * kSize.C());
+      const auto row = all.begin() + (b * size.T + t) * 3 * size.C();
+      prompt.insert(prompt.end(), row, row + 3 * size.C());
       // The padding's keys and values are overwritten or never reached.
-      if (t >= kReal) std::fill(prompt.end() - 3 * kSize.C(), prompt.end(), 1e30F);
+      if (t >= kReal) std::fill(prompt.end() - 3 * size.C(), prompt.end(), 1e30F);
     }
   }
-  for (const test::CapsVariant& variant : test::caps_variants(kSize.T * kSize.C() * sizeof(float) * 2)) {
+  for (const test::CapsVariant& variant : test::caps_variants(size.T * size.C() * sizeof(float) * 2)) {
     SCOPED_TRACE(variant.name);
     OpRunner runner(variant.caps);
-    const Shape cache{kSize.B, kSize.NH, kSize.T, kSize.HS};
-    const AttentionDecode args{
-        .qkv = runner.input({kSize.B, 1, 3 * kSize.C()}, position_of(all, kSize, kReal)),
-        .k_cache = runner.output(cache),
-        .v_cache = runner.output(cache),
-        .out = runner.output({kSize.B, 1, kSize.C()}),
-        .n_head = kSize.NH};
-    attention_cache_fill(runner.builder(), {.qkv = runner.input({kSize.B, kPadded, 3 * kSize.C()}, prompt),
+    const Shape cache{size.B, size.NH, size.T, size.HS};
+    const AttentionDecode args{.qkv = runner.input({size.B, 1, 3 * size.C()}, position_of(all, size, kReal)),
+                               .k_cache = runner.output(cache),
+                               .v_cache = runner.output(cache),
+                               .out = runner.output({size.B, 1, size.C()}),
+                               .n_head = size.NH};
+    attention_cache_fill(runner.builder(), {.qkv = runner.input({size.B, kPadded, 3 * size.C()}, prompt),
                                             .k_cache = args.k_cache,
                                             .v_cache = args.v_cache,
-                                            .n_head = kSize.NH});
+                                            .n_head = size.NH});
     attention_decode(runner.builder(), args);
-    Size first = kSize;
+    Size first = size;
     first.T = kReal + 1;
     std::vector<float> seen;
-    for (std::int64_t b = 0; b < kSize.B; ++b) {
-      const auto row = all.begin() + b * kSize.T * 3 * kSize.C();
-      seen.insert(seen.end(), row, row + first.T * 3 * kSize.C());
+    for (std::int64_t b = 0; b < size.B; ++b) {
+      const auto row = all.begin() + b * size.T * 3 * size.C();
+      seen.insert(seen.end(), row, row + first.T * 3 * size.C());
     }
     expect_decodes(runner, args.qkv, args.out, first, seen, kReal);
   }
@@ -293,12 +313,12 @@ TEST(Attention, BoundsTheWorkOfADispatch) {
   caps.type = vk::DeviceType::kCpu;
   plan::PlanBuilder builder{caps};
   builder.begin_segment("op");
-  constexpr Size kSize{32, 256, 12, 64};
+  constexpr Size size{32, 256, 12, 64};
   attention_forward(
-      builder, {.qkv = builder.persistent("qkv", {kSize.B, kSize.T, 3 * kSize.C()}, plan::Role::kActivations),
-                .out = builder.transient("out", {kSize.B, kSize.T, kSize.C()}),
-                .lse = builder.transient("lse", {kSize.B, kSize.NH, kSize.T}),
-                .n_head = kSize.NH});
+      builder, {.qkv = builder.persistent("qkv", {size.B, size.T, 3 * size.C()}, plan::Role::kActivations),
+                .out = builder.transient("out", {size.B, size.T, size.C()}),
+                .lse = builder.transient("lse", {size.B, size.NH, size.T}),
+                .n_head = size.NH});
   const plan::Plan plan = std::move(builder).finish();
   std::uint64_t flops = 0;
   for (const plan::Dispatch& dispatch : plan.segments[0].dispatches) {
