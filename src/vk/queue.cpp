@@ -23,9 +23,13 @@ Queue::Queue(const Device& device) : device_(device) {
   device.set_name(VK_OBJECT_TYPE_SEMAPHORE, reinterpret_cast<std::uint64_t>(timeline_), "queue timeline");
 }
 
-Queue::~Queue() {
+void Queue::finish() const noexcept {
   // A failure here is a lost device, which has nothing in flight any more.
   static_cast<void>(device_.table().vkQueueWaitIdle(device_.queue()));
+}
+
+Queue::~Queue() {
+  finish();
   device_.table().vkDestroySemaphore(device_.handle(), timeline_, nullptr);
 }
 

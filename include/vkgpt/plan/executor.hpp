@@ -33,6 +33,10 @@ class Executor {
   /// Reserves memory. `store` and `context` outlive the executor.
   Executor(vk::Context& context, TensorStore& store, Schedule schedule,
            double submit_budget_ns = kSubmitBudgetNs);
+  /// Waits for what is in flight: an error may unwind while the device works.
+  ~Executor() { context_.queue().finish(); }
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
 
   const Schedule& schedule() const { return schedule_; }
 

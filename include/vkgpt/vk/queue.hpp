@@ -28,6 +28,8 @@ class Queue {
   /// Blocks until `value` has completed. Throws `DeviceLost` with the label of the last submission.
   void wait(std::uint64_t value) const;
   void wait_idle() const { wait(submitted_); }
+  /// The same for destructors: what a lost device had in flight counts as done.
+  void finish() const noexcept;
   /// Seconds that `wait` has blocked so far.
   double waited_seconds() const { return waited_seconds_; }
 
