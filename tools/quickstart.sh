@@ -3,7 +3,7 @@
 # `tools/quickstart.sh [STEPS]`; a second start skips what is done. Works on Debian 12 and 13, as root or with sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-steps=${1:-500}
+steps=${1:-600}
 run=runs/quickstart
 
 echo "== dependencies"
@@ -17,7 +17,7 @@ echo "== text"
 mkdir -p data
 text=data/tinyshakespeare.txt
 if ! build/vkgpt data get tinyshakespeare --out data; then
-  # Offline: the Jargon File, public domain, from Debian's package of it.
+  echo "offline: taking the Jargon File (public domain) from Debian's package of it"
   text=data/jargon.txt
   if [ ! -s "$text" ]; then
     (cd data && apt-get download -qq jargon-text && dpkg -x jargon-text_*.deb jargon-text)

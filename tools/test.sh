@@ -53,9 +53,9 @@ check() {  # title command...
 build ci || { echo "0 passed, 1 failed"; exit 1; }
 tests=build-ci/vkgpt_tests
 # The reference driver, so that results do not depend on the machine's cards; VKGPT_DEVICE overrides it.
-export VKGPT_DEVICE=${VKGPT_DEVICE:-llvmpipe}
+export VKGPT_DEVICE=${VKGPT_DEVICE:-llvmpipe} VKGPT_EXPECT_DRIVER=${VKGPT_EXPECT_DRIVER:-llvmpipe}
 
-check "clang-format" bash -c 'git ls-files "*.cpp" "*.hpp" | xargs clang-format --dry-run -Werror'
+check "clang-format" bash -c 'find src include tests -name "*.?pp" -print0 | xargs -0 clang-format --dry-run -Werror'
 run_suite "cpu" "$tests" '-Gpu*:Slow*'
 run_suite "gpu" "$tests" 'Gpu*'
 run_suite "gpu, core and synchronization validation" "$tests" 'Gpu*' VKGPT_VALIDATION=sync

@@ -13,8 +13,8 @@
 #include "vkgpt/cli/process.hpp"
 #include "vkgpt/cli/run_options.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/units.hpp"
 #include "vkgpt/model/train_plan.hpp"
-#include "vkgpt/plan/plan_dump.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -49,7 +49,7 @@ void print_step(vk::Context& context, const model::GptConfig& model, const train
       "train step, batch {}: {:.1f} ms, {:.0f} tokens/s, {:.1f} GFLOP/s by 6N + 12LCT; host {:.2f}% of the "
       "step; {}\n",
       config.batch_size, 1e3 * time.step_seconds, time.tokens_per_second, time.gflops, 100 * time.host_share,
-      plan::format_bytes(time.device_bytes));
+      format_bytes(time.device_bytes));
   record["step"] = {{"batch_size", config.batch_size},
                     {"ms", 1e3 * time.step_seconds},
                     {"tokens_per_second", time.tokens_per_second},

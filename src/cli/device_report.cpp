@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/units.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -36,20 +37,6 @@ std::string version_text(std::uint32_t version) {
                      VK_API_VERSION_PATCH(version));
 }
 
-/// "32 KiB", "23.4 GiB".
-std::string size_text(std::uint64_t bytes) {
-  constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB"};
-  double size = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (size >= 1024 && unit + 1 < kUnits.size()) {
-    size /= 1024;
-    ++unit;
-  }
-  const bool is_whole = size == static_cast<double>(static_cast<std::uint64_t>(size));
-  return is_whole ? std::format("{:.0f} {}", size, kUnits[unit])
-                  : std::format("{:.1f} {}", size, kUnits[unit]);
-}
-
 std::string dimensions(const std::array<std::uint32_t, 3>& sizes) {
   return std::format("{} x {} x {}", sizes[0], sizes[1], sizes[2]);
 }
@@ -75,21 +62,22 @@ std::string caps_lines(const DeviceCaps& caps) {
     text += std::format("   {:<16}{}\n", name, value);
   };
   const std::string budget =
-      caps.heap_budget_bytes == 0 ? "budget unknown" : size_text(caps.heap_budget_bytes) + " free for us";
+      caps.heap_budget_bytes == 0 ? "budget unknown" : format_bytes(caps.heap_budget_bytes) + " free for us";
   line("type", std::string(type_name(caps.type)));
   line("driver", caps.driver);
   line("Vulkan", version_text(caps.api_version));
   line("UUID", caps.uuid);
-  line("memory", std::format("{}, {}", size_text(caps.heap_bytes), budget));
+  line("memory", std::format("{}, {}", format_bytes(caps.heap_bytes), budget));
   line("buffers",
-       std::format("{} a binding (offsets in {}), {} an allocation", size_text(caps.max_storage_buffer_range),
-                   size_text(caps.storage_buffer_alignment), size_text(caps.max_allocation_bytes)));
+       std::format("{} a binding (offsets in {}), {} an allocation",
+                   format_bytes(caps.max_storage_buffer_range), format_bytes(caps.storage_buffer_alignment),
+                   format_bytes(caps.max_allocation_bytes)));
   line("subgroups", std::format("{} ({} to {}, {})", caps.subgroup_size, caps.min_subgroup_size,
                                 caps.max_subgroup_size, caps.subgroup_size_control ? "selectable" : "fixed"));
   line("workgroup", std::format("{} invocations, {}, {} shared memory", caps.max_workgroup_invocations,
-                                dimensions(caps.max_workgroup_size), size_text(caps.shared_memory_bytes)));
+                                dimensions(caps.max_workgroup_size), format_bytes(caps.shared_memory_bytes)));
   line("dispatch", std::format("{} workgroups, {} of push constants", dimensions(caps.max_workgroup_count),
-                               size_text(caps.max_push_constant_bytes)));
+                               format_bytes(caps.max_push_constant_bytes)));
   line("16-bit",
        std::format("f16 {}, bf16 {}, storage {}; int64 {}", yes_no(caps.shader_f16), yes_no(caps.shader_bf16),
                    yes_no(caps.storage_16bit), yes_no(caps.shader_int64)));

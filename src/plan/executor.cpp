@@ -30,9 +30,11 @@ Executor::Executor(vk::Context& context, TensorStore& store, Schedule schedule, 
 }
 
 void Executor::build_pipelines() {
+  std::vector<vk::PipelineKey> keys;
   for (const Segment& segment : schedule_.plan.segments) {
-    for (const Dispatch& dispatch : segment.dispatches) pipeline_of(dispatch);
+    for (const Dispatch& dispatch : segment.dispatches) keys.push_back(pipeline_key(dispatch));
   }
+  context_.pipelines().prepare(keys);
   context_.pipelines().save();
 }
 

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/core/units.hpp"
+
 namespace vkgpt::plan {
 namespace {
 
@@ -57,13 +59,6 @@ std::string dispatch_line(const Plan& plan, const Dispatch& dispatch, bool barri
 }
 
 }  // namespace
-
-std::string format_bytes(std::uint64_t bytes) {
-  const auto value = static_cast<double>(bytes);
-  if (bytes >= 1ull << 30) return std::format("{:.2f} GiB", value / (1ull << 30));
-  if (bytes >= 1ull << 20) return std::format("{:.1f} MiB", value / (1ull << 20));
-  return std::format("{:.1f} KiB", value / 1024);
-}
 
 std::string dump_text(const Schedule& schedule, bool verbose) {
   std::string text;

@@ -5,6 +5,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/units.hpp"
 
 namespace vkgpt::plan {
 namespace {
@@ -14,7 +15,7 @@ constexpr std::uint32_t kQuietNan = 0x7fc00000;
 std::string memory_table(const MemoryPlan& memory) {
   std::string text;
   for (const auto& [role, bytes] : memory.bytes_by_role) {
-    text += std::format("{}{} {:.1f} MiB", text.empty() ? "" : ", ", role_name(role), bytes / 1048576.0);
+    text += std::format("{}{} {}", text.empty() ? "" : ", ", role_name(role), format_bytes(bytes));
   }
   return text;
 }
@@ -58,8 +59,8 @@ void TensorStore::reserve(const Schedule& schedule) {
       arenas_[i] = vk::Buffer(device, bytes, vk::MemoryKind::kDevice, std::format("arena{}", i));
     }
   } catch (const Error& error) {
-    fail("{} (the plan needs {:.1f} MiB: {}); a smaller batch_size or block_size needs less", error.what(),
-         schedule.memory.total_bytes() / 1048576.0, memory_table(schedule.memory));
+    fail("{} (the plan needs {}: {}); a smaller batch_size or block_size needs less", error.what(),
+         format_bytes(schedule.memory.total_bytes()), memory_table(schedule.memory));
   }
 }
 

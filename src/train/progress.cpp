@@ -1,7 +1,6 @@
 #include "vkgpt/train/progress.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
@@ -11,6 +10,8 @@
 
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "vkgpt/core/units.hpp"
 
 namespace vkgpt::train {
 namespace {
@@ -62,18 +63,6 @@ std::string format_duration(double seconds) {
   if (s < 3600) return std::format("{}m{:02}s", s / 60, s % 60);
   if (s < 86400) return std::format("{}h{:02}m", s / 3600, s / 60 % 60);
   return std::format("{}d{:02}h", s / 86400, s / 3600 % 24);
-}
-
-std::string format_bytes(std::uint64_t bytes) {
-  constexpr std::array<std::string_view, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1023.5 && unit + 1 < kUnits.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  const int digits = unit > 0 && value < 99.95 ? 1 : 0;
-  return std::format("{:.{}f} {}", value, digits, kUnits[unit]);
 }
 
 std::string format_count(double count) {

@@ -51,7 +51,9 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
       tapped_(context, store_, train_schedule(model_config, config, context.caps(), true), submit_budget_ns),
       executor_(context, store_, train_schedule(model_config, config, context.caps(), false),
                 submit_budget_ns),
-      ring_(context.queue()) {}
+      ring_(context.queue()) {
+  tapped_.build_pipelines();
+}
 
 bool StepRunner::submit(std::int64_t step, double learning_rate) {
   return run_step(step, learning_rate, Mode::kReplay);

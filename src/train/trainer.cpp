@@ -168,6 +168,10 @@ TrainSummary Trainer::run() {
   save();
   progress_.clear();
   context_.instance().check_messages();
+  if (saved_step_ != finished()) {
+    fail("the checkpoint of step {} could not be saved; the one of step {} is the newest", finished(),
+         saved_step_.value_or(0));
+  }
   summary_.interrupted = !going;
   summary_.steps = finished();
   summary_.best_val_loss = state_.best_val_loss;

@@ -1,9 +1,14 @@
 #include "vkgpt/vk/pipeline.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <exception>
 #include <format>
 #include <optional>
+#include <set>
 #include <span>
+#include <thread>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
@@ -169,7 +174,44 @@ const Pipeline& PipelineCache::get(const PipelineKey& key, std::string_view text
   return build(key, compiler_.compile_text(key.stem, text, key.macros));
 }
 
-const Pipeline& PipelineCache::build(const PipelineKey& key, std::span<const std::uint32_t> spirv) {
+void PipelineCache::prepare(std::span<const PipelineKey> keys) {
+  struct Job {
+    const PipelineKey* key;
+    Pipeline pipeline;
+    std::vector<std::uint32_t> spirv;
+    std::exception_ptr error;
+  };
+  std::vector<Job> jobs;
+  std::set<PipelineKey> seen;
+  for (const PipelineKey& key : keys) {
+    if (pipelines_.contains(key) || !seen.insert(key).second) continue;
+    jobs.push_back({&key, layout_of(key), compiler_.compile(key.stem, key.macros), nullptr});
+  }
+  {
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < jobs.size(); i = next++) {
+        Job& job = jobs[i];
+        try {
+          job.pipeline.pipeline = create_pipeline(device_, cache_, job.pipeline.layout, *job.key, job.spirv);
+        } catch (...) {
+          job.error = std::current_exception();
+        }
+      }
+    };
+    std::vector<std::jthread> threads;
+    const std::size_t most = std::max(1U, std::thread::hardware_concurrency());
+    for (std::size_t i = 0; i < std::min(most, jobs.size()); ++i) threads.emplace_back(work);
+  }
+  std::exception_ptr error;
+  for (const Job& job : jobs) {
+    if (job.error == nullptr) keep(*job.key, job.pipeline);
+    if (job.error != nullptr && error == nullptr) error = job.error;
+  }
+  if (error != nullptr) std::rethrow_exception(error);
+}
+
+Pipeline PipelineCache::layout_of(const PipelineKey& key) {
   const DeviceCaps& caps = device_.caps();
   VKGPT_CHECK(key.push_bytes % 4 == 0 && key.push_bytes <= caps.max_push_constant_bytes, "{}: {} bytes",
               key.stem, key.push_bytes);
@@ -183,8 +225,16 @@ const Pipeline& PipelineCache::build(const PipelineKey& key, std::span<const std
   if (layout.layout == VK_NULL_HANDLE) {
     layout.layout = create_pipeline_layout(device_, layout.set_layout, key.push_bytes);
   }
-  Pipeline pipeline = layout;
-  pipeline.pipeline = create_pipeline(device_, cache_, layout.layout, key, spirv);
+  return layout;
+}
+
+const Pipeline& PipelineCache::build(const PipelineKey& key, std::span<const std::uint32_t> spirv) {
+  Pipeline pipeline = layout_of(key);
+  pipeline.pipeline = create_pipeline(device_, cache_, pipeline.layout, key, spirv);
+  return keep(key, pipeline);
+}
+
+const Pipeline& PipelineCache::keep(const PipelineKey& key, const Pipeline& pipeline) {
   const Pipeline& kept = pipelines_.emplace(key, pipeline).first->second;
   device_.set_name(VK_OBJECT_TYPE_PIPELINE, reinterpret_cast<std::uint64_t>(kept.pipeline), describe(key));
   return kept;

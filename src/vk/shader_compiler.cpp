@@ -107,8 +107,8 @@ std::vector<std::uint32_t> compile_glsl(const std::string& name, std::string_vie
   VKGPT_CHECK(linked, "shader {} does not link:\n{}", name, program.getInfoLog());
 
   std::vector<std::uint32_t> words;
-  // Not optimized: spirv-opt -O takes about 70 ms for a kernel that glslang compiles in 0.7 ms, and lavapipe's
-  // SGEMM was no faster with it. The drivers' own compilers do the same work.
+  // Not optimized: spirv-opt -O takes about 70 ms for a kernel that glslang compiles in 0.7 ms, and
+  // lavapipe's SGEMM was no faster with it. The drivers' own compilers do the same work.
   glslang::SpvOptions options;
   options.disableOptimizer = true;
   glslang::GlslangToSpv(*program.getIntermediate(EShLangCompute), words, &options);

@@ -36,10 +36,6 @@ TEST(Progress, FormatsUnits) {
   EXPECT_EQ(format_duration(4020), "1h07m");
   EXPECT_EQ(format_duration(273600), "3d04h");
   EXPECT_EQ(format_duration(std::numeric_limits<double>::infinity()), "?");
-  EXPECT_EQ(format_bytes(0), "0 B");
-  EXPECT_EQ(format_bytes(1023), "1023 B");
-  EXPECT_EQ(format_bytes(12800), "12.5 KiB");
-  EXPECT_EQ(format_bytes(std::uint64_t{1} << 40), "1.0 TiB");
   EXPECT_EQ(format_count(831.4), "831");
   EXPECT_EQ(format_count(999.7), "1.0k");
   EXPECT_EQ(format_count(1.23e6), "1.2M");

@@ -8,9 +8,6 @@
 
 namespace vkgpt::plan {
 
-/// Bytes as "12.3 MiB".
-std::string format_bytes(std::uint64_t bytes);
-
 /// The dry run: for each segment its dispatches, barriers, FLOPs and bytes moved, with a line per kernel;
 /// then peak memory by role. `verbose` lists every dispatch with what it reads and writes.
 std::string dump_text(const Schedule& schedule, bool verbose);

@@ -28,9 +28,6 @@ std::string format_progress(const Progress& progress);
 /// "4s", "4m26s", "1h07m", "3d04h"; "?" for what is not finite.
 std::string format_duration(double seconds);
 
-/// "12.5 KiB", "412 MiB".
-std::string format_bytes(std::uint64_t bytes);
-
 /// "831", "53.8k", "1.2M".
 std::string format_count(double count);
 

@@ -46,12 +46,17 @@ class PipelineCache {
   const Pipeline& get(const PipelineKey& key);
   /// The same for GLSL text that is not embedded (tests and benchmarks); `key.stem` only names it.
   const Pipeline& get(const PipelineKey& key, std::string_view text);
+  /// Builds what is missing of `keys`, on all processors: drivers compile one pipeline on one of them.
+  void prepare(std::span<const PipelineKey> keys);
   std::size_t size() const { return pipelines_.size(); }
   /// Writes the driver's cache to disk when pipelines were added since the last time.
   void save();
 
  private:
   const Pipeline& build(const PipelineKey& key, std::span<const std::uint32_t> spirv);
+  /// Checks `key` against the device; what the pipeline will have but for its handle.
+  Pipeline layout_of(const PipelineKey& key);
+  const Pipeline& keep(const PipelineKey& key, const Pipeline& pipeline);
 
   const Device& device_;
   ShaderCompiler& compiler_;
