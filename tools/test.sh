@@ -34,7 +34,7 @@ run_suite() {  # title binary filter [VARIABLE=value...]
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   printf '%-44s %5d passed %3d failed %3d skipped  %4d s\n' "$title" "$p" "$f" "$s" $((SECONDS - start))
   if [ "$f" -gt 0 ]; then grep -vE '^\[ RUN|^\[       OK' "$log/suite" | tail -n 80; fi
-  grep -E '^\[  SKIPPED \] [A-Z]|: Skipped$' -A1 "$log/suite" | grep -vE '^--' | sort -u | head -n 20
+  sed -n '/: Skipped$/{n;s/^/  skipped: /p}' "$log/suite" | sort -u
 }
 
 check() {  # title command...
