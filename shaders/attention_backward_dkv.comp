@@ -7,13 +7,11 @@
 
 #include "attention.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Dout { float dout[]; };  // (B, T, NH, HS)
-layout(set = 0, binding = 0, std430) readonly buffer Dout4 { vec4 dout4[]; };
-layout(set = 0, binding = 1, std430) readonly buffer Qkv { float qkv[]; };  // (B, T, 3, NH, HS)
-layout(set = 0, binding = 1, std430) readonly buffer Qkv4 { vec4 qkv4[]; };
+layout(set = 0, binding = 0, std430) readonly buffer Dout { WORD dout[]; };  // (B, T, NH, HS)
+layout(set = 0, binding = 1, std430) readonly buffer Qkv { WORD qkv[]; };    // (B, T, 3, NH, HS)
 layout(set = 0, binding = 2, std430) readonly buffer Lse { float lse[]; };           // (B, NH, T)
 layout(set = 0, binding = 3, std430) readonly buffer RowSums { float row_sums[]; };  // (B, NH, T)
-layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { vec4 dqkv4[]; };        // (B, T, 3, NH, HS)
+layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, 3, NH, HS)
 
 void main() {
   uint group = grid_group();
@@ -38,8 +36,8 @@ void main() {
     row[g] = first + g * OWNERS + lane / SPLIT;
     uint offset = min(row[g], T - 1) * row_stride;
     UNROLL for (uint i = 0; i < DIMS; i += 4) {
-      vec4 x = qkv4[(k_base + offset + own_element(lane, i)) / 4] * (SCALE * LOG2E);
-      vec4 y = qkv4[(v_base + offset + own_element(lane, i)) / 4];
+      vec4 x = LOAD4(qkv, k_base + offset + own_element(lane, i)) * (SCALE * LOG2E);
+      vec4 y = LOAD4(qkv, v_base + offset + own_element(lane, i));
       UNROLL for (uint j = 0; j < 4; ++j) {
         k[g][i + j] = x[j];
         v[g][i + j] = y[j];
@@ -68,10 +66,8 @@ void main() {
           float x = chunk_element(q[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += k[g][c * CHUNK + i] * x;
         }
-#ifndef JOINT
       }
       UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
-#endif
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(dy[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) dp[g][r] += v[g][c * CHUNK + i] * x;
@@ -96,10 +92,8 @@ void main() {
           float x = chunk_element(dy[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) dv[g][c * CHUNK + i] += s[g][r] * x;
         }
-#ifndef JOINT
       }
       UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
-#endif
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(q[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) dk[g][c * CHUNK + i] += dp[g][r] * x;
@@ -112,10 +106,10 @@ void main() {
     if (row[g] < T) {
       uint offset = row[g] * row_stride;
       UNROLL for (uint i = 0; i < DIMS; i += 4) {
-        vec4 x = vec4(dk[g][i], dk[g][i + 1], dk[g][i + 2], dk[g][i + 3]);
+        vec4 x = vec4(dk[g][i], dk[g][i + 1], dk[g][i + 2], dk[g][i + 3]) * SCALE;
         vec4 y = vec4(dv[g][i], dv[g][i + 1], dv[g][i + 2], dv[g][i + 3]);
-        dqkv4[(k_base + offset + own_element(lane, i)) / 4] = x * SCALE;
-        dqkv4[(v_base + offset + own_element(lane, i)) / 4] = y;
+        STORE4(dqkv, k_base + offset + own_element(lane, i), x);
+        STORE4(dqkv, v_base + offset + own_element(lane, i), y);
       }
     }
   }

@@ -6,12 +6,11 @@
 
 #include "attention.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Dout { vec4 dout4[]; };  // (B, T, NH, HS)
-layout(set = 0, binding = 1, std430) readonly buffer Qkv { float qkv[]; };    // (B, T, 3, NH, HS)
-layout(set = 0, binding = 1, std430) readonly buffer Qkv4 { vec4 qkv4[]; };
+layout(set = 0, binding = 0, std430) readonly buffer Dout { WORD douts[]; };  // (B, T, NH, HS)
+layout(set = 0, binding = 1, std430) readonly buffer Qkv { WORD qkv[]; };     // (B, T, 3, NH, HS)
 layout(set = 0, binding = 2, std430) readonly buffer Lse { float lse[]; };           // (B, NH, T)
 layout(set = 0, binding = 3, std430) readonly buffer RowSums { float row_sums[]; };  // (B, NH, T)
-layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { vec4 dqkv4[]; };        // (B, T, 3, NH, HS)
+layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, 3, NH, HS)
 
 void main() {
   uint group = grid_group();
@@ -37,8 +36,8 @@ void main() {
     uint t = min(row[g], T - 1);
     UNROLL for (uint i = 0; i < DIMS; i += 4) {
       uint element = h * HS + own_element(lane, i);
-      vec4 x = qkv4[((b * T + t) * row_stride + element) / 4] * (SCALE * LOG2E);
-      vec4 y = dout4[((b * T + t) * NH * HS + element) / 4];
+      vec4 x = LOAD4(qkv, (b * T + t) * row_stride + element) * (SCALE * LOG2E);
+      vec4 y = LOAD4(douts, (b * T + t) * NH * HS + element);
       UNROLL for (uint j = 0; j < 4; ++j) {
         q[g][i + j] = x[j];
         dout[g][i + j] = y[j];
@@ -70,10 +69,8 @@ void main() {
           float x = chunk_element(k[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += q[g][c * CHUNK + i] * x;
         }
-#ifndef JOINT
       }
       UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
-#endif
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(v[r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) dp[g][r] += dout[g][c * CHUNK + i] * x;
@@ -102,8 +99,8 @@ void main() {
     if (row[g] < T) {
       uint base = q_base + row[g] * row_stride;
       UNROLL for (uint i = 0; i < DIMS; i += 4) {
-        vec4 x = vec4(dq[g][i], dq[g][i + 1], dq[g][i + 2], dq[g][i + 3]);
-        dqkv4[(base + own_element(lane, i)) / 4] = x * SCALE;
+        vec4 x = vec4(dq[g][i], dq[g][i + 1], dq[g][i + 2], dq[g][i + 3]) * SCALE;
+        STORE4(dqkv, base + own_element(lane, i), x);
       }
     }
   }

@@ -5,10 +5,9 @@
 
 #include "attention.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Qkv { float qkv[]; };    // (B, T, 3, NH, HS)
-layout(set = 0, binding = 0, std430) readonly buffer Qkv4 { vec4 qkv4[]; };
-layout(set = 0, binding = 1, std430) writeonly buffer Out { vec4 result4[]; };  // (B, T, NH, HS)
-layout(set = 0, binding = 2, std430) writeonly buffer Lse { float lse[]; };   // (B, NH, T)
+layout(set = 0, binding = 0, std430) readonly buffer Qkv { WORD qkv[]; };      // (B, T, 3, NH, HS)
+layout(set = 0, binding = 1, std430) writeonly buffer Out { WORD result[]; };  // (B, T, NH, HS)
+layout(set = 0, binding = 2, std430) writeonly buffer Lse { float lse[]; };    // (B, NH, T)
 
 void main() {
   uint group = grid_group();
@@ -32,7 +31,7 @@ void main() {
     row[g] = first + g * OWNERS + lane / SPLIT;
     uint base = q_base + min(row[g], T - 1) * row_stride;
     UNROLL for (uint i = 0; i < DIMS; i += 4) {
-      vec4 x = qkv4[(base + own_element(lane, i)) / 4] * (SCALE * LOG2E);
+      vec4 x = LOAD4(qkv, base + own_element(lane, i)) * (SCALE * LOG2E);
       UNROLL for (uint j = 0; j < 4; ++j) {
         q[g][i + j] = x[j];
         acc[g][i + j] = 0;
@@ -92,8 +91,8 @@ void main() {
       float inverse = 1 / row_sum[g];
       uint base = (b * T + row[g]) * NH * HS + h * HS;
       UNROLL for (uint i = 0; i < DIMS; i += 4) {
-        vec4 x = vec4(acc[g][i], acc[g][i + 1], acc[g][i + 2], acc[g][i + 3]);
-        result4[(base + own_element(lane, i)) / 4] = x * inverse;
+        vec4 x = vec4(acc[g][i], acc[g][i + 1], acc[g][i + 2], acc[g][i + 3]) * inverse;
+        STORE4(result, base + own_element(lane, i), x);
       }
       if (lane % SPLIT == 0) lse[head * T + row[g]] = (row_max[g] + log2(row_sum[g])) * LN2;
     }

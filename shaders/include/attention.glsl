@@ -6,14 +6,18 @@
 //   LANES      workgroup size
 //   ROWS, TILE rows owned by an invocation and rows walked over at a time
 //   SPLIT      neighbouring invocations that share a row, each with HS / SPLIT of its elements (a power of 2)
-//   BROADCAST  defined on CPU drivers: the workgroup is one subgroup, and an element of a tile is loaded by
-//              one lane and broadcast, since a load that is bounds-checked costs more than a shuffle
+//   BROADCAST  0: an invocation loads the elements of a tile that it needs, four at a time; for GPUs
+//              1 or 2: the workgroup is one subgroup, whose lanes load one or two (as one 64-bit word)
+//              elements each and broadcast them; for CPU drivers, where loads are costly (shaders/README.md)
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
-#ifdef BROADCAST
-#extension GL_KHR_shader_subgroup_ballot : require
-#else
+#if BROADCAST == 0
 #extension GL_KHR_shader_subgroup_shuffle : require
+#else
+#extension GL_KHR_shader_subgroup_ballot : require
+#endif
+#if BROADCAST == 2
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif
 
 layout(local_size_x = LANES) in;
@@ -28,40 +32,58 @@ layout(push_constant) uniform Push {
 };
 
 #define UNROLL [[unroll]]
-#define DIMS (HS / SPLIT)        // elements of a row that an invocation owns
-#define OWNERS (LANES / SPLIT)   // rows that the group owns for each of ROWS
+#define DIMS (HS / SPLIT)       // elements of a row that an invocation owns
+#define OWNERS (LANES / SPLIT)  // rows that the group owns for each of ROWS
 #define LOG2E 1.4426950408889634
 #define LN2 0.6931471805599453
 #define SCALE inversesqrt(float(HS))
 // Finite, so that no difference of scores is a NaN.
 #define MASKED -1e38
 
-#ifdef BROADCAST
-#define CHUNK LANES  // elements of a row that one load of all lanes brings
-#define Chunk float
-uint lane_index() { return gl_SubgroupInvocationID; }
-#else
+// Buffers are arrays of WORD. LOAD4 and STORE4 take four elements at a multiple of four; CHUNK_AT brings this
+// lane's share of chunk c, CHUNK elements, of the tile row at `base`; the last chunk of a row may be short.
+// chunk_element(chunk, i) is element i of the chunk, i a constant.
+#if BROADCAST == 0
+#define WORD vec4
 #define CHUNK 4
 #define Chunk vec4
-uint lane_index() { return gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID; }
+#define LOAD4(words, i) words[(i) / 4]
+#define STORE4(words, i, value) words[(i) / 4] = value
+#define CHUNK_AT(words, base, c, lane) words[(base) / 4 + (c) * SPLIT + (lane) % SPLIT]
+float chunk_element(Chunk chunk, uint i) { return chunk[i]; }
+#elif BROADCAST == 1
+#define WORD float
+#define CHUNK LANES
+#define Chunk float
+#define LOAD4(words, i) vec4(words[i], words[(i) + 1], words[(i) + 2], words[(i) + 3])
+#define STORE4(words, i, value) \
+  words[i] = value[0], words[(i) + 1] = value[1], words[(i) + 2] = value[2], words[(i) + 3] = value[3]
+#define CHUNK_AT(words, base, c, lane) words[(base) + min((c) * CHUNK + (lane), HS - 1)]
+float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk, i); }
+#else
+#define WORD uint64_t
+#define CHUNK (2 * LANES)
+#define Chunk vec2
+vec2 unpack(uint64_t pair) { return uintBitsToFloat(unpackUint2x32(pair)); }
+uint64_t pack(vec2 pair) { return packUint2x32(floatBitsToUint(pair)); }
+#define LOAD4(words, i) vec4(unpack(words[(i) / 2]), unpack(words[(i) / 2 + 1]))
+#define STORE4(words, i, value) words[(i) / 2] = pack(value.xy), words[(i) / 2 + 1] = pack(value.zw)
+#define CHUNK_AT(words, base, c, lane) unpack(words[((base) + min((c) * CHUNK + 2 * (lane), HS - 2)) / 2])
+float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk[i % 2], i / 2); }
 #endif
 #define CHUNKS ((DIMS + CHUNK - 1) / CHUNK)
 
-// Element of an owned row that is element i of the invocation's part.
-uint own_element(uint lane, uint i) { return (i / 4 * SPLIT + lane % SPLIT) * 4 + i % 4; }
-
-#ifdef BROADCAST
-// Index of what this lane loads of chunk c of the row at `base`; the last chunk may be short.
-uint chunk_index(uint base, uint c, uint lane) { return base + min(c * CHUNK + lane, HS - 1); }
-#define CHUNK_AT(buffer_name, base, c, lane) buffer_name[chunk_index(base, c, lane)]
-float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk, i); }
-float sum_parts(float x) { return x; }
-#else
-#define CHUNK_AT(buffer_name, base, c, lane) buffer_name##4[(base) / 4 + (c) * SPLIT + (lane) % SPLIT]
-float chunk_element(Chunk chunk, uint i) { return chunk[i]; }
+#if BROADCAST == 0
+uint lane_index() { return gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID; }
 // Sum over the invocations that share a row, the same bits in each.
 float sum_parts(float x) {
   UNROLL for (uint step = 1; step < SPLIT; step *= 2) x += subgroupShuffleXor(x, step);
   return x;
 }
+#else
+uint lane_index() { return gl_SubgroupInvocationID; }
+float sum_parts(float x) { return x; }
 #endif
+
+// Where in its row element i of an invocation's part is.
+uint own_element(uint lane, uint i) { return (i / 4 * SPLIT + lane % SPLIT) * 4 + i % 4; }

@@ -98,23 +98,23 @@ enum class Pass { kForward, kBackward };
 
 /// How a kernel of attention.glsl cuts its work; the names are those of its macros.
 struct Tiling {
-  std::uint32_t lanes, rows, tile, split;
-  bool broadcast;
+  std::uint32_t lanes, rows, tile, split, broadcast;
 };
 
 Tiling choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS, Pass pass) {
   const bool forward = pass == Pass::kForward;
   if (caps.is_cpu() && caps.min_subgroup_size == caps.max_subgroup_size && caps.subgroup_size >= 4) {
     // Registers of a lane are memory in the first cache: bounded by the time to compile (shaders/README.md).
-    if (HS <= 32) return {caps.subgroup_size, 2, forward ? 8u : 4u, 1, true};
-    if (HS <= 64) return {caps.subgroup_size, 2, forward ? 4u : 2u, 1, true};
-    return {caps.subgroup_size, forward ? 2u : 1u, 4, 1, true};
+    const std::uint32_t broadcast = caps.shader_int64 ? 2 : 1;
+    if (HS <= 32) return {caps.subgroup_size, 2, forward ? 8u : 4u, 1, broadcast};
+    if (HS <= 64) return {caps.subgroup_size, 2, forward ? 4u : 2u, 1, broadcast};
+    return {caps.subgroup_size, forward ? 2u : 1u, 4, 1, broadcast};
   }
   // A row is shared until its part, of two or of four tensors, leaves registers to spare.
   const std::int64_t most = forward ? 32 : 16;
   std::uint32_t split = 1;
   while (HS / split > most && HS % (8 * split) == 0 && 2 * split <= least_subgroup(caps)) split *= 2;
-  return {std::max<std::uint32_t>(32, caps.subgroup_size), 1, forward ? 4u : 2u, split, false};
+  return {std::max<std::uint32_t>(32, caps.subgroup_size), 1, forward ? 4u : 2u, split, 0};
 }
 
 /// A kernel of attention.glsl over the sequences of a slice, without bindings.
@@ -123,12 +123,10 @@ plan::Dispatch tiled(const vk::DeviceCaps& caps, std::string stem, const Attenti
   const Tiling tiling = choose_tiling(caps, shape.HS, pass);
   const std::uint64_t heads = to_unsigned(slice.count * shape.NH);
   const std::uint64_t blocks = ceil_div(to_unsigned(shape.T), tiling.lanes / tiling.split * tiling.rows);
-  std::vector<vk::Macro> macros = {{"HS", std::to_string(shape.HS)},
-                                   {"LANES", std::to_string(tiling.lanes)},
-                                   {"ROWS", std::to_string(tiling.rows)},
-                                   {"TILE", std::to_string(tiling.tile)},
-                                   {"SPLIT", std::to_string(tiling.split)}};
-  if (tiling.broadcast) macros.push_back({"BROADCAST", "1"});
+  std::vector<vk::Macro> macros = {
+      {"HS", std::to_string(shape.HS)},        {"LANES", std::to_string(tiling.lanes)},
+      {"ROWS", std::to_string(tiling.rows)},   {"TILE", std::to_string(tiling.tile)},
+      {"SPLIT", std::to_string(tiling.split)}, {"BROADCAST", std::to_string(tiling.broadcast)}};
   return {
       .kernel = {.stem = std::move(stem),
                  .macros = std::move(macros),
