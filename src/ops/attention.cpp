@@ -67,10 +67,9 @@ std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, s
         std::lcm(granule, caps.storage_buffer_alignment / std::gcd(caps.storage_buffer_alignment, bytes));
     bindable = std::min(bindable, max_range / bytes);
   }
-  const std::uint64_t wanted = std::clamp<std::uint64_t>(max_flops / std::max<std::uint64_t>(flops, 1),
-                                                         granule, std::max(granule, bindable));
-  std::uint64_t step = std::min(wanted, bindable) / granule * granule;
-  if (step == 0 && bindable == to_unsigned(B)) step = bindable;
+  const std::uint64_t wanted = std::max(granule, max_flops / std::max<std::uint64_t>(flops, 1));
+  std::uint64_t step = std::min(wanted, bindable);
+  if (step < to_unsigned(B)) step = step / granule * granule;
   VKGPT_CHECK(step > 0,
               "{} sequences are the least that start at aligned offsets, but {} fit a binding of {} bytes",
               granule, bindable, max_range);
