@@ -9,4 +9,5 @@
   float bias_correction1;   \
   float bias_correction2;   \
   uint position;            \
-  uint token_count;
+  uint token_count;         \
+  uint dropout_step;

@@ -4,6 +4,11 @@
 
 namespace vkgpt::model {
 
+std::int64_t GptConfig::inner_width() const {
+  if (n_inner > 0) return n_inner;
+  return has_swiglu() ? (8 * n_embd / 3 + 63) / 64 * 64 : 4 * n_embd;
+}
+
 void GptConfig::validate() const {
   if (n_embd % n_head != 0) {
     fail_usage("n_embd = {} is not a multiple of n_head = {}", n_embd, n_head);
@@ -11,6 +16,12 @@ void GptConfig::validate() const {
   if (head_size() < 16 || head_size() > 128 || head_size() % 4 != 0) {
     fail_usage("n_embd / n_head = {} / {} gives a head size of {}; it must be 16 to 128 and a multiple of 4",
                n_embd, n_head, head_size());
+  }
+  if (n_head % kv_heads() != 0) {
+    fail_usage("n_head = {} is not a multiple of n_kv_head = {}", n_head, n_kv_head);
+  }
+  if (attention_window > block_size) {
+    fail_usage("attention_window = {} is longer than block_size = {}", attention_window, block_size);
   }
 }
 

@@ -30,25 +30,31 @@ GptParams::GptParams(const GptConfig& config) {
     add(std::move(name), {Vp, C}, Init::kNormal, kInitStd);
     specs_.back().disk_shape = {V, C};
   };
+  const std::int64_t F = config.inner_width();
   const auto add_norm = [&](const std::string& name) {
     add(name + ".weight", {C}, Init::kOne, 0);
-    add(name + ".bias", {C}, Init::kZero, 0);
+    if (config.bias && !config.has_rms_norm()) add(name + ".bias", {C}, Init::kZero, 0);
   };
   const auto add_linear = [&](const std::string& name, std::int64_t out, std::int64_t in, double init_std) {
     add(name + ".weight", {out, in}, Init::kNormal, init_std);
-    add(name + ".bias", {out}, Init::kZero, 0);
+    if (config.bias) add(name + ".bias", {out}, Init::kZero, 0);
   };
 
   add_vocabulary_matrix("wte.weight");
-  add("wpe.weight", {config.block_size, C}, Init::kNormal, kInitStd);
+  if (!config.has_rope()) add("wpe.weight", {config.block_size, C}, Init::kNormal, kInitStd);
   for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
     const std::string h = "h." + std::to_string(layer);
     add_norm(h + ".ln_1");
-    add_linear(h + ".attn.c_attn", 3 * C, C, kInitStd);
+    add_linear(h + ".attn.c_attn", config.qkv_width(), C, kInitStd);
+    if (config.qk_norm) {
+      add(h + ".attn.q_norm.weight", {config.head_size()}, Init::kOne, 0);
+      add(h + ".attn.k_norm.weight", {config.head_size()}, Init::kOne, 0);
+    }
     add_linear(h + ".attn.c_proj", C, C, residual_std);
-    add_norm(h + ".ln_2");
-    add_linear(h + ".mlp.c_fc", 4 * C, C, kInitStd);
-    add_linear(h + ".mlp.c_proj", C, 4 * C, residual_std);
+    if (!config.parallel_blocks) add_norm(h + ".ln_2");
+    // SwiGLU's rows: the gate's, then those that it gates.
+    add_linear(h + ".mlp.c_fc", config.has_swiglu() ? 2 * F : F, C, kInitStd);
+    add_linear(h + ".mlp.c_proj", C, F, residual_std);
   }
   add_norm("ln_f");
   if (!config.tie_weights) add_vocabulary_matrix("lm_head.weight");

@@ -183,6 +183,10 @@ class TrainPlanWriter {
   }
 
   void write_update() {
+    std::vector<ops::Slice> decayed;
+    for (const ParamSpec& spec : params_.specs()) {
+      if (spec.decay) decayed.push_back({spec.offset, spec.shape.numel()});
+    }
     const Tensor norm = ops::global_norm_state(builder_);
     ops::global_norm(builder_, grads_arena_, static_cast<float>(options_.grad_clip), norm, loss_);
     ops::optimizer_adamw(builder_,
@@ -190,7 +194,7 @@ class TrainPlanWriter {
                           .gradients = grads_arena_,
                           .m = arena(tensor::kAdamM, Role::kOptimizer),
                           .v = arena(tensor::kAdamV, Role::kOptimizer),
-                          .decay = ops::decay_bits(builder_, params_.arena_elements()),
+                          .decay = ops::decay_bits(builder_, params_.arena_elements(), decayed),
                           .norm = norm},
                          {.beta1 = options_.beta1,
                           .beta2 = options_.beta2,

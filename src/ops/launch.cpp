@@ -9,7 +9,6 @@
 namespace vkgpt::ops {
 namespace {
 
-constexpr std::int64_t kSliceGranule = 64;          // rows
 constexpr std::uint64_t kAddressable = 1ull << 32;  // 32-bit element indices, with room to overshoot
 
 std::uint32_t required_subgroup(const vk::DeviceCaps& caps) {
@@ -23,13 +22,14 @@ std::uint64_t to_unsigned(std::int64_t value) {
 
 }  // namespace
 
-std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::uint64_t row_bytes) {
+std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::uint64_t row_bytes,
+                              std::int64_t granule) {
   VKGPT_CHECK(rows > 0 && row_bytes > 0, "{} rows of {} bytes", rows, row_bytes);
   const auto fitting =
       static_cast<std::int64_t>(std::min(caps.max_storage_buffer_range, kAddressable) / row_bytes);
   if (rows <= fitting) return {{0, rows}};
-  const std::int64_t step = fitting / kSliceGranule * kSliceGranule;
-  VKGPT_CHECK(step > 0, "{} rows of {} bytes do not fit a binding of {} bytes", kSliceGranule, row_bytes,
+  const std::int64_t step = fitting / granule * granule;
+  VKGPT_CHECK(step > 0, "{} rows of {} bytes do not fit a binding of {} bytes", granule, row_bytes,
               caps.max_storage_buffer_range);
   std::vector<Slice> slices;
   for (std::int64_t first = 0; first < rows; first += step) {
@@ -38,16 +38,29 @@ std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std
   return slices;
 }
 
-std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements) {
-  return row_slices(caps, elements, sizeof(std::uint32_t));
+std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements, std::int64_t granule) {
+  return row_slices(caps, elements, sizeof(std::uint32_t), granule);
 }
 
-plan::Binding elements(plan::Binding whole, Slice slice) {
-  return matrix_rows(whole, 1, slice);
+vk::Macro dtype_macro(DType dtype, std::string name) {
+  switch (dtype) {
+    case DType::kF32:
+      return {std::move(name), "0"};
+    case DType::kF16:
+      return {std::move(name), "1"};
+    case DType::kBF16:
+      return {std::move(name), "2"};
+    default:
+      VKGPT_CHECK(false, "{} is no element type of a kernel", dtype_name(dtype));
+  }
 }
 
-plan::Binding matrix_rows(plan::Binding whole, std::int64_t row_elements, Slice slice) {
-  const std::uint64_t row_bytes = to_unsigned(row_elements) * sizeof(std::uint32_t);
+plan::Binding elements(plan::Binding whole, Slice slice, DType dtype) {
+  return matrix_rows(whole, 1, slice, dtype);
+}
+
+plan::Binding matrix_rows(plan::Binding whole, std::int64_t row_elements, Slice slice, DType dtype) {
+  const std::uint64_t row_bytes = to_unsigned(row_elements) * dtype_size(dtype);
   const std::uint64_t offset = static_cast<std::uint64_t>(slice.first) * row_bytes;
   const std::uint64_t size = to_unsigned(slice.count) * row_bytes;
   VKGPT_CHECK(offset + size <= whole.size, "rows {}+{} of {} elements exceed {} bytes", slice.first,

@@ -18,8 +18,9 @@ std::int64_t decay_words(std::int64_t elements) {
 
 }  // namespace
 
-plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements) {
-  return builder.persistent("decay_bits", {decay_words(elements)}, plan::Role::kOptimizer, DType::kU32);
+plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> decayed) {
+  return builder.constant("decay_bits", {decay_words(elements)}, DType::kU32,
+                          make_decay_bits(elements, decayed));
 }
 
 std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<const Slice> decayed) {

@@ -20,6 +20,8 @@ std::string_view role_name(Role role) {
       return "inputs";
     case Role::kResults:
       return "results";
+    case Role::kConstants:
+      return "constants";
     case Role::kStatistics:
       return "statistics";
   }

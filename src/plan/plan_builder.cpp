@@ -19,6 +19,7 @@ PlanBuilder::PlanBuilder(vk::DeviceCaps caps) : caps_(std::move(caps)) {}
 
 PlanBuilder::PlanBuilder(vk::DeviceCaps caps, const Plan& plan) : caps_(std::move(caps)) {
   plan_.tensors = plan.tensors;
+  plan_.constants = plan.constants;
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
     const TensorInfo& info = plan.tensors[i];
     const bool is_view = info.root != TensorId(i);
@@ -53,6 +54,17 @@ Tensor PlanBuilder::upload(std::string_view name, Shape shape, DType dtype) {
 
 Tensor PlanBuilder::readback(std::string_view name, Shape shape, DType dtype) {
   return add(std::string(name), std::move(shape), dtype, Storage::kReadback, Role::kResults);
+}
+
+Tensor PlanBuilder::constant(std::string_view name, Shape shape, DType dtype,
+                             std::vector<std::uint32_t> words) {
+  const Tensor tensor = persistent(name, std::move(shape), Role::kConstants, dtype);
+  VKGPT_CHECK(words.size() * sizeof(std::uint32_t) == tensor.bytes(), "{} words for constant {} {}",
+              words.size(), name, tensor.shape.to_string());
+  const auto [found, is_new] = plan_.constants.try_emplace(tensor.id, std::move(words));
+  VKGPT_CHECK(is_new || found->second == words, "constant {} is declared twice with different contents",
+              name);
+  return tensor;
 }
 
 Tensor PlanBuilder::transient(std::string_view name, Shape shape, DType dtype) {

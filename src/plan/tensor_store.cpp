@@ -36,7 +36,11 @@ void TensorStore::reserve(const Schedule& schedule) {
           continue;
         }
         vk::Buffer buffer(device, info.bytes(), vk::MemoryKind::kDevice, info.name);
-        context_.staging().fill(buffer, 0, buffer.size(), 0);
+        if (const auto constant = plan.constants.find(TensorId(i)); constant != plan.constants.end()) {
+          context_.staging().upload(buffer, 0, std::as_bytes(std::span(constant->second)));
+        } else {
+          context_.staging().fill(buffer, 0, buffer.size(), 0);
+        }
         persistent_.emplace(info.name, std::move(buffer));
       } else if (!slots_.contains(info.name)) {
         const bool is_upload = info.storage == Storage::kUpload;

@@ -12,7 +12,6 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/model_directory.hpp"
-#include "vkgpt/ops/optimizer.hpp"
 
 namespace vkgpt::train {
 namespace {
@@ -30,16 +29,6 @@ std::vector<float> download(const plan::TensorStore& store, const char* name, st
   std::vector<float> values(static_cast<std::size_t>(elements));
   store.download(name, std::as_writable_bytes(std::span(values)));
   return values;
-}
-
-/// Weight decay applies to matrices and embeddings.
-void upload_decay_bits(plan::TensorStore& store, const model::GptParams& params) {
-  std::vector<ops::Slice> decayed;
-  for (const model::ParamSpec& spec : params.specs()) {
-    if (spec.decay) decayed.push_back({spec.offset, spec.shape.numel()});
-  }
-  const std::vector<std::uint32_t> bits = ops::make_decay_bits(params.arena_elements(), decayed);
-  store.upload("decay_bits", std::as_bytes(std::span(bits)));
 }
 
 nlohmann::ordered_json stats_json(const std::vector<TensorStats>& stats) {
@@ -67,7 +56,6 @@ Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, con
       has_validation_(!corpus.validation.empty()),
       schedule_(config),
       runner_(context, model_config, config, loader_, [] { return !interrupted(); }, submit_budget_ns) {
-  upload_decay_bits(runner_.store(), runner_.params());
   if (config_.sample_interval > 0) generator_.emplace(context_, runner_.store(), model_config_);
   const std::optional<Checkpoint> checkpoint = config_.resume ? checkpoints_.newest() : std::nullopt;
   if (checkpoint) {

@@ -85,5 +85,15 @@ TEST(PlanBuilder, LabelsByScope) {
   EXPECT_EQ(plan.segment("s").dispatches[1].label, "k");
 }
 
+TEST(PlanBuilder, ConstantsKeepTheirContents) {
+  PlanBuilder builder(small_caps());
+  const Tensor table = builder.constant("table", {2}, DType::kU32, {7, 9});
+  EXPECT_EQ(builder.constant("table", {2}, DType::kU32, {7, 9}).id, table.id);
+  EXPECT_THROW(builder.constant("table", {2}, DType::kU32, {7, 8}), CheckFailure);
+  EXPECT_THROW(builder.constant("short", {2}, DType::kU32, {7}), CheckFailure);
+  const Plan plan = std::move(builder).finish();
+  EXPECT_EQ(plan.constants.at(table.id), (std::vector<std::uint32_t>{7, 9}));
+}
+
 }  // namespace
 }  // namespace vkgpt::plan

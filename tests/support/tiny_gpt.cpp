@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "vkgpt/ops/optimizer.hpp"
 #include "vkgpt/ops/step_params.hpp"
 #include "vkgpt/plan/schedule.hpp"
 
@@ -43,14 +42,10 @@ TinyGpt::TinyGpt(const std::string& golden_name)
                                     shared_context().caps())),
       ring_(shared_context().queue()) {
   std::vector<float> arena(static_cast<std::size_t>(params_.arena_elements()));
-  std::vector<ops::Slice> decayed;
   for (const model::ParamSpec& spec : params_.specs()) {
     std::ranges::copy(golden_.at("param/" + spec.name).values, arena.begin() + spec.offset);
-    if (spec.decay) decayed.push_back({spec.offset, spec.shape.numel()});
   }
   upload(model::tensor::kParams, arena);
-  const std::vector<std::uint32_t> bits = ops::make_decay_bits(params_.arena_elements(), decayed);
-  store_.upload("decay_bits", std::as_bytes(std::span(bits)));
   store_.poison_arenas();
 }
 

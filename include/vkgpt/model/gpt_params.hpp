@@ -19,7 +19,7 @@ struct ParamSpec {
 
   std::string name;         // as in Hugging Face, without "transformer."
   Shape shape;              // as trained: matrices are (out, in), the vocabulary is padded
-  std::int64_t offset = 0;  // elements into the arenas; a multiple of 64
+  std::int64_t offset = 0;  // elements into the arenas; a multiple of GptParams::kAlignment
   Init init = Init::kZero;
   double init_std = 0;              // of kNormal
   bool decay = false;               // weight decay applies (matrices and embeddings)
@@ -32,8 +32,9 @@ struct ParamSpec {
 /// The one table of a model's parameters, in the order of the parameter, gradient and optimizer arenas.
 class GptParams {
  public:
-  /// Elements between the starts of parameters: 256 bytes, the largest alignment a device may ask for.
-  static constexpr std::int64_t kAlignment = 64;
+  /// Parameters start at multiples of so many elements: a copy in 16 bits starts at 512 bytes, and a
+  /// quantization block of the 8-bit optimizer belongs to one parameter.
+  static constexpr std::int64_t kAlignment = 256;
 
   explicit GptParams(const GptConfig& config);
 

@@ -15,20 +15,31 @@ struct Slice {
   std::int64_t count = 0;
 };
 
+/// Rows after which a run may start: 64, so that even one 32-bit word a row begins on 256 bytes; 128 where
+/// one of the tensors has 16-bit elements.
+constexpr std::int64_t slice_granule(bool has_16bit) {
+  return has_16bit ? 128 : 64;
+}
+
 /// Cuts `rows` rows of `row_bytes` bytes into runs that one descriptor can cover
-/// (`max_storage_buffer_range`). Runs start at multiples of 64 rows, so that even one 32-bit word a row
-/// begins on 256 bytes. A device that cannot bind 64 rows is a `CheckFailure`.
-std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::uint64_t row_bytes);
+/// (`max_storage_buffer_range`) and that start at multiples of `granule` rows. A device that cannot bind that
+/// many is a `CheckFailure`.
+std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::uint64_t row_bytes,
+                              std::int64_t granule = slice_granule(false));
 
-/// The same for a flat tensor of 32-bit elements.
-std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements);
+/// The same for a flat tensor of at most 32-bit elements.
+std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements,
+                                  std::int64_t granule = slice_granule(false));
 
-/// `whole` narrowed to a slice of its 32-bit elements.
-plan::Binding elements(plan::Binding whole, Slice slice);
+/// The macro DTYPE of shaders/include/element.glsl, under another name where a kernel has several.
+vk::Macro dtype_macro(DType dtype, std::string name = "DTYPE");
 
-/// `whole`, which covers a tensor of 32-bit elements seen as rows of `row_elements`, narrowed to a slice of
-/// its rows.
-plan::Binding matrix_rows(plan::Binding whole, std::int64_t row_elements, Slice slice);
+/// `whole` narrowed to a slice of its elements.
+plan::Binding elements(plan::Binding whole, Slice slice, DType dtype = DType::kF32);
+
+/// `whole`, which covers a tensor seen as rows of `row_elements`, narrowed to a slice of its rows.
+plan::Binding matrix_rows(plan::Binding whole, std::int64_t row_elements, Slice slice,
+                          DType dtype = DType::kF32);
 
 /// Subgroups of a workgroup that works together: one on a CPU driver, where a barrier is a costly switch of
 /// coroutines, else what makes 256 invocations or the device's limit.

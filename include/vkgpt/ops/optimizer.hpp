@@ -9,12 +9,11 @@
 
 namespace vkgpt::ops {
 
-/// Which elements of a parameter arena decay: a persistent tensor (ceil(elements / 2048)) u32, one bit for
-/// each 64 elements, since every parameter starts on 256 bytes.
-plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements);
+/// Which elements of a parameter arena decay, those of the ranges `decayed`: a constant
+/// (ceil(elements / 2048)) u32, one bit for each 64 elements, since every parameter starts on 256 bytes.
+plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> decayed);
 
-/// The content of that tensor when the elements of the ranges `decayed` decay. A range starts at a multiple
-/// of 64 and owns the rest of its last 64 elements.
+/// Its contents. A range starts at a multiple of 64 and owns the rest of its last 64 elements.
 std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<const Slice> decayed);
 
 /// Constants of a run. What a schedule changes is in StepParams: learning rate and bias corrections.

@@ -14,11 +14,12 @@ struct StepParams {
   std::uint32_t seed_lo = 0;
   std::uint32_t seed_hi = 0;
   float learning_rate = 0;
-  float bias_correction1 = 1;     // 1 / (1 - beta1^(step + 1))
-  float bias_correction2 = 1;     // 1 / (1 - beta2^(step + 1))
-  std::uint32_t position = 0;     // decode: where in the context the new token stands
-  std::uint32_t token_count = 0;  // prefill: how many tokens of the prompt are real
-  std::uint32_t reserved[7] = {};
+  float bias_correction1 = 1;      // 1 / (1 - beta1^(step + 1))
+  float bias_correction2 = 1;      // 1 / (1 - beta2^(step + 1))
+  std::uint32_t position = 0;      // decode: where in the context the new token stands
+  std::uint32_t token_count = 0;   // prefill: how many tokens of the prompt are real
+  std::uint32_t dropout_step = 0;  // micro-steps since the run began; names the masks of dropout
+  std::uint32_t reserved[6] = {};
 };
 static_assert(sizeof(StepParams) == 64);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ struct Segment {
 struct Plan {
   std::vector<TensorInfo> tensors;  // indexed by TensorId
   std::vector<Segment> segments;
+  std::map<TensorId, std::vector<std::uint32_t>> constants;  // contents of the tensors of Role::kConstants
 
   const TensorInfo& tensor(TensorId id) const;
   /// Throws `CheckFailure` when there is none of that name.

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vkgpt/plan/plan.hpp"
 #include "vkgpt/vk/device_caps.hpp"
@@ -25,6 +26,9 @@ class PlanBuilder {
   Tensor persistent(std::string_view name, Shape shape, Role role, DType dtype = DType::kF32);
   Tensor upload(std::string_view name, Shape shape, DType dtype = DType::kF32);
   Tensor readback(std::string_view name, Shape shape, DType dtype = DType::kF32);
+  /// A persistent tensor whose contents are known while building: a table, a mask. The store uploads it once.
+  /// Declared twice under one name, it must have the same contents.
+  Tensor constant(std::string_view name, Shape shape, DType dtype, std::vector<std::uint32_t> words);
   /// A tensor in the arena. Its name is put below the current scope and need not be unique.
   Tensor transient(std::string_view name, Shape shape, DType dtype = DType::kF32);
   /// A part of `base` that starts `first_element` elements in, under a shape of its own.

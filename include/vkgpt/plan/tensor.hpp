@@ -21,7 +21,17 @@ enum class Storage {
 };
 
 /// What a tensor is for; memory tables and dumps group by it.
-enum class Role { kParameters, kGradients, kOptimizer, kActivations, kCache, kInputs, kResults, kStatistics };
+enum class Role {
+  kParameters,
+  kGradients,
+  kOptimizer,
+  kActivations,
+  kCache,
+  kConstants,
+  kInputs,
+  kResults,
+  kStatistics
+};
 
 std::string_view role_name(Role role);
 

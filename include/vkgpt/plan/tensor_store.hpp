@@ -19,7 +19,8 @@ class TensorStore {
  public:
   explicit TensorStore(vk::Context& context) : context_(context) {}
 
-  /// Allocates what `schedule` needs beyond what is there. Persistent and slot tensors start as zeros. Every
+  /// Allocates what `schedule` needs beyond what is there. Constants are uploaded, other persistent
+  /// and slot tensors start as zeros. Every
   /// schedule is reserved before the first one is recorded. Fails when the device's memory is too small, with
   /// the memory table.
   void reserve(const Schedule& schedule);
