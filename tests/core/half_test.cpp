@@ -33,5 +33,31 @@ TEST(Half, DecodesBf16) {
   EXPECT_TRUE(std::isnan(bf16_to_float(0x7fc0)));
 }
 
+TEST(Half, EncodesWhatItDecodes) {
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    EXPECT_TRUE(std::isnan(f16_to_float(half)) || float_to_f16(f16_to_float(half)) == half) << bits;
+    EXPECT_TRUE(std::isnan(bf16_to_float(half)) || float_to_bf16(bf16_to_float(half)) == half) << bits;
+  }
+  EXPECT_TRUE(std::isnan(f16_to_float(float_to_f16(NAN))));
+  EXPECT_TRUE(std::isnan(bf16_to_float(float_to_bf16(NAN))));
+}
+
+TEST(Half, RoundsToTheNearestAndTiesToEven) {
+  for (std::uint32_t bits = 0; bits < 0x7C00; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    const auto next = static_cast<std::uint16_t>(bits + 1);
+    const float low = f16_to_float(half);
+    const float middle = bits + 1 == 0x7C00 ? 65520.0F : (low + f16_to_float(next)) / 2;
+    EXPECT_EQ(float_to_f16(middle), bits % 2 == 0 ? half : next) << bits;
+    EXPECT_EQ(float_to_f16(std::nextafter(middle, 0.0F)), half) << bits;
+    EXPECT_EQ(float_to_f16(-std::nextafter(middle, HUGE_VALF)), next | 0x8000) << bits;
+  }
+  EXPECT_EQ(float_to_bf16(0x1.01p0F), 0x3f80);
+  EXPECT_EQ(float_to_bf16(0x1.03p0F), 0x3f82);
+  EXPECT_EQ(float_to_bf16(-0x1.010002p0F), 0xbf81);
+  EXPECT_EQ(float_to_bf16(0x1.fffffep127F), 0x7f80);
+}
+
 }  // namespace
 }  // namespace vkgpt

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/half.hpp"
 #include "vkgpt/plan/schedule.hpp"
 
 #include "gpu_context.hpp"
@@ -26,7 +27,33 @@ std::vector<std::uint32_t> to_words(std::span<const T> values) {
   return words;
 }
 
+std::uint16_t to_16_bits(float value, DType dtype) {
+  return dtype == DType::kF16 ? float_to_f16(value) : float_to_bf16(value);
+}
+
+float from_16_bits(std::uint16_t bits, DType dtype) {
+  return dtype == DType::kF16 ? f16_to_float(bits) : bf16_to_float(bits);
+}
+
+/// f32 as it is; 16-bit elements in pairs, the last one of an odd count beside half a guard word.
+std::vector<std::uint32_t> to_words(std::span<const float> values, DType dtype) {
+  if (dtype_size(dtype) != 2) return to_words(values);
+  std::vector<std::uint32_t> words((values.size() + 1) / 2);
+  for (std::size_t i = 0; i < 2 * words.size(); ++i) {
+    const std::uint32_t half = i < values.size() ? to_16_bits(values[i], dtype) : kGuardWord >> 16;
+    words[i / 2] |= half << (i % 2 * 16);
+  }
+  return words;
+}
+
 }  // namespace
+
+std::vector<float> rounded(std::span<const float> values, DType dtype) {
+  std::vector<float> result(values.begin(), values.end());
+  if (dtype_size(dtype) != 2) return result;
+  for (float& value : result) value = from_16_bits(to_16_bits(value, dtype), dtype);
+  return result;
+}
 
 std::vector<CapsVariant> caps_variants(std::uint64_t sliced_bytes) {
   const vk::DeviceCaps& native = shared_context().caps();
@@ -49,8 +76,10 @@ OpRunner::OpRunner(const vk::DeviceCaps& caps) : builder_(caps) {
   builder_->begin_segment("op");
 }
 
-plan::Tensor OpRunner::input(Shape shape, std::span<const float> values) {
-  return declare(std::move(shape), DType::kF32, to_words(values));
+plan::Tensor OpRunner::input(Shape shape, std::span<const float> values, DType dtype) {
+  VKGPT_CHECK(values.size() == static_cast<std::size_t>(shape.numel()), "{} values for {}", values.size(),
+              shape.to_string());
+  return declare(std::move(shape), dtype, to_words(values, dtype));
 }
 
 plan::Tensor OpRunner::input(Shape shape, std::span<const std::int32_t> values) {
@@ -62,18 +91,26 @@ plan::Tensor OpRunner::input(Shape shape, std::span<const std::uint32_t> values)
 }
 
 plan::Tensor OpRunner::output(Shape shape, DType dtype) {
-  std::vector<std::uint32_t> unwritten(static_cast<std::size_t>(shape.numel()), kUnwritten);
+  const auto elements = static_cast<std::size_t>(shape.numel());
+  const bool is_16bit = dtype_size(dtype) == 2;
+  // Both halves of a 16-bit tensor's words are NaN, in f16 and in bf16.
+  std::vector<std::uint32_t> unwritten(is_16bit ? (elements + 1) / 2 : elements,
+                                       is_16bit ? 0x7fc57fdeU : kUnwritten);
+  if (is_16bit && elements % 2 == 1) unwritten.back() = (kGuardWord & 0xffff0000U) | 0x7fdeU;
   return declare(std::move(shape), dtype, std::move(unwritten));
 }
 
 plan::Tensor OpRunner::declare(Shape shape, DType dtype, std::vector<std::uint32_t> initial) {
-  VKGPT_CHECK(initial.size() == static_cast<std::size_t>(shape.numel()), "{} values for {}", initial.size(),
+  const auto elements = static_cast<std::size_t>(shape.numel());
+  const std::size_t per_word = sizeof(std::uint32_t) / dtype_size(dtype);
+  VKGPT_CHECK(initial.size() == (elements + per_word - 1) / per_word, "{} words for {}", initial.size(),
               shape.to_string());
-  const auto all = static_cast<std::int64_t>(initial.size() + 2 * kGuardWords);
+  const auto all = static_cast<std::int64_t>((initial.size() + 2 * kGuardWords) * per_word);
   std::string name = std::format("t{}", tensors_.size());
   const plan::Tensor root = builder_->persistent(name, {all}, plan::Role::kActivations, dtype);
-  const plan::Tensor t = builder_->view(root, kGuardWords, std::move(shape));
-  tensors_.emplace(t.id, Guarded{std::move(name), std::move(initial)});
+  const plan::Tensor t =
+      builder_->view(root, static_cast<std::int64_t>(kGuardWords * per_word), std::move(shape));
+  tensors_.emplace(t.id, Guarded{std::move(name), dtype, elements, std::move(initial)});
   return t;
 }
 
@@ -111,7 +148,7 @@ void OpRunner::prepare() {
 
 void OpRunner::set(const plan::Tensor& t, std::span<const float> values) {
   prepare();
-  upload(guarded(t), to_words(values));
+  upload(guarded(t), to_words(values, t.dtype));
 }
 
 void OpRunner::run(const ops::StepParams& step) {
@@ -130,9 +167,11 @@ void OpRunner::check_guards() const {
   for (const auto& [id, tensor] : tensors_) {
     const std::vector<std::uint32_t> all = download_all(tensor);
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const bool is_guard = i < kGuardWords || i >= all.size() - kGuardWords;
-      if (!is_guard || all[i] == kGuardWord) continue;
-      ADD_FAILURE() << tensor.name << ": element " << static_cast<std::int64_t>(i) - std::int64_t{kGuardWords}
+      std::uint32_t guard = i < kGuardWords || i >= all.size() - kGuardWords ? 0xffffffffU : 0;
+      const bool is_last = i == all.size() - kGuardWords - 1;
+      if (is_last && dtype_size(tensor.dtype) == 2 && tensor.elements % 2 == 1) guard = 0xffff0000U;
+      if ((all[i] & guard) == (kGuardWord & guard)) continue;
+      ADD_FAILURE() << tensor.name << ": word " << static_cast<std::int64_t>(i) - std::int64_t{kGuardWords}
                     << " of " << tensor.initial.size() << " was written";
       break;
     }
@@ -146,8 +185,13 @@ std::vector<std::uint32_t> OpRunner::words(const plan::Tensor& t) const {
 
 std::vector<float> OpRunner::floats(const plan::Tensor& t) const {
   const std::vector<std::uint32_t> bits = words(t);
-  std::vector<float> values(bits.size());
-  std::ranges::transform(bits, values.begin(), [](std::uint32_t w) { return std::bit_cast<float>(w); });
+  const Guarded& tensor = guarded(t);
+  std::vector<float> values(tensor.elements);
+  const bool is_16bit = dtype_size(tensor.dtype) == 2;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = is_16bit ? from_16_bits(static_cast<std::uint16_t>(bits[i / 2] >> (i % 2 * 16)), tensor.dtype)
+                         : std::bit_cast<float>(bits[i]);
+  }
   return values;
 }
 

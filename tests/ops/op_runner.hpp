@@ -29,6 +29,9 @@ std::vector<CapsVariant> caps_variants(std::uint64_t sliced_bytes);
 /// The same and, for ops whose grids all fold, a device that dispatches only 3 workgroups in x.
 std::vector<CapsVariant> caps_variants_folded(std::uint64_t sliced_bytes);
 
+/// `values` as f32, f16 or bf16 hold them.
+std::vector<float> rounded(std::span<const float> values, DType dtype);
+
 /// Runs what an op appends to a plan on the shared device: declare tensors, call the op on `builder()`,
 /// `run()`, look at the results. Each tensor lies between guard words (NaN), and outputs and arenas start as
 /// NaN: an element that was not written, or one read from outside, shows. A changed guard fails the test.
@@ -44,7 +47,8 @@ class OpRunner {
 
   plan::PlanBuilder& builder() { return *builder_; }
 
-  plan::Tensor input(Shape shape, std::span<const float> values);
+  /// f32, or rounded to f16 or bf16.
+  plan::Tensor input(Shape shape, std::span<const float> values, DType dtype = DType::kF32);
   plan::Tensor input(Shape shape, std::span<const std::int32_t> values);
   plan::Tensor input(Shape shape, std::span<const std::uint32_t> values);
   plan::Tensor output(Shape shape, DType dtype = DType::kF32);
@@ -54,7 +58,9 @@ class OpRunner {
   void run(const ops::StepParams& step = {});
   void set(const plan::Tensor& t, std::span<const float> values);
 
+  /// Values of an f32, f16 or bf16 tensor.
   std::vector<float> floats(const plan::Tensor& t) const;
+  /// Bits; of 16-bit elements two in a word, the first one low.
   std::vector<std::uint32_t> words(const plan::Tensor& t) const;
   /// A readback tensor that the test declared on the builder.
   std::vector<float> readback(std::string_view name) const;
@@ -65,6 +71,8 @@ class OpRunner {
  private:
   struct Guarded {
     std::string name;
+    DType dtype;
+    std::size_t elements;
     std::vector<std::uint32_t> initial;  // without guards
   };
 
