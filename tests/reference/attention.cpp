@@ -8,56 +8,70 @@
 namespace vkgpt::reference {
 namespace {
 
-/// Where the HS values of one head at one position start inside qkv (B, T, 3C); part 0 is q, 1 is k, 2 is v.
-std::size_t qkv_offset(const AttentionShape& s, std::size_t b, std::size_t t, std::size_t part,
-                       std::size_t head) {
-  return (b * s.T + t) * 3 * s.C + part * s.C + head * s.HS();
-}
-
 double dot(const double* a, const double* b, std::size_t n) {
   double sum = 0.0;
   for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
   return sum;
 }
 
+/// Where the HS values of query head `head`, or of the key or value head that it uses, start in qkv.
+struct Offsets {
+  const AttentionShape& s;
+  std::size_t b, head;
+
+  std::size_t q(std::size_t t) const { return row(t) + head * s.HS(); }
+  std::size_t k(std::size_t t) const { return row(t) + (s.NH + s.kv_head(head)) * s.HS(); }
+  std::size_t v(std::size_t t) const { return k(t) + s.kv_heads() * s.HS(); }
+
+ private:
+  std::size_t row(std::size_t t) const { return (b * s.T + t) * s.qkv_width(); }
+};
+
 struct Row {
-  Vector probabilities;  // (t + 1)
+  Vector probabilities;  // (t + 1), zero before the window
   double lse = 0.0;
 };
 
-/// The attention of query t over keys 0..t.
-Row attend(View qkv, const AttentionShape& s, std::size_t b, std::size_t head, std::size_t t) {
+/// The attention of query t over keys first_key(t)..t.
+Row attend(View qkv, const Offsets& at, std::size_t t) {
+  const AttentionShape& s = at.s;
   const double scale = 1.0 / std::sqrt(static_cast<double>(s.HS()));
-  const double* q = &qkv[qkv_offset(s, b, t, 0, head)];
-  Row row{.probabilities = Vector(t + 1)};
-  for (std::size_t j = 0; j <= t; ++j)
-    row.probabilities[j] = scale * dot(q, &qkv[qkv_offset(s, b, j, 1, head)], s.HS());
-  const double largest = *std::ranges::max_element(row.probabilities);
+  const std::size_t first = s.first_key(t);
+  Row row{.probabilities = Vector(t + 1, 0.0)};
+  Vector& p = row.probabilities;
+  for (std::size_t j = first; j <= t; ++j) p[j] = scale * dot(&qkv[at.q(t)], &qkv[at.k(j)], s.HS());
+  const double largest = *std::max_element(p.begin() + static_cast<std::ptrdiff_t>(first), p.end());
   double sum = 0.0;
-  for (const double score : row.probabilities) sum += std::exp(score - largest);
+  for (std::size_t j = first; j <= t; ++j) sum += std::exp(p[j] - largest);
   row.lse = largest + std::log(sum);
-  for (double& value : row.probabilities) value = std::exp(value - row.lse);
+  for (std::size_t j = first; j <= t; ++j) p[j] = std::exp(p[j] - row.lse);
   return row;
 }
 
+double mask_at(const ProbabilityMask& mask, const Offsets& at, std::size_t t, std::size_t key) {
+  return mask ? mask((at.b * at.s.NH + at.head) * at.s.T + t, key) : 1.0;
+}
+
 void check_shape(const AttentionShape& s, View qkv) {
-  VKGPT_CHECK(s.NH > 0 && s.C % s.NH == 0, "C = {}, NH = {}", s.C, s.NH);
-  VKGPT_CHECK(qkv.size() == s.B * s.T * 3 * s.C);
+  VKGPT_CHECK(s.NH > 0 && s.C % s.NH == 0 && s.NH % s.kv_heads() == 0, "C = {}, NH = {}, NKV = {}", s.C, s.NH,
+              s.NKV);
+  VKGPT_CHECK(qkv.size() == s.B * s.T * s.qkv_width());
 }
 
 }  // namespace
 
-Attention attention_forward(View qkv, const AttentionShape& s) {
+Attention attention_forward(View qkv, const AttentionShape& s, const ProbabilityMask& mask) {
   check_shape(s, qkv);
   Attention result{.out = Vector(s.B * s.T * s.C, 0.0), .lse = Vector(s.B * s.NH * s.T)};
   for (std::size_t b = 0; b < s.B; ++b) {
     for (std::size_t head = 0; head < s.NH; ++head) {
+      const Offsets at{s, b, head};
       for (std::size_t t = 0; t < s.T; ++t) {
-        const Row row = attend(qkv, s, b, head, t);
+        const Row row = attend(qkv, at, t);
         double* out = &result.out[(b * s.T + t) * s.C + head * s.HS()];
-        for (std::size_t j = 0; j <= t; ++j) {
-          const double* v = &qkv[qkv_offset(s, b, j, 2, head)];
-          for (std::size_t i = 0; i < s.HS(); ++i) out[i] += row.probabilities[j] * v[i];
+        for (std::size_t j = s.first_key(t); j <= t; ++j) {
+          const double p = mask_at(mask, at, t, j) * row.probabilities[j];
+          for (std::size_t i = 0; i < s.HS(); ++i) out[i] += p * qkv[at.v(j) + i];
         }
         result.lse[(b * s.NH + head) * s.T + t] = row.lse;
       }
@@ -66,31 +80,30 @@ Attention attention_forward(View qkv, const AttentionShape& s) {
   return result;
 }
 
-Vector attention_backward(View dout, View qkv, const AttentionShape& s) {
+Vector attention_backward(View dout, View qkv, const AttentionShape& s, const ProbabilityMask& mask) {
   check_shape(s, qkv);
   VKGPT_CHECK(dout.size() == s.B * s.T * s.C);
   const double scale = 1.0 / std::sqrt(static_cast<double>(s.HS()));
   Vector dqkv(qkv.size(), 0.0);
   for (std::size_t b = 0; b < s.B; ++b) {
     for (std::size_t head = 0; head < s.NH; ++head) {
+      const Offsets at{s, b, head};
       for (std::size_t t = 0; t < s.T; ++t) {
-        const Vector p = attend(qkv, s, b, head, t).probabilities;
+        const Vector p = attend(qkv, at, t).probabilities;
         const double* d = &dout[(b * s.T + t) * s.C + head * s.HS()];
         Vector dp(t + 1);
         double row_sum = 0.0;
-        for (std::size_t j = 0; j <= t; ++j) {
-          dp[j] = dot(d, &qkv[qkv_offset(s, b, j, 2, head)], s.HS());
+        for (std::size_t j = s.first_key(t); j <= t; ++j) {
+          dp[j] = mask_at(mask, at, t, j) * dot(d, &qkv[at.v(j)], s.HS());
           row_sum += p[j] * dp[j];
         }
-        const std::size_t q = qkv_offset(s, b, t, 0, head);
-        for (std::size_t j = 0; j <= t; ++j) {
+        for (std::size_t j = s.first_key(t); j <= t; ++j) {
           const double dscore = scale * p[j] * (dp[j] - row_sum);
-          const std::size_t k = qkv_offset(s, b, j, 1, head);
-          const std::size_t v = qkv_offset(s, b, j, 2, head);
+          const double weight = mask_at(mask, at, t, j) * p[j];
           for (std::size_t i = 0; i < s.HS(); ++i) {
-            dqkv[q + i] += dscore * qkv[k + i];
-            dqkv[k + i] += dscore * qkv[q + i];
-            dqkv[v + i] += p[j] * d[i];
+            dqkv[at.q(t) + i] += dscore * qkv[at.k(j) + i];
+            dqkv[at.k(j) + i] += dscore * qkv[at.q(t) + i];
+            dqkv[at.v(j) + i] += weight * d[i];
           }
         }
       }
