@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+#include "vkgpt/plan/plan_builder.hpp"
+
+namespace vkgpt::ops {
+
+/// Rotary position embedding (Su et al., arXiv:2104.09864), in LLaMA's layout: elements i and i + HS / 2 of a
+/// head are the pair that the angle t theta^(-2i / HS) turns.
+
+/// Cosine and sine of every angle, a constant (T_max, HS / 2, 2), f32 rounded from double.
+plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int64_t HS, double theta);
+
+struct RopeForward {
+  plan::Tensor qkv;  // (B, T, (NH + 2 NKV) HS) f32, f16 or bf16, in place; (B, ...) or (B, 1, ...) to decode
+  plan::Tensor table;  // (T_max, HS / 2, 2) of `rope_table`, T_max >= T
+  std::int64_t n_head = 0;
+  std::int64_t n_kv_head = 0;  // 0 = n_head
+  bool decode = false;         // one token of each sequence, at StepParams.position
+};
+
+/// Turns the q and k heads of position t by t's angles; v stays.
+void rope_forward(plan::PlanBuilder& builder, const RopeForward& args);
+
+struct RopeBackward {
+  plan::Tensor dqkv;   // (B, T, (NH + 2 NKV) HS) f32, f16 or bf16, in place
+  plan::Tensor table;  // (T_max, HS / 2, 2), of the forward
+  std::int64_t n_head = 0;
+  std::int64_t n_kv_head = 0;  // 0 = n_head
+};
+
+/// Turns the gradients of the q and k heads back.
+void rope_backward(plan::PlanBuilder& builder, const RopeBackward& args);
+
+}  // namespace vkgpt::ops
