@@ -5,6 +5,8 @@
 
 #include "vkgpt/core/check.hpp"
 
+#include "reference/softcap.hpp"
+
 namespace vkgpt::reference {
 namespace {
 
@@ -15,9 +17,16 @@ double log_sum_exp(View values) {
   return largest + std::log(sum);
 }
 
+double mean(View values) {
+  double sum = 0.0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
 }  // namespace
 
-CrossEntropy cross_entropy_forward(View logits, TokenView targets, std::size_t V, std::size_t Vp) {
+CrossEntropy cross_entropy_forward(View logits, TokenView targets, std::size_t V, std::size_t Vp,
+                                   const LossShaping& shaping) {
   VKGPT_CHECK(0 < V && V <= Vp && logits.size() == targets.size() * Vp);
   CrossEntropy result{.losses = Vector(targets.size(), 0.0)};
   double total = 0.0;
@@ -25,8 +34,10 @@ CrossEntropy cross_entropy_forward(View logits, TokenView targets, std::size_t V
     if (targets[n] < 0) continue;
     const auto target = static_cast<std::size_t>(targets[n]);
     VKGPT_CHECK(target < V, "target {}", target);
-    const View row = logits.subspan(n * Vp, V);
-    result.losses[n] = log_sum_exp(row) - row[target];
+    const Vector row = softcap_forward(logits.subspan(n * Vp, V), shaping.softcap);
+    const double lse = log_sum_exp(row);
+    const double smooth = shaping.label_smoothing;
+    result.losses[n] = lse - (1.0 - smooth) * row[target] - smooth * mean(row) + shaping.z_loss * lse * lse;
     result.counted += 1;
     total += result.losses[n];
   }
@@ -35,17 +46,24 @@ CrossEntropy cross_entropy_forward(View logits, TokenView targets, std::size_t V
 }
 
 Vector cross_entropy_backward(View logits, TokenView targets, std::size_t V, std::size_t Vp,
-                              double grad_scale) {
+                              double grad_scale, const LossShaping& shaping) {
   VKGPT_CHECK(0 < V && V <= Vp && logits.size() == targets.size() * Vp);
   Vector dlogits(logits.size(), 0.0);
   for (std::size_t n = 0; n < targets.size(); ++n) {
     if (targets[n] < 0) continue;
     const auto target = static_cast<std::size_t>(targets[n]);
     VKGPT_CHECK(target < V, "target {}", target);
-    const View row = logits.subspan(n * Vp, V);
+    const View raw = logits.subspan(n * Vp, V);
+    const Vector row = softcap_forward(raw, shaping.softcap);
     const double lse = log_sum_exp(row);
-    for (std::size_t v = 0; v < V; ++v) dlogits[n * Vp + v] = grad_scale * std::exp(row[v] - lse);
-    dlogits[n * Vp + target] -= grad_scale;
+    Vector drow(V);
+    for (std::size_t v = 0; v < V; ++v) {
+      const double probability = std::exp(row[v] - lse);
+      const double wanted = (v == target ? 1.0 - shaping.label_smoothing : 0.0) +
+                            shaping.label_smoothing / static_cast<double>(V);
+      drow[v] = grad_scale * (probability * (1.0 + 2.0 * shaping.z_loss * lse) - wanted);
+    }
+    std::ranges::copy(softcap_backward(drow, raw, shaping.softcap), &dlogits[n * Vp]);
   }
   return dlogits;
 }

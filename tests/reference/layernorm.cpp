@@ -7,7 +7,8 @@
 namespace vkgpt::reference {
 
 Layernorm layernorm_forward(View x, View weight, View bias, std::size_t rows, std::size_t C, double eps) {
-  VKGPT_CHECK(x.size() == rows * C && weight.size() == C && bias.size() == C);
+  VKGPT_CHECK(x.size() == rows * C && weight.size() == C);
+  VKGPT_CHECK(bias.empty() || bias.size() == C);
   const double width = static_cast<double>(C);
   Layernorm result{.y = Vector(rows * C), .mean = Vector(rows), .rstd = Vector(rows)};
   for (std::size_t row = 0; row < rows; ++row) {
@@ -17,7 +18,8 @@ Layernorm layernorm_forward(View x, View weight, View bias, std::size_t rows, st
     double variance = 0.0;
     for (const double value : in) variance += (value - mean) * (value - mean) / width;
     const double rstd = 1.0 / std::sqrt(variance + eps);
-    for (std::size_t c = 0; c < C; ++c) result.y[row * C + c] = (in[c] - mean) * rstd * weight[c] + bias[c];
+    for (std::size_t c = 0; c < C; ++c)
+      result.y[row * C + c] = (in[c] - mean) * rstd * weight[c] + (bias.empty() ? 0.0 : bias[c]);
     result.mean[row] = mean;
     result.rstd[row] = rstd;
   }

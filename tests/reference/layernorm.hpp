@@ -11,8 +11,8 @@ struct Layernorm {
   Vector mean;  // (rows)
   Vector rstd;  // (rows), 1 / sqrt(var + eps), var with 1/C
 };
-/// y = (x - mean) * rstd * weight + bias over the last dimension (arXiv:1607.06450); x (rows, C), weight and
-/// bias (C).
+/// y = (x - mean) * rstd * weight + bias over the last dimension (arXiv:1607.06450); x (rows, C), weight
+/// (C), bias (C) or empty.
 Layernorm layernorm_forward(View x, View weight, View bias, std::size_t rows, std::size_t C,
                             double eps = kLayernormEps);
 
