@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <format>
+#include <optional>
 #include <utility>
 
+#include "vkgpt/cli/aliases.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/utf8.hpp"
@@ -49,32 +51,45 @@ class Reader {
     }
     const Field* field = fields_.find(key);
     if (field == nullptr && key.starts_with("no_")) {
-      const Field* const negated = fields_.find(std::string_view(key).substr(3));
-      if (negated != nullptr && negated->is_bool()) {
-        if (has_value)
-          fail_usage("{} takes no value: write --{}={} or {}", flag, negated->info.name, value, flag);
-        add({.key = std::string(negated->info.name), .text = "false", .where = flag});
+      const std::string negated = key.substr(3);
+      if (is_boolean(negated)) {
+        if (has_value) fail_usage("{} takes no value: write --{}={} or {}", flag, negated, value, flag);
+        add({.key = negated, .text = "false", .where = flag});
         return;
       }
     }
-    if (field == nullptr || field->info.file_only) fail_unknown(key, flag);
-    if (!has_value && field->is_bool()) {
+    if (field == nullptr ? !is_alias(fields_, key) : field->info.file_only) fail_unknown(key, flag);
+    if (!has_value && is_boolean(key)) {
       value = "true";
       bool ignored = false;
       if (at_ < args_.size() && parse_bool(args_[at_], ignored)) value = args_[at_++];
+    } else if (!has_value && is_switch(key) && !has_next_value()) {
+      value = "true";
     } else if (!has_value) {
       value = next_value(flag);
     }
     add({.key = std::move(key), .text = std::move(value), .where = flag});
   }
 
+  /// Whether the flag is true when it stands alone.
+  bool is_boolean(std::string_view key) const {
+    const Field* const field = fields_.find(key);
+    if (field != nullptr) return field->is_bool();
+    return is_alias(fields_, key) && (is_switch(key) || means_boolean(fields_, key));
+  }
+
+  bool has_next_value() const { return at_ < args_.size() && !args_[at_].starts_with("--"); }
+
   std::string next_value(const std::string& flag) {
-    if (at_ < args_.size() && !args_[at_].starts_with("--")) return args_[at_++];
+    if (has_next_value()) return args_[at_++];
     fail_usage("{} needs a value{}", flag,
                at_ < args_.size() ? std::format(" ({0}=VALUE for one that begins with --)", flag) : "");
   }
 
-  void add(Setting setting) {
+  void add(Setting given) {
+    std::optional<Setting> meant = translate(fields_, std::move(given));
+    if (!meant) return;
+    Setting& setting = *meant;
     const auto earlier = std::ranges::find(out_.settings, setting.key, &Setting::key);
     if (earlier == out_.settings.end()) {
       out_.settings.push_back(std::move(setting));

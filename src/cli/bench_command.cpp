@@ -10,6 +10,7 @@
 #include "vkgpt/cli/bench.hpp"
 #include "vkgpt/cli/command_line.hpp"
 #include "vkgpt/cli/commands.hpp"
+#include "vkgpt/cli/presets.hpp"
 #include "vkgpt/cli/process.hpp"
 #include "vkgpt/cli/run_options.hpp"
 #include "vkgpt/core/error.hpp"
@@ -83,11 +84,12 @@ void print_start(const RunOptions& run, nlohmann::ordered_json& record) {
 int run_bench(std::span<const std::string> args) {
   model::GptConfig model;
   train::TrainConfig config;
+  PresetOptions preset;
   RunOptions run;
   config.batch_size = 16;
   CommandLine command("bench", "Times this device: matrix products, the train step, the start of a run.",
                       "[gemm|step|start|all]");
-  command.add(model).add(config).add(run);
+  command.add(preset).add(model).add(config).add(run);
   if (!command.parse(args)) return 0;
   const std::vector<std::string>& words = command.positionals();
   if (words.size() > 1) fail_usage("expected one of gemm, step, start, all");
@@ -95,7 +97,7 @@ int run_bench(std::span<const std::string> args) {
   if (what != "gemm" && what != "step" && what != "start" && what != "all" && what != "first_step") {
     fail_usage("unknown benchmark '{}': expected gemm, step, start or all", what);
   }
-  model.vocab_size = kVocabSize;
+  model.vocab_size = preset.preset.empty() ? kVocabSize : find_preset(preset.preset).vocab_size;
   model.validate();
   config.validate();
 

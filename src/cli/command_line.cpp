@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cstddef>
 #include <format>
+#include <iterator>
 #include <print>
 #include <string_view>
 #include <utility>
 
+#include "vkgpt/cli/aliases.hpp"
 #include "vkgpt/cli/arguments.hpp"
 #include "vkgpt/cli/config_file.hpp"
 #include "vkgpt/cli/environment.hpp"
+#include "vkgpt/cli/presets.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
 
@@ -56,13 +59,26 @@ bool CommandLine::parse(std::span<const std::string> args) {
   Environment environment = read_environment(fields_, environment_variables());
   const std::string& config_path =
       arguments.config_path.empty() ? environment.config_path : arguments.config_path;
-  if (!config_path.empty()) {
-    for (const Setting& setting : read_config_file(config_path)) fields_.set(setting);
-  }
-  for (const Setting& setting : environment.settings) fields_.set(setting);
-  for (const Setting& setting : arguments.settings) fields_.set(setting);
+  std::vector<Setting> settings;
+  if (!config_path.empty()) settings = translate_all(fields_, read_config_file(config_path));
+  std::ranges::move(environment.settings, std::back_inserter(settings));
+  std::ranges::move(arguments.settings, std::back_inserter(settings));
+  apply_preset(settings);
+  for (const Setting& setting : settings) fields_.set(setting);
   positionals_ = std::move(arguments.positionals);
   return true;
+}
+
+void CommandLine::apply_preset(std::span<const Setting> settings) {
+  if (fields_.find("preset") == nullptr) return;
+  std::string name;
+  for (const Setting& setting : settings) {
+    if (setting.key == "preset") name = setting.text;
+  }
+  if (name.empty()) return;
+  for (const Setting& setting : preset_settings(find_preset(name))) {
+    if (fields_.find(setting.key) != nullptr) fields_.set(setting);
+  }
 }
 
 std::string CommandLine::help() const {
@@ -86,9 +102,9 @@ std::string CommandLine::help() const {
   text +=
       "\nA flag may be written --with_underscores or --with-dashes, with its value after a space or =. "
       "Booleans\n"
-      "are --flag, --no-flag or --flag false. Defaults are overridden by the file, the file by variables "
-      "such as\n"
-      "VKGPT_SEED, and those by flags.\n";
+      "are --flag, --no-flag or --flag false. Defaults are overridden by a preset, it by the file, the file "
+      "by\n"
+      "variables such as VKGPT_SEED, and those by flags.\n";
   return text;
 }
 

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "vkgpt/cli/presets.hpp"
 #include "vkgpt/cli/run_options.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/suggest.hpp"
@@ -31,6 +32,7 @@ std::vector<std::string> known_variables() {
   append(text::GenerateConfig());
   append(text::SamplerConfig());
   append(RunOptions());
+  append(PresetOptions());
   return known;
 }
 

@@ -8,7 +8,7 @@
 
 #include "vkgpt/cli/command_line.hpp"
 #include "vkgpt/cli/commands.hpp"
-#include "vkgpt/cli/run_options.hpp"
+#include "vkgpt/cli/generate.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/model/model_directory.hpp"
@@ -33,7 +33,10 @@ int run_generate(std::span<const std::string> args) {
   RunOptions run;
   CommandLine command("generate", "Continues a prompt with a trained model.");
   command.add(config).add(sampling).add(run);
-  if (!command.parse(args)) return 0;
+  return command.parse(args) ? generate(config, sampling, run) : 0;
+}
+
+int generate(const text::GenerateConfig& config, const text::SamplerConfig& sampling, const RunOptions& run) {
   if (config.model.empty()) fail_usage("--model is missing: give a run directory or a checkpoint");
   if (config.stream && run.json) fail_usage("--stream and --json exclude each other");
   if (config.prompt.empty()) fail_usage("--prompt is empty: give at least one character");

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <format>
 #include <memory>
 #include <print>
@@ -5,8 +6,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/cli/arguments.hpp"
 #include "vkgpt/cli/command_line.hpp"
 #include "vkgpt/cli/commands.hpp"
+#include "vkgpt/cli/generate.hpp"
+#include "vkgpt/cli/presets.hpp"
 #include "vkgpt/cli/run_options.hpp"
 #include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
@@ -15,11 +19,47 @@
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/text/char_tokenizer.hpp"
 #include "vkgpt/text/corpus.hpp"
+#include "vkgpt/text/sampler.hpp"
 #include "vkgpt/train/recovery.hpp"
 #include "vkgpt/vk/context.hpp"
 
 namespace vkgpt::cli {
 namespace {
+
+struct TrainOptions {
+  bool generate_only = false;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    visit(FieldInfo{.name = "generate_only",
+                    .group = "Data and run directory",
+                    .help = "Train nothing: continue --prompt with out_dir's model, as 'generate' does"},
+          self.generate_only);
+  }
+};
+
+/// `train --generate_only` takes the flags of both commands.
+int run_generate_only(std::span<const std::string> args) {
+  text::GenerateConfig config;
+  text::SamplerConfig sampling;
+  RunOptions run;
+  TrainOptions options;
+  PresetOptions preset;
+  model::GptConfig model;
+  train::TrainConfig train;
+  CommandLine command("train", "Continues a prompt with the model of a run directory.");
+  command.add(config).add(sampling).add(run).add(options).add(preset).add_missing(model).add_missing(train);
+  if (!command.parse(args)) return 0;
+  if (config.model.empty()) config.model = train.out_dir;
+  return generate(config, sampling, run);
+}
+
+bool asks_generate_only(std::span<const std::string> args) {
+  return std::ranges::any_of(args, [](const std::string& arg) {
+    const std::string flag = canonical_key(arg);
+    return flag == "__generate_only" || flag == "__generate_only=true";
+  });
+}
 
 nlohmann::ordered_json optional_json(const std::optional<double>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
@@ -64,12 +104,16 @@ std::unique_ptr<text::Tokenizer> open_tokenizer(const train::TrainConfig& config
 }  // namespace
 
 int run_train(std::span<const std::string> args) {
+  if (asks_generate_only(args)) return run_generate_only(args);
+  PresetOptions preset;
   model::GptConfig model;
   train::TrainConfig config;
+  TrainOptions options;
   RunOptions run;
   CommandLine command("train", "Trains a GPT on a text.");
-  command.add(model).add(config).add(run);
+  command.add(preset).add(model).add(config).add(options).add(run);
   if (!command.parse(args)) return 0;
+  if (options.generate_only) return run_generate_only(args);
   model.validate();
   config.validate();
   if (config.data_path.empty()) {
@@ -81,9 +125,13 @@ int run_train(std::span<const std::string> args) {
   const std::string text = text::read_text(config.data_path);
   train::CheckpointStore checkpoints(config.out_dir, static_cast<int>(config.keep_checkpoints));
   const std::unique_ptr<text::Tokenizer> tokenizer = open_tokenizer(config, text, checkpoints);
-  if (model.vocab_size != 0 && model.vocab_size != tokenizer->vocab_size()) {
+  if (model.vocab_size != 0 && model.vocab_size < tokenizer->vocab_size()) {
     fail_usage("vocab_size is {} in the configuration, but {} has {} characters", model.vocab_size,
                config.data_path, tokenizer->vocab_size());
+  }
+  if (model.vocab_size > tokenizer->vocab_size()) {
+    log_info("vocab_size: {} instead of the configuration's {}, as many as {} has characters",
+             tokenizer->vocab_size(), model.vocab_size, config.data_path);
   }
   model.vocab_size = tokenizer->vocab_size();
   const text::Corpus corpus =

@@ -65,8 +65,8 @@ TEST_F(ArgumentsTest, RefusesWithOneClearLine) {
   const auto refuse = [&](const std::vector<std::string>& args, const std::string& message) {
     EXPECT_EQ(expect_error([&] { read(args); }, ""), message);
   };
-  refuse({"--n_layers", "6"}, "unknown flag --n_layers: did you mean --n_layer?");
-  refuse({"--n-layers=6"}, "unknown flag --n-layers: did you mean --n_layer?");
+  refuse({"--n_layrs", "6"}, "unknown flag --n_layrs: did you mean --n_layer?");
+  refuse({"--n-layrs=6"}, "unknown flag --n-layrs: did you mean --n_layer?");
   refuse({"--confg", "x"}, "unknown flag --confg: did you mean --config?");
   refuse({"--zebra"}, "unknown flag --zebra (--help lists them)");
   refuse({"-x"}, "unknown flag -x: flags are written as --name");

@@ -139,6 +139,9 @@ TEST_F(GpuTrainCommand, TrainsThenGenerates) {
   std::vector<std::string> streamed = args;
   streamed.emplace_back("--stream");
   EXPECT_EQ(run_vkgpt(streamed).out, text.out);
+  const RunResult only = run_vkgpt(train_args("a", {"--generate_only", "--prompt", "line 4", "--kv_cache",
+                                                    "--max_new_tokens", "70", "--seed", "5"}));
+  EXPECT_EQ(only.out, text.out) << only.err;
 }
 
 TEST_F(GpuTrainCommand, KilledAndResumedEndsWithTheSameBits) {

@@ -17,7 +17,7 @@ namespace vkgpt::cli {
 ///   command.add(model).add(run);
 ///   if (!command.parse(args)) return 0;
 ///
-/// Precedence: defaults < --config file < VKGPT_* < flags.
+/// Precedence: defaults < preset (where the command has one) < --config file < VKGPT_* < flags.
 class CommandLine {
  public:
   /// `positionals` is what the usage line shows after the name, e.g. "get NAME"; without it there must be
@@ -31,6 +31,14 @@ class CommandLine {
     return *this;
   }
 
+  /// The same for those fields only whose names are not bound yet.
+  template <typename Config>
+  CommandLine& add_missing(Config& config) {
+    Missing<Config> missing{config, fields_};
+    fields_.add(missing);
+    return *this;
+  }
+
   /// Fills the bound structs. Prints the help and gives false where --help is asked for. Throws usage errors.
   bool parse(std::span<const std::string> args);
 
@@ -41,6 +49,23 @@ class CommandLine {
   std::string help() const;
 
  private:
+  template <typename Config>
+  struct Missing {
+    Config& config;
+    const FieldSet& bound;
+
+    template <typename Visitor, typename Self>
+    static void visit_fields(Visitor&& visit, Self& self) {
+      const auto visit_missing = [&](const FieldInfo& info, auto& member) {
+        if (self.bound.find(info.name) == nullptr) visit(info, member);
+      };
+      Config::visit_fields(visit_missing, self.config);
+    }
+  };
+
+  /// Sets what the preset says that the last setting of that name chooses.
+  void apply_preset(std::span<const Setting> settings);
+
   std::string name_;
   std::string summary_;
   std::string positional_usage_;
