@@ -55,6 +55,15 @@ vk::Macro dtype_macro(DType dtype, std::string name) {
   }
 }
 
+vk::Macro dtype_macro(const vk::DeviceCaps& caps, const plan::Tensor& t, std::string name) {
+  VKGPT_CHECK(caps.storage_16bit || dtype_size(t.dtype) == 4, "{} has no 16-bit storage", caps.name);
+  return dtype_macro(t.dtype, std::move(name));
+}
+
+bool any_16bit(std::initializer_list<plan::Tensor> tensors) {
+  return std::ranges::any_of(tensors, [](const plan::Tensor& t) { return dtype_size(t.dtype) == 2; });
+}
+
 plan::Binding elements(plan::Binding whole, Slice slice, DType dtype) {
   return matrix_rows(whole, 1, slice, dtype);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,12 @@ std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t eleme
 
 /// The macro DTYPE of shaders/include/element.glsl, under another name where a kernel has several.
 vk::Macro dtype_macro(DType dtype, std::string name = "DTYPE");
+
+/// The same for a tensor of `caps`' device, which must store 16-bit elements if `t` has them.
+vk::Macro dtype_macro(const vk::DeviceCaps& caps, const plan::Tensor& t, std::string name = "DTYPE");
+
+/// Whether one of them has 16-bit elements.
+bool any_16bit(std::initializer_list<plan::Tensor> tensors);
 
 /// `whole` narrowed to a slice of its elements.
 plan::Binding elements(plan::Binding whole, Slice slice, DType dtype = DType::kF32);
