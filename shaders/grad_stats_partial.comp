@@ -1,6 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
+#include "element.glsl"
 #include "float_bits.glsl"
 #include "workgroup.glsl"
 
@@ -11,7 +12,7 @@ layout(push_constant) uniform Push {
   uint blocks;
   uint block_size;
 };
-layout(set = 0, binding = 0, std430) readonly buffer X { float x[]; };        // (count)
+layout(set = 0, binding = 0, std430) readonly buffer X { ELEMENT x[]; };      // (count)
 layout(set = 0, binding = 1, std430) buffer Partials { vec4 partials[]; };  // (blocks)
 
 void main() {
@@ -23,7 +24,7 @@ void main() {
   float nans = 0.0;
   float infs = 0.0;
   for (uint i = block * block_size + gl_LocalInvocationID.x; i < end; i += gl_WorkGroupSize.x) {
-    const float value = x[i];
+    const float value = from_element(x[i]);
     if (is_nonfinite(value)) {
       nans += is_nan_bits(value) ? 1.0 : 0.0;
       infs += is_inf_bits(value) ? 1.0 : 0.0;

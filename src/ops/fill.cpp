@@ -7,12 +7,15 @@
 
 namespace vkgpt::ops {
 
-void fill(plan::PlanBuilder& builder, const plan::Tensor& t, std::uint32_t word) {
-  VKGPT_CHECK(dtype_size(t.dtype) == sizeof(word), "fill of {}", dtype_name(t.dtype));
-  for (const Slice slice : element_slices(builder.caps(), t.shape.numel())) {
-    plan::Dispatch dispatch = elementwise(builder.caps(), "fill", slice.count);
-    dispatch.bindings = {elements(plan::write(t), slice)};
-    dispatch.push = plan::PushWords{}.u32(static_cast<std::uint64_t>(slice.count)).u32(word);
+void fill(plan::PlanBuilder& builder, const plan::Tensor& t, std::uint32_t bits) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const bool is_16bit = dtype_size(t.dtype) == 2;
+  VKGPT_CHECK(!is_16bit || caps.storage_16bit, "fill of {} needs 16-bit storage", dtype_name(t.dtype));
+  for (const Slice slice : element_slices(caps, t.shape.numel(), slice_granule(is_16bit))) {
+    plan::Dispatch dispatch = elementwise(caps, "fill", slice.count);
+    if (is_16bit) dispatch.kernel.macros.push_back({"IS_16BIT", "1"});
+    dispatch.bindings = {elements(plan::write(t), slice, t.dtype)};
+    dispatch.push = plan::PushWords{}.u32(static_cast<std::uint64_t>(slice.count)).u32(bits);
     builder.dispatch(std::move(dispatch));
   }
 }

@@ -18,12 +18,16 @@ void grad_stats(plan::PlanBuilder& builder, std::span<const plan::Tensor> tensor
 
   for (std::int64_t i = 0; i < n; ++i) {
     const plan::Tensor& tensor = tensors[static_cast<std::size_t>(i)];
-    VKGPT_CHECK(tensor.dtype == DType::kF32, "statistics of {}", dtype_name(tensor.dtype));
-    for (const Slice slice : element_slices(caps, tensor.shape.numel())) {
-      plan::Dispatch dispatch = workgroups(caps, "grad_stats_partial", blocks, subgroups);
+    const bool is_16bit = dtype_size(tensor.dtype) == 2;
+    VKGPT_CHECK(!is_16bit || caps.storage_16bit, "statistics of {} need 16-bit storage",
+                dtype_name(tensor.dtype));
+    for (const Slice slice : element_slices(caps, tensor.shape.numel(), slice_granule(is_16bit))) {
+      plan::Dispatch dispatch =
+          workgroups(caps, "grad_stats_partial", blocks, subgroups, {dtype_macro(tensor.dtype)});
       if (slice.first > 0) dispatch.kernel.macros.push_back({"ACCUMULATE", "1"});
       const plan::Binding out = slice.first > 0 ? plan::read_write(partials) : plan::write(partials);
-      dispatch.bindings = {elements(plan::read(tensor), slice), matrix_rows(out, blocks * 4, {i, 1})};
+      dispatch.bindings = {elements(plan::read(tensor), slice, tensor.dtype),
+                           matrix_rows(out, blocks * 4, {i, 1})};
       dispatch.push = plan::PushWords{}
                           .u32(static_cast<std::uint64_t>(slice.count))
                           .u32(static_cast<std::uint64_t>(blocks))

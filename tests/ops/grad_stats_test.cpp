@@ -10,6 +10,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
 
+#include "gpu_context.hpp"
 #include "ops/op_runner.hpp"
 #include "reference/compare.hpp"
 
@@ -71,6 +72,29 @@ TEST(GpuGradStats, EachViewOfAnArenaHasItsRow) {
       EXPECT_EQ(rows[4 * i + 1], e.largest);
       EXPECT_EQ(rows[4 * i + 2], e.nans);
       EXPECT_EQ(rows[4 * i + 3], e.infs);
+    }
+  }
+}
+
+TEST(GpuGradStats, Of16BitActivations) {
+  if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "no 16-bit storage";
+  for (const DType dtype : {DType::kF16, DType::kBF16}) {
+    for (const test::CapsVariant& variant : test::caps_variants_folded(2048)) {
+      SCOPED_TRACE(testing::Message() << variant.name << ", " << dtype_name(dtype));
+      std::vector<float> values = reference::random_floats(3001, 1, 300.0F);
+      values[1] = std::numeric_limits<float>::quiet_NaN();
+      values[3000] = -std::numeric_limits<float>::infinity();
+      const Expected e = expected_of(test::rounded(values, dtype));
+      OpRunner runner(variant.caps);
+      const std::vector<plan::Tensor> tensors{runner.input({3001}, values, dtype)};
+      const plan::Tensor result = runner.output({1, 4});
+      grad_stats(runner.builder(), tensors, result);
+      runner.run();
+      const std::vector<float> row = runner.floats(result);
+      EXPECT_NEAR(row[0], e.norm, 1e-6 * e.norm);
+      EXPECT_EQ(row[1], e.largest);
+      EXPECT_EQ(row[2], 1.0F);
+      EXPECT_EQ(row[3], 1.0F);
     }
   }
 }

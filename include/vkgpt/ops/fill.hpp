@@ -6,8 +6,8 @@
 
 namespace vkgpt::ops {
 
-/// Sets every element of `t` (any shape, a 32-bit type) to the bits `word`.
-void fill(plan::PlanBuilder& builder, const plan::Tensor& t, std::uint32_t word);
+/// Sets every element of `t` (any shape and type) to `bits`, of which 16-bit elements take the lower half.
+void fill(plan::PlanBuilder& builder, const plan::Tensor& t, std::uint32_t bits);
 
 /// Zeros `t`: gradients and loss accumulators before the first micro-step.
 void zero(plan::PlanBuilder& builder, const plan::Tensor& t);

@@ -1,0 +1,16 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "element.glsl"
+#include "elementwise.glsl"
+
+// y = scale x, each in its own element type.
+layout(push_constant) uniform Push {
+  uint count;
+  float scale;
+};
+layout(set = 0, binding = 0, std430) readonly buffer X { ELEMENT_OF(X_DTYPE) x[]; };   // (count)
+layout(set = 0, binding = 1, std430) writeonly buffer Y { ELEMENT_OF(Y_DTYPE) y[]; };  // (count)
+
+void main() {
+  ELEMENTWISE_LOOP(i, count) { y[i] = to_element_of(Y_DTYPE, scale * from_element_of(X_DTYPE, x[i])); }
+}
