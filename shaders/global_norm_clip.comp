@@ -6,7 +6,8 @@
 
 // norm = sqrt of the sum of the partials, clip_scale = min(1, clip / (norm + 1e-6)) (1 without clipping, that
 // is, clip <= 0), and the flag that makes the optimizer skip the step: a NaN or Inf among the gradients, in
-// their norm or (with LOSS) in the loss. One workgroup.
+// their norm or (with LOSS) in the loss. With LOSS_SCALE the gradients are those of the loss times a scale, a
+// power of two: the norm is without it and the clip scale takes it off. One workgroup.
 layout(push_constant) uniform Push {
   uint blocks;
   float clip;
@@ -16,6 +17,9 @@ layout(set = 0, binding = 0, std430) readonly buffer Partials { float partials[]
 layout(set = 0, binding = 1, std430) buffer Norm { uint norm[4]; };
 #ifdef LOSS
 layout(set = 0, binding = 2, std430) readonly buffer Accumulator { uint accumulator[2]; };  // see loss_sum
+#endif
+#ifdef LOSS_SCALE
+layout(set = 0, binding = LOSS_SCALE, std430) readonly buffer LossScale { uint loss_scale[4]; };  // see loss_scale_update
 #endif
 
 void main() {
@@ -34,9 +38,15 @@ void main() {
 #ifdef LOSS
   skip = skip || is_nonfinite(uintBitsToFloat(accumulator[0]));
 #endif
+#ifdef LOSS_SCALE
+  const float unscale = 1.0 / uintBitsToFloat(loss_scale[0]);
+  const float total = sqrt(sum) * unscale;
+#else
+  const float unscale = 1.0;
   const float total = sqrt(sum);
+#endif
   norm[0] = floatBitsToUint(total);
-  norm[1] = floatBitsToUint(clip > 0.0 ? min(1.0, clip / (total + 1e-6)) : 1.0);
+  norm[1] = floatBitsToUint(clip > 0.0 ? min(1.0, clip / (total + 1e-6)) * unscale : unscale);
   norm[2] = uint(skip);
   norm[3] += uint(skip);
 }

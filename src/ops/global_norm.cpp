@@ -1,5 +1,6 @@
 #include "vkgpt/ops/global_norm.hpp"
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,8 @@ plan::Tensor global_norm_state(plan::PlanBuilder& builder) {
 }
 
 void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, float clip,
-                 const plan::Tensor& state, const std::optional<plan::Tensor>& accumulator) {
+                 const plan::Tensor& state, const std::optional<plan::Tensor>& accumulator,
+                 const std::optional<plan::Tensor>& loss_scale) {
   VKGPT_CHECK(gradients.dtype == DType::kF32, "gradients are {}", dtype_name(gradients.dtype));
   VKGPT_CHECK(state.shape == Shape{4} && state.dtype == DType::kU32, "state {}", state.shape.to_string());
   const vk::DeviceCaps& caps = builder.caps();
@@ -41,6 +43,12 @@ void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, floa
   if (accumulator) {
     dispatch.kernel.macros.push_back({"LOSS", "1"});
     dispatch.bindings.push_back(plan::read(*accumulator));
+  }
+  if (loss_scale) {
+    VKGPT_CHECK(loss_scale->shape == Shape{4} && loss_scale->dtype == DType::kU32, "loss scale {}",
+                loss_scale->shape.to_string());
+    dispatch.kernel.macros.push_back({"LOSS_SCALE", std::to_string(dispatch.bindings.size())});
+    dispatch.bindings.push_back(plan::read(*loss_scale));
   }
   dispatch.push = plan::PushWords{}.u32(static_cast<std::uint64_t>(slice_count * blocks)).f32(clip);
   dispatch.cost.flops = static_cast<std::uint64_t>(slice_count * blocks);

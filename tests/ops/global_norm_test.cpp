@@ -54,5 +54,29 @@ TEST(GpuGlobalNorm, ALossThatIsNotFiniteSetsTheFlag) {
   }
 }
 
+TEST(GpuGlobalNorm, TakesTheLossScaleOff) {
+  constexpr std::int64_t n = 2500;
+  const std::vector<float> g = reference::random_floats(n, 1);
+  std::vector<float> scaled = g;
+  for (float& value : scaled) value *= 1024.0F;
+  for (const test::CapsVariant& variant : test::caps_variants_folded(4096)) {
+    for (const float clip : {0.0F, 1.0F, 1e6F}) {
+      SCOPED_TRACE(testing::Message() << variant.name << ", clip " << clip);
+      const std::vector<std::uint32_t> zeros(4), scale{std::bit_cast<std::uint32_t>(1024.0F), 7, 0, 0};
+      OpRunner runner(variant.caps);
+      const plan::Tensor plain = runner.input({4}, zeros), state = runner.input({4}, zeros);
+      const plan::Tensor loss_scale = runner.input({4}, scale);
+      global_norm(runner.builder(), runner.input({n}, g), clip, plain);
+      global_norm(runner.builder(), runner.input({n}, scaled), clip, state, {}, loss_scale);
+      runner.run();
+      const std::vector<std::uint32_t> expected = runner.words(plain), actual = runner.words(state);
+      EXPECT_EQ(actual[0], expected[0]);  // a power of two changes no mantissa
+      EXPECT_EQ(std::bit_cast<float>(actual[1]), std::bit_cast<float>(expected[1]) / 1024.0F);
+      EXPECT_EQ(actual[2], 0U);
+      EXPECT_EQ(runner.words(loss_scale), scale);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace vkgpt::ops

@@ -40,4 +40,22 @@ void adamw_step(std::span<double> weights, View gradient, std::span<double> m, s
   }
 }
 
+void lion_step(std::span<double> weights, View gradient, std::span<double> m, const Lion& config,
+               double grad_scale) {
+  VKGPT_CHECK(gradient.size() == weights.size() && m.size() == weights.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double g = grad_scale * gradient[i];
+    const double blend = config.beta1 * m[i] + (1.0 - config.beta1) * g;
+    const double sign = blend > 0.0 ? 1.0 : blend < 0.0 ? -1.0 : 0.0;
+    weights[i] -= config.learning_rate * (sign + config.weight_decay * weights[i]);
+    m[i] = config.beta2 * m[i] + (1.0 - config.beta2) * g;
+  }
+}
+
+void ema_step(std::span<double> ema, View weights, std::int64_t step, double decay) {
+  VKGPT_CHECK(ema.size() == weights.size() && step >= 0);
+  const double d = std::min(decay, static_cast<double>(1 + step) / static_cast<double>(10 + step));
+  for (std::size_t i = 0; i < ema.size(); ++i) ema[i] = d * ema[i] + (1.0 - d) * weights[i];
+}
+
 }  // namespace vkgpt::reference

@@ -25,4 +25,18 @@ struct AdamW {
 void adamw_step(std::span<double> weights, View gradient, std::span<double> m, std::span<double> v,
                 std::int64_t step, const AdamW& config, double grad_scale = 1.0);
 
+/// Lion (Chen et al., arXiv:2302.06675): w -= lr (sign(beta1 m + (1 - beta1) g) + weight_decay w), then
+/// m = beta2 m + (1 - beta2) g; sign(0) = 0.
+struct Lion {
+  double learning_rate = 1e-4;
+  double beta1 = 0.9;
+  double beta2 = 0.99;
+  double weight_decay = 0.0;
+};
+void lion_step(std::span<double> weights, View gradient, std::span<double> m, const Lion& config,
+               double grad_scale = 1.0);
+
+/// ema = d ema + (1 - d) weights with d = min(decay, (1 + step) / (10 + step)); `step` counts from 0.
+void ema_step(std::span<double> ema, View weights, std::int64_t step, double decay);
+
 }  // namespace vkgpt::reference

@@ -14,7 +14,10 @@ plan::Tensor global_norm_state(plan::PlanBuilder& builder);
 /// `state`: norm, clip_scale = min(1, clip / (norm + 1e-6)) as torch.nn.utils.clip_grad_norm_ has it (1 when
 /// clip <= 0), and the skip flag. The flag is set by a NaN or Inf among the gradients, by a sum of squares
 /// beyond fp32, and by a loss in `accumulator` (see `loss_accumulator`) that is not finite.
+/// With `loss_scale` (see `loss_scale_state`) the gradients are those of the scaled loss: the norm is that of
+/// the unscaled ones, and the clip scale includes 1 / scale, so that optimizers need not know.
 void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, float clip,
-                 const plan::Tensor& state, const std::optional<plan::Tensor>& accumulator = {});
+                 const plan::Tensor& state, const std::optional<plan::Tensor>& accumulator = {},
+                 const std::optional<plan::Tensor>& loss_scale = {});
 
 }  // namespace vkgpt::ops

@@ -21,7 +21,10 @@ struct TrainConfig {
 
   double learning_rate = 1e-3;
   double min_lr = 1e-4;
+  std::string lr_schedule = "cosine";
   std::int64_t warmup_steps = 100;
+  std::int64_t lr_decay_steps = 0;  ///< 0 = max_steps
+  double wsd_decay_fraction = 0.2;
   double weight_decay = 0.1;
   double beta1 = 0.9;
   double beta2 = 0.99;
@@ -105,16 +108,33 @@ struct TrainConfig {
           self.learning_rate);
     visit(FieldInfo{.name = "min_lr",
                     .group = kGroup,
-                    .help = "Learning rate at the end of the cosine",
+                    .help = "Learning rate at the end of the schedule",
                     .min = 0,
                     .max = 1e3},
           self.min_lr);
+    visit(FieldInfo{.name = "lr_schedule",
+                    .group = kGroup,
+                    .help = "Course of the learning rate after warm-up (wsd: stable, then a linear decay)",
+                    .choices = "cosine|wsd|linear|constant"},
+          self.lr_schedule);
     visit(FieldInfo{.name = "warmup_steps",
                     .group = kGroup,
                     .help = "Steps of linear warm-up",
                     .min = 0,
                     .max = kMaxSteps},
           self.warmup_steps);
+    visit(FieldInfo{.name = "lr_decay_steps",
+                    .group = kGroup,
+                    .help = "Step at which the schedule reaches min_lr; 0 means max_steps",
+                    .min = 0,
+                    .max = kMaxSteps},
+          self.lr_decay_steps);
+    visit(FieldInfo{.name = "wsd_decay_fraction",
+                    .group = kGroup,
+                    .help = "Share of the schedule, at its end, in which wsd decays",
+                    .min = 0,
+                    .max = 1},
+          self.wsd_decay_fraction);
     visit(FieldInfo{.name = "weight_decay",
                     .group = kGroup,
                     .help = "AdamW's decay, on matrices and embeddings only",
