@@ -1,18 +1,10 @@
 #include "vkgpt/train/metrics.hpp"
 
-#include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
-
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "vkgpt/core/log.hpp"
 
 namespace vkgpt::train {
 namespace {
@@ -37,49 +29,26 @@ std::string kept_lines(std::string_view text, std::int64_t finished_steps) {
   return kept;
 }
 
-}  // namespace
-
-MetricsLog::MetricsLog(const Path& path, std::int64_t finished_steps) : path_(path) {
+/// Opens the log after what belongs to another future was dropped from it.
+LogFile open_log(const Path& path, std::int64_t finished_steps) {
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored)) {
     const std::string text = read_file(path);
     const std::string kept = kept_lines(text, finished_steps);
     if (kept != text) replace_file(path, kept);
   }
-  fd_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw IoError("open", path, errno);
+  return LogFile(path);
 }
 
-MetricsLog::MetricsLog(MetricsLog&& other) noexcept
-    : path_(std::move(other.path_)),
-      fd_(std::exchange(other.fd_, -1)),
-      torn_(other.torn_),
-      warned_(other.warned_) {}
+}  // namespace
 
-MetricsLog::~MetricsLog() {
-  if (fd_ >= 0) ::close(fd_);
-}
+MetricsLog::MetricsLog(const Path& path, std::int64_t finished_steps)
+    : file_(open_log(path, finished_steps)) {}
 
 void MetricsLog::write(const nlohmann::ordered_json& record) {
   using nlohmann::ordered_json;
-  std::string line = torn_ ? "\n" : "";
-  line += record.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t n = ::write(fd_, rest.data(), rest.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
-  if (rest.empty()) {
-    torn_ = false;
-  } else {
-    torn_ = torn_ || rest.size() < line.size();
-    if (!std::exchange(warned_, true)) {
-      log_warning("cannot write to {}: {}; training goes on without it", path_.string(),
-                  std::strerror(errno));
-    }
-  }
+  file_.append((file_.torn() ? "\n" : "") +
+               record.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace vkgpt::train

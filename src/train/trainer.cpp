@@ -64,7 +64,7 @@ Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, con
     start_fresh();
   }
   first_step_ = finished();
-  metrics_.emplace(Path(config_.out_dir) / "metrics.jsonl", finished());
+  metrics_.emplace(Path(config_.out_dir), finished());
 }
 
 void Trainer::start_fresh() {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "vkgpt/core/file.hpp"
+#include "vkgpt/train/log_file.hpp"
 
 namespace vkgpt::train {
 
@@ -16,19 +16,13 @@ class MetricsLog {
   /// write again, and lines that a crash cut off are dropped first, so that no step is there twice. Throws
   /// `IoError`.
   MetricsLog(const Path& path, std::int64_t finished_steps);
-  MetricsLog(MetricsLog&& other) noexcept;
-  MetricsLog& operator=(MetricsLog&&) = delete;
-  ~MetricsLog();
 
   /// Appends `record` as one line. NaN and infinities become null, as JSON has none. A write that fails (a
   /// full disk) is warned of once and training goes on.
   void write(const nlohmann::ordered_json& record);
 
  private:
-  Path path_;
-  int fd_ = -1;
-  bool torn_ = false;  // the last line on disk is incomplete
-  bool warned_ = false;
+  LogFile file_;
 };
 
 }  // namespace vkgpt::train

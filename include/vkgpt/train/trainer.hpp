@@ -12,7 +12,7 @@
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/data_loader.hpp"
 #include "vkgpt/train/lr_schedule.hpp"
-#include "vkgpt/train/metrics.hpp"
+#include "vkgpt/train/run_log.hpp"
 #include "vkgpt/train/progress.hpp"
 #include "vkgpt/train/step_runner.hpp"
 #include "vkgpt/train/train_config.hpp"
@@ -73,7 +73,7 @@ class Trainer {
   StepRunner runner_;
   std::optional<text::Generator> generator_;  // where samples are asked for
   TrainerState state_;
-  std::optional<MetricsLog> metrics_;
+  std::optional<RunLog> metrics_;
   ProgressLine progress_;
   TrainSummary summary_;
   std::int64_t first_step_ = 0;                 // of this process

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/train/metrics.hpp"
+#include "vkgpt/train/metrics_csv.hpp"
+#include "vkgpt/train/tensorboard.hpp"
+
+namespace vkgpt::train {
+
+/// The logs of a run directory: `metrics.jsonl`, which is the truth, and the same as `metrics.csv` and as
+/// TensorBoard events.
+class RunLog {
+ public:
+  /// Opens them after `finished_steps` steps; what they say of later ones is dropped. Throws `IoError`.
+  RunLog(const Path& directory, std::int64_t finished_steps)
+      : jsonl_(directory / "metrics.jsonl", finished_steps),
+        csv_(directory / "metrics.csv", directory / "metrics.jsonl"),
+        tensorboard_(directory, finished_steps) {}
+
+  /// Writes one record; it has "step", the number of finished steps that it speaks of.
+  void write(const nlohmann::ordered_json& record) {
+    jsonl_.write(record);
+    csv_.write(record);
+    tensorboard_.write(record);
+  }
+
+ private:
+  MetricsLog jsonl_;
+  MetricsCsv csv_;
+  TensorBoardLog tensorboard_;
+};
+
+}  // namespace vkgpt::train
