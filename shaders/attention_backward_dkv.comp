@@ -2,30 +2,28 @@
 #extension GL_GOOGLE_include_directive : require
 
 // dk and dv of causal attention: p from the stored log-sum-exp, dv = p^T dout, ds = p (dp - row_sum),
-// dk = ds^T q / sqrt(HS) (arXiv:2205.14135). Each key belongs to one group, which walks over its queries in
-// order.
+// dk = ds^T q / sqrt(HS) (arXiv:2205.14135). Each key belongs to one group, which walks over the query heads
+// that share it (GROUPED) and over its queries in order.
 
 #include "attention.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer Dout { WORD dout[]; };  // (B, T, NH, HS)
-layout(set = 0, binding = 1, std430) readonly buffer Qkv { WORD qkv[]; };    // (B, T, 3, NH, HS)
+layout(set = 0, binding = 1, std430) readonly buffer Qkv { WORD qkv[]; };    // (B, T, NH + 2 NKV, HS)
 layout(set = 0, binding = 2, std430) readonly buffer Lse { float lse[]; };           // (B, NH, T)
 layout(set = 0, binding = 3, std430) readonly buffer RowSums { float row_sums[]; };  // (B, NH, T)
-layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, 3, NH, HS)
+layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, NH + 2 NKV, HS)
 
 void main() {
   uint group = grid_group();
   if (group >= groups) return;
   uint lane = lane_index();
-  uint head = group / blocks;  // of all sequences
+  uint kv_head = group / blocks % NKV;
   // The first block is seen by the most queries and goes first.
   uint first = group % blocks * (OWNERS * ROWS);
-  uint b = head / NH;
-  uint h = head % NH;
-  uint row_stride = 3 * NH * HS;
-  uint q_base = b * T * row_stride + h * HS;
-  uint k_base = q_base + NH * HS;
-  uint v_base = k_base + NH * HS;
+  uint b = group / blocks / NKV;
+  uint row_stride = (NH + 2 * NKV) * HS;
+  uint k_base = b * T * row_stride + (NH + kv_head) * HS;
+  uint v_base = k_base + NKV * HS;
 
   uint row[ROWS];
   float k[ROWS][DIMS];
@@ -46,7 +44,16 @@ void main() {
     }
   }
 
-  for (uint query = first; query < T; query += TILE) {
+  uint end = END_OF_QUERIES(first, OWNERS * ROWS);
+#if GROUPED
+  uint heads_end = (kv_head + 1) * (NH / NKV);
+  for (uint h = kv_head * (NH / NKV); h < heads_end; ++h)
+#else
+  uint h = kv_head;
+#endif
+  for (uint query = first; query < end; query += TILE) {
+    uint q_base = b * T * row_stride + h * HS;
+    uint head = b * NH + h;  // of all sequences
     uint t[TILE];
     float s[ROWS][TILE];
     float dp[ROWS][TILE];
@@ -78,7 +85,7 @@ void main() {
       float row_lse = lse[head * T + t[r]] * LOG2E;
       float row_sum = row_sums[head * T + t[r]];
       UNROLL for (uint g = 0; g < ROWS; ++g) {
-        bool seen = row[g] <= query + r && query + r < T;
+        bool seen = SEES(query + r, row[g]) && query + r < T;
         // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
         float p = exp2(min(sum_parts(s[g][r]) - row_lse, 0));
         float ds = p * (sum_parts(dp[g][r]) - row_sum);

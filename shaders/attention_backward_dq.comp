@@ -7,10 +7,10 @@
 #include "attention.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer Dout { WORD douts[]; };  // (B, T, NH, HS)
-layout(set = 0, binding = 1, std430) readonly buffer Qkv { WORD qkv[]; };     // (B, T, 3, NH, HS)
+layout(set = 0, binding = 1, std430) readonly buffer Qkv { WORD qkv[]; };     // (B, T, NH + 2 NKV, HS)
 layout(set = 0, binding = 2, std430) readonly buffer Lse { float lse[]; };           // (B, NH, T)
 layout(set = 0, binding = 3, std430) readonly buffer RowSums { float row_sums[]; };  // (B, NH, T)
-layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, 3, NH, HS)
+layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, NH + 2 NKV, HS)
 
 void main() {
   uint group = grid_group();
@@ -21,9 +21,9 @@ void main() {
   uint first = (blocks - 1 - group % blocks) * (OWNERS * ROWS);
   uint b = head / NH;
   uint h = head % NH;
-  uint row_stride = 3 * NH * HS;
+  uint row_stride = (NH + 2 * NKV) * HS;
   uint q_base = b * T * row_stride + h * HS;
-  uint k_base = q_base + NH * HS;
+  uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
 
   uint row[ROWS];
   float q[ROWS][DIMS];
@@ -49,7 +49,7 @@ void main() {
   }
 
   uint end = min(T, first + OWNERS * ROWS);
-  for (uint key = 0; key < end; key += TILE) {
+  for (uint key = FIRST_KEY(first); key < end; key += TILE) {
     uint base[TILE];
     float s[ROWS][TILE];
     float dp[ROWS][TILE];
@@ -62,7 +62,7 @@ void main() {
       Chunk v[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) {
         k[c][r] = CHUNK_AT(qkv, base[r], c, lane);
-        v[r] = CHUNK_AT(qkv, base[r] + NH * HS, c, lane);
+        v[r] = CHUNK_AT(qkv, base[r] + NKV * HS, c, lane);
       }
       UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
@@ -82,7 +82,7 @@ void main() {
         // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
         float p = exp2(min(sum_parts(s[g][r]) - row_lse[g], 0));
         float ds = p * (sum_parts(dp[g][r]) - row_sum[g]);
-        s[g][r] = key + r <= row[g] ? ds : 0;
+        s[g][r] = SEES(row[g], key + r) ? ds : 0;
       }
     }
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {

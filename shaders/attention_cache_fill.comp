@@ -5,25 +5,26 @@
 
 #include "elementwise.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Qkv { vec4 qkv4[]; };         // (B, T, 3, NH, HS)
-layout(set = 0, binding = 1, std430) writeonly buffer KCache { vec4 k_cache4[]; };  // (B, NH, T_max, HS)
-layout(set = 0, binding = 2, std430) writeonly buffer VCache { vec4 v_cache4[]; };  // (B, NH, T_max, HS)
+layout(set = 0, binding = 0, std430) readonly buffer Qkv { vec4 qkv4[]; };         // (B, T, NH + 2 NKV, HS)
+layout(set = 0, binding = 1, std430) writeonly buffer KCache { vec4 k_cache4[]; };  // (B, NKV, T_max, HS)
+layout(set = 0, binding = 2, std430) writeonly buffer VCache { vec4 v_cache4[]; };  // (B, NKV, T_max, HS)
 
 layout(push_constant) uniform Push {
-  uint count;  // B * NH * T * HS / 4
+  uint count;  // B * NKV * T * HS / 4
   uint T;
   uint T_max;
   uint NH;
+  uint NKV;
 };
 
 void main() {
   const uint HS4 = HS / 4;
   ELEMENTWISE_LOOP(i, count) {
     uint t = i / HS4 % T;
-    uint head = i / HS4 / T;  // of all sequences
-    uint from = (((head / NH * T + t) * 3 + 1) * NH + head % NH) * HS4 + i % HS4;
+    uint head = i / HS4 / T;  // of keys, of all sequences
+    uint from = ((head / NKV * T + t) * (NH + 2 * NKV) + NH + head % NKV) * HS4 + i % HS4;
     uint to = (head * T_max + t) * HS4 + i % HS4;
     k_cache4[to] = qkv4[from];
-    v_cache4[to] = qkv4[from + NH * HS4];
+    v_cache4[to] = qkv4[from + NKV * HS4];
   }
 }

@@ -4,8 +4,8 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_ballot : require
 
-// Attention of one new token per sequence over the cached keys and its own, which it adds to the cache at
-// StepParams.position. One workgroup a head: its subgroups take tiles of earlier positions in turn, with a
+// Attention of one new token per sequence over the cached keys (the last window - 1 of them where there is a
+// window) and its own, which is added to the cache at StepParams.position. One workgroup a query head: its subgroups take tiles of earlier positions in turn, with a
 // lane per key for the scores and lanes over HS for the values, and merge in the end. Macros: HS, a multiple
 // of 4; LANES, the workgroup size; MIN_SUBGROUP, the fewest lanes that a subgroup can have.
 
@@ -14,18 +14,20 @@ layout(local_size_x = LANES) in;
 #include "grid.glsl"
 #include "step_params.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Qkv { float qkv[]; };  // (B, 3, NH, HS)
+layout(set = 0, binding = 0, std430) readonly buffer Qkv { float qkv[]; };  // (B, NH + 2 NKV, HS)
 layout(set = 0, binding = 0, std430) readonly buffer Qkv4 { vec4 qkv4[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } params;
-layout(set = 0, binding = 2, std430) buffer KCache { float k_cache[]; };  // (B, NH, T_max, HS)
+layout(set = 0, binding = 2, std430) buffer KCache { float k_cache[]; };  // (B, NKV, T_max, HS)
 layout(set = 0, binding = 2, std430) readonly buffer KCache4 { vec4 k_cache4[]; };
-layout(set = 0, binding = 3, std430) buffer VCache { float v_cache[]; };     // (B, NH, T_max, HS)
+layout(set = 0, binding = 3, std430) buffer VCache { float v_cache[]; };     // (B, NKV, T_max, HS)
 layout(set = 0, binding = 4, std430) writeonly buffer Out { float result[]; };  // (B, NH, HS)
 
 layout(push_constant) uniform Push {
   uint T_max;
   uint NH;
   uint heads;  // B * NH
+  uint NKV;
+  uint window;  // 0: all
 };
 
 #define UNROLL [[unroll]]
@@ -45,11 +47,15 @@ void main() {
   if (head >= heads) return;
   uint lane = gl_SubgroupInvocationID;
   uint width = gl_SubgroupSize;
-  uint q_base = (head / NH * 3 * NH + head % NH) * HS;
-  uint k_base = q_base + NH * HS;
-  uint v_base = k_base + NH * HS;
-  uint cache_base = head * T_max * HS;
+  uint b = head / NH;
+  uint h = head % NH;
+  uint kv_head = h / (NH / NKV);
+  uint q_base = (b * (NH + 2 * NKV) + h) * HS;
+  uint k_base = (b * (NH + 2 * NKV) + NH + kv_head) * HS;
+  uint v_base = k_base + NKV * HS;
+  uint cache_base = (b * NKV + kv_head) * T_max * HS;
   uint position = min(params.position, T_max - 1);
+  uint first_key = window == 0 ? 0 : position + 1 - min(position + 1, window);
 
   // The first subgroup starts from the token itself, the others from nothing.
   bool starts = gl_SubgroupID == 0;
@@ -62,9 +68,11 @@ void main() {
       own += qkv[q_base + d] * qkv[k_base + d];
       if (starts) {
         acc[i] = qkv[v_base + d];
-        // Only earlier positions are read below, so that nothing waits for these.
-        k_cache[cache_base + position * HS + d] = qkv[k_base + d];
-        v_cache[cache_base + position * HS + d] = acc[i];
+        // One head of a group stores its key. Only earlier positions are read below: nothing waits for these.
+        if (h % (NH / NKV) == 0) {
+          k_cache[cache_base + position * HS + d] = qkv[k_base + d];
+          v_cache[cache_base + position * HS + d] = acc[i];
+        }
       }
     }
   }
@@ -72,7 +80,7 @@ void main() {
   float largest = starts ? own : MASKED;
   float sum = starts ? 1 : 0;
 
-  for (uint first = gl_SubgroupID * width; first < position; first += gl_NumSubgroups * width) {
+  for (uint first = first_key + gl_SubgroupID * width; first < position; first += gl_NumSubgroups * width) {
     uint key = first + lane;
     uint base = cache_base + min(key, position - 1) * HS;
     float s = 0;

@@ -1,11 +1,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
-// Causal softmax(q k^T / sqrt(HS)) v with the softmax taken online over tiles of keys (arXiv:2205.14135).
+// softmax(q k^T / sqrt(HS)) v, causal, with the softmax taken online over tiles of keys (arXiv:2205.14135).
 
 #include "attention.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Qkv { WORD qkv[]; };      // (B, T, 3, NH, HS)
+layout(set = 0, binding = 0, std430) readonly buffer Qkv { WORD qkv[]; };      // (B, T, NH + 2 NKV, HS)
 layout(set = 0, binding = 1, std430) writeonly buffer Out { WORD result[]; };  // (B, T, NH, HS)
 layout(set = 0, binding = 2, std430) writeonly buffer Lse { float lse[]; };    // (B, NH, T)
 
@@ -18,9 +18,9 @@ void main() {
   uint first = (blocks - 1 - group % blocks) * (OWNERS * ROWS);
   uint b = head / NH;
   uint h = head % NH;
-  uint row_stride = 3 * NH * HS;
+  uint row_stride = (NH + 2 * NKV) * HS;
   uint q_base = b * T * row_stride + h * HS;
-  uint k_base = q_base + NH * HS;
+  uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
 
   uint row[ROWS];
   float q[ROWS][DIMS];
@@ -42,7 +42,7 @@ void main() {
   }
 
   uint end = min(T, first + OWNERS * ROWS);
-  for (uint key = 0; key < end; key += TILE) {
+  for (uint key = FIRST_KEY(first); key < end; key += TILE) {
     uint base[TILE];
     float s[ROWS][TILE];
     UNROLL for (uint r = 0; r < TILE; ++r) {
@@ -62,7 +62,7 @@ void main() {
     UNROLL for (uint g = 0; g < ROWS; ++g) {
       float new_max = row_max[g];
       UNROLL for (uint r = 0; r < TILE; ++r) {
-        s[g][r] = key + r <= row[g] ? sum_parts(s[g][r]) : MASKED;
+        s[g][r] = SEES(row[g], key + r) ? sum_parts(s[g][r]) : MASKED;
         new_max = max(new_max, s[g][r]);
       }
       float shrink = exp2(row_max[g] - new_max);
@@ -76,7 +76,7 @@ void main() {
     }
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk v[TILE];
-      UNROLL for (uint r = 0; r < TILE; ++r) v[r] = CHUNK_AT(qkv, base[r] + NH * HS, c, lane);
+      UNROLL for (uint r = 0; r < TILE; ++r) v[r] = CHUNK_AT(qkv, base[r] + NKV * HS, c, lane);
       UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(v[r], i);

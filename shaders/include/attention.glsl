@@ -6,6 +6,8 @@
 //   LANES      workgroup size
 //   ROWS, TILE rows owned by an invocation and rows walked over at a time
 //   SPLIT      neighbouring invocations that share a row, each with HS / SPLIT of its elements (a power of 2)
+//   WINDOW     1: query t sees the keys in (t - window, t] only
+//   GROUPED    1: _dkv sums over the query heads that share a key head
 //   BROADCAST  0: an invocation loads the elements of a tile that it needs, four at a time; for GPUs
 //              1 or 2: the workgroup is one subgroup, whose lanes load one or two (as one 64-bit word)
 //              elements each and broadcast them; for CPU drivers, where loads are costly (shaders/README.md)
@@ -29,6 +31,8 @@ layout(push_constant) uniform Push {
   uint NH;
   uint blocks;  // of OWNERS * ROWS rows, per head
   uint groups;  // blocks * heads * sequences
+  uint NKV;     // key and value heads; query head h uses number h / (NH / NKV)
+  uint window;
 };
 
 #define UNROLL [[unroll]]
@@ -83,6 +87,18 @@ float sum_parts(float x) {
 #else
 uint lane_index() { return gl_SubgroupInvocationID; }
 float sum_parts(float x) { return x; }
+#endif
+
+#if WINDOW
+#define SEES(query, key) ((key) <= (query) && (query) - (key) < window)
+// The first key that a block of queries from `first` on sees, at the start of a tile; the end of the queries
+// that see a key of the `count` from `first` on.
+#define FIRST_KEY(first) (((first) + 1 - min((first) + 1, window)) / TILE * TILE)
+#define END_OF_QUERIES(first, count) min(T, (first) + (count) + window - 1)
+#else
+#define SEES(query, key) ((key) <= (query))
+#define FIRST_KEY(first) 0
+#define END_OF_QUERIES(first, count) T
 #endif
 
 // Where in its row element i of an invocation's part is.

@@ -10,6 +10,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/grid.hpp"
 #include "vkgpt/ops/launch.hpp"
+#include "vkgpt/ops/qkv_heads.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
 namespace vkgpt::ops {
@@ -20,32 +21,29 @@ using plan::read;
 using plan::read_write;
 using plan::write;
 
-constexpr std::int64_t kMaxHeadSize = 128;
-
 std::uint64_t to_unsigned(std::int64_t value) {
   return static_cast<std::uint64_t>(value);
 }
 
 struct AttentionShape {
-  std::int64_t B, T, C, NH, HS;
+  std::int64_t B, T;
+  QkvHeads heads;
+  std::int64_t window;  // 1 to T
 
-  /// What one product over all (query, key) pairs of a causal sequence costs, such as q k^T.
-  std::uint64_t product_flops() const { return to_unsigned(T * (T + 1) * C); }
+  /// What one product over all (query, key) pairs of a sequence costs, such as q k^T.
+  std::uint64_t product_flops() const {
+    const std::int64_t pairs = window * (window + 1) / 2 + (T - window) * window;
+    return to_unsigned(2 * pairs * heads.C());
+  }
 };
 
-AttentionShape shape_of(const plan::Tensor& qkv, std::int64_t T, std::int64_t n_head) {
-  const std::int64_t C = qkv.shape.back() / 3;
-  VKGPT_CHECK(n_head > 0 && qkv.shape.back() == 3 * C && C % n_head == 0, "qkv {} for {} heads",
-              qkv.shape.to_string(), n_head);
-  const std::int64_t HS = C / n_head;
-  VKGPT_CHECK(HS <= kMaxHeadSize && HS % 4 == 0, "head size {}", HS);
-  return {qkv.shape.rows() / T, T, C, n_head, HS};
-}
-
-/// qkv (B, T, 3C).
-AttentionShape shape_of(const plan::Tensor& qkv, std::int64_t n_head) {
+/// qkv (B, T, (NH + 2 NKV) HS).
+AttentionShape shape_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv, std::int64_t n_head,
+                        std::int64_t n_kv_head, std::int64_t window) {
   VKGPT_CHECK(qkv.shape.rank() == 3, "qkv {}", qkv.shape.to_string());
-  return shape_of(qkv, qkv.shape[1], n_head);
+  VKGPT_CHECK(window >= 0, "a window of {}", window);
+  const std::int64_t T = qkv.shape[1];
+  return {qkv.shape[0], T, qkv_heads(caps, qkv, n_head, n_kv_head), window == 0 ? T : std::min(window, T)};
 }
 
 void check_shape(const plan::Tensor& t, const Shape& shape) {
@@ -116,73 +114,104 @@ Tiling choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS, Pass pass) {
   return {std::max<std::uint32_t>(32, caps.subgroup_size), 1, forward ? 4u : 2u, split, 0};
 }
 
-/// A kernel of attention.glsl over the sequences of a slice, without bindings.
+/// A kernel of attention.glsl over the sequences of a slice, with a group for every block of rows of `owners`
+/// heads, without bindings.
 plan::Dispatch tiled(const vk::DeviceCaps& caps, std::string stem, const AttentionShape& shape, Slice slice,
-                     Pass pass) {
-  const Tiling tiling = choose_tiling(caps, shape.HS, pass);
-  const std::uint64_t heads = to_unsigned(slice.count * shape.NH);
+                     Pass pass, std::int64_t owners) {
+  const QkvHeads& heads = shape.heads;
+  const Tiling tiling = choose_tiling(caps, heads.HS, pass);
   const std::uint64_t blocks = ceil_div(to_unsigned(shape.T), tiling.lanes / tiling.split * tiling.rows);
-  std::vector<vk::Macro> macros = {
-      {"HS", std::to_string(shape.HS)},        {"LANES", std::to_string(tiling.lanes)},
-      {"ROWS", std::to_string(tiling.rows)},   {"TILE", std::to_string(tiling.tile)},
-      {"SPLIT", std::to_string(tiling.split)}, {"BROADCAST", std::to_string(tiling.broadcast)}};
-  return {
-      .kernel = {.stem = std::move(stem),
-                 .macros = std::move(macros),
-                 .subgroup_size = required_subgroup(caps)},
-      .bindings = {},
-      .push =
-          PushWords{}.u32(to_unsigned(shape.T)).u32(to_unsigned(shape.NH)).u32(blocks).u32(blocks * heads),
-      .groups = fold_grid(caps, blocks * heads)};
+  const std::uint64_t groups = blocks * to_unsigned(slice.count * owners);
+  std::vector<vk::Macro> macros = {{"HS", std::to_string(heads.HS)},
+                                   {"LANES", std::to_string(tiling.lanes)},
+                                   {"ROWS", std::to_string(tiling.rows)},
+                                   {"TILE", std::to_string(tiling.tile)},
+                                   {"SPLIT", std::to_string(tiling.split)},
+                                   {"BROADCAST", std::to_string(tiling.broadcast)},
+                                   {"WINDOW", shape.window < shape.T ? "1" : "0"},
+                                   {"GROUPED", owners < heads.NH ? "1" : "0"}};
+  return {.kernel = {.stem = std::move(stem),
+                     .macros = std::move(macros),
+                     .subgroup_size = required_subgroup(caps)},
+          .bindings = {},
+          .push = PushWords{}
+                      .u32(to_unsigned(shape.T))
+                      .u32(to_unsigned(heads.NH))
+                      .u32(blocks)
+                      .u32(groups)
+                      .u32(to_unsigned(heads.NKV))
+                      .u32(to_unsigned(shape.window)),
+          .groups = fold_grid(caps, groups)};
+}
+
+/// The cache of keys or values, (B, NKV, T_max, HS); returns T_max.
+std::int64_t check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, std::int64_t B,
+                          const QkvHeads& heads) {
+  VKGPT_CHECK(k_cache.shape.rank() == 4, "cache {}", k_cache.shape.to_string());
+  const std::int64_t T_max = k_cache.shape[2];
+  check_shape(k_cache, {B, heads.NKV, T_max, heads.HS});
+  check_shape(v_cache, k_cache.shape);
+  return T_max;
 }
 
 }  // namespace
 
 void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args) {
-  const AttentionShape shape = shape_of(args.qkv, args.n_head);
-  const auto [B, T, C, NH, HS] = shape;
-  check_shape(args.out, {B, T, C});
-  check_shape(args.lse, {B, NH, T});
+  const vk::DeviceCaps& caps = builder.caps();
+  const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, args.window);
+  const auto [B, T, heads, window] = shape;
+  check_shape(args.out, {B, T, heads.C()});
+  check_shape(args.lse, {B, heads.NH, T});
+  const std::int64_t qkv_size = T * heads.width(), out_size = T * heads.C(), lse_size = T * heads.NH;
   const std::uint64_t flops = 2 * shape.product_flops();
-  for (const Slice slice : sequence_slices(builder.caps(), B, flops, {3 * T * C, T * C, NH * T})) {
-    plan::Dispatch dispatch = tiled(builder.caps(), "attention_forward", shape, slice, Pass::kForward);
-    dispatch.bindings = {sequences(read(args.qkv), 3 * T * C, slice),
-                         sequences(write(args.out), T * C, slice), sequences(write(args.lse), NH * T, slice)};
+  for (const Slice slice : sequence_slices(caps, B, flops, {qkv_size, out_size, lse_size})) {
+    plan::Dispatch dispatch = tiled(caps, "attention_forward", shape, slice, Pass::kForward, heads.NH);
+    dispatch.bindings = {sequences(read(args.qkv), qkv_size, slice),
+                         sequences(write(args.out), out_size, slice),
+                         sequences(write(args.lse), lse_size, slice)};
     dispatch.cost.flops = flops * to_unsigned(slice.count);
     builder.dispatch(std::move(dispatch));
   }
 }
 
 void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& args) {
-  const AttentionShape shape = shape_of(args.qkv, args.n_head);
-  const auto [B, T, C, NH, HS] = shape;
-  check_shape(args.dout, {B, T, C});
-  check_shape(args.out, {B, T, C});
-  check_shape(args.lse, {B, NH, T});
-  check_shape(args.dqkv, args.qkv.shape);
   const vk::DeviceCaps& caps = builder.caps();
-  const plan::Tensor row_sums = builder.transient("attention_row_sums", {B, NH, T});
+  const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, args.window);
+  const auto [B, T, heads, window] = shape;
+  check_shape(args.dout, {B, T, heads.C()});
+  check_shape(args.out, {B, T, heads.C()});
+  check_shape(args.lse, {B, heads.NH, T});
+  check_shape(args.dqkv, args.qkv.shape);
+  const std::int64_t qkv_size = T * heads.width(), out_size = T * heads.C(), lse_size = T * heads.NH;
+  const plan::Tensor row_sums = builder.transient("attention_row_sums", {B, heads.NH, T});
   const std::vector<Slice> slices =
-      sequence_slices(caps, B, 4 * shape.product_flops(), {3 * T * C, T * C, NH * T});
+      sequence_slices(caps, B, 4 * shape.product_flops(), {qkv_size, out_size, lse_size});
 
   for (const Slice slice : slices) {
-    plan::Dispatch dispatch = elementwise(caps, "attention_backward_row_sums", slice.count * T * NH,
-                                          {{"HS", std::to_string(HS)}}, 1);
-    dispatch.bindings = {sequences(read(args.dout), T * C, slice), sequences(read(args.out), T * C, slice),
-                         sequences(write(row_sums), NH * T, slice)};
-    dispatch.push = PushWords{}.u32(to_unsigned(slice.count * T)).u32(to_unsigned(T)).u32(to_unsigned(NH));
-    dispatch.cost.flops = 2 * to_unsigned(slice.count * T * C);
+    plan::Dispatch dispatch = elementwise(caps, "attention_backward_row_sums", slice.count * lse_size,
+                                          {{"HS", std::to_string(heads.HS)}}, 1);
+    dispatch.bindings = {sequences(read(args.dout), out_size, slice),
+                         sequences(read(args.out), out_size, slice),
+                         sequences(write(row_sums), lse_size, slice)};
+    dispatch.push =
+        PushWords{}.u32(to_unsigned(slice.count * T)).u32(to_unsigned(T)).u32(to_unsigned(heads.NH));
+    dispatch.cost.flops = 2 * to_unsigned(slice.count * out_size);
     builder.dispatch(std::move(dispatch));
   }
   // Both write parts of dqkv that the other leaves alone.
-  for (const auto& [stem, products] :
-       {std::pair{"attention_backward_dq", 3u}, {"attention_backward_dkv", 4u}}) {
+  struct Part {
+    const char* stem;
+    std::int64_t owners;
+    std::uint64_t products;
+  };
+  for (const auto& [stem, owners, products] :
+       {Part{"attention_backward_dq", heads.NH, 3}, {"attention_backward_dkv", heads.NKV, 4}}) {
     for (const Slice slice : slices) {
-      plan::Dispatch dispatch = tiled(caps, stem, shape, slice, Pass::kBackward);
-      dispatch.bindings = {sequences(read(args.dout), T * C, slice),
-                           sequences(read(args.qkv), 3 * T * C, slice),
-                           sequences(read(args.lse), NH * T, slice), sequences(read(row_sums), NH * T, slice),
-                           sequences(write(args.dqkv), 3 * T * C, slice)};
+      plan::Dispatch dispatch = tiled(caps, stem, shape, slice, Pass::kBackward, owners);
+      dispatch.bindings = {
+          sequences(read(args.dout), out_size, slice), sequences(read(args.qkv), qkv_size, slice),
+          sequences(read(args.lse), lse_size, slice), sequences(read(row_sums), lse_size, slice),
+          sequences(write(args.dqkv), qkv_size, slice)};
       dispatch.cost.flops = products * shape.product_flops() * to_unsigned(slice.count);
       builder.dispatch(std::move(dispatch));
     }
@@ -190,51 +219,61 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
 }
 
 void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& args) {
-  const auto [B, T, C, NH, HS] = shape_of(args.qkv, args.n_head);
-  VKGPT_CHECK(args.k_cache.shape.rank() == 4, "cache {}", args.k_cache.shape.to_string());
-  const std::int64_t T_max = args.k_cache.shape[2];
-  check_shape(args.k_cache, {B, NH, T_max, HS});
-  check_shape(args.v_cache, args.k_cache.shape);
+  const vk::DeviceCaps& caps = builder.caps();
+  const auto [B, T, heads, window] = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, 0);
+  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads);
   VKGPT_CHECK(T <= T_max, "{} positions for a cache of {}", T, T_max);
-  for (const Slice slice : sequence_slices(builder.caps(), B, 0, {3 * T * C, T_max * C})) {
-    const std::int64_t count = slice.count * T * C / 4;
+  const std::int64_t qkv_size = T * heads.width(), cache_size = heads.NKV * T_max * heads.HS;
+  for (const Slice slice : sequence_slices(caps, B, 0, {qkv_size, cache_size})) {
+    const std::int64_t count = slice.count * heads.NKV * T * heads.HS / 4;
     plan::Dispatch dispatch =
-        elementwise(builder.caps(), "attention_cache_fill", count, {{"HS", std::to_string(HS)}});
-    dispatch.bindings = {sequences(read(args.qkv), 3 * T * C, slice),
-                         sequences(write(args.k_cache), T_max * C, slice),
-                         sequences(write(args.v_cache), T_max * C, slice)};
-    dispatch.push =
-        PushWords{}.u32(to_unsigned(count)).u32(to_unsigned(T)).u32(to_unsigned(T_max)).u32(to_unsigned(NH));
-    dispatch.cost.bytes = 4 * to_unsigned(slice.count * T * C) * sizeof(float);
+        elementwise(caps, "attention_cache_fill", count, {{"HS", std::to_string(heads.HS)}});
+    dispatch.bindings = {sequences(read(args.qkv), qkv_size, slice),
+                         sequences(write(args.k_cache), cache_size, slice),
+                         sequences(write(args.v_cache), cache_size, slice)};
+    dispatch.push = PushWords{}
+                        .u32(to_unsigned(count))
+                        .u32(to_unsigned(T))
+                        .u32(to_unsigned(T_max))
+                        .u32(to_unsigned(heads.NH))
+                        .u32(to_unsigned(heads.NKV));
+    dispatch.cost.bytes = 16 * to_unsigned(count) * sizeof(float);
     builder.dispatch(std::move(dispatch));
   }
 }
 
 void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
-  const auto [B, T, C, NH, HS] = shape_of(args.qkv, 1, args.n_head);
-  VKGPT_CHECK(args.k_cache.shape.rank() == 4, "cache {}", args.k_cache.shape.to_string());
-  VKGPT_CHECK(args.out.shape.rows() == B && args.out.shape.back() == C, "out {} for qkv {}",
-              args.out.shape.to_string(), args.qkv.shape.to_string());
-  const std::int64_t T_max = args.k_cache.shape[2];
-  check_shape(args.k_cache, {B, NH, T_max, HS});
-  check_shape(args.v_cache, args.k_cache.shape);
   const vk::DeviceCaps& caps = builder.caps();
+  const QkvHeads heads = qkv_heads(caps, args.qkv, args.n_head, args.n_kv_head);
+  const std::int64_t B = args.qkv.shape.rows();
+  VKGPT_CHECK(args.out.shape.rows() == B && args.out.shape.back() == heads.C(), "out {} for qkv {}",
+              args.out.shape.to_string(), args.qkv.shape.to_string());
+  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads);
+  VKGPT_CHECK(args.window >= 0, "a window of {}", args.window);
+  const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
   const std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
-  const std::uint64_t flops = 4 * to_unsigned(T_max * C);
-  for (const Slice slice : sequence_slices(caps, B, flops, {3 * C, T_max * C, C})) {
-    const std::uint64_t heads = to_unsigned(slice.count * NH);
-    plan::Dispatch dispatch{.kernel = {.stem = "attention_decode",
-                                       .macros = {{"HS", std::to_string(HS)},
-                                                  {"LANES", std::to_string(lanes)},
-                                                  {"MIN_SUBGROUP", std::to_string(least_subgroup(caps))}},
-                                       .subgroup_size = required_subgroup(caps)},
-                            .bindings = {sequences(read(args.qkv), 3 * C, slice), read(step_params(builder)),
-                                         sequences(read_write(args.k_cache), T_max * C, slice),
-                                         sequences(read_write(args.v_cache), T_max * C, slice),
-                                         sequences(write(args.out), C, slice)},
-                            .push = PushWords{}.u32(to_unsigned(T_max)).u32(to_unsigned(NH)).u32(heads),
-                            .groups = fold_grid(caps, heads),
-                            .cost = {.flops = flops * to_unsigned(slice.count)}};
+  const std::int64_t cache_size = heads.NKV * T_max * heads.HS;
+  const std::uint64_t flops = 4 * to_unsigned(seen * heads.C());
+  for (const Slice slice : sequence_slices(caps, B, flops, {heads.width(), cache_size, heads.C()})) {
+    const std::uint64_t groups = to_unsigned(slice.count * heads.NH);
+    plan::Dispatch dispatch{
+        .kernel = {.stem = "attention_decode",
+                   .macros = {{"HS", std::to_string(heads.HS)},
+                              {"LANES", std::to_string(lanes)},
+                              {"MIN_SUBGROUP", std::to_string(least_subgroup(caps))}},
+                   .subgroup_size = required_subgroup(caps)},
+        .bindings = {sequences(read(args.qkv), heads.width(), slice), read(step_params(builder)),
+                     sequences(read_write(args.k_cache), cache_size, slice),
+                     sequences(read_write(args.v_cache), cache_size, slice),
+                     sequences(write(args.out), heads.C(), slice)},
+        .push = PushWords{}
+                    .u32(to_unsigned(T_max))
+                    .u32(to_unsigned(heads.NH))
+                    .u32(groups)
+                    .u32(to_unsigned(heads.NKV))
+                    .u32(to_unsigned(args.window)),
+        .groups = fold_grid(caps, groups),
+        .cost = {.flops = flops * to_unsigned(slice.count)}};
     builder.dispatch(std::move(dispatch));
   }
 }

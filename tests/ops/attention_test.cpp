@@ -11,6 +11,7 @@
 #include "vkgpt/core/check.hpp"
 
 #include "gpu_context.hpp"
+#include "ops/attention_case.hpp"
 #include "ops/op_runner.hpp"
 #include "reference/attention.hpp"
 #include "reference/compare.hpp"
@@ -21,22 +22,13 @@ namespace {
 using reference::expect_close;
 using reference::random_floats;
 using reference::to_double;
+using test::attention_kernels;
+using test::AttentionRun;
+using test::is_gpu_assisted;
 using test::OpRunner;
+using test::part_of;
 
-struct Size {
-  std::int64_t B, T, NH, HS;
-
-  std::int64_t C() const { return NH * HS; }
-  std::size_t elements() const { return static_cast<std::size_t>(B * T * C()); }
-  reference::AttentionShape reference_shape() const {
-    return {static_cast<std::size_t>(B), static_cast<std::size_t>(T), static_cast<std::size_t>(C()),
-            static_cast<std::size_t>(NH)};
-  }
-};
-
-std::ostream& operator<<(std::ostream& out, const Size& size) {
-  return out << "B " << size.B << " T " << size.T << " NH " << size.NH << " HS " << size.HS;
-}
+using Size = test::AttentionCase;
 
 /// Every tile of queries and keys has a tail in some of these. A head of 20 leaves a broadcasting kernel a
 /// short last chunk, one of 24 is shared by two invocations on a GPU.
@@ -47,71 +39,29 @@ constexpr Size kOtherHeadSizes[] = {{3, 9, 2, 16},   {1, 100, 5, 16}, {2, 33, 4,
                                     {1, 128, 1, 32}, {2, 8, 1, 64},   {1, 257, 1, 64},
                                     {1, 7, 2, 100},  {3, 33, 1, 128}, {1, 64, 2, 128}};
 
-bool is_gpu_assisted() {
-  return test::shared_context().instance().validation() == vk::ValidationMode::kGpu;
-}
-
-/// The kernels of CPU drivers, those of GPUs, and for heads of 20 those of a CPU driver without 64-bit loads.
-/// GPU-assisted validation multiplies the time to compile an unrolled kernel by ten: under it, one size each.
-std::vector<test::CapsVariant> kernel_variants(std::int64_t HS) {
-  std::vector<test::CapsVariant> variants = test::caps_variants(0);
-  variants[2] = {"without int64", variants[0].caps};
-  variants[2].caps.shader_int64 = false;
-  if (HS != 20) variants.pop_back();
-  if (is_gpu_assisted()) return {variants[HS == 20 ? 0 : 1]};
-  return variants;
-}
-
-/// A forward and a backward on one runner.
-struct Both {
-  Both(OpRunner& runner, const Size& s, const std::vector<float>& qkv_values,
-       const std::vector<float>& dout_values)
-      : qkv(runner.input({s.B, s.T, 3 * s.C()}, qkv_values)),
-        dout(runner.input({s.B, s.T, s.C()}, dout_values)),
-        out(runner.output({s.B, s.T, s.C()})),
-        lse(runner.output({s.B, s.NH, s.T})),
-        dqkv(runner.output({s.B, s.T, 3 * s.C()})) {
-    attention_forward(runner.builder(), {.qkv = qkv, .out = out, .lse = lse, .n_head = s.NH});
-    attention_backward(runner.builder(),
-                       {.dout = dout, .qkv = qkv, .out = out, .lse = lse, .dqkv = dqkv, .n_head = s.NH});
-  }
-
-  plan::Tensor qkv, dout, out, lse, dqkv;
-};
-
-/// The part (0 = q, 1 = k, 2 = v) of every row of x (rows, 3C).
-template <typename T>
-std::vector<T> part_of(const std::vector<T>& x, std::int64_t C, std::int64_t part) {
-  std::vector<T> result;
-  for (auto row = x.begin(); row != x.end(); row += 3 * C) {
-    result.insert(result.end(), row + part * C, row + (part + 1) * C);
-  }
-  return result;
-}
-
 bool all_finite(const std::vector<float>& values) {
   return std::ranges::none_of(
       values, [](float value) { return (std::bit_cast<std::uint32_t>(value) & 0x7f800000U) == 0x7f800000U; });
 }
 
 void expect_matches_reference(const Size& size) {
-  const std::vector<float> qkv = random_floats(3 * size.elements(), 1, 2.0F);
-  const std::vector<float> dout = random_floats(size.elements(), 2, 3.0F);
+  const std::vector<float> qkv = random_floats(3 * size.out_elements(), 1, 2.0F);
+  const std::vector<float> dout = random_floats(size.out_elements(), 2, 3.0F);
   const reference::AttentionShape shape = size.reference_shape();
   const reference::Attention expected = reference::attention_forward(to_double(qkv), shape);
   const reference::Vector dqkv = reference::attention_backward(to_double(dout), to_double(qkv), shape);
-  for (const test::CapsVariant& variant : kernel_variants(size.HS)) {
+  for (const test::CapsVariant& variant : attention_kernels(size.HS)) {
     SCOPED_TRACE(testing::Message() << variant.name << ", " << size);
     OpRunner runner(variant.caps);
-    const Both both(runner, size, qkv, dout);
+    const AttentionRun both(runner, size, qkv, dout);
     runner.run();
     expect_close(runner.floats(both.out), expected.out);
     expect_close(runner.floats(both.lse), expected.lse);
     const std::vector<float> actual = runner.floats(both.dqkv);
     expect_close(actual, dqkv);
     // With one position p is 1 whatever q and k are: their gradients are zero but for rounding.
-    for (std::int64_t part = 0; part < 3 && size.T > 1; ++part) {
-      expect_close(part_of(actual, size.C(), part), part_of(dqkv, size.C(), part));
+    for (int part = 0; part < 3 && size.T > 1; ++part) {
+      expect_close(part_of(actual, size, part), part_of(dqkv, size, part));
     }
   }
 }
@@ -131,15 +81,15 @@ TEST(GpuAttention, SlicesOverSequencesGiveTheSameBits) {
   // lse has 72 bytes a sequence: only every so many start at an aligned offset.
   const auto granule = static_cast<std::int64_t>(caps.storage_buffer_alignment / 8);
   const Size size{2 * granule + 4, 6, 3, 20};
-  const std::vector<float> qkv = random_floats(3 * size.elements(), 3, 2.0F);
-  const std::vector<float> dout = random_floats(size.elements(), 4);
+  const std::vector<float> qkv = random_floats(3 * size.out_elements(), 3, 2.0F);
+  const std::vector<float> dout = random_floats(size.out_elements(), 4);
   OpRunner whole(caps);
-  const Both expected(whole, size, qkv, dout);
+  const AttentionRun expected(whole, size, qkv, dout);
   whole.run();
 
   caps.max_storage_buffer_range = static_cast<std::uint64_t>(granule * size.T * 3 * size.C()) * sizeof(float);
   OpRunner sliced(caps);
-  const Both actual(sliced, size, qkv, dout);
+  const AttentionRun actual(sliced, size, qkv, dout);
   sliced.run();
   EXPECT_EQ(sliced.time().size(), 3 * whole.time().size());
   EXPECT_EQ(sliced.words(actual.out), whole.words(expected.out));
@@ -151,11 +101,11 @@ TEST(GpuAttention, RepeatsItsBitsAndDoesNotSeeTheFuture) {
   constexpr std::int64_t kSeen = 19;
   for (const std::int64_t HS : {20, 24}) {
     const Size size{1, 37, 2, HS};
-    std::vector<float> qkv = random_floats(3 * size.elements(), 5, 2.0F);
-    for (const test::CapsVariant& variant : kernel_variants(HS)) {
+    std::vector<float> qkv = random_floats(3 * size.out_elements(), 5, 2.0F);
+    for (const test::CapsVariant& variant : attention_kernels(HS)) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << size);
       OpRunner runner(variant.caps);
-      const Both both(runner, size, qkv, random_floats(size.elements(), 6));
+      const AttentionRun both(runner, size, qkv, random_floats(size.out_elements(), 6));
       runner.run();
       const std::vector<std::uint32_t> out = runner.words(both.out), dqkv = runner.words(both.dqkv);
       runner.run();
@@ -177,20 +127,20 @@ TEST(GpuAttention, RepeatsItsBitsAndDoesNotSeeTheFuture) {
 
 TEST(GpuAttention, HugeScoresStayFinite) {
   for (const Size size : {Size{1, 33, 2, 20}, Size{1, 33, 2, 24}}) {
-    const std::vector<float> dout = random_floats(size.elements(), 8);
+    const std::vector<float> dout = random_floats(size.out_elements(), 8);
     // Scores up to about 1e3, 1e5 and 1e29.
     for (const float scale : {30.0F, 300.0F, 1e14F}) {
-      std::vector<float> qkv = random_floats(3 * size.elements(), 7);
+      std::vector<float> qkv = random_floats(3 * size.out_elements(), 7);
       for (std::size_t i = 0; i < qkv.size(); ++i) {
         const bool is_value = static_cast<std::int64_t>(i) % (3 * size.C()) >= 2 * size.C();
         if (!is_value) qkv[i] *= scale;
       }
       const reference::Attention expected =
           reference::attention_forward(to_double(qkv), size.reference_shape());
-      for (const test::CapsVariant& variant : kernel_variants(size.HS)) {
+      for (const test::CapsVariant& variant : attention_kernels(size.HS)) {
         SCOPED_TRACE(testing::Message() << variant.name << ", " << size << ", scale " << scale);
         OpRunner runner(variant.caps);
-        const Both both(runner, size, qkv, dout);
+        const AttentionRun both(runner, size, qkv, dout);
         runner.run();
         // A score's rounding, 1e-7 of it, is an absolute error of the exponent.
         expect_close(runner.floats(both.out), expected.out, scale < 100 ? 1e-7 : 1e-3);
@@ -230,7 +180,7 @@ void expect_decodes(OpRunner& runner, const plan::Tensor& qkv, const plan::Tenso
 
 TEST(GpuAttention, DecodingMatchesTheFullPassAtEveryPosition) {
   for (const Size& size : {Size{2, 71, 2, 16}, Size{1, 37, 3, 20}, Size{3, 19, 1, 64}, Size{1, 40, 1, 128}}) {
-    const std::vector<float> all = random_floats(3 * size.elements(), 9, 2.0F);
+    const std::vector<float> all = random_floats(3 * size.out_elements(), 9, 2.0F);
     if (is_gpu_assisted() && size.HS != 20) continue;
     std::vector<test::CapsVariant> variants = test::caps_variants(0);
     variants.pop_back();
@@ -253,7 +203,7 @@ TEST(GpuAttention, DecodingMatchesTheFullPassAtEveryPosition) {
 TEST(GpuAttention, DecodingGoesOnFromAPaddedPrompt) {
   constexpr Size size{3, 24, 2, 32};
   constexpr std::int64_t kPadded = 16, kReal = 11;
-  const std::vector<float> all = random_floats(3 * size.elements(), 10, 2.0F);
+  const std::vector<float> all = random_floats(3 * size.out_elements(), 10, 2.0F);
   std::vector<float> prompt;
   for (std::int64_t b = 0; b < size.B; ++b) {
     for (std::int64_t t = 0; t < kPadded; ++t) {

@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/attention.hpp"
+
+#include "ops/attention_case.hpp"
+#include "reference/compare.hpp"
+
+namespace vkgpt::ops {
+namespace {
+
+using reference::expect_close;
+using reference::random_floats;
+using reference::to_double;
+using test::AttentionCase;
+using test::AttentionRun;
+using test::OpRunner;
+
+/// Grouped and multi-query heads, and windows shorter and longer than T, of one position and of whole tiles.
+constexpr AttentionCase kCases[] = {
+    {.B = 2, .T = 33, .NH = 4, .HS = 20, .NKV = 1},
+    {.B = 1, .T = 64, .NH = 4, .HS = 24, .NKV = 2},
+    {.B = 1, .T = 9, .NH = 2, .HS = 20, .NKV = 2, .window = 16},
+    {.B = 1, .T = 131, .NH = 2, .HS = 24, .window = 37},
+    {.B = 2, .T = 64, .NH = 1, .HS = 20, .window = 16},
+    {.B = 1, .T = 31, .NH = 3, .HS = 24, .NKV = 1},
+    {.B = 1, .T = 40, .NH = 4, .HS = 20, .NKV = 2, .window = 1},
+    {.B = 2, .T = 70, .NH = 3, .HS = 20, .NKV = 1, .window = 7},
+    {.B = 1, .T = 257, .NH = 4, .HS = 24, .NKV = 2, .window = 64},
+};
+
+/// Each set of kernels once: those of CPU drivers with heads of 20, those of GPUs with heads of 24.
+std::vector<test::CapsVariant> kernels_for(const AttentionCase& c) {
+  std::vector<test::CapsVariant> variants = test::attention_kernels(c.HS);
+  if (variants.size() > 1) variants.erase(variants.begin() + (c.HS == 20 ? 1 : 0));
+  return variants;
+}
+
+void expect_matches_reference(const AttentionCase& c) {
+  const std::vector<float> qkv = random_floats(c.qkv_elements(), 1, 2.0F);
+  const std::vector<float> dout = random_floats(c.out_elements(), 2, 3.0F);
+  const reference::Attention expected = reference::attention_forward(to_double(qkv), c.reference_shape());
+  const reference::Vector dqkv =
+      reference::attention_backward(to_double(dout), to_double(qkv), c.reference_shape());
+  for (const test::CapsVariant& variant : kernels_for(c)) {
+    SCOPED_TRACE(testing::Message() << variant.name << ", " << c);
+    OpRunner runner(variant.caps);
+    const AttentionRun run(runner, c, qkv, dout);
+    runner.run();
+    expect_close(runner.floats(run.out), expected.out);
+    expect_close(runner.floats(run.lse), expected.lse);
+    const std::vector<float> actual = runner.floats(run.dqkv);
+    // A query that sees only itself has p = 1 whatever q and k are: no gradient but rounding.
+    for (int part = c.window == 1 ? 2 : 0; part < 3; ++part) {
+      expect_close(test::part_of(actual, c, part), test::part_of(dqkv, c, part));
+    }
+  }
+}
+
+TEST(GpuAttentionVariants, GroupsAndWindowsMatchTheReference) {
+  for (const AttentionCase& c : kCases) {
+    // Under GPU-assisted validation one set of kernels, that which has every branch.
+    const bool has_all = c.NKV != 0 && c.window > 1 && c.window < c.T;
+    if (test::is_gpu_assisted() && !has_all) continue;
+    expect_matches_reference(c);
+  }
+}
+
+TEST(GpuAttentionVariants, AWindowAsLongAsTheSequenceIsNone) {
+  const AttentionCase full{.B = 1, .T = 33, .NH = 2, .HS = 20};
+  AttentionCase windowed = full;
+  windowed.window = 33;
+  const std::vector<float> qkv = random_floats(full.qkv_elements(), 3, 2.0F);
+  const std::vector<float> dout = random_floats(full.out_elements(), 4);
+  OpRunner first, second;
+  const AttentionRun expected(first, full, qkv, dout), actual(second, windowed, qkv, dout);
+  first.run();
+  second.run();
+  EXPECT_EQ(second.words(actual.out), first.words(expected.out));
+  EXPECT_EQ(second.words(actual.dqkv), first.words(expected.dqkv));
+}
+
+/// Row t of every sequence of x (B, T, width).
+template <typename T>
+std::vector<T> rows_at(const std::vector<T>& x, const AttentionCase& c, std::int64_t width, std::int64_t t) {
+  std::vector<T> result;
+  for (std::int64_t b = 0; b < c.B; ++b) {
+    const auto row = x.begin() + (b * c.T + t) * width;
+    result.insert(result.end(), row, row + width);
+  }
+  return result;
+}
+
+TEST(GpuAttentionVariants, DecodingAfterAPromptMatchesTheFullPass) {
+  constexpr std::int64_t kPrompt = 6;
+  for (const AttentionCase& c : {AttentionCase{.B = 2, .T = 29, .NH = 4, .HS = 20, .NKV = 2, .window = 9},
+                                 AttentionCase{.B = 1, .T = 40, .NH = 3, .HS = 20, .NKV = 1, .window = 40}}) {
+    const std::vector<float> all = random_floats(c.qkv_elements(), 5, 2.0F);
+    const reference::Attention full = reference::attention_forward(to_double(all), c.reference_shape());
+    std::vector<float> prompt;
+    for (std::int64_t b = 0; b < c.B; ++b) {
+      const auto rows = all.begin() + b * c.T * c.width();
+      prompt.insert(prompt.end(), rows, rows + kPrompt * c.width());
+    }
+    std::vector<test::CapsVariant> variants = test::caps_variants(0);
+    variants.pop_back();
+    for (const test::CapsVariant& variant : variants) {
+      SCOPED_TRACE(testing::Message() << variant.name << ", " << c);
+      OpRunner runner(variant.caps);
+      const Shape cache{c.B, c.kv_heads(), c.T, c.HS};
+      const AttentionDecode args{.qkv = runner.input({c.B, c.width()}, rows_at(all, c, c.width(), kPrompt)),
+                                 .k_cache = runner.output(cache),
+                                 .v_cache = runner.output(cache),
+                                 .out = runner.output({c.B, c.C()}),
+                                 .n_head = c.NH,
+                                 .n_kv_head = c.NKV,
+                                 .window = c.window};
+      attention_cache_fill(runner.builder(), {.qkv = runner.input({c.B, kPrompt, c.width()}, prompt),
+                                              .k_cache = args.k_cache,
+                                              .v_cache = args.v_cache,
+                                              .n_head = c.NH,
+                                              .n_kv_head = c.NKV});
+      attention_decode(runner.builder(), args);
+      for (std::int64_t t = kPrompt; t < c.T; ++t) {
+        SCOPED_TRACE(testing::Message() << "position " << t);
+        runner.set(args.qkv, rows_at(all, c, c.width(), t));
+        runner.run({.position = static_cast<std::uint32_t>(t)});
+        expect_close(runner.floats(args.out), rows_at(full.out, c, c.C(), t));
+      }
+    }
+  }
+}
+
+TEST(AttentionVariants, TheWorkIsThatOfTheWindow) {
+  const auto flops = [](std::int64_t window) {
+    plan::PlanBuilder builder{vk::DeviceCaps{}};
+    builder.begin_segment("op");
+    attention_forward(builder, {.qkv = builder.persistent("qkv", {1, 1024, 192}, plan::Role::kActivations),
+                                .out = builder.transient("out", {1, 1024, 128}),
+                                .lse = builder.transient("lse", {1, 4, 1024}),
+                                .n_head = 4,
+                                .n_kv_head = 1,
+                                .window = window});
+    const plan::Plan plan = std::move(builder).finish();
+    return plan.segments[0].dispatches.at(0).cost.flops;
+  };
+  EXPECT_EQ(flops(0), 4ULL * 128 * (1024 * 1025 / 2));
+  EXPECT_EQ(flops(0), flops(4096));
+  EXPECT_EQ(flops(100), 4ULL * 128 * (100 * 101 / 2 + 924 * 100));
+  EXPECT_THROW(flops(-1), CheckFailure);
+}
+
+}  // namespace
+}  // namespace vkgpt::ops
