@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <string>
@@ -139,9 +140,21 @@ TEST_F(GpuTrainCommand, TrainsThenGenerates) {
   std::vector<std::string> streamed = args;
   streamed.emplace_back("--stream");
   EXPECT_EQ(run_vkgpt(streamed).out, text.out);
-  const RunResult only = run_vkgpt(train_args("a", {"--generate_only", "--prompt", "line 4", "--kv_cache",
-                                                    "--max_new_tokens", "70", "--seed", "5"}));
+  const RunResult only = run_vkgpt(train_args(
+      "a", {"--generate_only", "--prompt", "line 4", "--kv_cache", "--max_new_tokens", "70", "--seed", "5"}));
   EXPECT_EQ(only.out, text.out) << only.err;
+
+  const RunResult eval =
+      run_vkgpt({"eval", "--model", run("a").string(), "--data_path", this->text().string(), "--json"});
+  ASSERT_EQ(eval.code, 0) << eval.err;
+  const auto measured = nlohmann::json::parse(eval.out);
+  EXPECT_EQ(measured["tokens"], small_text().size() - 1);
+  EXPECT_NEAR(measured["loss"], summary["val_loss"], 0.3);
+  EXPECT_NEAR(measured["bits_per_byte"], measured["loss"].get<double>() / std::log(2.0), 1e-9)
+      << "a token is a byte here";
+  EXPECT_NE(run_vkgpt({"eval", "--model", run("a").string(), "--data_path", this->text().string()})
+                .out.find("bits per byte"),
+            std::string::npos);
 }
 
 TEST_F(GpuTrainCommand, KilledAndResumedEndsWithTheSameBits) {
@@ -205,6 +218,8 @@ TEST_F(GpuTrainCommand, RefusesWithOneLine) {
   refuses(train_args("x", {"--device", "no such device"}), 2, "no such device");
   refuses(train_args("x"), 1, "Vulkan", {"VK_DRIVER_FILES=/nonexistent", "VK_ICD_FILENAMES=/nonexistent"});
   refuses({"generate"}, 2, "--model");
+  refuses({"eval", "--data_path", text().string()}, 2, "--model");
+  refuses({"eval", "--model", run("none").string(), "--data_path", text().string()}, 1, "none");
   refuses({"generate", "--model", run("none").string()}, 1, "none");
 
   ASSERT_EQ(run_vkgpt(train_args("a")).code, 0);

@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <print>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/cli/command_line.hpp"
+#include "vkgpt/cli/commands.hpp"
+#include "vkgpt/cli/run_options.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/text/corpus.hpp"
+#include "vkgpt/train/checkpoint.hpp"
+#include "vkgpt/train/evaluator.hpp"
+#include "vkgpt/vk/context.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+struct EvalOptions {
+  std::string model;
+  std::string data_path;
+  std::int64_t batch_size = 16;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    constexpr auto kGroup = "Evaluation";
+    visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or checkpoint"}, self.model);
+    visit(FieldInfo{.name = "data_path", .group = kGroup, .help = "Text file, evaluated from end to end"},
+          self.data_path);
+    visit(FieldInfo{.name = "batch_size",
+                    .group = kGroup,
+                    .help = "Windows of block_size tokens that are evaluated at once",
+                    .min = 1,
+                    .max = 1 << 16},
+          self.batch_size);
+  }
+};
+
+}  // namespace
+
+int run_eval(std::span<const std::string> args) {
+  EvalOptions options;
+  RunOptions run;
+  CommandLine command("eval", "Measures a model on a text: loss, perplexity, bits per byte.");
+  command.add(options).add(run);
+  if (!command.parse(args)) return 0;
+  if (options.model.empty()) fail_usage("--model is missing: give a run directory or a checkpoint");
+  install_interrupt_handlers();
+
+  const std::string text = text::read_text(options.data_path);
+  const Path directory = train::find_model_directory(options.model);
+  const model::GptConfig config = model::read_model_config(directory);
+  const std::unique_ptr<text::Tokenizer> tokenizer = text::load_tokenizer(directory);
+  if (tokenizer->vocab_size() != config.vocab_size) {
+    fail("{}: the tokenizer has {} tokens, the model {}", directory.string(), tokenizer->vocab_size(),
+         config.vocab_size);
+  }
+  const std::vector<text::Token> tokens = tokenizer->encode(text);
+  if (tokens.size() < 2) fail("{} has {} tokens; at least two are needed", options.data_path, tokens.size());
+  const auto windows = static_cast<std::int64_t>(tokens.size() - 2) / config.block_size + 1;
+  const std::vector<float> params = model::read_model_parameters(directory, model::GptParams(config));
+
+  vk::Context context(context_options(run));
+  train::Evaluator evaluator(context, config, std::min(options.batch_size, windows), params);
+  const auto start = std::chrono::steady_clock::now();
+  const auto result = evaluator.evaluate(std::span<const text::Token>(tokens), [] { return !interrupted(); });
+  context.instance().check_messages();
+  if (!result) return static_cast<int>(ExitCode::kInterrupted);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::uint64_t bytes = text.size() - tokenizer->decode(std::span(tokens).first(1)).size();
+  const double tokens_per_second = static_cast<double>(result->predicted) / seconds;
+  if (run.json) {
+    const nlohmann::ordered_json record = {{"model", directory.string()},
+                                           {"data_path", options.data_path},
+                                           {"loss", result->loss()},
+                                           {"perplexity", result->perplexity()},
+                                           {"bits_per_byte", result->bits_per_byte(bytes)},
+                                           {"tokens", result->predicted},
+                                           {"bytes", bytes},
+                                           {"block_size", config.block_size},
+                                           {"seconds", seconds},
+                                           {"tokens_per_second", tokens_per_second}};
+    std::print("{}\n", record.dump());
+    return 0;
+  }
+  std::print(
+      "model          {}\ntext           {}: {} tokens in windows of {}\nloss           {:.4f} nats per "
+      "token\n"
+      "perplexity     {:.4f}\nbits per byte  {:.4f}\n",
+      directory.string(), options.data_path, tokens.size(), config.block_size, result->loss(),
+      result->perplexity(), result->bits_per_byte(bytes));
+  return 0;
+}
+
+}  // namespace vkgpt::cli
