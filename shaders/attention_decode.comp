@@ -5,22 +5,25 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 
 // Attention of one new token per sequence over the cached keys (the last window - 1 of them where there is a
-// window) and its own, which is added to the cache at StepParams.position. One workgroup a query head: its subgroups take tiles of earlier positions in turn, with a
-// lane per key for the scores and lanes over HS for the values, and merge in the end. Macros: HS, a multiple
-// of 4; LANES, the workgroup size; MIN_SUBGROUP, the fewest lanes that a subgroup can have.
+// window) and its own, which is added to the cache at StepParams.position. One workgroup a query head: its
+// subgroups take tiles of earlier positions in turn, with a lane per key for the scores and lanes over HS for
+// the values, and merge in the end. Macros: HS, a multiple of 4; LANES, the workgroup size; MIN_SUBGROUP, the
+// fewest lanes that a subgroup can have; DTYPE of qkv, caches and output.
+
+#include "packed.glsl"
 
 layout(local_size_x = LANES) in;
 
 #include "grid.glsl"
 #include "step_params.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Qkv { float qkv[]; };  // (B, NH + 2 NKV, HS)
-layout(set = 0, binding = 0, std430) readonly buffer Qkv4 { vec4 qkv4[]; };
+layout(set = 0, binding = 0, std430) readonly buffer Qkv { ELEMENT qkv[]; };  // (B, NH + 2 NKV, HS)
+layout(set = 0, binding = 0, std430) readonly buffer Qkv4 { WORD4 qkv4[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } params;
-layout(set = 0, binding = 2, std430) buffer KCache { float k_cache[]; };  // (B, NKV, T_max, HS)
-layout(set = 0, binding = 2, std430) readonly buffer KCache4 { vec4 k_cache4[]; };
-layout(set = 0, binding = 3, std430) buffer VCache { float v_cache[]; };     // (B, NKV, T_max, HS)
-layout(set = 0, binding = 4, std430) writeonly buffer Out { float result[]; };  // (B, NH, HS)
+layout(set = 0, binding = 2, std430) buffer KCache { ELEMENT k_cache[]; };  // (B, NKV, T_max, HS)
+layout(set = 0, binding = 2, std430) readonly buffer KCache4 { WORD4 k_cache4[]; };
+layout(set = 0, binding = 3, std430) buffer VCache { ELEMENT v_cache[]; };     // (B, NKV, T_max, HS)
+layout(set = 0, binding = 4, std430) writeonly buffer Out { ELEMENT result[]; };  // (B, NH, HS)
 
 layout(push_constant) uniform Push {
   uint T_max;
@@ -65,13 +68,13 @@ void main() {
     uint d = lane + i * width;
     acc[i] = 0;
     if (d < HS) {
-      own += qkv[q_base + d] * qkv[k_base + d];
+      own += from_element(qkv[q_base + d]) * from_element(qkv[k_base + d]);
       if (starts) {
-        acc[i] = qkv[v_base + d];
+        acc[i] = from_element(qkv[v_base + d]);
         // One head of a group stores its key. Only earlier positions are read below: nothing waits for these.
         if (h % (NH / NKV) == 0) {
           k_cache[cache_base + position * HS + d] = qkv[k_base + d];
-          v_cache[cache_base + position * HS + d] = acc[i];
+          v_cache[cache_base + position * HS + d] = qkv[v_base + d];
         }
       }
     }
@@ -84,7 +87,9 @@ void main() {
     uint key = first + lane;
     uint base = cache_base + min(key, position - 1) * HS;
     float s = 0;
-    for (uint i = 0; i < HS; i += 4) s += dot(qkv4[(q_base + i) / 4], k_cache4[(base + i) / 4]);
+    for (uint i = 0; i < HS; i += 4) {
+      s += dot(unpack4(qkv4[(q_base + i) / 4]), unpack4(k_cache4[(base + i) / 4]));
+    }
     s = key < position ? s * UNIT : MASKED;
     float new_largest = max(largest, subgroupMax(s));
     float p = key < position ? exp2(s - new_largest) : 0;
@@ -97,7 +102,7 @@ void main() {
       float weight = subgroupBroadcast(p, j);
       UNROLL for (uint i = 0; i < PARTS; ++i) {
         uint d = min(lane + i * width, HS - 1);
-        acc[i] += weight * v_cache[cache_base + (first + j) * HS + d];
+        acc[i] += weight * from_element(v_cache[cache_base + (first + j) * HS + d]);
       }
     }
   }
@@ -126,6 +131,6 @@ void main() {
 #endif
   UNROLL for (uint i = 0; i < PARTS; ++i) {
     uint d = lane + i * width;
-    if (d < HS) result[head * HS + d] = acc[i] / sum;
+    if (d < HS) result[head * HS + d] = to_element(acc[i] / sum);
   }
 }

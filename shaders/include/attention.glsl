@@ -8,9 +8,10 @@
 //   SPLIT      neighbouring invocations that share a row, each with HS / SPLIT of its elements (a power of 2)
 //   WINDOW     1: query t sees the keys in (t - window, t] only
 //   GROUPED    1: _dkv sums over the query heads that share a key head
+//   DTYPE      of q, k, v, the output and their gradients (element.glsl)
 //   BROADCAST  0: an invocation loads the elements of a tile that it needs, four at a time; for GPUs
-//              1 or 2: the workgroup is one subgroup, whose lanes load one or two (as one 64-bit word)
-//              elements each and broadcast them; for CPU drivers, where loads are costly (shaders/README.md)
+//              1 or 2: the workgroup is one subgroup, whose lanes load a word of 32 or 64 bits each and
+//              broadcast its elements; for CPU drivers, where loads are costly (shaders/README.md)
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #if BROADCAST == 0
@@ -25,6 +26,7 @@
 layout(local_size_x = LANES) in;
 
 #include "grid.glsl"
+#include "packed.glsl"
 
 layout(push_constant) uniform Push {
   uint T;
@@ -48,14 +50,14 @@ layout(push_constant) uniform Push {
 // lane's share of chunk c, CHUNK elements, of the tile row at `base`; the last chunk of a row may be short.
 // chunk_element(chunk, i) is element i of the chunk, i a constant.
 #if BROADCAST == 0
-#define WORD vec4
+#define WORD WORD4
 #define CHUNK 4
 #define Chunk vec4
-#define LOAD4(words, i) words[(i) / 4]
-#define STORE4(words, i, value) words[(i) / 4] = value
-#define CHUNK_AT(words, base, c, lane) words[(base) / 4 + (c) * SPLIT + (lane) % SPLIT]
+#define LOAD4(words, i) unpack4(words[(i) / 4])
+#define STORE4(words, i, value) words[(i) / 4] = pack4(value)
+#define CHUNK_AT(words, base, c, lane) unpack4(words[(base) / 4 + (c) * SPLIT + (lane) % SPLIT])
 float chunk_element(Chunk chunk, uint i) { return chunk[i]; }
-#elif BROADCAST == 1
+#elif BROADCAST == 1 && DTYPE == 0
 #define WORD float
 #define CHUNK LANES
 #define Chunk float
@@ -64,12 +66,26 @@ float chunk_element(Chunk chunk, uint i) { return chunk[i]; }
   words[i] = value[0], words[(i) + 1] = value[1], words[(i) + 2] = value[2], words[(i) + 3] = value[3]
 #define CHUNK_AT(words, base, c, lane) words[(base) + min((c) * CHUNK + (lane), HS - 1)]
 float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk, i); }
-#else
+#elif BROADCAST == 2 && DTYPE != 0
 #define WORD uint64_t
-#define CHUNK (2 * LANES)
-#define Chunk vec2
+#define CHUNK (4 * LANES)
+#define Chunk vec4
+#define LOAD4(words, i) unpack4(unpackUint2x32(words[(i) / 4]))
+#define STORE4(words, i, value) words[(i) / 4] = packUint2x32(pack4(value))
+#define CHUNK_AT(words, base, c, lane) LOAD4(words, (base) + min((c) * CHUNK + 4 * (lane), HS - 4))
+float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk[i % 4], i / 4); }
+#else
+#if DTYPE == 0
+#define WORD uint64_t
 vec2 unpack(uint64_t pair) { return uintBitsToFloat(unpackUint2x32(pair)); }
 uint64_t pack(vec2 pair) { return packUint2x32(floatBitsToUint(pair)); }
+#else
+#define WORD uint
+#define unpack unpack_pair
+#define pack pack_pair
+#endif
+#define CHUNK (2 * LANES)
+#define Chunk vec2
 #define LOAD4(words, i) vec4(unpack(words[(i) / 2]), unpack(words[(i) / 2 + 1]))
 #define STORE4(words, i, value) words[(i) / 2] = pack(value.xy), words[(i) / 2 + 1] = pack(value.zw)
 #define CHUNK_AT(words, base, c, lane) unpack(words[((base) + min((c) * CHUNK + 2 * (lane), HS - 2)) / 2])

@@ -25,10 +25,23 @@ std::uint64_t to_unsigned(std::int64_t value) {
   return static_cast<std::uint64_t>(value);
 }
 
+/// What a sequence of a tensor takes.
+struct Extent {
+  std::int64_t elements;
+  DType dtype = DType::kF32;
+
+  std::uint64_t bytes() const { return to_unsigned(elements) * dtype_size(dtype); }
+};
+
 struct AttentionShape {
   std::int64_t B, T;
   QkvHeads heads;
   std::int64_t window;  // 1 to T
+  DType dtype;
+
+  Extent qkv() const { return {T * heads.width(), dtype}; }
+  Extent out() const { return {T * heads.C(), dtype}; }
+  Extent row_values() const { return {T * heads.NH}; }
 
   /// What one product over all (query, key) pairs of a sequence costs, such as q k^T.
   std::uint64_t product_flops() const {
@@ -43,24 +56,26 @@ AttentionShape shape_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv, std
   VKGPT_CHECK(qkv.shape.rank() == 3, "qkv {}", qkv.shape.to_string());
   VKGPT_CHECK(window >= 0, "a window of {}", window);
   const std::int64_t T = qkv.shape[1];
-  return {qkv.shape[0], T, qkv_heads(caps, qkv, n_head, n_kv_head), window == 0 ? T : std::min(window, T)};
+  return {qkv.shape[0], T, qkv_heads(caps, qkv, n_head, n_kv_head), window == 0 ? T : std::min(window, T),
+          qkv.dtype};
 }
 
-void check_shape(const plan::Tensor& t, const Shape& shape) {
-  VKGPT_CHECK(t.shape == shape, "{} where {} is due", t.shape.to_string(), shape.to_string());
+void check(const plan::Tensor& t, const Shape& shape, DType dtype = DType::kF32) {
+  VKGPT_CHECK(t.shape == shape && t.dtype == dtype, "{} {} where {} {} is due", dtype_name(t.dtype),
+              t.shape.to_string(), dtype_name(dtype), shape.to_string());
 }
 
-/// Runs of whole sequences, each with every tensor (`elements` 32-bit words per sequence) at an aligned
+/// Runs of whole sequences, each with every tensor (`extents` of a sequence) at an aligned
 /// offset and within what a descriptor covers, and, as far as alignment lets it, with no more work than a
 /// slow device does well within a submission's time.
 std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, std::uint64_t flops,
-                                   std::initializer_list<std::int64_t> elements) {
+                                   std::initializer_list<Extent> extents) {
   const std::uint64_t max_range = std::min<std::uint64_t>(caps.max_storage_buffer_range, 1ull << 32);
   const std::uint64_t max_flops = caps.is_cpu() ? 500'000'000 : 5'000'000'000;
   std::uint64_t granule = 1;  // sequences
   std::uint64_t bindable = to_unsigned(B);
-  for (const std::int64_t count : elements) {
-    const std::uint64_t bytes = to_unsigned(count) * sizeof(float);
+  for (const Extent& extent : extents) {
+    const std::uint64_t bytes = extent.bytes();
     granule =
         std::lcm(granule, caps.storage_buffer_alignment / std::gcd(caps.storage_buffer_alignment, bytes));
     bindable = std::min(bindable, max_range / bytes);
@@ -78,9 +93,9 @@ std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, s
   return slices;
 }
 
-/// The sequences of `slice` of a tensor whose sequences have `elements` words.
-plan::Binding sequences(plan::Binding whole, std::int64_t elements, Slice slice) {
-  return matrix_rows(whole, elements, slice);
+/// The sequences of `slice` of a tensor.
+plan::Binding sequences(plan::Binding whole, const Extent& extent, Slice slice) {
+  return matrix_rows(whole, extent.elements, slice, extent.dtype);
 }
 
 std::uint32_t required_subgroup(const vk::DeviceCaps& caps) {
@@ -128,6 +143,7 @@ plan::Dispatch tiled(const vk::DeviceCaps& caps, std::string stem, const Attenti
                                    {"TILE", std::to_string(tiling.tile)},
                                    {"SPLIT", std::to_string(tiling.split)},
                                    {"BROADCAST", std::to_string(tiling.broadcast)},
+                                   dtype_macro(shape.dtype),
                                    {"WINDOW", shape.window < shape.T ? "1" : "0"},
                                    {"GROUPED", owners < heads.NH ? "1" : "0"}};
   return {.kernel = {.stem = std::move(stem),
@@ -146,11 +162,11 @@ plan::Dispatch tiled(const vk::DeviceCaps& caps, std::string stem, const Attenti
 
 /// The cache of keys or values, (B, NKV, T_max, HS); returns T_max.
 std::int64_t check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, std::int64_t B,
-                          const QkvHeads& heads) {
+                          const QkvHeads& heads, DType dtype) {
   VKGPT_CHECK(k_cache.shape.rank() == 4, "cache {}", k_cache.shape.to_string());
   const std::int64_t T_max = k_cache.shape[2];
-  check_shape(k_cache, {B, heads.NKV, T_max, heads.HS});
-  check_shape(v_cache, k_cache.shape);
+  check(k_cache, {B, heads.NKV, T_max, heads.HS}, dtype);
+  check(v_cache, k_cache.shape, dtype);
   return T_max;
 }
 
@@ -159,16 +175,15 @@ std::int64_t check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cac
 void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args) {
   const vk::DeviceCaps& caps = builder.caps();
   const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, args.window);
-  const auto [B, T, heads, window] = shape;
-  check_shape(args.out, {B, T, heads.C()});
-  check_shape(args.lse, {B, heads.NH, T});
-  const std::int64_t qkv_size = T * heads.width(), out_size = T * heads.C(), lse_size = T * heads.NH;
+  const auto& [B, T, heads, window, dtype] = shape;
+  check(args.out, {B, T, heads.C()}, dtype);
+  check(args.lse, {B, heads.NH, T});
+  const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
   const std::uint64_t flops = 2 * shape.product_flops();
-  for (const Slice slice : sequence_slices(caps, B, flops, {qkv_size, out_size, lse_size})) {
+  for (const Slice slice : sequence_slices(caps, B, flops, {qkv, out, row_values})) {
     plan::Dispatch dispatch = tiled(caps, "attention_forward", shape, slice, Pass::kForward, heads.NH);
-    dispatch.bindings = {sequences(read(args.qkv), qkv_size, slice),
-                         sequences(write(args.out), out_size, slice),
-                         sequences(write(args.lse), lse_size, slice)};
+    dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.out), out, slice),
+                         sequences(write(args.lse), row_values, slice)};
     dispatch.cost.flops = flops * to_unsigned(slice.count);
     builder.dispatch(std::move(dispatch));
   }
@@ -177,25 +192,25 @@ void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args)
 void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& args) {
   const vk::DeviceCaps& caps = builder.caps();
   const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, args.window);
-  const auto [B, T, heads, window] = shape;
-  check_shape(args.dout, {B, T, heads.C()});
-  check_shape(args.out, {B, T, heads.C()});
-  check_shape(args.lse, {B, heads.NH, T});
-  check_shape(args.dqkv, args.qkv.shape);
-  const std::int64_t qkv_size = T * heads.width(), out_size = T * heads.C(), lse_size = T * heads.NH;
+  const auto& [B, T, heads, window, dtype] = shape;
+  check(args.dout, {B, T, heads.C()}, dtype);
+  check(args.out, {B, T, heads.C()}, dtype);
+  check(args.lse, {B, heads.NH, T});
+  check(args.dqkv, args.qkv.shape, dtype);
+  const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
   const plan::Tensor row_sums = builder.transient("attention_row_sums", {B, heads.NH, T});
   const std::vector<Slice> slices =
-      sequence_slices(caps, B, 4 * shape.product_flops(), {qkv_size, out_size, lse_size});
+      sequence_slices(caps, B, 4 * shape.product_flops(), {qkv, out, row_values});
 
   for (const Slice slice : slices) {
-    plan::Dispatch dispatch = elementwise(caps, "attention_backward_row_sums", slice.count * lse_size,
-                                          {{"HS", std::to_string(heads.HS)}}, 1);
-    dispatch.bindings = {sequences(read(args.dout), out_size, slice),
-                         sequences(read(args.out), out_size, slice),
-                         sequences(write(row_sums), lse_size, slice)};
+    plan::Dispatch dispatch =
+        elementwise(caps, "attention_backward_row_sums", slice.count * row_values.elements,
+                    {{"HS", std::to_string(heads.HS)}, dtype_macro(dtype)}, 1);
+    dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.out), out, slice),
+                         sequences(write(row_sums), row_values, slice)};
     dispatch.push =
         PushWords{}.u32(to_unsigned(slice.count * T)).u32(to_unsigned(T)).u32(to_unsigned(heads.NH));
-    dispatch.cost.flops = 2 * to_unsigned(slice.count * out_size);
+    dispatch.cost.flops = 2 * to_unsigned(slice.count * out.elements);
     builder.dispatch(std::move(dispatch));
   }
   // Both write parts of dqkv that the other leaves alone.
@@ -208,10 +223,10 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
        {Part{"attention_backward_dq", heads.NH, 3}, {"attention_backward_dkv", heads.NKV, 4}}) {
     for (const Slice slice : slices) {
       plan::Dispatch dispatch = tiled(caps, stem, shape, slice, Pass::kBackward, owners);
-      dispatch.bindings = {
-          sequences(read(args.dout), out_size, slice), sequences(read(args.qkv), qkv_size, slice),
-          sequences(read(args.lse), lse_size, slice), sequences(read(row_sums), lse_size, slice),
-          sequences(write(args.dqkv), qkv_size, slice)};
+      dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.qkv), qkv, slice),
+                           sequences(read(args.lse), row_values, slice),
+                           sequences(read(row_sums), row_values, slice),
+                           sequences(write(args.dqkv), qkv, slice)};
       dispatch.cost.flops = products * shape.product_flops() * to_unsigned(slice.count);
       builder.dispatch(std::move(dispatch));
     }
@@ -220,24 +235,24 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
 
 void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& args) {
   const vk::DeviceCaps& caps = builder.caps();
-  const auto [B, T, heads, window] = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, 0);
-  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads);
+  const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, 0);
+  const auto& [B, T, heads, window, dtype] = shape;
+  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads, args.qkv.dtype);
   VKGPT_CHECK(T <= T_max, "{} positions for a cache of {}", T, T_max);
-  const std::int64_t qkv_size = T * heads.width(), cache_size = heads.NKV * T_max * heads.HS;
-  for (const Slice slice : sequence_slices(caps, B, 0, {qkv_size, cache_size})) {
+  const Extent qkv = shape.qkv(), cache{heads.NKV * T_max * heads.HS, dtype};
+  for (const Slice slice : sequence_slices(caps, B, 0, {qkv, cache})) {
     const std::int64_t count = slice.count * heads.NKV * T * heads.HS / 4;
-    plan::Dispatch dispatch =
-        elementwise(caps, "attention_cache_fill", count, {{"HS", std::to_string(heads.HS)}});
-    dispatch.bindings = {sequences(read(args.qkv), qkv_size, slice),
-                         sequences(write(args.k_cache), cache_size, slice),
-                         sequences(write(args.v_cache), cache_size, slice)};
+    plan::Dispatch dispatch = elementwise(caps, "attention_cache_fill", count,
+                                          {{"HS", std::to_string(heads.HS)}, dtype_macro(dtype)});
+    dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.k_cache), cache, slice),
+                         sequences(write(args.v_cache), cache, slice)};
     dispatch.push = PushWords{}
                         .u32(to_unsigned(count))
                         .u32(to_unsigned(T))
                         .u32(to_unsigned(T_max))
                         .u32(to_unsigned(heads.NH))
                         .u32(to_unsigned(heads.NKV));
-    dispatch.cost.bytes = 16 * to_unsigned(count) * sizeof(float);
+    dispatch.cost.bytes = 16 * to_unsigned(count) * dtype_size(dtype);
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -246,34 +261,35 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   const vk::DeviceCaps& caps = builder.caps();
   const QkvHeads heads = qkv_heads(caps, args.qkv, args.n_head, args.n_kv_head);
   const std::int64_t B = args.qkv.shape.rows();
-  VKGPT_CHECK(args.out.shape.rows() == B && args.out.shape.back() == heads.C(), "out {} for qkv {}",
-              args.out.shape.to_string(), args.qkv.shape.to_string());
-  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads);
+  const DType dtype = args.qkv.dtype;
+  VKGPT_CHECK(args.out.shape.rows() == B && args.out.shape.back() == heads.C() && args.out.dtype == dtype,
+              "out {} for qkv {}", args.out.shape.to_string(), args.qkv.shape.to_string());
+  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads, args.qkv.dtype);
   VKGPT_CHECK(args.window >= 0, "a window of {}", args.window);
   const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
   const std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
-  const std::int64_t cache_size = heads.NKV * T_max * heads.HS;
+  const Extent qkv{heads.width(), dtype}, out{heads.C(), dtype}, cache{heads.NKV * T_max * heads.HS, dtype};
   const std::uint64_t flops = 4 * to_unsigned(seen * heads.C());
-  for (const Slice slice : sequence_slices(caps, B, flops, {heads.width(), cache_size, heads.C()})) {
+  for (const Slice slice : sequence_slices(caps, B, flops, {qkv, cache, out})) {
     const std::uint64_t groups = to_unsigned(slice.count * heads.NH);
-    plan::Dispatch dispatch{
-        .kernel = {.stem = "attention_decode",
-                   .macros = {{"HS", std::to_string(heads.HS)},
-                              {"LANES", std::to_string(lanes)},
-                              {"MIN_SUBGROUP", std::to_string(least_subgroup(caps))}},
-                   .subgroup_size = required_subgroup(caps)},
-        .bindings = {sequences(read(args.qkv), heads.width(), slice), read(step_params(builder)),
-                     sequences(read_write(args.k_cache), cache_size, slice),
-                     sequences(read_write(args.v_cache), cache_size, slice),
-                     sequences(write(args.out), heads.C(), slice)},
-        .push = PushWords{}
-                    .u32(to_unsigned(T_max))
-                    .u32(to_unsigned(heads.NH))
-                    .u32(groups)
-                    .u32(to_unsigned(heads.NKV))
-                    .u32(to_unsigned(args.window)),
-        .groups = fold_grid(caps, groups),
-        .cost = {.flops = flops * to_unsigned(slice.count)}};
+    plan::Dispatch dispatch{.kernel = {.stem = "attention_decode",
+                                       .macros = {{"HS", std::to_string(heads.HS)},
+                                                  {"LANES", std::to_string(lanes)},
+                                                  {"MIN_SUBGROUP", std::to_string(least_subgroup(caps))},
+                                                  dtype_macro(dtype)},
+                                       .subgroup_size = required_subgroup(caps)},
+                            .bindings = {sequences(read(args.qkv), qkv, slice), read(step_params(builder)),
+                                         sequences(read_write(args.k_cache), cache, slice),
+                                         sequences(read_write(args.v_cache), cache, slice),
+                                         sequences(write(args.out), out, slice)},
+                            .push = PushWords{}
+                                        .u32(to_unsigned(T_max))
+                                        .u32(to_unsigned(heads.NH))
+                                        .u32(groups)
+                                        .u32(to_unsigned(heads.NKV))
+                                        .u32(to_unsigned(args.window)),
+                            .groups = fold_grid(caps, groups),
+                            .cost = {.flops = flops * to_unsigned(slice.count)}};
     builder.dispatch(std::move(dispatch));
   }
 }

@@ -11,7 +11,8 @@ namespace vkgpt::ops {
 /// C is NH HS, T is any. With a window, query t sees the keys in (t - window, t] only (Beltagy et al.,
 /// arXiv:2004.05150) and the work is that of the window. Work is cut over B where a tensor exceeds what one
 /// descriptor may cover, and into dispatches of bounded length. There are no atomics: a row is summed by one
-/// group in a fixed order.
+/// group in a fixed order. qkv, out, their gradients and the caches are all f32, all f16 or all bf16; lse is
+/// f32, and so are scores, probabilities and sums.
 
 struct AttentionForward {
   plan::Tensor qkv;  // (B, T, (NH + 2 NKV) HS)
