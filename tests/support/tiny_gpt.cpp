@@ -12,28 +12,16 @@
 namespace vkgpt::test {
 namespace {
 
-model::GptConfig config_of(const std::map<std::string, golden::Tensor>& golden) {
-  const std::vector<std::int32_t> fields = golden.at("config").ints();
-  model::GptConfig config;
-  config.vocab_size = fields[0];
-  config.block_size = fields[1];
-  config.n_layer = fields[2];
-  config.n_head = fields[3];
-  config.n_embd = fields[4];
-  config.tie_weights = fields[6] != 0;
-  return config;
-}
-
 /// As tests/golden/README.md says.
 model::TrainPlanOptions golden_options(const std::map<std::string, golden::Tensor>& golden) {
-  return {.batch_size = golden.at("config").ints()[5], .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.1};
+  return {.batch_size = golden.at("tokens").shape.at(0), .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.1};
 }
 
 }  // namespace
 
 TinyGpt::TinyGpt(const std::string& golden_name)
     : golden_(golden::load(golden_name)),
-      config_(config_of(golden_)),
+      config_(golden::load_config(golden_name)),
       options_(golden_options(golden_)),
       params_(config_),
       store_(shared_context()),
