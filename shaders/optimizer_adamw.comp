@@ -6,7 +6,9 @@
 // AdamW (Loshchilov and Hutter, arXiv:1711.05101) with PyTorch's meaning of the constants:
 //   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
 //   w -= lr (m_hat / (sqrt(v_hat) + eps) + decay w).
-// A step that global_norm_clip marks as not finite changes nothing, bit for bit.
+// A step that global_norm_clip marks as not finite changes nothing, bit for bit. With ACTIVE, elements whose bit
+// is not set belong to another optimizer. With BLOCK, m and v are those of some blocks of BLOCK elements only, which
+// `blocks` finds in the arena.
 layout(push_constant) uniform Push {
   uint count;
   uint first;  // place of the slice in the arena, in elements
@@ -16,6 +18,9 @@ layout(push_constant) uniform Push {
   float one_minus_beta2;
   float eps;
   float weight_decay;
+#ifdef BLOCK
+  uint first_block;  // the first of m and v in `blocks`
+#endif
 };
 layout(set = 0, binding = 0, std430) buffer Weights { float weights[]; };               // (count)
 layout(set = 0, binding = 1, std430) readonly buffer Gradients { float gradients[]; };  // (count)
@@ -24,6 +29,15 @@ layout(set = 0, binding = 3, std430) buffer V { float v[]; };                   
 layout(set = 0, binding = 4, std430) readonly buffer Decay { uint decay_bits[]; };      // a bit per 64 elements of the arena
 layout(set = 0, binding = 5, std430) readonly buffer Norm { uint norm[4]; };            // see global_norm_clip
 layout(set = 0, binding = 6, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } step_params;
+#ifdef ACTIVE
+layout(set = 0, binding = 7, std430) readonly buffer Active { uint active_bits[]; };    // as decay_bits
+#endif
+#ifdef BLOCK
+layout(set = 0, binding = 7, std430) readonly buffer Blocks { uint blocks[]; };         // in the arena
+uint place_of(uint i) { return blocks[first_block + i / BLOCK] * BLOCK + i % BLOCK - first; }
+#else
+#define place_of(i) (i)
+#endif
 
 void main() {
   if (norm[2] != 0) return;
@@ -32,15 +46,19 @@ void main() {
   const float correction1 = step_params.bias_correction1;
   const float correction2 = step_params.bias_correction2;
   ELEMENTWISE_LOOP(i, count) {
-    const uint block = (first + i) / 64;
+    const uint place = place_of(i);  // in weights and gradients
+    const uint block = (first + place) / 64;
+#ifdef ACTIVE
+    if ((active_bits[block / 32] >> (block % 32) & 1) == 0) continue;
+#endif
     const bool decays = (decay_bits[block / 32] >> (block % 32) & 1) != 0;
-    const float g = gradients[i] * clip_scale;
+    const float g = gradients[place] * clip_scale;
     const float new_m = beta1 * m[i] + one_minus_beta1 * g;
     const float new_v = beta2 * v[i] + one_minus_beta2 * g * g;
-    const float w = weights[i];
+    const float w = weights[place];
     const float adam = new_m * correction1 / (sqrt(new_v * correction2) + eps);
     m[i] = new_m;
     v[i] = new_v;
-    weights[i] = w - lr * (adam + (decays ? weight_decay * w : 0.0));
+    weights[place] = w - lr * (adam + (decays ? weight_decay * w : 0.0));
   }
 }

@@ -23,6 +23,11 @@ plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements, std::
                           make_decay_bits(elements, decayed));
 }
 
+plan::Tensor active_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> active) {
+  return builder.constant("active_bits", {decay_words(elements)}, DType::kU32,
+                          make_decay_bits(elements, active));
+}
+
 std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<const Slice> decayed) {
   std::vector<std::uint32_t> words(static_cast<std::size_t>(decay_words(elements)));
   for (const Slice range : decayed) {
@@ -43,6 +48,8 @@ void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, con
                 n);
   }
   VKGPT_CHECK(args.decay.shape == Shape{decay_words(n)}, "decay {}", args.decay.shape.to_string());
+  VKGPT_CHECK(!args.active || args.active->shape == args.decay.shape, "active {}",
+              args.active->shape.to_string());
   VKGPT_CHECK(args.norm.shape == Shape{4}, "norm {}", args.norm.shape.to_string());
 
   for (const Slice slice : element_slices(builder.caps(), n)) {
@@ -55,6 +62,10 @@ void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, con
                          plan::read(args.decay),
                          plan::read(args.norm),
                          plan::read(step_params(builder))};
+    if (args.active) {
+      dispatch.kernel.macros.push_back({"ACTIVE", "1"});
+      dispatch.bindings.push_back(plan::read(*args.active));
+    }
     dispatch.push = plan::PushWords{}
                         .u32(count)
                         .u32(static_cast<std::uint64_t>(slice.first))

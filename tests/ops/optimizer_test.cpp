@@ -11,6 +11,7 @@
 #include "vkgpt/ops/global_norm.hpp"
 
 #include "ops/op_runner.hpp"
+#include "ops/optimizer_run.hpp"
 #include "reference/compare.hpp"
 #include "reference/optimizer.hpp"
 
@@ -25,13 +26,7 @@ using test::OpRunner;
 constexpr std::uint64_t kSlicedBytes = 64 * 17 * sizeof(float);
 
 StepParams step_params_at(std::int64_t step, double learning_rate, const AdamW& constants) {
-  const double t = static_cast<double>(step);
-  StepParams params;
-  params.step = static_cast<std::uint32_t>(step - 1);
-  params.learning_rate = static_cast<float>(learning_rate);
-  params.bias_correction1 = static_cast<float>(1.0 / (1.0 - std::pow(constants.beta1, t)));
-  params.bias_correction2 = static_cast<float>(1.0 / (1.0 - std::pow(constants.beta2, t)));
-  return params;
+  return test::step_params_at(step, learning_rate, constants.beta1, constants.beta2);
 }
 
 /// The whole update segment over arenas of `n` elements, of which those of `decayed` decay.
@@ -138,6 +133,40 @@ TEST(GpuOptimizer, ANonfiniteGradientSkipsTheStepBitForBit) {
       EXPECT_NE(update.runner.words(update.weights), weights);
       EXPECT_EQ(update.runner.words(update.state)[2], 0U);
       EXPECT_EQ(update.runner.words(update.state)[3], 1U);
+    }
+  }
+}
+
+TEST(GpuOptimizer, OnlyActiveElementsMove) {
+  constexpr std::int64_t n = 2000;
+  const std::vector<std::uint32_t> decay = make_decay_bits(n, std::vector<Slice>{{0, n}});
+  const std::vector<std::uint32_t> active = make_decay_bits(n, std::vector<Slice>{{128, 300}, {1920, 80}});
+  const Shape words{static_cast<std::int64_t>(decay.size())};
+  const std::vector<float> initial = random_floats(n, 1), gradients = random_floats(n, 2), zeros(n);
+  const AdamW constants;
+  for (const test::CapsVariant& variant : test::caps_variants_folded(kSlicedBytes)) {
+    SCOPED_TRACE(variant.name);
+    // All of it, and the active part only.
+    OpRunner runner(variant.caps);
+    std::vector<OptimizerAdamW> args(2);
+    for (OptimizerAdamW& a : args) {
+      a = {.weights = runner.input({n}, initial),
+           .gradients = runner.input({n}, gradients),
+           .m = runner.input({n}, zeros),
+           .v = runner.input({n}, zeros),
+           .decay = runner.input(words, decay),
+           .norm = runner.input({4}, test::norm_state(1.0F, false))};
+    }
+    args[1].active = runner.input(words, active);
+    for (const OptimizerAdamW& a : args) optimizer_adamw(runner.builder(), a, constants);
+    runner.run(step_params_at(1, 1e-2, constants));
+    const std::vector<float> all = runner.floats(args[0].weights), part = runner.floats(args[1].weights);
+    const std::vector<float> m = runner.floats(args[1].m), v = runner.floats(args[1].v);
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool owned = (i >= 128 && i < 448) || i >= 1920;  // whole blocks of 64
+      EXPECT_NE(all[i], initial[i]);
+      EXPECT_EQ(part[i], owned ? all[i] : initial[i]) << i;
+      EXPECT_EQ(m[i] != 0.0F && v[i] != 0.0F, owned) << i;
     }
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,7 +14,10 @@ namespace vkgpt::ops {
 /// (ceil(elements / 2048)) u32, one bit for each 64 elements, since every parameter starts on 256 bytes.
 plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> decayed);
 
-/// Its contents. A range starts at a multiple of 64 and owns the rest of its last 64 elements.
+/// Which elements an optimizer owns where others own the rest of the arena, in the format of `decay_bits`.
+plan::Tensor active_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> active);
+
+/// Their contents. A range starts at a multiple of 64 and owns the rest of its last 64 elements.
 std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<const Slice> decayed);
 
 /// Constants of a run. What a schedule changes is in StepParams: learning rate and bias corrections.
@@ -25,17 +29,18 @@ struct AdamW {
 };
 
 struct OptimizerAdamW {
-  plan::Tensor weights;    // (N), in and out
-  plan::Tensor gradients;  // (N), before clipping
-  plan::Tensor m;          // (N), in and out, zeros at first
-  plan::Tensor v;          // (N), in and out, zeros at first
-  plan::Tensor decay;      // see `decay_bits`
-  plan::Tensor norm;       // see `global_norm`: clip scale and skip flag
+  plan::Tensor weights;                     // (N), in and out
+  plan::Tensor gradients;                   // (N), before clipping
+  plan::Tensor m;                           // (N), in and out, zeros at first
+  plan::Tensor v;                           // (N), in and out, zeros at first
+  plan::Tensor decay;                       // see `decay_bits`
+  plan::Tensor norm;                        // see `global_norm`: clip scale and skip flag
+  std::optional<plan::Tensor> active = {};  // see `active_bits`; without it all of the arena
 };
 
 /// One step of AdamW (Loshchilov and Hutter, arXiv:1711.05101) over flat arenas as torch.optim.AdamW does it:
 /// w -= lr * (m_hat / (sqrt(v_hat) + eps) + weight_decay * w) with clipped gradients. When the skip flag is
-/// set, weights and moments keep every bit.
+/// set, weights and moments keep every bit; so do elements that are not active.
 void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, const AdamW& constants);
 
 }  // namespace vkgpt::ops
