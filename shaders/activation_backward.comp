@@ -1,14 +1,17 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "activation.glsl"
+#include "element.glsl"
 #include "elementwise.glsl"
-#include "gelu.glsl"
 
-// dx = dy * gelu'(x).
+// dx = dy * activate'(x).
 layout(push_constant) uniform Push { uint count; };
-layout(set = 0, binding = 0, std430) readonly buffer DY { float dy[]; };   // (count)
-layout(set = 0, binding = 1, std430) readonly buffer X { float x[]; };     // (count)
-layout(set = 0, binding = 2, std430) writeonly buffer DX { float dx[]; };  // (count)
+layout(set = 0, binding = 0, std430) readonly buffer DY { ELEMENT dy[]; };   // (count)
+layout(set = 0, binding = 1, std430) readonly buffer X { ELEMENT x[]; };     // (count)
+layout(set = 0, binding = 2, std430) writeonly buffer DX { ELEMENT dx[]; };  // (count)
 
 void main() {
-  ELEMENTWISE_LOOP(i, count) { dx[i] = dy[i] * gelu_grad(x[i]); }
+  ELEMENTWISE_LOOP(i, count) {
+    dx[i] = to_element(from_element(dy[i]) * activate_grad(from_element(x[i])));
+  }
 }

@@ -1,9 +1,10 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "element.glsl"
 #include "grid.glsl"
 
 // First stage of dweight and dbias: sums of dy * xhat and of dy over blocks of rows. An invocation owns a
-// column of a block.
+// column of a block. Which of the two there are, the places DWEIGHT and DBIAS among the SUMS of a block say.
 layout(local_size_x_id = 0) in;
 
 layout(push_constant) uniform Push {
@@ -12,11 +13,16 @@ layout(push_constant) uniform Push {
   uint blocks;
   uint rows_per_block;
 };
-layout(set = 0, binding = 0, std430) readonly buffer DY { float dy[]; };                // (rows, C)
+layout(set = 0, binding = 0, std430) readonly buffer DY { ELEMENT dy[]; };              // (rows, C)
 layout(set = 0, binding = 1, std430) readonly buffer X { float x[]; };                  // (rows, C)
-layout(set = 0, binding = 2, std430) readonly buffer Mean { float mean[]; };            // (rows)
-layout(set = 0, binding = 3, std430) readonly buffer Rstd { float rstd[]; };            // (rows)
-layout(set = 0, binding = 4, std430) writeonly buffer Partials { float partials[]; };  // (blocks, 2, C)
+layout(set = 0, binding = 2, std430) readonly buffer Rstd { float rstd[]; };            // (rows)
+layout(set = 0, binding = 3, std430) writeonly buffer Partials { float partials[]; };  // (blocks, SUMS, C)
+#ifndef RMS
+layout(set = 0, binding = MEAN, std430) readonly buffer Mean { float mean[]; };  // (rows)
+#define CENTRED(row, c) (x[(row) * C + (c)] - mean[row])
+#else
+#define CENTRED(row, c) x[(row) * C + (c)]
+#endif
 
 void main() {
   const uint column_groups = (C + gl_WorkGroupSize.x - 1) / gl_WorkGroupSize.x;
@@ -29,10 +35,14 @@ void main() {
   float dweight = 0.0;
   float dbias = 0.0;
   for (uint row = first; row < end; ++row) {
-    const float d = dy[row * C + c];
-    dweight += d * ((x[row * C + c] - mean[row]) * rstd[row]);
+    const float d = from_element(dy[row * C + c]);
+    dweight += d * (CENTRED(row, c) * rstd[row]);
     dbias += d;
   }
-  partials[(2 * block) * C + c] = dweight;
-  partials[(2 * block + 1) * C + c] = dbias;
+#ifdef DWEIGHT
+  partials[(SUMS * block + DWEIGHT) * C + c] = dweight;
+#endif
+#ifdef DBIAS
+  partials[(SUMS * block + DBIAS) * C + c] = dbias;
+#endif
 }

@@ -1,11 +1,13 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
+#include "element.glsl"
 #include "subgroup_rows.glsl"
 
-// y = (r - mean) * rstd * weight + bias over rows of C, one subgroup a row. r is x, or with RESIDUAL the sum
-// x + branch, which is stored too. The variance is taken around the mean in a second pass: one pass over the
-// squares would cancel.
+// LayerNorm, y = (r - mean) * rstd * weight + bias, or with RMS y = r * rstd * weight, over rows of C, one
+// subgroup a row. r is x, or with RESIDUAL the sum x + branch, which is stored too. The variance is taken
+// around the mean in a second pass: one pass over the squares would cancel. BIAS, MEAN, BRANCH and RESIDUAL
+// are the numbers of bindings that not every norm has.
 layout(push_constant) uniform Push {
   uint rows;
   uint C;
@@ -13,44 +15,65 @@ layout(push_constant) uniform Push {
 };
 layout(set = 0, binding = 0, std430) readonly buffer X { float x[]; };            // (rows, C)
 layout(set = 0, binding = 1, std430) readonly buffer Weight { float weight[]; };  // (C)
-layout(set = 0, binding = 2, std430) readonly buffer Bias { float bias[]; };      // (C)
-layout(set = 0, binding = 3, std430) writeonly buffer Y { float y[]; };           // (rows, C)
-layout(set = 0, binding = 4, std430) writeonly buffer Mean { float mean[]; };     // (rows)
-layout(set = 0, binding = 5, std430) writeonly buffer Rstd { float rstd[]; };     // (rows)
+layout(set = 0, binding = 2, std430) writeonly buffer Y { ELEMENT y[]; };         // (rows, C)
+layout(set = 0, binding = 3, std430) writeonly buffer Rstd { float rstd[]; };     // (rows)
+#ifdef BIAS
+layout(set = 0, binding = BIAS, std430) readonly buffer Bias { float bias[]; };  // (C)
+#define WITH_BIAS(value, c) ((value) + bias[c])
+#else
+#define WITH_BIAS(value, c) (value)
+#endif
+#ifndef RMS
+layout(set = 0, binding = MEAN, std430) writeonly buffer Mean { float mean[]; };  // (rows)
+#endif
 #ifdef RESIDUAL
-layout(set = 0, binding = 6, std430) readonly buffer Branch { float branch[]; };  // (rows, C)
-layout(set = 0, binding = 7, std430) buffer Residual { float residual[]; };       // (rows, C)
+layout(set = 0, binding = BRANCH, std430) readonly buffer Branch { ELEMENT branch[]; };  // (rows, C)
+layout(set = 0, binding = RESIDUAL, std430) buffer Residual { float residual[]; };       // (rows, C)
 #define ROW_VALUE(i) residual[i]
 #else
 #define ROW_VALUE(i) x[i]
 #endif
 
+// r at i, where it is met first.
+float first_row_value(uint i) {
+#ifdef RESIDUAL
+  const float r = x[i] + from_element(branch[i]);
+  residual[i] = r;
+  return r;
+#else
+  return x[i];
+#endif
+}
+
 void main() {
   const uint lane = gl_SubgroupInvocationID;
   SUBGROUP_ROW_LOOP(row, rows) {
     const uint base = row * C;
-    float sum = 0.0;
+#ifdef RMS
+    const float mu = 0.0;
+    float squares = 0.0;
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
-#ifdef RESIDUAL
-      const float r = x[base + c] + branch[base + c];
-      residual[base + c] = r;
-#else
-      const float r = x[base + c];
-#endif
-      sum += r;
+      const float r = first_row_value(base + c);
+      squares += r * r;
     }
+#else
+    float sum = 0.0;
+    for (uint c = lane; c < C; c += gl_SubgroupSize) sum += first_row_value(base + c);
     const float mu = subgroupAdd(sum) / float(C);
     float squares = 0.0;
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
       const float d = ROW_VALUE(base + c) - mu;
       squares += d * d;
     }
+#endif
     const float scale = inversesqrt(subgroupAdd(squares) / float(C) + eps);
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
-      y[base + c] = (ROW_VALUE(base + c) - mu) * scale * weight[c] + bias[c];
+      y[base + c] = to_element(WITH_BIAS((ROW_VALUE(base + c) - mu) * scale * weight[c], c));
     }
     if (lane == 0) {
+#ifndef RMS
       mean[row] = mu;
+#endif
       rstd[row] = scale;
     }
   }

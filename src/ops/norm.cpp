@@ -1,6 +1,7 @@
 #include "vkgpt/ops/norm.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,19 +23,56 @@ struct NormShape {
   std::int64_t C;
 
   std::uint64_t elements(Slice slice) const { return static_cast<std::uint64_t>(slice.count * C); }
-  std::uint64_t row_bytes() const { return static_cast<std::uint64_t>(C) * sizeof(float); }
 };
 
+std::vector<Slice> slices_of(const vk::DeviceCaps& caps, const NormShape& shape, const plan::Tensor& d) {
+  const std::uint64_t row_bytes = static_cast<std::uint64_t>(shape.C) * sizeof(float);
+  return row_slices(caps, shape.rows, row_bytes, slice_granule(any_16bit({d})));
+}
+
 void check_parameter(const plan::Tensor& t, const NormShape& shape) {
-  VKGPT_CHECK(t.shape == Shape{shape.C}, "{} for rows of {}", t.shape.to_string(), shape.C);
+  VKGPT_CHECK(t.shape == Shape{shape.C} && t.dtype == DType::kF32, "{} for rows of {}", t.shape.to_string(),
+              shape.C);
 }
 
 void check_statistic(const plan::Tensor& t, const NormShape& shape) {
-  VKGPT_CHECK(t.shape.numel() == shape.rows, "{} for {} rows", t.shape.to_string(), shape.rows);
+  VKGPT_CHECK(t.shape.numel() == shape.rows && t.dtype == DType::kF32, "{} for {} rows", t.shape.to_string(),
+              shape.rows);
 }
 
-void check_rows(const plan::Tensor& t, const plan::Tensor& x) {
-  VKGPT_CHECK(t.shape == x.shape, "{} beside {}", t.shape.to_string(), x.shape.to_string());
+void check_statistics(NormKind kind, const std::optional<plan::Tensor>& mean, const plan::Tensor& rstd,
+                      const NormShape& shape) {
+  VKGPT_CHECK(mean.has_value() == (kind == NormKind::kLayerNorm), "a LayerNorm has a mean, no other norm");
+  if (mean) check_statistic(*mean, shape);
+  check_statistic(rstd, shape);
+}
+
+void check_rows(const plan::Tensor& t, const plan::Tensor& x, DType dtype) {
+  VKGPT_CHECK(t.shape == x.shape && t.dtype == dtype, "{} {} beside {}", dtype_name(t.dtype),
+              t.shape.to_string(), x.shape.to_string());
+}
+
+/// Appends a binding that not every norm has; the macro `name` says its number.
+void add_binding(plan::Dispatch& dispatch, std::string name, plan::Binding binding) {
+  dispatch.kernel.macros.push_back({std::move(name), std::to_string(dispatch.bindings.size())});
+  dispatch.bindings.push_back(binding);
+}
+
+/// The macros of every kernel here, and the mean where the kind has one.
+void add_kind(plan::Dispatch& dispatch, NormKind kind, const std::optional<plan::Binding>& mean) {
+  if (kind == NormKind::kRmsNorm) dispatch.kernel.macros.push_back({"RMS", "1"});
+  if (mean) add_binding(dispatch, "MEAN", *mean);
+}
+
+/// Appends dweight or dbias to the sums that a kernel makes of a block of rows, in the place that the macro
+/// `name` says.
+void add_sum(plan::Dispatch& partial, plan::Dispatch& reduce, std::string name,
+             const std::optional<plan::Tensor>& sum) {
+  if (!sum) return;
+  const vk::Macro place{std::move(name), std::to_string(reduce.bindings.size() - 1)};
+  partial.kernel.macros.push_back(place);
+  reduce.kernel.macros.push_back(place);
+  reduce.bindings.push_back(read_write(*sum));
 }
 
 /// dweight and dbias of a slice of rows: sums over blocks of rows, then over the blocks.
@@ -46,53 +84,61 @@ void parameter_gradients(plan::PlanBuilder& builder, const NormBackward& args, c
   const std::uint64_t max_blocks = caps.is_cpu() ? 16 : 128;
   const std::uint64_t rows_per_block = std::max<std::uint64_t>(16, ceil_div(rows, max_blocks));
   const std::uint64_t blocks = ceil_div(rows, rows_per_block);
+  const std::int64_t sums = (args.dweight ? 1 : 0) + (args.dbias ? 1 : 0);
   const plan::Tensor partials =
-      builder.transient("norm_partials", {static_cast<std::int64_t>(blocks), 2, shape.C});
+      builder.transient("norm_partials", {static_cast<std::int64_t>(blocks), sums, shape.C});
+  const vk::Macro sums_macro{"SUMS", std::to_string(sums)};
 
   const std::uint64_t column_groups = ceil_div(C, caps.subgroup_size);
   plan::Dispatch partial =
-      workgroups(caps, "norm_backward_partial", static_cast<std::int64_t>(column_groups * blocks), 1);
-  partial.bindings = {matrix_rows(read(args.dy), shape.C, slice), matrix_rows(read(args.x), shape.C, slice),
-                      elements(read(args.mean), slice), elements(read(args.rstd), slice), write(partials)};
+      workgroups(caps, "norm_backward_partial", static_cast<std::int64_t>(column_groups * blocks), 1,
+                 {dtype_macro(caps, args.dy), sums_macro});
+  partial.bindings = {matrix_rows(read(args.dy), shape.C, slice, args.dy.dtype),
+                      matrix_rows(read(args.x), shape.C, slice), elements(read(args.rstd), slice),
+                      write(partials)};
+  add_kind(partial, args.kind,
+           args.mean.transform([&](const plan::Tensor& mean) { return elements(read(mean), slice); }));
   partial.push = PushWords{}.u32(rows).u32(C).u32(blocks).u32(rows_per_block);
   partial.cost.flops = 5 * shape.elements(slice);
-  builder.dispatch(std::move(partial));
 
   plan::Dispatch reduce =
-      workgroups(caps, "norm_backward_reduce", static_cast<std::int64_t>(column_groups), 1);
-  reduce.bindings = {read(partials), read_write(args.dweight), read_write(args.dbias)};
+      workgroups(caps, "norm_backward_reduce", static_cast<std::int64_t>(column_groups), 1, {sums_macro});
+  reduce.bindings = {read(partials)};
   reduce.push = PushWords{}.u32(C).u32(blocks);
-  reduce.cost.flops = 2 * C * (blocks + 1);
+  reduce.cost.flops = static_cast<std::uint64_t>(sums) * C * (blocks + 1);
+
+  add_sum(partial, reduce, "DWEIGHT", args.dweight);
+  add_sum(partial, reduce, "DBIAS", args.dbias);
+  builder.dispatch(std::move(partial));
   builder.dispatch(std::move(reduce));
 }
 
 }  // namespace
 
 void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
+  const vk::DeviceCaps& caps = builder.caps();
   const NormShape shape{args.x.shape.rows(), args.x.shape.back()};
-  check_rows(args.y, args.x);
+  check_rows(args.y, args.x, args.y.dtype);
   check_parameter(args.weight, shape);
-  check_parameter(args.bias, shape);
-  check_statistic(args.mean, shape);
-  check_statistic(args.rstd, shape);
-  std::vector<vk::Macro> macros;
+  if (args.bias) check_parameter(*args.bias, shape);
+  check_statistics(args.kind, args.mean, args.rstd, shape);
   if (args.residual) {
-    check_rows(args.residual->branch, args.x);
-    check_rows(args.residual->sum, args.x);
-    macros.push_back({"RESIDUAL", "1"});
+    check_rows(args.residual->branch, args.x, args.y.dtype);
+    check_rows(args.residual->sum, args.x, DType::kF32);
   }
 
-  for (const Slice slice : row_slices(builder.caps(), shape.rows, shape.row_bytes())) {
-    plan::Dispatch dispatch = subgroup_per_row(builder.caps(), "norm_forward", slice.count, macros);
-    dispatch.bindings = {matrix_rows(read(args.x), shape.C, slice),
-                         read(args.weight),
-                         read(args.bias),
-                         matrix_rows(write(args.y), shape.C, slice),
-                         elements(write(args.mean), slice),
+  for (const Slice slice : slices_of(caps, shape, args.y)) {
+    plan::Dispatch dispatch =
+        subgroup_per_row(caps, "norm_forward", slice.count, {dtype_macro(caps, args.y)});
+    dispatch.bindings = {matrix_rows(read(args.x), shape.C, slice), read(args.weight),
+                         matrix_rows(write(args.y), shape.C, slice, args.y.dtype),
                          elements(write(args.rstd), slice)};
+    add_kind(dispatch, args.kind,
+             args.mean.transform([&](const plan::Tensor& mean) { return elements(write(mean), slice); }));
+    if (args.bias) add_binding(dispatch, "BIAS", read(*args.bias));
     if (args.residual) {
-      dispatch.bindings.push_back(matrix_rows(read(args.residual->branch), shape.C, slice));
-      dispatch.bindings.push_back(matrix_rows(write(args.residual->sum), shape.C, slice));
+      add_binding(dispatch, "BRANCH", matrix_rows(read(args.residual->branch), shape.C, slice, args.y.dtype));
+      add_binding(dispatch, "RESIDUAL", matrix_rows(write(args.residual->sum), shape.C, slice));
     }
     dispatch.push = PushWords{}
                         .u32(static_cast<std::uint64_t>(slice.count))
@@ -104,31 +150,30 @@ void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
 }
 
 void norm_backward(plan::PlanBuilder& builder, const NormBackward& args) {
+  const vk::DeviceCaps& caps = builder.caps();
   const NormShape shape{args.x.shape.rows(), args.x.shape.back()};
-  check_rows(args.dy, args.x);
-  check_rows(args.dx, args.x);
+  check_rows(args.dy, args.x, args.dy.dtype);
+  check_rows(args.dx, args.x, DType::kF32);
   check_parameter(args.weight, shape);
-  check_parameter(args.dweight, shape);
-  check_parameter(args.dbias, shape);
-  check_statistic(args.mean, shape);
-  check_statistic(args.rstd, shape);
-  std::vector<vk::Macro> macros;
-  if (args.accumulate) macros.push_back({"ACCUMULATE", "1"});
+  if (args.dweight) check_parameter(*args.dweight, shape);
+  if (args.dbias) check_parameter(*args.dbias, shape);
+  check_statistics(args.kind, args.mean, args.rstd, shape);
 
-  for (const Slice slice : row_slices(builder.caps(), shape.rows, shape.row_bytes())) {
-    plan::Dispatch dispatch = subgroup_per_row(builder.caps(), "norm_backward", slice.count, macros);
+  for (const Slice slice : slices_of(caps, shape, args.dy)) {
+    plan::Dispatch dispatch =
+        subgroup_per_row(caps, "norm_backward", slice.count, {dtype_macro(caps, args.dy)});
     const plan::Binding dx = args.accumulate ? read_write(args.dx) : write(args.dx);
-    dispatch.bindings = {matrix_rows(read(args.dy), shape.C, slice),
-                         matrix_rows(read(args.x), shape.C, slice),
-                         read(args.weight),
-                         elements(read(args.mean), slice),
-                         elements(read(args.rstd), slice),
-                         matrix_rows(dx, shape.C, slice)};
+    dispatch.bindings = {matrix_rows(read(args.dy), shape.C, slice, args.dy.dtype),
+                         matrix_rows(read(args.x), shape.C, slice), read(args.weight),
+                         elements(read(args.rstd), slice), matrix_rows(dx, shape.C, slice)};
+    add_kind(dispatch, args.kind,
+             args.mean.transform([&](const plan::Tensor& mean) { return elements(read(mean), slice); }));
+    if (args.accumulate) dispatch.kernel.macros.push_back({"ACCUMULATE", "1"});
     dispatch.push =
         PushWords{}.u32(static_cast<std::uint64_t>(slice.count)).u32(static_cast<std::uint64_t>(shape.C));
     dispatch.cost.flops = (args.accumulate ? 14 : 13) * shape.elements(slice);
     builder.dispatch(std::move(dispatch));
-    parameter_gradients(builder, args, shape, slice);
+    if (args.dweight || args.dbias) parameter_gradients(builder, args, shape, slice);
   }
 }
 

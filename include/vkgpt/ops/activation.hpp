@@ -4,12 +4,29 @@
 
 namespace vkgpt::ops {
 
-/// y = gelu(x), the tanh form of GPT-2: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks and
-/// Gimpel, arXiv:1606.08415). x and y have one shape. The matmul has the same function as an epilogue.
-void activation_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor& y);
+// Tensors of one call have one element type: f32, f16 or bf16. Arithmetic is fp32.
 
-/// dx = dy * gelu'(x); all of one shape.
-void activation_backward(plan::PlanBuilder& builder, const plan::Tensor& dy, const plan::Tensor& x,
-                         const plan::Tensor& dx);
+enum class Activation {
+  kGelu,         // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), GPT-2's (arXiv:1606.08415)
+  kGeluErf,      // x Phi(x) = 0.5 x (1 + erf(x / sqrt(2))); Phi by a polynomial, wrong by at most 1.6e-7
+  kReluSquared,  // max(x, 0)^2 (So et al., arXiv:2109.08668)
+};
+
+/// y = f(x); x and y have one shape. The matmul has `kGelu` as an epilogue.
+void activation_forward(plan::PlanBuilder& builder, Activation kind, const plan::Tensor& x,
+                        const plan::Tensor& y);
+
+/// dx = dy * f'(x); all of one shape.
+void activation_backward(plan::PlanBuilder& builder, Activation kind, const plan::Tensor& dy,
+                         const plan::Tensor& x, const plan::Tensor& dx);
+
+/// y = silu(gate) * up (Shazeer, arXiv:2002.05202) with x (..., 2F) = [gate | up], y (..., F) and
+/// silu(g) = g / (1 + exp(-g)).
+void swiglu_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor& y);
+
+/// dgate = dy * up * silu'(gate), dup = dy * silu(gate); dy (..., F), x (..., 2F), dx (..., 2F) =
+/// [dgate | dup].
+void swiglu_backward(plan::PlanBuilder& builder, const plan::Tensor& dy, const plan::Tensor& x,
+                     const plan::Tensor& dx);
 
 }  // namespace vkgpt::ops

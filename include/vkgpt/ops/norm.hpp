@@ -6,36 +6,43 @@
 
 namespace vkgpt::ops {
 
+enum class NormKind {
+  kLayerNorm,  // (r - mean) * rstd * weight + bias (Ba et al., arXiv:1607.06450), biased variance
+  kRmsNorm,    // r * rstd * weight (+ bias), rstd = 1 / sqrt(mean of r^2 + eps) (arXiv:1910.07467)
+};
+
 /// A residual branch that is added before the norm.
 struct NormResidual {
-  plan::Tensor branch;  // (..., C), in
+  plan::Tensor branch;  // (..., C), D, in
   plan::Tensor sum;     // (..., C), out: x + branch, the residual stream that goes on
 };
 
+/// y and the branch are of one type D, f32, f16 or bf16; everything else and all arithmetic is f32.
 struct NormForward {
-  plan::Tensor x;       // (..., C)
-  plan::Tensor weight;  // (C)
-  plan::Tensor bias;    // (C)
-  plan::Tensor y;       // (..., C), out
-  plan::Tensor mean;    // (...) or (rows), out
-  plan::Tensor rstd;    // (...) or (rows), out: 1 / sqrt(variance + eps)
+  NormKind kind = NormKind::kLayerNorm;
+  plan::Tensor x;                    // (..., C)
+  plan::Tensor weight;               // (C)
+  std::optional<plan::Tensor> bias;  // (C)
+  plan::Tensor y;                    // (..., C), D, out
+  std::optional<plan::Tensor> mean;  // (...) or (rows), out; of a LayerNorm only
+  plan::Tensor rstd;                 // (...) or (rows), out: 1 / sqrt(variance + eps)
   float eps = 1e-5F;
   std::optional<NormResidual> residual = {};
 };
 
-/// LayerNorm (Ba et al., arXiv:1607.06450) over rows of any C >= 1: y = (r - mean) * rstd * weight + bias
-/// with r = x, or r = x + branch, which is stored in the same pass. The variance is the biased one.
+/// A norm over rows of any C >= 1 of r = x, or of r = x + branch, which is stored in the same pass.
 void norm_forward(plan::PlanBuilder& builder, const NormForward& args);
 
 struct NormBackward {
-  plan::Tensor dy;       // (..., C)
-  plan::Tensor x;        // (..., C), what was normalized: x, or the residual sum
-  plan::Tensor weight;   // (C)
-  plan::Tensor mean;     // (...) or (rows)
-  plan::Tensor rstd;     // (...) or (rows)
-  plan::Tensor dx;       // (..., C), out
-  plan::Tensor dweight;  // (C), added to
-  plan::Tensor dbias;    // (C), added to
+  NormKind kind = NormKind::kLayerNorm;
+  plan::Tensor dy;                      // (..., C), f32, f16 or bf16
+  plan::Tensor x;                       // (..., C), what was normalized: x, or the residual sum
+  plan::Tensor weight;                  // (C)
+  std::optional<plan::Tensor> mean;     // (...) or (rows); of a LayerNorm only
+  plan::Tensor rstd;                    // (...) or (rows)
+  plan::Tensor dx;                      // (..., C), out
+  std::optional<plan::Tensor> dweight;  // (C), added to; not computed without
+  std::optional<plan::Tensor> dbias;    // (C), added to; not computed without
   /// dx holds the gradient that reaches x past the norm (the residual stream's); the norm's is added to it.
   bool accumulate = false;
 };
