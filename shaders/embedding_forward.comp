@@ -4,9 +4,10 @@
 #include "step_params.glsl"
 #include "subgroup_rows.glsl"
 
-// x = wte[token] + wpe[t]. wte is bound in slices of its rows, each with a dispatch of its own: this one
-// serves the tokens of its slice. A token beyond the table reads the last row, so that no input can leave it.
-// With DECODE every row stands at the step's position instead of at row % T.
+// x = wte[token], or with WPE x = wte[token] + wpe[t]. wte is bound in slices of its rows, each with a dispatch
+// of its own: this one serves the tokens of its slice. A token beyond the table reads the last row, so that no
+// input can leave it. With DECODE every row stands at the step's position instead of at row % T. WPE and DECODE
+// are the numbers of bindings.
 layout(push_constant) uniform Push {
   uint rows;
   uint C;
@@ -18,10 +19,12 @@ layout(push_constant) uniform Push {
 };
 layout(set = 0, binding = 0, std430) readonly buffer Tokens { int tokens[]; };  // (rows)
 layout(set = 0, binding = 1, std430) readonly buffer Wte { float wte[]; };      // (wte_count, C)
-layout(set = 0, binding = 2, std430) readonly buffer Wpe { float wpe[]; };      // (>= T, C)
-layout(set = 0, binding = 3, std430) writeonly buffer X { float x[]; };         // (rows, C)
+layout(set = 0, binding = 2, std430) writeonly buffer X { float x[]; };         // (rows, C)
+#ifdef WPE
+layout(set = 0, binding = WPE, std430) readonly buffer Wpe { float wpe[]; };  // (>= T, C)
+#endif
 #ifdef DECODE
-layout(set = 0, binding = 4, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } step_params;
+layout(set = 0, binding = DECODE, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } step_params;
 #endif
 
 void main() {
@@ -34,7 +37,11 @@ void main() {
     const uint t = (first_row + row) % T;
 #endif
     for (uint c = gl_SubgroupInvocationID; c < C; c += gl_SubgroupSize) {
+#ifdef WPE
       x[row * C + c] = wte[local * C + c] + wpe[t * C + c];
+#else
+      x[row * C + c] = wte[local * C + c];
+#endif
     }
   }
 }

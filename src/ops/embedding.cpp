@@ -1,6 +1,7 @@
 #include "vkgpt/ops/embedding.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -31,31 +32,46 @@ struct EmbeddingShape {
   std::uint64_t row_bytes() const { return u64(C) * sizeof(float); }
 };
 
-void check_tables(const plan::Tensor& tokens, const plan::Tensor& x, const plan::Tensor& wte,
-                  const plan::Tensor& wpe, const EmbeddingShape& shape) {
+void check_wte(const plan::Tensor& wte, const EmbeddingShape& shape) {
+  VKGPT_CHECK(wte.shape == (Shape{shape.Vp, shape.C}), "wte {} for rows of {}", wte.shape.to_string(),
+              shape.C);
+}
+
+void check_wpe(const plan::Tensor& wpe, const EmbeddingShape& shape) {
+  VKGPT_CHECK(wpe.shape.rank() == 2 && wpe.shape[0] >= shape.T && wpe.shape.back() == shape.C,
+              "wpe {} for {} positions of {}", wpe.shape.to_string(), shape.T, shape.C);
+}
+
+void check_tokens(const plan::Tensor& tokens, const plan::Tensor& x, const EmbeddingShape& shape) {
   VKGPT_CHECK(tokens.dtype == DType::kI32, "tokens are {}", dtype_name(tokens.dtype));
   VKGPT_CHECK(x.shape.rows() == shape.rows, "{} tokens for {}", tokens.shape.to_string(),
               x.shape.to_string());
-  VKGPT_CHECK(wte.shape.rank() == 2 && wte.shape.back() == shape.C, "wte {} for {}", wte.shape.to_string(),
-              x.shape.to_string());
-  VKGPT_CHECK(wpe.shape.rank() == 2 && wpe.shape[0] >= shape.T && wpe.shape.back() == shape.C,
-              "wpe {} for {}", wpe.shape.to_string(), x.shape.to_string());
 }
 
-EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x, const plan::Tensor& wte,
-                        const plan::Tensor& wpe) {
+/// Of tokens (B, T) with their rows x (B, T, C) and a table of Vp rows, checked.
+EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x,
+                        const std::optional<plan::Tensor>& wte, const std::optional<plan::Tensor>& wpe) {
   VKGPT_CHECK(tokens.shape.rank() == 2, "tokens {}", tokens.shape.to_string());
-  const EmbeddingShape shape{tokens.shape.numel(), tokens.shape[1], x.shape.back(), wte.shape[0]};
-  check_tables(tokens, x, wte, wpe, shape);
+  const EmbeddingShape shape{tokens.shape.numel(), tokens.shape[1], x.shape.back(), wte ? wte->shape[0] : 0};
+  check_tokens(tokens, x, shape);
+  if (wte) check_wte(*wte, shape);
+  if (wpe) check_wpe(*wpe, shape);
   return shape;
+}
+
+/// Appends a binding that not every embedding has; the macro `name` says its number.
+void add_binding(plan::Dispatch& dispatch, std::string name, plan::Binding binding) {
+  dispatch.kernel.macros.push_back({std::move(name), std::to_string(dispatch.bindings.size())});
+  dispatch.bindings.push_back(binding);
 }
 
 /// One slice of rows of x, gathered from one slice of wte.
 plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, const EmbeddingShape& shape,
-                      Slice slice, Slice vocabulary, std::vector<vk::Macro> macros) {
-  plan::Dispatch dispatch = subgroup_per_row(caps, "embedding_forward", slice.count, std::move(macros));
+                      Slice slice, Slice vocabulary) {
+  plan::Dispatch dispatch = subgroup_per_row(caps, "embedding_forward", slice.count);
   dispatch.bindings = {elements(read(args.tokens), slice), matrix_rows(read(args.wte), shape.C, vocabulary),
-                       read(args.wpe), matrix_rows(write(args.x), shape.C, slice)};
+                       matrix_rows(write(args.x), shape.C, slice)};
+  if (args.wpe) add_binding(dispatch, "WPE", read(*args.wpe));
   dispatch.push = PushWords{}
                       .u32(u64(slice.count))
                       .u32(u64(shape.C))
@@ -65,7 +81,8 @@ plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, 
                       .u32(u64(vocabulary.count))
                       .u32(u64(shape.Vp));
   // Of the tables only the rows of the tokens are read.
-  dispatch.cost = {.flops = u64(slice.count * shape.C), .bytes = 3 * u64(slice.count) * shape.row_bytes()};
+  dispatch.cost = {.flops = u64(slice.count * shape.C),
+                   .bytes = (args.wpe ? 3 : 2) * u64(slice.count) * shape.row_bytes()};
   return dispatch;
 }
 
@@ -93,7 +110,7 @@ void sum_tokens(plan::PlanBuilder& builder, const EmbeddingBackward& args, const
     dispatch.kernel.stem = "embedding_backward_wte";
     dispatch.kernel.spec_constants = {width, parts, static_cast<std::uint32_t>(column_groups)};
     dispatch.bindings = {read(sorted), matrix_rows(read(args.dx), shape.C, slice),
-                         matrix_rows(read_write(args.dwte), shape.C, vocabulary)};
+                         matrix_rows(read_write(*args.dwte), shape.C, vocabulary)};
     dispatch.groups = fold_grid(caps, u64(slice.count) * column_groups);
     dispatch.push = PushWords{}
                         .u32(u64(slice.count))
@@ -111,7 +128,7 @@ void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, co
                    Slice slice) {
   plan::Dispatch dispatch = elementwise(builder.caps(), "embedding_backward_wpe", shape.T * shape.C);
   dispatch.bindings = {matrix_rows(read(args.dx), shape.C, slice),
-                       matrix_rows(read_write(args.dwpe), shape.C, {0, shape.T})};
+                       matrix_rows(read_write(*args.dwpe), shape.C, {0, shape.T})};
   dispatch.push = PushWords{}
                       .u32(u64(shape.T * shape.C))
                       .u32(u64(shape.C))
@@ -129,21 +146,23 @@ void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args)
   const vk::DeviceCaps& caps = builder.caps();
   for (const Slice slice : row_slices(caps, shape.rows, shape.row_bytes())) {
     for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
-      builder.dispatch(gather(caps, args, shape, slice, vocabulary, {}));
+      builder.dispatch(gather(caps, args, shape, slice, vocabulary));
     }
   }
 }
 
 void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
   VKGPT_CHECK(args.tokens.shape.rank() == 1, "tokens {}", args.tokens.shape.to_string());
-  const EmbeddingShape shape{args.tokens.shape.numel(), args.wpe.shape[0], args.x.shape.back(),
-                             args.wte.shape[0]};
-  check_tables(args.tokens, args.x, args.wte, args.wpe, shape);
+  const EmbeddingShape shape{args.tokens.shape.numel(), args.wpe ? args.wpe->shape[0] : 1,
+                             args.x.shape.back(), args.wte.shape[0]};
+  check_tokens(args.tokens, args.x, shape);
+  check_wte(args.wte, shape);
+  if (args.wpe) check_wpe(*args.wpe, shape);
   const vk::DeviceCaps& caps = builder.caps();
   for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
-    plan::Dispatch dispatch = gather(caps, {args.tokens, args.wte, args.wpe, args.x}, shape, {0, shape.rows},
-                                     vocabulary, {{"DECODE", "1"}});
-    dispatch.bindings.push_back(read(step_params(builder)));
+    plan::Dispatch dispatch =
+        gather(caps, {args.tokens, args.wte, args.wpe, args.x}, shape, {0, shape.rows}, vocabulary);
+    if (args.wpe) add_binding(dispatch, "DECODE", read(step_params(builder)));
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -151,10 +170,12 @@ void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
 void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& args) {
   const EmbeddingShape shape = shape_of(args.tokens, args.dx, args.dwte, args.dwpe);
   for (const Slice slice : row_slices(builder.caps(), shape.rows, shape.row_bytes())) {
-    const plan::Tensor sorted = builder.transient("sorted_positions", {2, slice.count}, DType::kU32);
-    sort_positions(builder, args, shape, slice, sorted);
-    sum_tokens(builder, args, shape, slice, sorted);
-    sum_positions(builder, args, shape, slice);
+    if (args.dwte) {
+      const plan::Tensor sorted = builder.transient("sorted_positions", {2, slice.count}, DType::kU32);
+      sort_positions(builder, args, shape, slice, sorted);
+      sum_tokens(builder, args, shape, slice, sorted);
+    }
+    if (args.dwpe) sum_positions(builder, args, shape, slice);
   }
 }
 

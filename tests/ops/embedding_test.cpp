@@ -132,9 +132,42 @@ TEST(GpuEmbedding, BackwardMatchesTheReferenceAndAccumulates) {
                                    .dwpe = runner.input({size.positions, size.C}, in.wpe)};
       embedding_backward(runner.builder(), args);
       runner.run();
-      expect_close(runner.floats(args.dwte), reference::add(to_double(in.wte), expected.dwte));
-      expect_close(runner.floats(args.dwpe), reference::add(to_double(in.wpe), expected.dwpe));
+      expect_close(runner.floats(*args.dwte), reference::add(to_double(in.wte), expected.dwte));
+      expect_close(runner.floats(*args.dwpe), reference::add(to_double(in.wpe), expected.dwpe));
     }
+  }
+}
+
+TEST(GpuEmbedding, WithoutPositionsOrWithFrozenTables) {
+  const EmbeddingSize size{3, 33, 64, 128, 40};
+  const Inputs in(size);
+  const std::vector<float> no_positions(in.positions * in.C, 0.0F);
+  const reference::Vector expected =
+      reference::embedding_forward(in.tokens, to_double(in.wte), to_double(no_positions), in.B, in.T, in.C);
+  const reference::EmbeddingGradients gradients =
+      reference::embedding_backward(to_double(in.dx), in.tokens, in.B, in.T, in.C, in.Vp, in.positions);
+  for (const test::CapsVariant& variant : variants(size)) {
+    SCOPED_TRACE(describe(variant, size));
+    OpRunner runner(variant.caps);
+    const plan::Tensor tokens = runner.input({size.B, size.T}, in.tokens);
+    const plan::Tensor one_a_sequence = runner.input({size.B * size.T}, in.tokens);
+    const plan::Tensor wte = runner.input({size.Vp, size.C}, in.wte);
+    const plan::Tensor dx = runner.input({size.B, size.T, size.C}, in.dx);
+    const plan::Tensor dwte = runner.input({size.Vp, size.C}, in.wte);
+    const plan::Tensor dwpe = runner.input({size.positions, size.C}, in.wpe);
+    const plan::Tensor x = runner.output({size.B, size.T, size.C});
+    const plan::Tensor decoded = runner.output({size.B * size.T, size.C});
+    plan::PlanBuilder& builder = runner.builder();
+    embedding_forward(builder, {.tokens = tokens, .wte = wte, .x = x});
+    embedding_decode(builder, {.tokens = one_a_sequence, .wte = wte, .x = decoded});
+    embedding_backward(builder, {.dx = dx, .tokens = tokens, .dwte = dwte});
+    embedding_backward(builder, {.dx = dx, .tokens = tokens, .dwpe = dwpe});
+    embedding_backward(builder, {.dx = dx, .tokens = tokens});  // all frozen: nothing is done
+    runner.run();
+    expect_close(runner.floats(x), expected);
+    expect_close(runner.floats(decoded), expected);
+    expect_close(runner.floats(dwte), reference::add(to_double(in.wte), gradients.dwte));
+    expect_close(runner.floats(dwpe), reference::add(to_double(in.wpe), gradients.dwpe));
   }
 }
 
@@ -157,8 +190,8 @@ TEST(GpuEmbedding, BackwardSumsALongRunOfOneTokenTheSameWayEachTime) {
                                    .dwpe = runner.input({size.positions, size.C}, zero_positions)};
       embedding_backward(runner.builder(), args);
       runner.run();
-      expect_close(runner.floats(args.dwte), expected.dwte);
-      const std::vector<std::uint32_t> words = runner.words(args.dwte);
+      expect_close(runner.floats(*args.dwte), expected.dwte);
+      const std::vector<std::uint32_t> words = runner.words(*args.dwte);
       if (run == 0) first = words;
       EXPECT_EQ(words, first);
     }

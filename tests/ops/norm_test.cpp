@@ -307,7 +307,7 @@ TEST(Norm, RefusesShapesThatDoNotFit) {
   EXPECT_NO_THROW(norm_forward(builder, args));
   args.weight = make("w7", {7});
   EXPECT_THROW(norm_forward(builder, args), CheckFailure);
-  args.weight = args.bias;
+  args.weight = *args.bias;
   args.mean = make("mean5", {5});
   EXPECT_THROW(norm_forward(builder, args), CheckFailure);
   args.mean = make("mean", {4});

@@ -1,35 +1,37 @@
 #pragma once
 
+#include <optional>
+
 #include "vkgpt/plan/plan_builder.hpp"
 
 namespace vkgpt::ops {
 
 struct EmbeddingForward {
-  plan::Tensor tokens;  // (B, T) i32, in [0, Vp)
-  plan::Tensor wte;     // (Vp, C)
-  plan::Tensor wpe;     // (>= T, C)
-  plan::Tensor x;       // (B, T, C), out
+  plan::Tensor tokens;                   // (B, T) i32, in [0, Vp)
+  plan::Tensor wte;                      // (Vp, C)
+  std::optional<plan::Tensor> wpe = {};  // (>= T, C), learned positions
+  plan::Tensor x;                        // (B, T, C), out
 };
 
-/// x[b,t] = wte[tokens[b,t]] + wpe[t]. wte may exceed what the device binds at once: it is taken in slices. A
-/// token outside the table reads its last row.
+/// x[b,t] = wte[tokens[b,t]] + wpe[t], the latter if there is one. wte may exceed what the device binds at
+/// once: it is taken in slices. A token outside the table reads its last row.
 void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args);
 
 struct EmbeddingDecode {
-  plan::Tensor tokens;  // (B) i32, one token a sequence
-  plan::Tensor wte;     // (Vp, C)
-  plan::Tensor wpe;     // (T, C)
-  plan::Tensor x;       // (B, C), out
+  plan::Tensor tokens;                   // (B) i32, one token a sequence
+  plan::Tensor wte;                      // (Vp, C)
+  std::optional<plan::Tensor> wpe = {};  // (T, C)
+  plan::Tensor x;                        // (B, C), out
 };
 
-/// x[b] = wte[tokens[b]] + wpe[StepParams.position]: the step of a decoder.
+/// x[b] = wte[tokens[b]] + wpe[StepParams.position], the latter if there is one: the step of a decoder.
 void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args);
 
 struct EmbeddingBackward {
-  plan::Tensor dx;      // (B, T, C)
-  plan::Tensor tokens;  // (B, T) i32
-  plan::Tensor dwte;    // (Vp, C), added to
-  plan::Tensor dwpe;    // (>= T, C), added to in the first T rows
+  plan::Tensor dx;                        // (B, T, C)
+  plan::Tensor tokens;                    // (B, T) i32
+  std::optional<plan::Tensor> dwte = {};  // (Vp, C), added to; not computed without
+  std::optional<plan::Tensor> dwpe = {};  // (>= T, C), added to in the first T rows; not computed without
 };
 
 /// The gradients of `embedding_forward`, without atomics: positions are put in the order of their tokens,

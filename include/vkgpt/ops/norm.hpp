@@ -20,12 +20,12 @@ struct NormResidual {
 /// y and the branch are of one type D, f32, f16 or bf16; everything else and all arithmetic is f32.
 struct NormForward {
   NormKind kind = NormKind::kLayerNorm;
-  plan::Tensor x;                    // (..., C)
-  plan::Tensor weight;               // (C)
-  std::optional<plan::Tensor> bias;  // (C)
-  plan::Tensor y;                    // (..., C), D, out
-  std::optional<plan::Tensor> mean;  // (...) or (rows), out; of a LayerNorm only
-  plan::Tensor rstd;                 // (...) or (rows), out: 1 / sqrt(variance + eps)
+  plan::Tensor x;                         // (..., C)
+  plan::Tensor weight;                    // (C)
+  std::optional<plan::Tensor> bias = {};  // (C)
+  plan::Tensor y;                         // (..., C), D, out
+  std::optional<plan::Tensor> mean = {};  // (...) or (rows), out; of a LayerNorm only
+  plan::Tensor rstd;                      // (...) or (rows), out: 1 / sqrt(variance + eps)
   float eps = 1e-5F;
   std::optional<NormResidual> residual = {};
 };
@@ -35,14 +35,14 @@ void norm_forward(plan::PlanBuilder& builder, const NormForward& args);
 
 struct NormBackward {
   NormKind kind = NormKind::kLayerNorm;
-  plan::Tensor dy;                      // (..., C), f32, f16 or bf16
-  plan::Tensor x;                       // (..., C), what was normalized: x, or the residual sum
-  plan::Tensor weight;                  // (C)
-  std::optional<plan::Tensor> mean;     // (...) or (rows); of a LayerNorm only
-  plan::Tensor rstd;                    // (...) or (rows)
-  plan::Tensor dx;                      // (..., C), out
-  std::optional<plan::Tensor> dweight;  // (C), added to; not computed without
-  std::optional<plan::Tensor> dbias;    // (C), added to; not computed without
+  plan::Tensor dy;                           // (..., C), f32, f16 or bf16
+  plan::Tensor x;                            // (..., C), what was normalized: x, or the residual sum
+  plan::Tensor weight;                       // (C)
+  std::optional<plan::Tensor> mean = {};     // (...) or (rows); of a LayerNorm only
+  plan::Tensor rstd;                         // (...) or (rows)
+  plan::Tensor dx;                           // (..., C), out
+  std::optional<plan::Tensor> dweight = {};  // (C), added to; not computed without
+  std::optional<plan::Tensor> dbias = {};    // (C), added to; not computed without
   /// dx holds the gradient that reaches x past the norm (the residual stream's); the norm's is added to it.
   bool accumulate = false;
 };
