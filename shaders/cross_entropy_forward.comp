@@ -1,26 +1,45 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
+#include "element.glsl"
+#include "softcap.glsl"
 #include "workgroup.glsl"
 
-// loss = log(sum_c exp(logits[c])) - logits[target] over the V real columns, one workgroup a row, with the
-// largest logit taken out first. With BACKWARD the row becomes its gradient in place:
-//   dlogits = (softmax - onehot) * grad_scale, and 0 in the padding.
-// A row whose target is no column (negative: ignored) has loss 0 and gradient 0.
+// loss = log(sum_c exp(z[c])) - z[target] over the V real columns, one workgroup a row, with the largest z
+// taken out first. z are the logits, with SOFTCAP cap * tanh(logits / cap). With SHAPED the objective is
+//   (1 - smoothing) * loss + smoothing * (lse - mean_c(z)) + z_loss * lse^2.
+// With BACKWARD the row becomes its gradient in place:
+//   dz = (softmax - onehot) * upstream, with SHAPED
+//        (softmax * (1 + 2 z_loss lse) - (1 - smoothing) onehot - smoothing / V) * upstream;
+//   dlogits = dz * dz/dlogits, and 0 in the padding.
+// upstream is grad_scale, with LOSS_SCALE (the number of its binding) times that. A row whose target is no
+// column (negative: ignored) has loss 0 and gradient 0.
 layout(push_constant) uniform Push {
   uint rows;
   uint V;
   uint Vp;
   uint first_row;  // place of the rows among the targets and losses
   float grad_scale;
+  float cap;
+  float smoothing;
+  float z_loss;
 };
 layout(set = 0, binding = 0, std430)
 #ifndef BACKWARD
     readonly
 #endif
-    buffer Logits { float logits[]; };                                                // (rows, Vp)
-layout(set = 0, binding = 1, std430) readonly buffer Targets { int targets[]; };      // (>= first_row + rows)
+    buffer Logits { ELEMENT logits[]; };                                           // (rows, Vp)
+layout(set = 0, binding = 1, std430) readonly buffer Targets { int targets[]; };   // (>= first_row + rows)
 layout(set = 0, binding = 2, std430) writeonly buffer Losses { float losses[]; };  // (>= first_row + rows)
+#ifdef LOSS_SCALE
+layout(set = 0, binding = LOSS_SCALE, std430) readonly buffer LossScale { uint loss_scale[]; };
+#endif
+
+#ifdef SOFTCAP
+#define Z(i) softcap(from_element(logits[i]), cap)
+#else
+#define Z(i) from_element(logits[i])
+#endif
 
 const float kLowest = -3.4028234e38;
 
@@ -33,31 +52,64 @@ void main() {
   if (target >= V) {
     if (local == 0) losses[first_row + row] = 0.0;
 #ifdef BACKWARD
-    for (uint c = local; c < Vp; c += gl_WorkGroupSize.x) logits[base + c] = 0.0;
+    for (uint c = local; c < Vp; c += gl_WorkGroupSize.x) logits[base + c] = to_element(0.0);
 #endif
     return;
   }
 
   float largest = kLowest;
-  for (uint c = local; c < V; c += gl_WorkGroupSize.x) largest = max(largest, logits[base + c]);
+  for (uint c = local; c < V; c += gl_WorkGroupSize.x) largest = max(largest, Z(base + c));
   largest = workgroup_max(largest);
   float sum = 0.0;
-  for (uint c = local; c < V; c += gl_WorkGroupSize.x) sum += exp(logits[base + c] - largest);
+  float below = 0.0;  // sum of z - largest
+  for (uint c = local; c < V; c += gl_WorkGroupSize.x) {
+    const float z = Z(base + c) - largest;
+    sum += exp(z);
+    below += z;
+  }
   sum = workgroup_sum(sum);
+#ifdef SHAPED
+  const float mean_below = workgroup_sum(below) / float(V);
+  const float lse = largest + log(sum);
+#endif
 
   // The invocation that owns the target's column reads it before it overwrites it below.
   if (target % gl_WorkGroupSize.x == local) {
-    losses[first_row + row] = log(sum) - (logits[base + target] - largest);
+    const float z = Z(base + target) - largest;
+#ifdef SHAPED
+    losses[first_row + row] =
+        (1.0 - smoothing) * (log(sum) - z) + smoothing * (log(sum) - mean_below) + z_loss * lse * lse;
+#else
+    losses[first_row + row] = log(sum) - z;
+#endif
   }
 #ifdef BACKWARD
-  const float scale = grad_scale / sum;
+#ifdef LOSS_SCALE
+  const float upstream = grad_scale * uintBitsToFloat(loss_scale[0]);
+#else
+  const float upstream = grad_scale;
+#endif
+#ifdef SHAPED
+  const float scale = upstream / sum * (1.0 + 2.0 * z_loss * lse);
+  const float at_target = upstream * (1.0 - smoothing);
+  const float everywhere = upstream * smoothing / float(V);
+#else
+  const float scale = upstream / sum;
+  const float at_target = upstream;
+#endif
   for (uint c = local; c < Vp; c += gl_WorkGroupSize.x) {
     float d = 0.0;
     if (c < V) {
-      d = exp(logits[base + c] - largest) * scale;
-      if (c == target) d -= grad_scale;
+      d = exp(Z(base + c) - largest) * scale;
+#ifdef SHAPED
+      d -= everywhere;
+#endif
+      if (c == target) d -= at_target;
+#ifdef SOFTCAP
+      d *= softcap_grad(from_element(logits[base + c]), cap);
+#endif
     }
-    logits[base + c] = d;
+    logits[base + c] = to_element(d);
   }
 #endif
 }

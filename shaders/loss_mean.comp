@@ -1,13 +1,17 @@
 #version 460
 
 // Writes what the host wants to know of a step: {mean loss, gradient norm, clip scale, 1 if the update was
-// skipped}; without NORM the last three are 0. One invocation.
+// skipped, loss scale, 0, 0, 0}; without NORM the second to fourth are 0, without LOSS_SCALE the fifth is 1.
+// Both are the numbers of bindings. One invocation.
 layout(local_size_x = 1) in;
 
 layout(set = 0, binding = 0, std430) readonly buffer Accumulator { uint accumulator[2]; };  // bits of the sum, count
-layout(set = 0, binding = 1, std430) writeonly buffer Result { float result[4]; };
+layout(set = 0, binding = 1, std430) writeonly buffer Result { float result[8]; };
 #ifdef NORM
-layout(set = 0, binding = 2, std430) readonly buffer Norm { uint norm[4]; };  // see global_norm_clip
+layout(set = 0, binding = NORM, std430) readonly buffer Norm { uint norm[4]; };  // see global_norm_clip
+#endif
+#ifdef LOSS_SCALE
+layout(set = 0, binding = LOSS_SCALE, std430) readonly buffer LossScale { uint loss_scale[]; };
 #endif
 
 void main() {
@@ -21,4 +25,12 @@ void main() {
   result[2] = 0.0;
   result[3] = 0.0;
 #endif
+#ifdef LOSS_SCALE
+  result[4] = uintBitsToFloat(loss_scale[0]);
+#else
+  result[4] = 1.0;
+#endif
+  result[5] = 0.0;
+  result[6] = 0.0;
+  result[7] = 0.0;
 }

@@ -63,7 +63,7 @@ class TrainPlanWriter {
     write_losses(false);
 
     builder_.begin_segment(segment::kEvalEnd);
-    ops::loss_mean(builder_, loss_, builder_.readback(tensor::kEvalResults, {4}));
+    ops::loss_mean(builder_, loss_, builder_.readback(tensor::kEvalResults, {8}));
   }
 
  private:
@@ -200,7 +200,7 @@ class TrainPlanWriter {
                           .beta2 = options_.beta2,
                           .eps = options_.adam_eps,
                           .weight_decay = options_.weight_decay});
-    ops::loss_mean(builder_, loss_, builder_.readback(tensor::kStepResults, {4}), norm);
+    ops::loss_mean(builder_, loss_, builder_.readback(tensor::kStepResults, {8}), norm);
   }
 
   PlanBuilder& builder_;

@@ -1,6 +1,7 @@
 #include "vkgpt/ops/cross_entropy.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,32 +27,80 @@ std::uint32_t subgroups_for(const vk::DeviceCaps& caps, std::int64_t V) {
       std::clamp<std::int64_t>(wanted, 1, std::int64_t{subgroups_per_workgroup(caps)}));
 }
 
-void classify(plan::PlanBuilder& builder, const CrossEntropy& args, float grad_scale, bool backward) {
-  const std::int64_t rows = args.logits.shape.rows();
-  const std::int64_t Vp = args.logits.shape.back();
+/// Appends a binding that not every variant has; the macro `name` says its number.
+void add_binding(plan::Dispatch& dispatch, std::string name, const std::optional<plan::Tensor>& t) {
+  if (!t) return;
+  dispatch.kernel.macros.push_back({std::move(name), std::to_string(dispatch.bindings.size())});
+  dispatch.bindings.push_back(read(*t));
+}
+
+/// What `cross_entropy_fused` has and `cross_entropy_forward` has not.
+struct Gradient {
+  float scale;
+  LossShaping shaping;
+  std::optional<plan::Tensor> loss_scale;
+};
+
+void check_shapes(const CrossEntropy& args, std::int64_t rows, std::int64_t Vp) {
   VKGPT_CHECK(args.V >= 1 && args.V <= Vp, "{} columns of {}", args.V, Vp);
   VKGPT_CHECK(args.targets.dtype == DType::kI32, "targets are {}", dtype_name(args.targets.dtype));
   VKGPT_CHECK(args.targets.shape.numel() == args.losses.shape.numel(), "{} targets for {} losses",
               args.targets.shape.to_string(), args.losses.shape.to_string());
   VKGPT_CHECK(args.first_row >= 0 && args.first_row + rows <= args.targets.shape.numel(), "rows {}+{} of {}",
               args.first_row, rows, args.targets.shape.to_string());
+  VKGPT_CHECK(args.softcap >= 0, "soft cap {}", args.softcap);
+}
 
-  std::vector<vk::Macro> macros;
-  if (backward) macros.push_back({"BACKWARD", "1"});
-  for (const Slice slice : row_slices(builder.caps(), rows, u64(Vp) * sizeof(float))) {
-    plan::Dispatch dispatch = workgroups(builder.caps(), "cross_entropy_forward", slice.count,
-                                         subgroups_for(builder.caps(), args.V), macros);
-    const plan::Binding logits = backward ? read_write(args.logits) : read(args.logits);
-    dispatch.bindings = {matrix_rows(logits, Vp, slice), read(args.targets), write(args.losses)};
+void check_gradient(const Gradient& gradient) {
+  const LossShaping& shaping = gradient.shaping;
+  VKGPT_CHECK(shaping.label_smoothing >= 0 && shaping.label_smoothing < 1 && shaping.z_loss >= 0,
+              "label smoothing {}, z-loss {}", shaping.label_smoothing, shaping.z_loss);
+  VKGPT_CHECK(!gradient.loss_scale || gradient.loss_scale->dtype == DType::kU32, "a loss scale in {}",
+              dtype_name(gradient.loss_scale->dtype));
+}
+
+std::vector<vk::Macro> classify_macros(const vk::DeviceCaps& caps, const CrossEntropy& args,
+                                       const Gradient* gradient) {
+  std::vector<vk::Macro> macros{dtype_macro(caps, args.logits)};
+  if (args.softcap > 0) macros.push_back({"SOFTCAP", "1"});
+  if (gradient == nullptr) return macros;
+  macros.push_back({"BACKWARD", "1"});
+  if (gradient->shaping.label_smoothing > 0 || gradient->shaping.z_loss > 0)
+    macros.push_back({"SHAPED", "1"});
+  return macros;
+}
+
+/// Losses of the rows and, with `gradient`, dlogits in their place.
+void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradient* gradient) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const std::int64_t rows = args.logits.shape.rows();
+  const std::int64_t Vp = args.logits.shape.back();
+  check_shapes(args, rows, Vp);
+  if (gradient != nullptr) check_gradient(*gradient);
+  const LossShaping shaping = gradient != nullptr ? gradient->shaping : LossShaping{};
+  const DType dtype = args.logits.dtype;
+  const std::uint64_t row_bytes = u64(Vp) * dtype_size(dtype);
+
+  for (const Slice slice : row_slices(caps, rows, row_bytes, slice_granule(any_16bit({args.logits})))) {
+    plan::Dispatch dispatch = workgroups(caps, "cross_entropy_forward", slice.count,
+                                         subgroups_for(caps, args.V), classify_macros(caps, args, gradient));
+    const plan::Binding logits = gradient != nullptr ? read_write(args.logits) : read(args.logits);
+    dispatch.bindings = {matrix_rows(logits, Vp, slice, dtype), read(args.targets), write(args.losses)};
+    if (gradient != nullptr) add_binding(dispatch, "LOSS_SCALE", gradient->loss_scale);
     dispatch.push = PushWords{}
                         .u32(u64(slice.count))
                         .u32(u64(args.V))
                         .u32(u64(Vp))
                         .u32(u64(args.first_row + slice.first))
-                        .f32(grad_scale);
-    // An exponential counts as ten.
-    dispatch.cost = {.flops = u64(slice.count) * u64(args.V) * (backward ? 26 : 13),
-                     .bytes = u64(slice.count) * (u64(Vp) * sizeof(float) * (backward ? 2 : 1) + 8)};
+                        .f32(gradient != nullptr ? gradient->scale : 0.0F)
+                        .f32(static_cast<float>(args.softcap))
+                        .f32(static_cast<float>(shaping.label_smoothing))
+                        .f32(static_cast<float>(shaping.z_loss));
+    // An exponential counts as ten, the soft cap as thirty wherever the logits are read.
+    const std::uint64_t reads = gradient != nullptr ? 3 : 2;
+    const std::uint64_t flops = (reads - 1) * 13 + (args.softcap > 0 ? 30 * reads : 0);
+    dispatch.cost = {.flops = u64(slice.count) * u64(args.V) * flops,
+                     .bytes = u64(slice.count) * (row_bytes * (gradient != nullptr ? 2 : 1) + 8)};
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -64,11 +113,13 @@ void check_accumulator(const plan::Tensor& t) {
 }  // namespace
 
 void cross_entropy_forward(plan::PlanBuilder& builder, const CrossEntropy& args) {
-  classify(builder, args, 0, false);
+  classify(builder, args, nullptr);
 }
 
-void cross_entropy_fused(plan::PlanBuilder& builder, const CrossEntropy& args, float grad_scale) {
-  classify(builder, args, grad_scale, true);
+void cross_entropy_fused(plan::PlanBuilder& builder, const CrossEntropy& args, float grad_scale,
+                         const LossShaping& shaping, const std::optional<plan::Tensor>& loss_scale) {
+  const Gradient gradient{grad_scale, shaping, loss_scale};
+  classify(builder, args, &gradient);
 }
 
 plan::Tensor loss_accumulator(plan::PlanBuilder& builder, std::string_view name) {
@@ -91,16 +142,14 @@ void loss_sum(plan::PlanBuilder& builder, const plan::Tensor& losses, const plan
 }
 
 void loss_mean(plan::PlanBuilder& builder, const plan::Tensor& accumulator, const plan::Tensor& result,
-               const std::optional<plan::Tensor>& norm) {
+               const std::optional<plan::Tensor>& norm, const std::optional<plan::Tensor>& loss_scale) {
   check_accumulator(accumulator);
-  VKGPT_CHECK(result.shape == Shape{4} && result.dtype == DType::kF32, "result {}", result.shape.to_string());
+  VKGPT_CHECK(result.shape == Shape{8} && result.dtype == DType::kF32, "result {}", result.shape.to_string());
   plan::Dispatch dispatch;
   dispatch.kernel.stem = "loss_mean";
   dispatch.bindings = {read(accumulator), write(result)};
-  if (norm) {
-    dispatch.kernel.macros.push_back({"NORM", "1"});
-    dispatch.bindings.push_back(read(*norm));
-  }
+  add_binding(dispatch, "NORM", norm);
+  add_binding(dispatch, "LOSS_SCALE", loss_scale);
   dispatch.cost.flops = 1;
   builder.dispatch(std::move(dispatch));
 }

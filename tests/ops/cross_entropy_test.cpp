@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/fill.hpp"
 
+#include "ops/element_types.hpp"
 #include "ops/op_runner.hpp"
 #include "reference/compare.hpp"
 #include "reference/cross_entropy.hpp"
@@ -72,6 +74,76 @@ TEST(GpuCrossEntropy, LossesAndGradientsMatchTheReference) {
       expect_close(runner.floats(args.logits), dlogits);
     }
   }
+}
+
+class GpuCrossEntropyVariants : public test::ElementTypeTest {};
+
+// Soft cap, label smoothing, z-loss and loss scale, alone and together.
+TEST_P(GpuCrossEntropyVariants, MatchTheReference) {
+  const DType dtype = GetParam();
+  constexpr reference::LossShaping kPlain{}, kCapped{.softcap = 8},
+      kShaped{.label_smoothing = 0.1, .z_loss = 0.01},
+      kAll{.softcap = 15, .label_smoothing = 0.2, .z_loss = 1e-3};
+  const std::vector<std::uint32_t> scale_words{0x44800000, 0, 0, 0};  // 1024
+  for (const CrossEntropySize& size : {CrossEntropySize{3, 5, 64}, {130, 97, 128}, {5, 1025, 1088}}) {
+    const Inputs in(size);
+    const std::vector<float> logits = test::rounded(in.logits, dtype);
+    const auto V = static_cast<std::size_t>(size.V), Vp = static_cast<std::size_t>(size.Vp);
+    for (const reference::LossShaping& shaping : {kPlain, kCapped, kShaped, kAll}) {
+      const bool scaled = shaping.softcap == 8 || shaping.z_loss == 1e-3;
+      const double upstream = scaled ? 1024 * double{kGradScale} : double{kGradScale};
+      const reference::CrossEntropy plain = reference::cross_entropy_forward(
+          to_double(logits), in.targets, V, Vp, {.softcap = shaping.softcap});
+      const reference::CrossEntropy objective =
+          reference::cross_entropy_forward(to_double(logits), in.targets, V, Vp, shaping);
+      const reference::Vector dlogits =
+          reference::cross_entropy_backward(to_double(logits), in.targets, V, Vp, upstream, shaping);
+      for (const test::CapsVariant& variant : test::caps_variants(128 * Vp * dtype_size(dtype))) {
+        SCOPED_TRACE(testing::Message() << variant.name << ", " << size.rows << " rows of " << V << ", cap "
+                                        << shaping.softcap << " z-loss " << shaping.z_loss);
+        OpRunner runner(variant.caps);
+        const CrossEntropy args{.logits = runner.input({size.rows, size.Vp}, logits, dtype),
+                                .targets = runner.input({size.rows}, in.targets),
+                                .losses = runner.output({size.rows}),
+                                .V = size.V,
+                                .softcap = shaping.softcap};
+        CrossEntropy only_losses = args;
+        only_losses.losses = runner.output({size.rows});
+        std::optional<plan::Tensor> loss_scale;
+        if (scaled) loss_scale = runner.input({4}, scale_words);
+        cross_entropy_forward(runner.builder(), only_losses);
+        cross_entropy_fused(runner.builder(), args, kGradScale,
+                            {.label_smoothing = shaping.label_smoothing, .z_loss = shaping.z_loss},
+                            loss_scale);
+        runner.run();
+        expect_close(runner.floats(only_losses.losses), plain.losses);
+        expect_close(runner.floats(args.losses), objective.losses);
+        expect_close(runner.floats(args.logits), dlogits, test::rounded_nmse(dtype));
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Gpu, GpuCrossEntropyVariants, test::kElementTypes, test::element_type_name);
+
+// A gradient that f16 cannot hold unscaled: 2^-20 times probabilities of 2^-6.
+TEST(GpuCrossEntropyVariantsLimits, TheLossScaleSavesSmallGradientsInF16) {
+  if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "no 16-bit storage";
+  const std::vector<float> logits(64, 0.0F);
+  const std::vector<std::int32_t> targets{7};
+  std::vector<std::uint32_t> scale{0x47800000, 0, 0, 0};  // 2^16
+  OpRunner runner;
+  const plan::Tensor unscaled = runner.input({1, 64}, logits, DType::kF16);
+  const plan::Tensor scaled = runner.input({1, 64}, logits, DType::kF16);
+  CrossEntropy args{
+      .logits = unscaled, .targets = runner.input({1}, targets), .losses = runner.output({1}), .V = 64};
+  cross_entropy_fused(runner.builder(), args, 0x1p-20F);
+  args.logits = scaled;
+  cross_entropy_fused(runner.builder(), args, 0x1p-20F, {}, runner.input({4}, scale));
+  runner.run();
+  EXPECT_EQ(runner.floats(unscaled)[0], 0.0F);
+  EXPECT_FLOAT_EQ(runner.floats(scaled)[0], 0x1p-10F);
+  EXPECT_FLOAT_EQ(runner.floats(args.losses)[0], std::log(64.0F));
 }
 
 TEST(GpuCrossEntropy, WorksThroughTheRowsInChunks) {
@@ -142,14 +214,15 @@ TEST(GpuLoss, SumsOverMicroStepsAndTakesTheMean) {
       OpRunner runner(variant.caps);
       const plan::Tensor tlosses = runner.input({rows}, losses), ttargets = runner.input({rows}, targets);
       const plan::Tensor accumulator = runner.output({2}, DType::kU32),
-                         norm = runner.output({4}, DType::kU32);
+                         norm = runner.output({4}, DType::kU32),
+                         scale = runner.input({4}, std::vector<std::uint32_t>{0x44800000, 7, 0, 0});
       plan::PlanBuilder& builder = runner.builder();
       fill(builder, norm, 0x3f000000);
       zero(builder, accumulator);
       loss_sum(builder, tlosses, ttargets, accumulator);
       loss_sum(builder, tlosses, ttargets, accumulator);
-      loss_mean(builder, accumulator, builder.readback("mean", {4}));
-      loss_mean(builder, accumulator, builder.readback("all", {4}), norm);
+      loss_mean(builder, accumulator, builder.readback("mean", {8}));
+      loss_mean(builder, accumulator, builder.readback("all", {8}), norm, scale);
       runner.run();
 
       double sum = 0;
@@ -162,10 +235,11 @@ TEST(GpuLoss, SumsOverMicroStepsAndTakesTheMean) {
       EXPECT_EQ(runner.words(accumulator)[1], counted);
       const std::vector<float> mean = runner.readback("mean"), all = runner.readback("all");
       EXPECT_NEAR(mean[0], sum / counted, 1e-5);
-      EXPECT_EQ(mean[1], 0.0F);
+      EXPECT_EQ(std::vector(mean.begin() + 1, mean.end()), (std::vector<float>{0, 0, 0, 1, 0, 0, 0}));
       EXPECT_EQ(all[0], mean[0]);
       EXPECT_EQ(all[1], 0.5F);
       EXPECT_EQ(all[2], 0.5F);
+      EXPECT_EQ(all[4], 1024.0F);
     }
   }
 }
@@ -174,7 +248,7 @@ TEST(GpuLoss, WithoutACountedRowTheMeanIsZero) {
   OpRunner runner;
   const plan::Tensor accumulator = runner.output({2}, DType::kU32);
   zero(runner.builder(), accumulator);
-  loss_mean(runner.builder(), accumulator, runner.builder().readback("mean", {4}));
+  loss_mean(runner.builder(), accumulator, runner.builder().readback("mean", {8}));
   runner.run();
   EXPECT_EQ(runner.readback("mean")[0], 0.0F);
 }
@@ -192,6 +266,11 @@ TEST(CrossEntropy, RefusesRowsBeyondTheTargets) {
   EXPECT_THROW(cross_entropy_forward(builder, args), CheckFailure);
   args.first_row = 0;
   args.V = 65;
+  EXPECT_THROW(cross_entropy_forward(builder, args), CheckFailure);
+  args.V = 60;
+  EXPECT_THROW(cross_entropy_fused(builder, args, 1, {.label_smoothing = 1}), CheckFailure);
+  EXPECT_THROW(cross_entropy_fused(builder, args, 1, {.z_loss = -1}), CheckFailure);
+  args.softcap = -1;
   EXPECT_THROW(cross_entropy_forward(builder, args), CheckFailure);
 }
 

@@ -33,8 +33,8 @@ inline constexpr const char* kAdamV = "adam_v";     // (arena)
 inline constexpr const char* kTokens = "tokens";    // (B, T) i32, upload
 inline constexpr const char* kTargets = "targets";  // (B, T) i32, upload
 inline constexpr const char* kStepParams = "step_params";
-inline constexpr const char* kStepResults = "step_results";  // (4): see StepResults
-inline constexpr const char* kEvalResults = "eval_results";  // (4): mean loss first
+inline constexpr const char* kStepResults = "step_results";  // (8): see ops::loss_mean
+inline constexpr const char* kEvalResults = "eval_results";  // (8): mean loss first
 inline constexpr const char* kGradStats = "grad_stats";      // (parameters, 4): norm, max, NaNs, Infs
 }  // namespace tensor
 
