@@ -7,12 +7,17 @@
 #include "golden/golden_file.hpp"
 #include "reference/compare.hpp"
 #include "reference/gpt_model.hpp"
+#include "reference/gpt_optimizer.hpp"
 
 namespace vkgpt::reference {
 namespace {
 
 /// Relative to the tensor's largest value: its smallest ones are rounding of sums that cancel.
 constexpr double kRelative = 1e-5;
+
+// As tests/golden/README.md says.
+constexpr AdamW kAdamW{.learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1};
+constexpr Lion kLion{.learning_rate = 3e-4, .beta1 = 0.9, .beta2 = 0.99, .weight_decay = 0.1};
 
 class GptGolden : public testing::TestWithParam<const char*> {
  protected:
@@ -24,6 +29,9 @@ class GptGolden : public testing::TestWithParam<const char*> {
     }
     return {config_, std::move(arena)};
   }
+
+  /// Trains and compares with the tensors PREFIX + "losses" and PREFIX + "grad_norms".
+  void expect_trajectory(const std::string& prefix, std::size_t steps, UpdateRule rule) const;
 
   /// Compares every parameter's part of `arena` with the tensor PREFIX + name.
   void expect_parts(const Vector& arena, const std::string& prefix) const;
@@ -54,6 +62,20 @@ void GptGolden::expect_parts(const Vector& arena, const std::string& prefix) con
     ASSERT_LE(expected.size(), values.size());
     expect_relative(values.first(expected.size()), expected);
     for (std::size_t i = expected.size(); i < values.size(); ++i) ASSERT_EQ(values[i], 0.0);
+  }
+}
+
+void GptGolden::expect_trajectory(const std::string& prefix, std::size_t steps, UpdateRule rule) const {
+  GptModel trained = model();
+  GptOptimizer optimizer(params_, std::move(rule));
+  const std::vector<float>& losses = golden_.at(prefix + "losses").values;
+  const std::vector<float>& norms = golden_.at(prefix + "grad_norms").values;
+  ASSERT_EQ(losses.size(), steps);
+  ASSERT_EQ(norms.size(), steps);
+  for (std::size_t i = 0; i < steps; ++i) {
+    const GptStep step = optimizer.step(trained, tokens_, targets_, B_, T_, 1.0);
+    EXPECT_NEAR(step.loss, losses[i], kRelative * losses[i]) << "step " << i;
+    EXPECT_NEAR(step.norm, norms[i], kRelative * norms[i]) << "step " << i;
   }
 }
 
@@ -93,18 +115,7 @@ TEST_P(GptShapedGolden, LossAndGradients) {
 }
 
 TEST_P(GptGolden, TenAdamWSteps) {
-  GptModel trained = model();
-  GptAdamW optimizer(trained.params());
-  const AdamW adamw{.learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1};
-  const std::vector<float>& losses = golden_.at("losses").values;
-  const std::vector<float>& norms = golden_.at("grad_norms").values;
-  ASSERT_EQ(losses.size(), 10U);
-  ASSERT_EQ(norms.size(), 10U);
-  for (std::size_t i = 0; i < losses.size(); ++i) {
-    const GptStep step = optimizer.step(trained, tokens_, targets_, B_, T_, adamw, 1.0);
-    EXPECT_NEAR(step.loss, losses[i], kRelative * losses[i]) << "step " << i;
-    EXPECT_NEAR(step.norm, norms[i], kRelative * norms[i]) << "step " << i;
-  }
+  expect_trajectory("", 10, adamw_rule(kAdamW));
 }
 
 TEST_P(GptGolden, GreedyTokens) {
@@ -114,6 +125,16 @@ TEST_P(GptGolden, GreedyTokens) {
   EXPECT_EQ(model().greedy(prompt, expected.size() - prompt.size()), expected);
 }
 
+class GptTrajectoryGolden : public GptGolden {};
+
+TEST_P(GptTrajectoryGolden, AdamW) {
+  expect_trajectory("trajectory/adamw/", 20, adamw_rule(kAdamW));
+}
+
+TEST_P(GptTrajectoryGolden, Lion) {
+  expect_trajectory("trajectory/lion/", 20, lion_rule(kLion));
+}
+
 std::string file_stem(const testing::TestParamInfo<const char*>& test) {
   const std::string name = test.param;
   return name.substr(0, name.find('.'));
@@ -121,6 +142,7 @@ std::string file_stem(const testing::TestParamInfo<const char*>& test) {
 
 INSTANTIATE_TEST_SUITE_P(Files, GptShapedGolden, testing::Values("gpt2_tiny_erf_softcap.safetensors"),
                          file_stem);
+INSTANTIATE_TEST_SUITE_P(Files, GptTrajectoryGolden, testing::Values("llama_tiny.safetensors"), file_stem);
 INSTANTIATE_TEST_SUITE_P(Files, GptGolden,
                          testing::Values("gpt2_tiny.safetensors", "gpt2_tiny_untied.safetensors",
                                          "gpt2_tiny_erf_softcap.safetensors", "llama_tiny.safetensors",

@@ -137,22 +137,4 @@ std::vector<std::int32_t> GptModel::greedy(TokenView prompt, std::size_t new_tok
   return tokens;
 }
 
-GptAdamW::GptAdamW(const model::GptParams& params)
-    : m_(static_cast<std::size_t>(params.arena_elements()), 0.0), v_(m_) {}
-
-GptStep GptAdamW::step(GptModel& model, TokenView tokens, TokenView targets, std::size_t B, std::size_t T,
-                       const AdamW& config, double clip) {
-  const GptGradients result = model.backward(tokens, targets, B, T);
-  const double norm = global_norm(result.arena);
-  step_ += 1;
-  for (const model::ParamSpec& spec : model.params().specs()) {
-    AdamW tensor_config = config;
-    if (!spec.decay) tensor_config.weight_decay = 0.0;
-    const auto in = [&](Vector& arena) { return part(model.params(), std::span(arena), spec.name); };
-    adamw_step(in(model.arena()), part(model.params(), View(result.arena), spec.name), in(m_), in(v_), step_,
-               tensor_config, clip_scale(norm, clip));
-  }
-  return {.loss = result.output.loss, .norm = norm};
-}
-
 }  // namespace vkgpt::reference

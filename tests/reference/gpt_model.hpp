@@ -8,7 +8,6 @@
 #include "vkgpt/model/gpt_params.hpp"
 
 #include "reference/cross_entropy.hpp"
-#include "reference/optimizer.hpp"
 
 namespace vkgpt::reference {
 
@@ -63,24 +62,6 @@ class GptModel {
   model::GptConfig config_;
   model::GptParams params_;
   Vector arena_;
-};
-
-struct GptStep {
-  double loss = 0.0;  // before the update
-  double norm = 0.0;  // of all gradients, before clipping
-};
-
-/// AdamW over a model's parameters with clipping by the global norm and decay where the table says so.
-class GptAdamW {
- public:
-  explicit GptAdamW(const model::GptParams& params);
-  GptStep step(GptModel& model, TokenView tokens, TokenView targets, std::size_t B, std::size_t T,
-               const AdamW& config, double clip);
-
- private:
-  Vector m_;  // laid out as the parameters
-  Vector v_;
-  std::int64_t step_ = 0;
 };
 
 }  // namespace vkgpt::reference
