@@ -5,6 +5,7 @@
 // dk = ds^T q / sqrt(HS) (arXiv:2205.14135). Each key belongs to one group, which walks over the query heads
 // that share it (GROUPED) and over its queries in order.
 
+#define STEP_BINDING 5
 #include "attention.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer Dout { WORD dout[]; };  // (B, T, NH, HS)
@@ -88,7 +89,14 @@ void main() {
         bool seen = SEES(query + r, row[g]) && query + r < T;
         // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
         float p = exp2(min(sum_parts(s[g][r]) - row_lse, 0));
-        float ds = p * (sum_parts(dp[g][r]) - row_sum);
+        float dprob = sum_parts(dp[g][r]);
+#if DROPOUT
+        float mask = keep_mask(head, t[r], row[g])[row[g] % 4];
+        float ds = p * (dprob * mask - row_sum);
+        p *= mask;
+#else
+        float ds = p * (dprob - row_sum);
+#endif
         s[g][r] = seen ? p : 0;
         dp[g][r] = seen ? ds : 0;
       }

@@ -8,6 +8,7 @@
 //   SPLIT      neighbouring invocations that share a row, each with HS / SPLIT of its elements (a power of 2)
 //   WINDOW     1: query t sees the keys in (t - window, t] only
 //   GROUPED    1: _dkv sums over the query heads that share a key head
+//   DROPOUT    1: probabilities are dropped after the softmax; StepParams at STEP_BINDING
 //   DTYPE      of q, k, v, the output and their gradients (element.glsl)
 //   BROADCAST  0: an invocation loads the elements of a tile that it needs, four at a time; for GPUs
 //              1 or 2: the workgroup is one subgroup, whose lanes load a word of 32 or 64 bits each and
@@ -35,6 +36,12 @@ layout(push_constant) uniform Push {
   uint groups;  // blocks * heads * sequences
   uint NKV;     // key and value heads; query head h uses number h / (NH / NKV)
   uint window;
+#if DROPOUT
+  uint first_sequence;  // of the tensor's, in this dispatch
+  uint site;
+  float drop_p;
+  float keep_scale;  // 1 / (1 - drop_p)
+#endif
 };
 
 #define UNROLL [[unroll]]
@@ -115,6 +122,29 @@ float sum_parts(float x) { return x; }
 #define SEES(query, key) ((key) <= (query))
 #define FIRST_KEY(first) 0
 #define END_OF_QUERIES(first, count) T
+#endif
+
+#if DROPOUT
+#include "dropout.glsl"
+#include "step_params.glsl"
+layout(set = 0, binding = STEP_BINDING, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } params;
+// What four neighbouring probabilities of row `query` are multiplied by: those of the keys from key / 4 * 4 on.
+// `head` counts all sequences of the dispatch.
+vec4 keep_mask(uint head, uint query, uint key) {
+  uint row = (first_sequence * NH + head) * T + query;
+  return dropout_mask(uvec2(params.seed_lo, params.seed_hi), params.dropout_step, site, row, key / 4, drop_p,
+                      keep_scale);
+}
+// The same for keys key to key + TILE - 1, key a multiple of TILE.
+float[TILE] keep_masks(uint head, uint query, uint key) {
+  float masks[TILE];
+  vec4 mask;
+  UNROLL for (uint r = 0; r < TILE; ++r) {
+    if (r % 4 == 0) mask = keep_mask(head, query, key + r);
+    masks[r] = mask[TILE % 4 == 0 ? r % 4 : (key + r) % 4];
+  }
+  return masks;
+}
 #endif
 
 // Where in its row element i of an invocation's part is.

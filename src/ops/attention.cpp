@@ -160,6 +160,25 @@ plan::Dispatch tiled(const vk::DeviceCaps& caps, std::string stem, const Attenti
           .groups = fold_grid(caps, groups)};
 }
 
+/// Makes a dispatch of `tiled` over `slice`, with its bindings, drop probabilities.
+void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, const AttentionShape& shape,
+                        Slice slice, const Dropout& dropout) {
+  VKGPT_CHECK(dropout.p >= 0 && dropout.p < 1 && dropout.site < 1U << 24, "dropout {} at site {}", dropout.p,
+              dropout.site);
+  const bool drops = dropout.p > 0;
+  dispatch.kernel.macros.push_back({"DROPOUT", drops ? "1" : "0"});
+  if (!drops) return;
+  VKGPT_CHECK(shape.B * shape.heads.NH * shape.T < 1LL << 32, "{} rows for 32-bit words",
+              shape.B * shape.heads.NH * shape.T);
+  dispatch.bindings.push_back(read(step_params(builder)));
+  const std::vector<std::uint32_t> words = PushWords{}
+                                               .u32(to_unsigned(slice.first))
+                                               .u32(dropout.site)
+                                               .f32(static_cast<float>(dropout.p))
+                                               .f32(static_cast<float>(1.0 / (1.0 - dropout.p)));
+  dispatch.push.insert(dispatch.push.end(), words.begin(), words.end());
+}
+
 /// The cache of keys or values, (B, NKV, T_max, HS); returns T_max.
 std::int64_t check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, std::int64_t B,
                           const QkvHeads& heads, DType dtype) {
@@ -184,6 +203,7 @@ void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args)
     plan::Dispatch dispatch = tiled(caps, "attention_forward", shape, slice, Pass::kForward, heads.NH);
     dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.out), out, slice),
                          sequences(write(args.lse), row_values, slice)};
+    drop_probabilities(builder, dispatch, shape, slice, args.dropout);
     dispatch.cost.flops = flops * to_unsigned(slice.count);
     builder.dispatch(std::move(dispatch));
   }
@@ -227,6 +247,7 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
                            sequences(read(args.lse), row_values, slice),
                            sequences(read(row_sums), row_values, slice),
                            sequences(write(args.dqkv), qkv, slice)};
+      drop_probabilities(builder, dispatch, shape, slice, args.dropout);
       dispatch.cost.flops = products * shape.product_flops() * to_unsigned(slice.count);
       builder.dispatch(std::move(dispatch));
     }

@@ -15,7 +15,7 @@ reference::AttentionShape AttentionCase::reference_shape() const {
 
 std::ostream& operator<<(std::ostream& out, const AttentionCase& c) {
   return out << dtype_name(c.dtype) << " B " << c.B << " T " << c.T << " NH " << c.NH << " HS " << c.HS
-             << " NKV " << c.NKV << " window " << c.window;
+             << " NKV " << c.NKV << " window " << c.window << " dropout " << c.dropout.p;
 }
 
 AttentionRun::AttentionRun(OpRunner& runner, const AttentionCase& c, const std::vector<float>& qkv_values,
@@ -25,9 +25,13 @@ AttentionRun::AttentionRun(OpRunner& runner, const AttentionCase& c, const std::
       out(runner.output({c.B, c.T, c.C()}, c.dtype)),
       lse(runner.output({c.B, c.NH, c.T})),
       dqkv(runner.output({c.B, c.T, c.width()}, c.dtype)) {
-  ops::attention_forward(
-      runner.builder(),
-      {.qkv = qkv, .out = out, .lse = lse, .n_head = c.NH, .n_kv_head = c.NKV, .window = c.window});
+  ops::attention_forward(runner.builder(), {.qkv = qkv,
+                                            .out = out,
+                                            .lse = lse,
+                                            .n_head = c.NH,
+                                            .n_kv_head = c.NKV,
+                                            .window = c.window,
+                                            .dropout = c.dropout});
   ops::attention_backward(runner.builder(), {.dout = dout,
                                              .qkv = qkv,
                                              .out = out,
@@ -35,7 +39,8 @@ AttentionRun::AttentionRun(OpRunner& runner, const AttentionCase& c, const std::
                                              .dqkv = dqkv,
                                              .n_head = c.NH,
                                              .n_kv_head = c.NKV,
-                                             .window = c.window});
+                                             .window = c.window,
+                                             .dropout = c.dropout});
 }
 
 bool is_gpu_assisted() {

@@ -17,6 +17,7 @@ struct AttentionCase {
   std::int64_t NKV = 0;  // 0 = NH
   std::int64_t window = 0;
   DType dtype = DType::kF32;
+  ops::Dropout dropout = {};
 
   std::int64_t kv_heads() const { return NKV == 0 ? NH : NKV; }
   std::int64_t C() const { return NH * HS; }

@@ -126,7 +126,7 @@ TEST(GpuAttention, RepeatsItsBitsAndDoesNotSeeTheFuture) {
 }
 
 TEST(GpuAttention, HugeScoresStayFinite) {
-  for (const Size size : {Size{1, 33, 2, 20}, Size{1, 33, 2, 24}}) {
+  for (const Size& size : {Size{1, 33, 2, 20}, Size{1, 33, 2, 24}}) {
     const std::vector<float> dout = random_floats(size.out_elements(), 8);
     // Scores up to about 1e3, 1e5 and 1e29.
     for (const float scale : {30.0F, 300.0F, 1e14F}) {

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/rng.hpp"
 #include "vkgpt/ops/attention.hpp"
 
+#include "gpu_context.hpp"
 #include "ops/attention_case.hpp"
 #include "reference/compare.hpp"
 
@@ -40,6 +42,24 @@ constexpr AttentionCase k16BitCases[] = {
     {.B = 2, .T = 33, .NH = 2, .HS = 20},
 };
 
+constexpr StepParams kStep{.seed_lo = 0x12345678, .seed_hi = 0x9abcdef0, .dropout_step = 77};
+
+/// The masks of `c.dropout`, drawn on the host.
+reference::ProbabilityMask host_mask(const AttentionCase& c) {
+  if (c.dropout.p == 0) return {};
+  const auto p = static_cast<float>(c.dropout.p);
+  const double scale = static_cast<float>(1.0 / (1.0 - c.dropout.p));
+  return [site = c.dropout.site, p, scale](std::size_t row, std::size_t key) {
+    const RngStream stream{.seed = std::uint64_t{kStep.seed_hi} << 32 | kStep.seed_lo,
+                           .purpose = RngPurpose::kDropout,
+                           .sub = site,
+                           .step = kStep.dropout_step,
+                           .index = static_cast<std::uint32_t>(row)};
+    const PhiloxCounter words = stream.block(static_cast<std::uint32_t>(key / 4));
+    return uniform_float(words[key % 4]) >= p ? scale : 0.0;
+  };
+}
+
 /// Each set of kernels once: those of CPU drivers with heads of 20 and 40, without 64-bit loads with heads of
 /// 20, those of GPUs with heads of 24.
 std::vector<test::CapsVariant> kernels_for(const AttentionCase& c) {
@@ -47,7 +67,7 @@ std::vector<test::CapsVariant> kernels_for(const AttentionCase& c) {
   if (test::is_gpu_assisted()) return variants;
   if (c.HS == 24) return {variants[1]};
   if (c.HS == 40) return {variants[0]};
-  if (c.dtype != DType::kF32) return {variants[2]};
+  if (c.dtype != DType::kF32 || c.dropout.p > 0) return {variants[2]};
   return {variants[0], variants[2]};
 }
 
@@ -69,14 +89,16 @@ double gradient_bound(DType dtype) {
 void expect_matches_reference(const AttentionCase& c) {
   const std::vector<float> qkv = test::rounded(random_floats(c.qkv_elements(), 1, 2.0F), c.dtype);
   const std::vector<float> dout = test::rounded(random_floats(c.out_elements(), 2, 3.0F), c.dtype);
-  const reference::Attention expected = reference::attention_forward(to_double(qkv), c.reference_shape());
+  const reference::ProbabilityMask mask = host_mask(c);
+  const reference::Attention expected =
+      reference::attention_forward(to_double(qkv), c.reference_shape(), mask);
   const reference::Vector dqkv =
-      reference::attention_backward(to_double(dout), to_double(qkv), c.reference_shape());
+      reference::attention_backward(to_double(dout), to_double(qkv), c.reference_shape(), mask);
   for (const test::CapsVariant& variant : kernels_for(c)) {
     SCOPED_TRACE(testing::Message() << variant.name << ", " << c);
     OpRunner runner(variant.caps);
     const AttentionRun run(runner, c, qkv, dout);
-    runner.run();
+    runner.run(kStep);
     expect_close(runner.floats(run.out), expected.out, output_bound(c.dtype));
     expect_close(runner.floats(run.lse), expected.lse);
     const std::vector<float> actual = runner.floats(run.dqkv);
@@ -100,6 +122,36 @@ TEST(GpuAttentionVariants, SixteenBitsMatchTheReferenceButForTheRounding) {
       if (!is_skipped(c)) expect_matches_reference(c);
     }
   }
+}
+
+TEST(GpuAttentionVariants, DroppedProbabilitiesMatchTheReferenceWithMasksOfTheHost) {
+  for (AttentionCase c : {AttentionCase{.B = 2, .T = 37, .NH = 2, .HS = 20},
+                          AttentionCase{.B = 2, .T = 65, .NH = 4, .HS = 24, .NKV = 2, .window = 21},
+                          // Tiles of 2 keys in the backward of CPU drivers.
+                          AttentionCase{.B = 1, .T = 19, .NH = 2, .HS = 40}}) {
+    c.dropout = {.p = 0.3, .site = 1234};
+    if (!is_skipped(c)) expect_matches_reference(c);
+  }
+}
+
+TEST(GpuAttentionVariants, SlicesOfSequencesDropTheSame) {
+  vk::DeviceCaps caps = test::shared_context().caps();
+  const auto granule =
+      static_cast<std::int64_t>(std::max<std::uint64_t>(64, caps.storage_buffer_alignment) / 8);
+  caps.storage_buffer_alignment = static_cast<std::uint64_t>(8 * granule);
+  const AttentionCase c{.B = 2 * granule + 1, .T = 6, .NH = 1, .HS = 20, .dropout = {.p = 0.5, .site = 3}};
+  const std::vector<float> qkv = random_floats(c.qkv_elements(), 6, 2.0F);
+  const std::vector<float> dout = random_floats(c.out_elements(), 7);
+  OpRunner whole(caps);
+  const AttentionRun expected(whole, c, qkv, dout);
+  whole.run(kStep);
+  caps.max_storage_buffer_range = static_cast<std::uint64_t>(granule * c.T * c.width()) * sizeof(float);
+  OpRunner sliced(caps);
+  const AttentionRun actual(sliced, c, qkv, dout);
+  sliced.run(kStep);
+  EXPECT_EQ(sliced.time().size(), 3 * whole.time().size());
+  EXPECT_EQ(sliced.words(actual.out), whole.words(expected.out));
+  EXPECT_EQ(sliced.words(actual.dqkv), whole.words(expected.dqkv));
 }
 
 TEST(GpuAttentionVariants, AWindowAsLongAsTheSequenceIsNone) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
 namespace vkgpt::ops {
@@ -21,9 +22,13 @@ struct AttentionForward {
   std::int64_t n_head = 0;
   std::int64_t n_kv_head = 0;  // 0 = n_head
   std::int64_t window = 0;     // 0 = all
+  Dropout dropout = {};
 };
 
-/// out = softmax(q k^T / sqrt(HS)) v, each query over the keys that it sees.
+/// out = softmax(q k^T / sqrt(HS)) v, each query over the keys that it sees. Dropout strikes the
+/// probabilities after the softmax (lse knows nothing of it): that of `key` for row (b NH + h) T + t is kept
+/// when uniform_float(word key % 4 of block key / 4) >= p in the stream {seed, RngPurpose::kDropout, site,
+/// StepParams.dropout_step, row} (core/rng.hpp).
 void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args);
 
 struct AttentionBackward {
@@ -35,10 +40,11 @@ struct AttentionBackward {
   std::int64_t n_head = 0;
   std::int64_t n_kv_head = 0;  // 0 = n_head
   std::int64_t window = 0;     // 0 = all
+  Dropout dropout = {};
 };
 
 /// The gradient of `attention_forward`: probabilities are recomputed from lse, once for dq and once for dk
-/// and dv.
+/// and dv, and masks of dropout drawn again.
 void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& args);
 
 struct AttentionCacheFill {
