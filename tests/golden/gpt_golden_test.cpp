@@ -17,6 +17,7 @@ constexpr double kRelative = 1e-5;
 
 // As tests/golden/README.md says.
 constexpr AdamW kAdamW{.learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1};
+constexpr Muon kMuon{.learning_rate = 1e-3, .momentum = 0.95, .weight_decay = 0.1};
 constexpr Lion kLion{.learning_rate = 3e-4, .beta1 = 0.9, .beta2 = 0.99, .weight_decay = 0.1};
 
 class GptGolden : public testing::TestWithParam<const char*> {
@@ -133,6 +134,10 @@ TEST_P(GptTrajectoryGolden, AdamW) {
 
 TEST_P(GptTrajectoryGolden, Lion) {
   expect_trajectory("trajectory/lion/", 20, lion_rule(kLion));
+}
+
+TEST_P(GptTrajectoryGolden, Muon) {
+  expect_trajectory("trajectory/muon/", 20, muon_rule(kMuon, config_, adamw_rule(kAdamW)));
 }
 
 std::string file_stem(const testing::TestParamInfo<const char*>& test) {

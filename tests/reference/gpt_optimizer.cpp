@@ -18,6 +18,25 @@ UpdateRule lion_rule(const Lion& config) {
   };
 }
 
+UpdateRule muon_rule(const Muon& config, const model::GptConfig& model, UpdateRule others) {
+  return [config, model, others = std::move(others)](const ParameterUpdate& update) {
+    const model::ParamSpec& spec = update.spec;
+    if (spec.shape.rank() != 2 || !spec.name.starts_with("h.")) return others(update);
+    std::vector<std::int64_t> heights{spec.shape[0]};
+    const std::int64_t kv_rows = model.kv_heads() * model.head_size();
+    if (spec.name.ends_with("c_attn.weight")) heights = {model.n_embd, kv_rows, kv_rows};
+    if (spec.name.ends_with("c_fc.weight") && model.has_swiglu())
+      heights = {spec.shape[0] / 2, spec.shape[0] / 2};
+    std::size_t first = 0;
+    for (const std::int64_t rows : heights) {
+      const auto count = static_cast<std::size_t>(rows * spec.shape[1]);
+      muon_step(update.weights.subspan(first, count), update.gradient.subspan(first, count),
+                update.m.subspan(first, count), rows, spec.shape[1], config, update.grad_scale);
+      first += count;
+    }
+  };
+}
+
 GptOptimizer::GptOptimizer(const model::GptParams& params, UpdateRule rule)
     : rule_(std::move(rule)), m_(static_cast<std::size_t>(params.arena_elements()), 0.0), v_(m_) {}
 

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "reference/gpt_model.hpp"
+#include "reference/muon.hpp"
 #include "reference/optimizer.hpp"
 
 namespace vkgpt::reference {
@@ -23,6 +24,9 @@ using UpdateRule = std::function<void(const ParameterUpdate&)>;
 /// The weight decay is that of parameters which the table lets decay.
 UpdateRule adamw_rule(const AdamW& config);
 UpdateRule lion_rule(const Lion& config);
+/// Muon for the matrices inside the blocks, `others` for the rest. Queries, keys, values, SwiGLU's gate and
+/// what it gates are matrices of their own. Muon's decay is `config`'s.
+UpdateRule muon_rule(const Muon& config, const model::GptConfig& model, UpdateRule others);
 
 struct GptStep {
   double loss = 0.0;  // before the update
