@@ -195,6 +195,12 @@ std::vector<float> OpRunner::floats(const plan::Tensor& t) const {
   return values;
 }
 
+std::vector<std::uint32_t> OpRunner::persistent_words(std::string_view name, std::size_t count) const {
+  std::vector<std::uint32_t> words(count);
+  store_->download(name, std::as_writable_bytes(std::span(words)));
+  return words;
+}
+
 std::vector<float> OpRunner::readback(std::string_view name) const {
   const std::span<const float> values = store_->readback_slot<float>(name, 0);
   return {values.begin(), values.end()};

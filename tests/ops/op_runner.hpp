@@ -62,6 +62,8 @@ class OpRunner {
   std::vector<float> floats(const plan::Tensor& t) const;
   /// Bits; of 16-bit elements two in a word, the first one low.
   std::vector<std::uint32_t> words(const plan::Tensor& t) const;
+  /// The first words of a persistent tensor that the op declared.
+  std::vector<std::uint32_t> persistent_words(std::string_view name, std::size_t count) const;
   /// A readback tensor that the test declared on the builder.
   std::vector<float> readback(std::string_view name) const;
 
