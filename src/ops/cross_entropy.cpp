@@ -27,13 +27,6 @@ std::uint32_t subgroups_for(const vk::DeviceCaps& caps, std::int64_t V) {
       std::clamp<std::int64_t>(wanted, 1, std::int64_t{subgroups_per_workgroup(caps)}));
 }
 
-/// Appends a binding that not every variant has; the macro `name` says its number.
-void add_binding(plan::Dispatch& dispatch, std::string name, const std::optional<plan::Tensor>& t) {
-  if (!t) return;
-  dispatch.kernel.macros.push_back({std::move(name), std::to_string(dispatch.bindings.size())});
-  dispatch.bindings.push_back(read(*t));
-}
-
 /// What `cross_entropy_fused` has and `cross_entropy_forward` has not.
 struct Gradient {
   float scale;
@@ -86,7 +79,9 @@ void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradie
                                          subgroups_for(caps, args.V), classify_macros(caps, args, gradient));
     const plan::Binding logits = gradient != nullptr ? read_write(args.logits) : read(args.logits);
     dispatch.bindings = {matrix_rows(logits, Vp, slice, dtype), read(args.targets), write(args.losses)};
-    if (gradient != nullptr) add_binding(dispatch, "LOSS_SCALE", gradient->loss_scale);
+    if (gradient != nullptr && gradient->loss_scale) {
+      add_binding(dispatch, "LOSS_SCALE", read(*gradient->loss_scale));
+    }
     dispatch.push = PushWords{}
                         .u32(u64(slice.count))
                         .u32(u64(args.V))
@@ -148,8 +143,8 @@ void loss_mean(plan::PlanBuilder& builder, const plan::Tensor& accumulator, cons
   plan::Dispatch dispatch;
   dispatch.kernel.stem = "loss_mean";
   dispatch.bindings = {read(accumulator), write(result)};
-  add_binding(dispatch, "NORM", norm);
-  add_binding(dispatch, "LOSS_SCALE", loss_scale);
+  if (norm) add_binding(dispatch, "NORM", read(*norm));
+  if (loss_scale) add_binding(dispatch, "LOSS_SCALE", read(*loss_scale));
   dispatch.cost.flops = 1;
   builder.dispatch(std::move(dispatch));
 }

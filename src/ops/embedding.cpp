@@ -1,7 +1,6 @@
 #include "vkgpt/ops/embedding.hpp"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -57,12 +56,6 @@ EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x,
   if (wte) check_wte(*wte, shape);
   if (wpe) check_wpe(*wpe, shape);
   return shape;
-}
-
-/// Appends a binding that not every embedding has; the macro `name` says its number.
-void add_binding(plan::Dispatch& dispatch, std::string name, plan::Binding binding) {
-  dispatch.kernel.macros.push_back({std::move(name), std::to_string(dispatch.bindings.size())});
-  dispatch.bindings.push_back(binding);
 }
 
 /// One slice of rows of x, gathered from one slice of wte.

@@ -79,6 +79,11 @@ plan::Binding matrix_rows(plan::Binding whole, std::int64_t row_elements, Slice 
   return whole;
 }
 
+void add_binding(plan::Dispatch& dispatch, std::string name, plan::Binding binding) {
+  dispatch.kernel.macros.push_back({std::move(name), std::to_string(dispatch.bindings.size())});
+  dispatch.bindings.push_back(binding);
+}
+
 std::uint32_t subgroups_per_workgroup(const vk::DeviceCaps& caps) {
   return std::max<std::uint32_t>(1, elementwise_workgroup(caps) / caps.subgroup_size);
 }

@@ -52,12 +52,6 @@ void check_rows(const plan::Tensor& t, const plan::Tensor& x, DType dtype) {
               t.shape.to_string(), x.shape.to_string());
 }
 
-/// Appends a binding that not every norm has; the macro `name` says its number.
-void add_binding(plan::Dispatch& dispatch, std::string name, plan::Binding binding) {
-  dispatch.kernel.macros.push_back({std::move(name), std::to_string(dispatch.bindings.size())});
-  dispatch.bindings.push_back(binding);
-}
-
 /// The macros of every kernel here, and the mean where the kind has one.
 void add_kind(plan::Dispatch& dispatch, NormKind kind, const std::optional<plan::Binding>& mean) {
   if (kind == NormKind::kRmsNorm) dispatch.kernel.macros.push_back({"RMS", "1"});

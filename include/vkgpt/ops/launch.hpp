@@ -48,6 +48,10 @@ plan::Binding elements(plan::Binding whole, Slice slice, DType dtype = DType::kF
 plan::Binding matrix_rows(plan::Binding whole, std::int64_t row_elements, Slice slice,
                           DType dtype = DType::kF32);
 
+/// Appends a binding that only some variants of a kernel have, and a macro `name` with its number:
+/// `#ifdef NAME layout(binding = NAME) ...`.
+void add_binding(plan::Dispatch& dispatch, std::string name, plan::Binding binding);
+
 /// Subgroups of a workgroup that works together: one on a CPU driver, where a barrier is a costly switch of
 /// coroutines, else what makes 256 invocations or the device's limit.
 std::uint32_t subgroups_per_workgroup(const vk::DeviceCaps& caps);
