@@ -4,16 +4,21 @@
 //   LANES       workgroup size, at most the subgroup size
 //   TM          rows of the tile: 16, 8, or (not for TN) 1
 //   K_STEP      k of an iteration: 8, or for TM = 1 twice LANES
-//   WIDE        1: buffers are read and written as 64-bit pairs; every extent along a row and offset is even
+//   DTYPE       of A, B and pre (element.glsl); sums are fp32 always
+//   C_DTYPE     of C: DTYPE, or f32
+//   WIDE        1: two neighbours of DTYPE are one word; every extent along a row and offset is even
+//   WIDE_F32    1: so are two of f32, a 64-bit word
 //   K_TAIL      1: K is not a multiple of K_STEP
-//   ACCUMULATE  1: C += instead of C =
+//   PARTIAL     where the sums are that this dispatch continues: 0 nowhere, 1 in C, 2 in `partials`
+//   BIAS        1: + bias[n]
 //   EPILOGUE    what happens to a finished element, see below
+//   ACCUMULATE  1: + C, last of all
 //   ROW_SUMS    1 (TN only): also row_sums[m] += sum over k of A[k, m]
 // shaders/README.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_shuffle : require
-#if WIDE
+#if WIDE_F32
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif
 
@@ -22,31 +27,49 @@
 #define TRANSPOSITION_TN 2  // A (K, M), B (K, N)
 
 #define EPILOGUE_NONE 0
-#define EPILOGUE_BIAS 1       // + bias[n]
-#define EPILOGUE_BIAS_GELU 2  // + bias[n], stored in pre, then GELU
-#define EPILOGUE_GELU_GRAD 3  // * gelu'(pre)
+#define EPILOGUE_GELU 1       // stored in pre, then GELU
+#define EPILOGUE_GELU_GRAD 2  // * gelu'(pre)
 
+#include "element.glsl"
 #include "gelu.glsl"
 
 layout(local_size_x = LANES) in;
 
-#if WIDE
-#define ELEMENT uint64_t
+// What buffers are arrays of, those of f32 and those of DTYPE.
+#if WIDE_F32
+#define FLOATS uint64_t
 #else
-#define ELEMENT float
+#define FLOATS float
 #endif
-layout(set = 0, binding = 0, std430) readonly buffer A { ELEMENT a[]; };
-layout(set = 0, binding = 1, std430) readonly buffer B { ELEMENT b[]; };
-layout(set = 0, binding = 2, std430) buffer C { ELEMENT c[]; };  // (M, N)
-#if EPILOGUE == EPILOGUE_BIAS || EPILOGUE == EPILOGUE_BIAS_GELU
-layout(set = 0, binding = 3, std430) readonly buffer Bias { ELEMENT bias[]; };  // (N)
+#if DTYPE == 0
+#define OPERAND FLOATS
+#elif WIDE
+#define OPERAND uint
+#else
+#define OPERAND ELEMENT
 #endif
-#if EPILOGUE == EPILOGUE_BIAS_GELU
-layout(set = 0, binding = 4, std430) writeonly buffer Pre { ELEMENT pre[]; };  // (M, N)
+#if C_DTYPE == 0
+#define RESULT FLOATS
+#else
+#define RESULT OPERAND
+#endif
+
+layout(set = 0, binding = 0, std430) readonly buffer A { OPERAND a[]; };
+layout(set = 0, binding = 1, std430) readonly buffer B { OPERAND b[]; };
+layout(set = 0, binding = 2, std430) buffer C { RESULT c[]; };  // (M, N)
+#if BIAS
+layout(set = 0, binding = 3, std430) readonly buffer Bias { FLOATS bias[]; };  // (N)
+#endif
+#if EPILOGUE == EPILOGUE_GELU
+layout(set = 0, binding = 3 + BIAS, std430) writeonly buffer Pre { OPERAND pre[]; };  // (M, N)
 #elif EPILOGUE == EPILOGUE_GELU_GRAD
-layout(set = 0, binding = 3, std430) readonly buffer Pre { ELEMENT pre[]; };  // (M, N)
+layout(set = 0, binding = 3 + BIAS, std430) readonly buffer Pre { OPERAND pre[]; };  // (M, N)
 #elif ROW_SUMS
-layout(set = 0, binding = 3, std430) buffer RowSums { float row_sums[]; };  // (M)
+layout(set = 0, binding = 3 + BIAS, std430) buffer RowSums { float row_sums[]; };  // (M)
+#endif
+#if PARTIAL == 2
+#define BEFORE_PARTIALS (3 + BIAS + (EPILOGUE == EPILOGUE_NONE ? 0 : 1))
+layout(set = 0, binding = BEFORE_PARTIALS, std430) readonly buffer Partials { FLOATS partials[]; };  // (M, N)
 #endif
 
 layout(push_constant) uniform Push {
@@ -57,7 +80,7 @@ layout(push_constant) uniform Push {
   uint ldb;
   uint ldc;
   uint a_offset;  // first element of A in its binding
-  uint c_offset;  // first element of C, and of pre, in theirs
+  uint c_offset;  // first element of C, and of pre and partials, in theirs
 };
 
 const int kStep = K_STEP;
@@ -69,19 +92,43 @@ const int kStripTiles = 4;  // rows of tiles that are computed together, so that
 
 // Two neighbours in memory. Without WIDE, `next` is 0 where there is no second one: it is then the first
 // again when loaded, and not stored.
-#if WIDE
+#define STORE_EACH(array, i, next, first, second) \
+  {                                               \
+    array[i] = first;                             \
+    if ((next) == 1) array[(i) + 1] = second;     \
+  }
+#if WIDE_F32
 vec2 unpack(uint64_t pair) { return uintBitsToFloat(unpackUint2x32(pair)); }
-#define LOAD(array, i, next) unpack(array[(i) >> 1])
-#define STORE(array, i, next, v) array[(i) >> 1] = packUint2x32(floatBitsToUint(v));
+#define LOAD_F32(array, i, next) unpack(array[(i) >> 1])
+#define STORE_F32(array, i, next, v) array[(i) >> 1] = packUint2x32(floatBitsToUint(v));
+#else
+#define LOAD_F32(array, i, next) vec2(array[i], array[(i) + (next)])
+#define STORE_F32(array, i, next, v) STORE_EACH(array, i, next, (v).x, (v).y)
+#endif
+
+#if DTYPE == 0
+#define LOAD(array, i, next) LOAD_F32(array, i, next)
+#define STORE(array, i, next, v) STORE_F32(array, i, next, v)
+#elif WIDE
+#define LOAD(array, i, next) from_pair(array[(i) >> 1])
+#define STORE(array, i, next, v) array[(i) >> 1] = to_pair(v);
+#else
+#define LOAD(array, i, next) vec2(from_element(array[i]), from_element(array[(i) + (next)]))
+#define STORE(array, i, next, v) STORE_EACH(array, i, next, to_element((v).x), to_element((v).y))
+#endif
+
+#if C_DTYPE == 0
+#define LOAD_C(i, next) LOAD_F32(c, i, next)
+#define STORE_C(i, next, v) STORE_F32(c, i, next, v)
+#else
+#define LOAD_C(i, next) LOAD(c, i, next)
+#define STORE_C(i, next, v) STORE(c, i, next, v)
+#endif
+
+#if WIDE
 uint last_pair(uint extent) { return extent - 2; }
 uint has_next(uint i, uint extent) { return 1; }
 #else
-#define LOAD(array, i, next) vec2(array[i], array[(i) + (next)])
-#define STORE(array, i, next, v) \
-  {                              \
-    array[i] = (v).x;            \
-    if ((next) == 1) array[(i) + 1] = (v).y; \
-  }
 uint last_pair(uint extent) { return extent - 1; }
 uint has_next(uint i, uint extent) { return i + 1 < extent ? 1 : 0; }
 #endif
@@ -217,9 +264,9 @@ void main() {
 #endif
   }
 
-#if EPILOGUE == EPILOGUE_BIAS || EPILOGUE == EPILOGUE_BIAS_GELU
+#if BIAS
   vec2 column_bias[kPairs];
-  UNROLL for (int p = 0; p < kPairs; ++p) column_bias[p] = LOAD(bias, column[p], column_next[p]);
+  UNROLL for (int p = 0; p < kPairs; ++p) column_bias[p] = LOAD_F32(bias, column[p], column_next[p]);
 #endif
   UNROLL for (int i = 0; i < TM; ++i) {
     if (m0 + i < M) {
@@ -227,20 +274,30 @@ void main() {
         if (n0 + 2 * (p * LANES + lane) < N) {
           const uint at = c_offset + (m0 + i) * ldc + column[p];
           vec2 v = vec2(acc[i][2 * p], acc[i][2 * p + 1]);
-#if ACCUMULATE
-          v += LOAD(c, at, column_next[p]);
+#if PARTIAL == 1
+          v += LOAD_C(at, column_next[p]);
+#elif PARTIAL == 2
+          v += LOAD_F32(partials, at, column_next[p]);
 #endif
-#if EPILOGUE == EPILOGUE_BIAS
+#if BIAS
           v += column_bias[p];
-#elif EPILOGUE == EPILOGUE_BIAS_GELU
-          v += column_bias[p];
+#endif
+#if EPILOGUE == EPILOGUE_GELU
           STORE(pre, at, column_next[p], v)
+#if DTYPE != 0
+          // Of what pre holds, so that GELU of pre gives the same bits.
+          precise const vec2 held = from_pair(to_pair(v));
+          v = held;
+#endif
           v = vec2(gelu(v.x), gelu(v.y));
 #elif EPILOGUE == EPILOGUE_GELU_GRAD
           const vec2 x = LOAD(pre, at, column_next[p]);
           v *= vec2(gelu_grad(x.x), gelu_grad(x.y));
 #endif
-          STORE(c, at, column_next[p], v)
+#if ACCUMULATE
+          v += LOAD_C(at, column_next[p]);
+#endif
+          STORE_C(at, column_next[p], v)
         }
       }
     }

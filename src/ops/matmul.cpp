@@ -19,17 +19,17 @@ namespace {
 enum class Transposition { kNN, kNT, kTN };
 
 /// What happens to a finished element of C; the numbers are those of shaders/include/matmul_scalar.glsl.
-enum class Epilogue { kNone = 0, kBias = 1, kBiasGelu = 2, kGeluGrad = 3 };
+enum class Epilogue { kNone = 0, kGelu = 1, kGeluGrad = 2 };
 
 struct Product {
   std::string stem;
   Transposition transposition;
-  Tensor a, b, c;
-  bool accumulate = false;  // c +=
+  Tensor a, b, c;                   // a and b of one type; c of theirs or f32
+  bool accumulate = false;          // c += the finished elements
+  std::optional<Tensor> bias = {};  // (N) f32, added before the epilogue
   Epilogue epilogue = Epilogue::kNone;
-  std::optional<Tensor> bias = {};      // (N), of kBias and kBiasGelu
-  std::optional<Tensor> pre = {};       // (M, N), written by kBiasGelu, read by kGeluGrad
-  std::optional<Tensor> row_sums = {};  // (M), TN only: += the sums of a's columns
+  std::optional<Tensor> pre = {};       // (M, N), a's type; written by kGelu, read by kGeluGrad
+  std::optional<Tensor> row_sums = {};  // (M) f32, TN only: += the sums of a's columns
 };
 
 struct Extents {
@@ -51,21 +51,34 @@ Extents extents_of(const Product& p) {
               p.row_sums->shape.to_string(), m);
   VKGPT_CHECK(!p.pre || (p.pre->shape.rows() == m && p.pre->shape.back() == n), "{}: pre {}, c {}", p.stem,
               p.pre->shape.to_string(), p.c.shape.to_string());
-  for (const Tensor& t : {p.a, p.b, p.c}) {
-    VKGPT_CHECK(t.dtype == DType::kF32, "{}: {} operand", p.stem, dtype_name(t.dtype));
-  }
   return {m, n, k};
 }
 
-/// Cuts `extent` into equal parts of at most `limit`; all but the last are multiples of 64, so that a row, or
-/// an element, that starts a part is bound at a multiple of 256 bytes.
-std::vector<Slice> slices_of(std::int64_t extent, std::int64_t limit) {
+bool is_16bit(const Tensor& t) {
+  return dtype_size(t.dtype) == 2;
+}
+
+void check_types(const vk::DeviceCaps& caps, const Product& p) {
+  const DType dtype = p.a.dtype;
+  const DType c_dtype = p.transposition == Transposition::kTN ? DType::kF32 : dtype;
+  VKGPT_CHECK(p.b.dtype == dtype && p.c.dtype == c_dtype && (!p.pre || p.pre->dtype == dtype),
+              "{}: a {}, b {}, c {}", p.stem, dtype_name(dtype), dtype_name(p.b.dtype),
+              dtype_name(p.c.dtype));
+  VKGPT_CHECK(!p.bias || p.bias->dtype == DType::kF32, "{}: bias {}", p.stem, dtype_name(p.bias->dtype));
+  VKGPT_CHECK(!p.row_sums || p.row_sums->dtype == DType::kF32, "{}: dbias {}", p.stem,
+              dtype_name(p.row_sums->dtype));
+  VKGPT_CHECK(!is_16bit(p.a) || caps.storage_16bit, "{} of {} needs 16-bit storage", p.stem,
+              dtype_name(dtype));
+}
+
+/// Cuts `extent` into equal parts of at most `limit`; all but the last are multiples of `granule`, so that a
+/// row, or an element, that starts a part is bound at a multiple of 256 bytes.
+std::vector<Slice> slices_of(std::int64_t extent, std::int64_t limit, std::int64_t granule) {
   if (extent <= limit) return {{0, extent}};
-  constexpr std::int64_t kGranule = 64;
-  VKGPT_CHECK(limit >= kGranule, "{} rows do not fit a binding", kGranule);
+  VKGPT_CHECK(limit >= granule, "{} rows do not fit a binding", granule);
   const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
-  const std::int64_t parts = divide_up(extent, limit / kGranule * kGranule);
-  const std::int64_t step = divide_up(divide_up(extent, parts), kGranule) * kGranule;
+  const std::int64_t parts = divide_up(extent, limit / granule * granule);
+  const std::int64_t step = divide_up(divide_up(extent, parts), granule) * granule;
   std::vector<Slice> slices;
   for (std::int64_t first = 0; first < extent; first += step) {
     slices.push_back({first, std::min(step, extent - first)});
@@ -76,36 +89,42 @@ std::vector<Slice> slices_of(std::int64_t extent, std::int64_t limit) {
 /// A dispatch stays far below a watchdog's patience on the slowest devices.
 constexpr std::int64_t kMaxFlops = 4'000'000'000;
 
-/// Rows of B that a CPU's caches hold while every tile of C passes over them.
-constexpr std::int64_t kCachedK = 512;
+/// Bytes of a column of B that a CPU's caches hold while every tile of C passes over them.
+constexpr std::int64_t kCachedColumnBytes = 2048;
 
 struct Slicing {
   std::vector<Slice> m, n, k;
+  bool has_partials;  // sums between slices of k are kept apart from c
 };
 
 Slicing slice(const vk::DeviceCaps& caps, const Product& p, const Extents& e) {
-  const auto fitting = [&](std::int64_t row_elements) {
+  const auto size = static_cast<std::int64_t>(dtype_size(p.a.dtype));
+  const std::int64_t granule = slice_granule(size == 2);
+  const auto fitting = [&](std::int64_t row_elements, std::int64_t element_size) {
     const std::uint64_t bytes = std::min<std::uint64_t>(caps.max_storage_buffer_range, 1ull << 32);
-    return static_cast<std::int64_t>(bytes / sizeof(float)) / row_elements;
+    return static_cast<std::int64_t>(bytes) / element_size / row_elements;
   };
-  const std::int64_t k_limit = caps.is_cpu() ? kCachedK : e.k;
-  Slicing s{{}, {{0, e.n}}, {{0, e.k}}};
-  std::int64_t m_limit = fitting(e.n);
+  const std::int64_t k_limit = caps.is_cpu() ? kCachedColumnBytes / size : e.k;
+  Slicing s{{}, {{0, e.n}}, {{0, e.k}}, false};
+  std::int64_t m_limit = fitting(e.n, static_cast<std::int64_t>(dtype_size(p.c.dtype)));
   switch (p.transposition) {
     case Transposition::kNN:
-      m_limit = std::min(m_limit, fitting(e.k));
-      s.k = slices_of(e.k, std::min(k_limit, fitting(e.n)));
+      m_limit = std::min(m_limit, fitting(e.k, size));
+      s.k = slices_of(e.k, std::min(k_limit, fitting(e.n, size)), granule);
       break;
     case Transposition::kNT:
-      m_limit = std::min(m_limit, fitting(e.k));
-      s.n = slices_of(e.n, fitting(e.k));
+      m_limit = std::min(m_limit, fitting(e.k, size));
+      s.n = slices_of(e.n, fitting(e.k, size), granule);
       break;
     case Transposition::kTN:
-      s.k = slices_of(e.k, std::min(k_limit, fitting(std::max(e.m, e.n))));
+      s.k = slices_of(e.k, std::min(k_limit, fitting(std::max(e.m, e.n), size)), granule);
       break;
   }
+  // Sums stay fp32 up to the last slice, and what c held is not to pass the epilogue.
+  s.has_partials = s.k.size() > 1 && (is_16bit(p.c) || (p.accumulate && p.epilogue != Epilogue::kNone));
+  if (s.has_partials) m_limit = std::min(m_limit, fitting(e.n, sizeof(float)));
   const std::int64_t row_flops = 2 * s.n[0].count * s.k[0].count;
-  s.m = slices_of(e.m, std::min(m_limit, std::max<std::int64_t>(64, kMaxFlops / row_flops)));
+  s.m = slices_of(e.m, std::min(m_limit, std::max(granule, kMaxFlops / row_flops)), granule);
   return s;
 }
 
@@ -114,7 +133,8 @@ struct Variant {
   std::uint32_t lanes;          // of a workgroup, all in one subgroup
   std::uint32_t tile_rows;      // 16, 8 or 1
   std::uint32_t k_step;         // k of an iteration
-  bool is_wide;                 // loads and stores 64-bit pairs
+  bool is_wide;                 // reads two neighbours as one word, of 64 bits for f32
+  bool has_wide_f32;            // so are bias, partials and an f32 c, which is written in pairs, too
   std::uint32_t subgroup_size;  // to be required of the driver, or 0
 };
 
@@ -132,9 +152,15 @@ Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Exten
   }
   const bool rows_are_even =
       p.a.shape.back() % 2 == 0 && p.b.shape.back() % 2 == 0 && p.c.shape.back() % 2 == 0;
-  v.is_wide = caps.is_cpu() && caps.shader_int64 && caps.storage_buffer_alignment % 8 == 0 && rows_are_even;
+  const bool has_pairs_of_f32 = caps.is_cpu() && caps.shader_int64 && caps.storage_buffer_alignment % 8 == 0;
+  const bool has_pairs_of_16bit = caps.storage_buffer_alignment % 4 == 0;
+  v.is_wide = rows_are_even && (is_16bit(p.a) ? has_pairs_of_16bit : has_pairs_of_f32);
+  v.has_wide_f32 = v.is_wide && has_pairs_of_f32;
   return v;
 }
+
+/// Where the sums are that a dispatch continues; the numbers are those of the shader.
+enum class Partial { kNone = 0, kInC = 1, kApart = 2 };
 
 /// One dispatch: rows `m` and columns `n` of C, over `k`.
 struct Part {
@@ -142,32 +168,46 @@ struct Part {
   bool is_first_k, is_last_k;
 };
 
-void append(PlanBuilder& builder, const Product& p, const Variant& variant, const Part& part) {
-  const bool accumulate = p.accumulate || !part.is_first_k;
-  const Epilogue epilogue = part.is_last_k ? p.epilogue : Epilogue::kNone;
+/// `partials` (M, N) f32 holds the sums between slices of k; without, c does.
+void append(PlanBuilder& builder, const Product& p, const std::optional<Tensor>& partials,
+            const Variant& variant, const Part& part) {
+  const bool is_last = part.is_last_k;
+  const Tensor& c = partials && !is_last ? *partials : p.c;
+  // Unless something comes between, the sums simply start from what c held.
+  const bool starts_from_c = p.accumulate && !partials && p.epilogue == Epilogue::kNone;
+  const Partial partial = part.is_first_k       ? (starts_from_c ? Partial::kInC : Partial::kNone)
+                          : partials && is_last ? Partial::kApart
+                                                : Partial::kInC;
+  const bool accumulate = p.accumulate && !starts_from_c && is_last;
+  const Epilogue epilogue = is_last ? p.epilogue : Epilogue::kNone;
+  const bool has_bias = is_last && p.bias.has_value();
   const bool sums_rows = p.row_sums.has_value();
+  const bool reads_c = accumulate || partial == Partial::kInC;
 
   const auto bind = [](Binding whole, const Tensor& t, Slice s) { return rows(whole, t, s.first, s.count); };
   const Slice a_rows = p.transposition == Transposition::kTN ? part.k : part.m;
   const Slice b_rows = p.transposition == Transposition::kNT ? part.n : part.k;
   Dispatch d;
   d.bindings = {bind(read(p.a), p.a, a_rows), bind(read(p.b), p.b, b_rows),
-                bind(accumulate ? read_write(p.c) : write(p.c), p.c, part.m)};
-  if (epilogue == Epilogue::kBias || epilogue == Epilogue::kBiasGelu) {
-    d.bindings.push_back(elements(read(*p.bias), part.n));
-  }
-  if (epilogue == Epilogue::kBiasGelu) d.bindings.push_back(bind(write(*p.pre), *p.pre, part.m));
+                bind(reads_c ? read_write(c) : write(c), c, part.m)};
+  if (has_bias) d.bindings.push_back(elements(read(*p.bias), part.n));
+  if (epilogue == Epilogue::kGelu) d.bindings.push_back(bind(write(*p.pre), *p.pre, part.m));
   if (epilogue == Epilogue::kGeluGrad) d.bindings.push_back(bind(read(*p.pre), *p.pre, part.m));
   if (sums_rows) d.bindings.push_back(elements(read_write(*p.row_sums), part.m));
+  if (partial == Partial::kApart) d.bindings.push_back(bind(read(*partials), *partials, part.m));
 
-  const auto macro = [](const char* name, auto value) { return vk::Macro{name, std::to_string(value)}; };
-  d.kernel = {.stem = p.stem,
-              .macros = {macro("LANES", variant.lanes), macro("TM", variant.tile_rows),
-                         macro("K_STEP", variant.k_step), macro("WIDE", int{variant.is_wide}),
-                         macro("K_TAIL", int{part.k.count % variant.k_step != 0}),
-                         macro("ACCUMULATE", int{accumulate}), macro("EPILOGUE", static_cast<int>(epilogue)),
-                         macro("ROW_SUMS", int{sums_rows})},
-              .subgroup_size = variant.subgroup_size};
+  const auto macro = [](const char* name, auto value) {
+    return vk::Macro{name, std::to_string(static_cast<int>(value))};
+  };
+  d.kernel = {
+      .stem = p.stem,
+      .macros = {macro("LANES", variant.lanes), macro("TM", variant.tile_rows),
+                 macro("K_STEP", variant.k_step), dtype_macro(p.a.dtype), dtype_macro(c.dtype, "C_DTYPE"),
+                 macro("WIDE", variant.is_wide), macro("WIDE_F32", variant.has_wide_f32),
+                 macro("K_TAIL", part.k.count % variant.k_step != 0), macro("PARTIAL", partial),
+                 macro("BIAS", has_bias), macro("EPILOGUE", epilogue), macro("ACCUMULATE", accumulate),
+                 macro("ROW_SUMS", sums_rows)},
+      .subgroup_size = variant.subgroup_size};
 
   const auto word = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
   const std::int64_t a_column = p.transposition == Transposition::kTN   ? part.m.first
@@ -186,19 +226,25 @@ void append(PlanBuilder& builder, const Product& p, const Variant& variant, cons
   d.groups = {static_cast<std::uint32_t>(ceil_div(word(part.n.count), 4 * variant.lanes)),
               static_cast<std::uint32_t>(ceil_div(word(part.m.count), variant.tile_rows)), 1};
   const std::uint64_t m = word(part.m.count), n = word(part.n.count), k = word(part.k.count);
-  const std::uint64_t c_passes = 1 + (accumulate ? 1 : 0) + (epilogue >= Epilogue::kBiasGelu ? 1 : 0);
-  d.cost = {.flops = 2 * m * n * k, .bytes = 4 * (m * k + k * n + c_passes * m * n)};
+  const std::uint64_t size = dtype_size(p.a.dtype);
+  const std::uint64_t c_bytes = dtype_size(c.dtype) * (reads_c ? 2 : 1) +
+                                (epilogue != Epilogue::kNone ? size : 0) +
+                                (partial == Partial::kApart ? sizeof(float) : 0);
+  d.cost = {.flops = 2 * m * n * k, .bytes = size * (m * k + k * n) + c_bytes * m * n};
   builder.dispatch(std::move(d));
 }
 
 void append(PlanBuilder& builder, const Product& product) {
+  check_types(builder.caps(), product);
   const Extents extents = extents_of(product);
   const Variant variant = choose_variant(builder.caps(), product, extents);
   const Slicing slicing = slice(builder.caps(), product, extents);
+  std::optional<Tensor> partials;
+  if (slicing.has_partials) partials = builder.transient("matmul_partials", {extents.m, extents.n});
   for (const Slice& m : slicing.m) {
     for (const Slice& n : slicing.n) {
       for (std::size_t i = 0; i < slicing.k.size(); ++i) {
-        append(builder, product, variant, {m, n, slicing.k[i], i == 0, i + 1 == slicing.k.size()});
+        append(builder, product, partials, variant, {m, n, slicing.k[i], i == 0, i + 1 == slicing.k.size()});
       }
     }
   }
@@ -212,7 +258,7 @@ void linear_forward(PlanBuilder& builder, const LinearForward& args) {
                    .a = args.x,
                    .b = args.weight,
                    .c = args.y,
-                   .epilogue = args.bias ? Epilogue::kBias : Epilogue::kNone,
+                   .accumulate = args.accumulate,
                    .bias = args.bias});
 }
 
@@ -222,8 +268,8 @@ void linear_gelu_forward(PlanBuilder& builder, const LinearGeluForward& args) {
                    .a = args.x,
                    .b = args.weight,
                    .c = args.y,
-                   .epilogue = Epilogue::kBiasGelu,
                    .bias = args.bias,
+                   .epilogue = Epilogue::kGelu,
                    .pre = args.pre});
 }
 
@@ -233,6 +279,7 @@ void linear_backward_input(PlanBuilder& builder, const LinearBackwardInput& args
                    .a = args.dy,
                    .b = args.weight,
                    .c = args.dx,
+                   .accumulate = args.accumulate,
                    .epilogue = args.pre_gelu ? Epilogue::kGeluGrad : Epilogue::kNone,
                    .pre = args.pre_gelu});
 }

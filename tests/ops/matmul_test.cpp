@@ -127,6 +127,49 @@ TEST(GpuMatmul, ForwardWithGelu) {
   });
 }
 
+// The longest one is cut along k on CPU drivers.
+TEST(GpuMatmul, AddsToWhatIsThere) {
+  for (const Case& c : {Case{17, 33, 65}, Case{20, 1030, 64}}) {
+    SCOPED_TRACE(testing::Message() << c);
+    const Inputs in(c);
+    const std::vector<float> old_y = random_floats(c.y_size(), 8), old_dx = random_floats(c.x_size(), 9);
+    const std::vector<float> pre = random_floats(c.x_size(), 5, 2.0F);
+    test::OpRunner runner;
+    const plan::Tensor x = runner.input({c.M, c.K}, in.x), weight = runner.input({c.N, c.K}, in.weight);
+    const plan::Tensor bias = runner.input({c.N}, in.bias), dy = runner.input({c.M, c.N}, in.dy);
+    const plan::Tensor pre_gelu = runner.input({c.M, c.K}, pre);
+    const plan::Tensor y = runner.input({c.M, c.N}, old_y);
+    const plan::Tensor dx = runner.input({c.M, c.K}, old_dx), dpre = runner.input({c.M, c.K}, old_dx);
+    linear_forward(runner.builder(), {.x = x, .weight = weight, .bias = bias, .y = y, .accumulate = true});
+    linear_backward_input(runner.builder(), {.dy = dy, .weight = weight, .dx = dx, .accumulate = true});
+    linear_backward_input(runner.builder(),
+                          {.dy = dy, .weight = weight, .dx = dpre, .pre_gelu = pre_gelu, .accumulate = true});
+    runner.run();
+    reference::expect_close(runner.floats(y),
+                            reference::add(reference_forward(c, in, true), to_double(old_y)));
+    const Vector expected = reference_backward(c, in).dx;
+    reference::expect_close(runner.floats(dx), reference::add(expected, to_double(old_dx)));
+    reference::expect_close(
+        runner.floats(dpre),
+        reference::add(reference::gelu_backward(expected, to_double(pre)), to_double(old_dx)));
+  }
+}
+
+TEST(GpuMatmul, GeluWithoutBias) {
+  const Case c{17, 33, 65};
+  const Inputs in(c);
+  test::OpRunner runner;
+  const LinearGeluForward args{.x = runner.input({c.M, c.K}, in.x),
+                               .weight = runner.input({c.N, c.K}, in.weight),
+                               .pre = runner.output({c.M, c.N}),
+                               .y = runner.output({c.M, c.N})};
+  linear_gelu_forward(runner.builder(), args);
+  runner.run();
+  const Vector pre = reference_forward(c, in, false);
+  reference::expect_close(runner.floats(args.pre), pre);
+  reference::expect_close(runner.floats(args.y), reference::gelu_forward(pre));
+}
+
 TEST(GpuMatmul, BackwardInput) {
   for_each_case([](const Case& c, const vk::DeviceCaps& caps) {
     const Inputs in(c);

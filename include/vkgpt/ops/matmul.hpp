@@ -8,43 +8,47 @@ namespace vkgpt::ops {
 
 /// Below, M is the product of all dimensions but the last of x and y; K is the width of x, N that of y.
 /// Any sizes are good. Operands larger than one descriptor may cover are worked on in slices of rows.
-/// Sums are fp32, in an order that depends on the device and the shape only.
+/// D is f32, f16 or bf16, one for all tensors of an op that are marked with it; the others are f32. 16-bit
+/// types need the device's 16-bit storage. Sums are fp32, in an order that depends on the device and the
+/// shape only, and are rounded to D once, after bias and GELU.
 
 struct LinearForward {
-  plan::Tensor x;                         // (..., K)
-  plan::Tensor weight;                    // (N, K)
+  plan::Tensor x;                         // (..., K) D
+  plan::Tensor weight;                    // (N, K) D
   std::optional<plan::Tensor> bias = {};  // (N)
-  plan::Tensor y;                         // (..., N), out
+  plan::Tensor y;                         // (..., N) D, out
+  bool accumulate = false;                // y += instead of y =
 };
 
-/// y = x W^T + bias.
+/// y = x W^T + bias, or y += that.
 void linear_forward(plan::PlanBuilder& builder, const LinearForward& args);
 
 struct LinearGeluForward {
-  plan::Tensor x;       // (..., K)
-  plan::Tensor weight;  // (N, K)
-  plan::Tensor bias;    // (N)
-  plan::Tensor pre;     // (..., N), out: x W^T + bias, which the backward needs
-  plan::Tensor y;       // (..., N), out: gelu(pre)
+  plan::Tensor x;                         // (..., K) D
+  plan::Tensor weight;                    // (N, K) D
+  std::optional<plan::Tensor> bias = {};  // (N)
+  plan::Tensor pre;                       // (..., N) D, out: x W^T + bias, which the backward needs
+  plan::Tensor y;                         // (..., N) D, out: gelu(pre), of pre as rounded to D
 };
 
 /// `linear_forward` and `activation_forward` in one pass.
 void linear_gelu_forward(plan::PlanBuilder& builder, const LinearGeluForward& args);
 
 struct LinearBackwardInput {
-  plan::Tensor dy;      // (..., N)
-  plan::Tensor weight;  // (N, K)
-  plan::Tensor dx;      // (..., K), out
-  /// (..., K): x was gelu(pre_gelu), and dx becomes the gradient of pre_gelu.
+  plan::Tensor dy;      // (..., N) D
+  plan::Tensor weight;  // (N, K) D
+  plan::Tensor dx;      // (..., K) D, out
+  /// (..., K) D: x was gelu(pre_gelu), and dx becomes the gradient of pre_gelu.
   std::optional<plan::Tensor> pre_gelu = {};
+  bool accumulate = false;  // dx += instead of dx =
 };
 
-/// dx = dy W, times gelu'(pre_gelu) where that is given.
+/// dx = dy W, times gelu'(pre_gelu) where that is given, or dx += that.
 void linear_backward_input(plan::PlanBuilder& builder, const LinearBackwardInput& args);
 
 struct LinearBackwardWeight {
-  plan::Tensor dy;                         // (..., N)
-  plan::Tensor x;                          // (..., K)
+  plan::Tensor dy;                         // (..., N) D
+  plan::Tensor x;                          // (..., K) D
   plan::Tensor dweight;                    // (N, K), added to
   std::optional<plan::Tensor> dbias = {};  // (N), added to
 };
