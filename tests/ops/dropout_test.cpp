@@ -61,12 +61,14 @@ TEST(GpuDropout, MasksFollowFromTheStream) {
   }
 }
 
-TEST(GpuDropout, EveryPairOfTypes) {
+TEST(GpuDropout, PairsOfTypes) {
   if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "no 16-bit storage";
   constexpr std::int64_t kCount = 1003;
   const Dropout place{.p = 0.5, .site = 3};  // a scale of 2: no rounding but that of the types
-  for (const DType from : {DType::kF32, DType::kF16, DType::kBF16}) {
-    for (const DType to : {DType::kF32, DType::kF16, DType::kBF16}) {
+  constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
+  for (const DType from : kTypes) {
+    for (const DType to : kTypes) {
+      if (from != to && from != DType::kF32 && to != DType::kF32) continue;  // no plan mixes the 16-bit types
       SCOPED_TRACE(testing::Message() << dtype_name(from) << " to " << dtype_name(to));
       const std::vector<float> x = test::rounded(reference::random_floats(kCount, 1, 4.0F), from);
       OpRunner runner;
