@@ -82,6 +82,10 @@ void main() {
         }
       }
     }
+#if DROPOUT
+    float masks[ROWS][TILE];
+    UNROLL for (uint g = 0; g < ROWS; ++g) masks[g] = keep_masks_of_key(head, query, row[g], lane / SPLIT);
+#endif
     UNROLL for (uint r = 0; r < TILE; ++r) {
       float row_lse = lse[head * T + t[r]] * LOG2E;
       float row_sum = row_sums[head * T + t[r]];
@@ -91,9 +95,8 @@ void main() {
         float p = exp2(min(sum_parts(s[g][r]) - row_lse, 0));
         float dprob = sum_parts(dp[g][r]);
 #if DROPOUT
-        float mask = keep_mask(head, t[r], row[g])[row[g] % 4];
-        float ds = p * (dprob * mask - row_sum);
-        p *= mask;
+        float ds = p * (dprob * masks[g][r] - row_sum);
+        p *= masks[g][r];
 #else
         float ds = p * (dprob - row_sum);
 #endif

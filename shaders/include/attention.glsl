@@ -9,15 +9,17 @@
 //   WINDOW     1: query t sees the keys in (t - window, t] only
 //   GROUPED    1: _dkv sums over the query heads that share a key head
 //   DROPOUT    1: probabilities are dropped after the softmax; StepParams at STEP_BINDING
+//   QUADS      1: a subgroup holds four neighbouring rows that an invocation each owns
 //   DTYPE      of q, k, v, the output and their gradients (element.glsl)
 //   BROADCAST  0: an invocation loads the elements of a tile that it needs, four at a time; for GPUs
 //              1 or 2: the workgroup is one subgroup, whose lanes load a word of 32 or 64 bits each and
 //              broadcast its elements; for CPU drivers, where loads are costly (shaders/README.md)
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
-#if BROADCAST == 0
+#if BROADCAST == 0 || DROPOUT
 #extension GL_KHR_shader_subgroup_shuffle : require
-#else
+#endif
+#if BROADCAST != 0
 #extension GL_KHR_shader_subgroup_ballot : require
 #endif
 #if BROADCAST == 2
@@ -143,6 +145,32 @@ float[TILE] keep_masks(uint head, uint query, uint key) {
     if (r % 4 == 0) mask = keep_mask(head, query, key + r);
     masks[r] = mask[TILE % 4 == 0 ? r % 4 : (key + r) % 4];
   }
+  return masks;
+}
+// The same for `key` in the rows of queries query to query + TILE - 1. `owner` numbers the invocations that own
+// different keys, neighbours next to each other.
+float[TILE] keep_masks_of_key(uint head, uint query, uint key, uint owner) {
+  float masks[TILE];
+#if QUADS && (TILE == 2 || TILE == 4)
+  // Four neighbours need the same draws: each makes one of them, and they exchange the parts.
+  vec4 m = keep_mask(head, min(query + owner % TILE, T - 1), key);
+  bool is_odd = owner % 2 != 0;
+  vec2 other = is_odd ? m.xz : m.yw;
+  other = vec2(subgroupShuffleXor(other.x, SPLIT), subgroupShuffleXor(other.y, SPLIT));
+  m = is_odd ? vec4(other.x, m.y, other.y, m.w) : vec4(m.x, other.x, m.z, other.y);
+  bool is_upper = owner % 4 >= 2;
+#if TILE == 2
+  masks[0] = is_upper ? m.z : m.x;
+  masks[1] = is_upper ? m.w : m.y;
+#else
+  other = is_upper ? m.xy : m.zw;
+  other = vec2(subgroupShuffleXor(other.x, 2 * SPLIT), subgroupShuffleXor(other.y, 2 * SPLIT));
+  m = is_upper ? vec4(other, m.zw) : vec4(m.xy, other);
+  UNROLL for (uint r = 0; r < TILE; ++r) masks[r] = m[r];
+#endif
+#else
+  UNROLL for (uint r = 0; r < TILE; ++r) masks[r] = keep_mask(head, min(query + r, T - 1), key)[key % 4];
+#endif
   return masks;
 }
 #endif

@@ -143,6 +143,7 @@ plan::Dispatch tiled(const vk::DeviceCaps& caps, std::string stem, const Attenti
                                    {"TILE", std::to_string(tiling.tile)},
                                    {"SPLIT", std::to_string(tiling.split)},
                                    {"BROADCAST", std::to_string(tiling.broadcast)},
+                                   {"QUADS", 4 * tiling.split <= least_subgroup(caps) ? "1" : "0"},
                                    dtype_macro(shape.dtype),
                                    {"WINDOW", shape.window < shape.T ? "1" : "0"},
                                    {"GROUPED", owners < heads.NH ? "1" : "0"}};
