@@ -5,7 +5,6 @@
 // dk = ds^T q / sqrt(HS) (arXiv:2205.14135). Each key belongs to one group, which walks over the query heads
 // that share it (GROUPED) and over its queries in order.
 
-#define STEP_BINDING 5
 #include "attention.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer Dout { WORD dout[]; };  // (B, T, NH, HS)
@@ -82,7 +81,7 @@ void main() {
         }
       }
     }
-#if DROPOUT
+#ifdef DROPOUT
     float masks[ROWS][TILE];
     UNROLL for (uint g = 0; g < ROWS; ++g) masks[g] = keep_masks_of_key(head, query, row[g], lane / SPLIT);
 #endif
@@ -94,7 +93,7 @@ void main() {
         // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
         float p = exp2(min(sum_parts(s[g][r]) - row_lse, 0));
         float dprob = sum_parts(dp[g][r]);
-#if DROPOUT
+#ifdef DROPOUT
         float ds = p * (dprob * masks[g][r] - row_sum);
         p *= masks[g][r];
 #else

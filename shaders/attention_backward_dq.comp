@@ -4,7 +4,6 @@
 // dq of causal attention: ds = p (dp - row_sum) with p from the stored log-sum-exp, dq = ds k / sqrt(HS)
 // (arXiv:2205.14135). Each query belongs to one group, which walks over its keys in order.
 
-#define STEP_BINDING 5
 #include "attention.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer Dout { WORD douts[]; };  // (B, T, NH, HS)
@@ -79,14 +78,14 @@ void main() {
       }
     }
     UNROLL for (uint g = 0; g < ROWS; ++g) {
-#if DROPOUT
+#ifdef DROPOUT
       float masks[TILE] = keep_masks(head, row[g], key);
 #endif
       UNROLL for (uint r = 0; r < TILE; ++r) {
         // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
         float p = exp2(min(sum_parts(s[g][r]) - row_lse[g], 0));
         float dprob = sum_parts(dp[g][r]);
-#if DROPOUT
+#ifdef DROPOUT
         dprob *= masks[r];
 #endif
         float ds = p * (dprob - row_sum[g]);

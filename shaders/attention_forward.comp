@@ -3,7 +3,6 @@
 
 // softmax(q k^T / sqrt(HS)) v, causal, with the softmax taken online over tiles of keys (arXiv:2205.14135).
 
-#define STEP_BINDING 3
 #include "attention.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer Qkv { WORD qkv[]; };      // (B, T, NH + 2 NKV, HS)
@@ -74,7 +73,7 @@ void main() {
         row_sum[g] += s[g][r];
       }
       UNROLL for (uint i = 0; i < DIMS; ++i) acc[g][i] *= shrink;
-#if DROPOUT
+#ifdef DROPOUT
       float masks[TILE] = keep_masks(head, row[g], key);
       UNROLL for (uint r = 0; r < TILE; ++r) s[g][r] *= masks[r];
 #endif

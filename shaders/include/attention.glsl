@@ -8,7 +8,7 @@
 //   SPLIT      neighbouring invocations that share a row, each with HS / SPLIT of its elements (a power of 2)
 //   WINDOW     1: query t sees the keys in (t - window, t] only
 //   GROUPED    1: _dkv sums over the query heads that share a key head
-//   DROPOUT    1: probabilities are dropped after the softmax; StepParams at STEP_BINDING
+//   DROPOUT    defined where probabilities are dropped after the softmax: the binding of StepParams
 //   QUADS      1: a subgroup holds four neighbouring rows that an invocation each owns
 //   DTYPE      of q, k, v, the output and their gradients (element.glsl)
 //   BROADCAST  0: an invocation loads the elements of a tile that it needs, four at a time; for GPUs
@@ -16,7 +16,7 @@
 //              broadcast its elements; for CPU drivers, where loads are costly (shaders/README.md)
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
-#if BROADCAST == 0 || DROPOUT
+#if BROADCAST == 0 || defined(DROPOUT)
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #if BROADCAST != 0
@@ -26,10 +26,11 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif
 
+#include "packed.glsl"
+
 layout(local_size_x = LANES) in;
 
 #include "grid.glsl"
-#include "packed.glsl"
 
 layout(push_constant) uniform Push {
   uint T;
@@ -38,7 +39,7 @@ layout(push_constant) uniform Push {
   uint groups;  // blocks * heads * sequences
   uint NKV;     // key and value heads; query head h uses number h / (NH / NKV)
   uint window;
-#if DROPOUT
+#ifdef DROPOUT
   uint first_sequence;  // of the tensor's, in this dispatch
   uint site;
   float drop_p;
@@ -126,10 +127,10 @@ float sum_parts(float x) { return x; }
 #define END_OF_QUERIES(first, count) T
 #endif
 
-#if DROPOUT
+#ifdef DROPOUT
 #include "dropout.glsl"
 #include "step_params.glsl"
-layout(set = 0, binding = STEP_BINDING, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } params;
+layout(set = 0, binding = DROPOUT, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } params;
 // What four neighbouring probabilities of row `query` are multiplied by: those of the keys from key / 4 * 4 on.
 // `head` counts all sequences of the dispatch.
 vec4 keep_mask(uint head, uint query, uint key) {

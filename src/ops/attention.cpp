@@ -166,12 +166,10 @@ void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, co
                         Slice slice, const Dropout& dropout) {
   VKGPT_CHECK(dropout.p >= 0 && dropout.p < 1 && dropout.site < 1U << 24, "dropout {} at site {}", dropout.p,
               dropout.site);
-  const bool drops = dropout.p > 0;
-  dispatch.kernel.macros.push_back({"DROPOUT", drops ? "1" : "0"});
-  if (!drops) return;
+  if (dropout.p == 0) return;
   VKGPT_CHECK(shape.B * shape.heads.NH * shape.T < 1LL << 32, "{} rows for 32-bit words",
               shape.B * shape.heads.NH * shape.T);
-  dispatch.bindings.push_back(read(step_params(builder)));
+  add_binding(dispatch, "DROPOUT", read(step_params(builder)));
   const std::vector<std::uint32_t> words = PushWords{}
                                                .u32(to_unsigned(slice.first))
                                                .u32(dropout.site)

@@ -189,10 +189,13 @@ std::vector<T> rows_at(const std::vector<T>& x, const AttentionCase& c, std::int
 
 TEST(GpuAttentionVariants, DecodingAfterAPromptMatchesTheFullPass) {
   constexpr std::int64_t kPrompt = 6;
-  for (const AttentionCase& c : {AttentionCase{.B = 2, .T = 29, .NH = 4, .HS = 20, .NKV = 2, .window = 9},
-                                 AttentionCase{.B = 1, .T = 40, .NH = 3, .HS = 20, .NKV = 1, .window = 40}}) {
+  for (const AttentionCase& c :
+       {AttentionCase{.B = 2, .T = 29, .NH = 4, .HS = 20, .NKV = 2, .window = 9},
+        AttentionCase{.B = 1, .T = 40, .NH = 3, .HS = 20, .NKV = 1, .window = 40},
+        AttentionCase{.B = 2, .T = 19, .NH = 3, .HS = 20, .NKV = 1, .window = 5, .dtype = DType::kF16},
+        AttentionCase{.B = 1, .T = 19, .NH = 2, .HS = 20, .dtype = DType::kBF16}}) {
     if (test::is_gpu_assisted() && c.dtype != DType::kF16) continue;
-    const std::vector<float> all = random_floats(c.qkv_elements(), 5, 2.0F);
+    const std::vector<float> all = test::rounded(random_floats(c.qkv_elements(), 5, 2.0F), c.dtype);
     const reference::Attention full = reference::attention_forward(to_double(all), c.reference_shape());
     std::vector<float> prompt;
     for (std::int64_t b = 0; b < c.B; ++b) {
