@@ -93,6 +93,8 @@ TEST_P(GpuCrossEntropyVariants, MatchTheReference) {
     const std::vector<reference::LossShaping> shapings =
         dtype == DType::kF32 ? std::vector{kCapped, kShaped, kAll} : std::vector{kPlain, kAll};
     for (const reference::LossShaping& shaping : shapings) {
+      // Rows that a GPU shares among subgroups: pipelines of their own, for everything at once.
+      if (size.V == 1025 && (shaping.softcap == 0 || shaping.z_loss == 0)) continue;
       const bool scaled = shaping.softcap == 8 || shaping.z_loss == 1e-3;
       const double upstream = scaled ? 1024 * double{kGradScale} : double{kGradScale};
       const reference::CrossEntropy plain = reference::cross_entropy_forward(
