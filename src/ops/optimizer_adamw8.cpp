@@ -45,18 +45,13 @@ Partition partition(const OptimizerAdamW8& args) {
   return result;
 }
 
-/// (2, 2, 256): of m and of v the values, and the thresholds from which on a value is the nearest one.
+/// (2, 256): what the codes of m, and those of v, stand for.
 Tensor value_table(PlanBuilder& builder) {
   std::vector<std::uint32_t> words;
   for (const bool is_signed : {true, false}) {
-    const std::array<float, 256> values = adamw8_values(is_signed);
-    for (const float value : values) words.push_back(std::bit_cast<std::uint32_t>(value));
-    words.push_back(std::bit_cast<std::uint32_t>(values[0]));  // never looked at
-    for (std::size_t i = 1; i < values.size(); ++i) {
-      words.push_back(std::bit_cast<std::uint32_t>(0.5F * (values[i - 1] + values[i])));
-    }
+    for (const float value : adamw8_values(is_signed)) words.push_back(std::bit_cast<std::uint32_t>(value));
   }
-  return builder.constant("adamw8_table", {2, 2, 256}, DType::kF32, std::move(words));
+  return builder.constant("adamw8_table", {2, 256}, DType::kF32, std::move(words));
 }
 
 PushWords push_constants(PushWords words, const AdamW& constants) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <vector>
 
@@ -155,6 +156,34 @@ TEST(GpuOptimizerAdamW8, ClippedStepsMatchTheReference) {
     expect_codes(update, 17, expected.v[3], true);
     EXPECT_TRUE(
         std::equal(actual.begin() + 8704, actual.begin() + 8960, initial.begin() + 8704));  // nobody's
+  }
+}
+
+TEST(GpuOptimizerAdamW8, EveryCodeIsThatOfTheNearestValue) {
+  for (const bool is_second : {false, true}) {
+    SCOPED_TRACE(is_second ? "v" : "m");
+    // Gradients whose moments, from a state of zeros, lie on either side of midway between two values.
+    const reference::Vector values = reference::dynamic_values(!is_second);
+    std::vector<double> moments;
+    for (std::size_t i = 1; i < values.size(); ++i) {
+      for (const double side : {1.0 - 1e-5, 1.0 + 1e-5}) {
+        if (moments.size() % 256 == 0) moments.push_back(1.0);  // the scale of a block
+        moments.push_back(0.5 * (values[i - 1] + values[i]) * side);
+      }
+    }
+    std::vector<float> gradients(kElements);
+    for (std::size_t i = 0; i < moments.size(); ++i) {
+      gradients[i] = static_cast<float>(is_second ? std::sqrt(moments[i]) : moments[i]);
+    }
+    Update update(OpRunner().builder().caps(), std::vector<float>(kElements));
+    update.runner.set(update.gradients, gradients);
+    update.runner.run(test::step_params_at(1, kLearningRate));
+    const reference::QuantizedMoment expected = reference::quantize(moments, !is_second);
+    const std::vector<std::uint32_t> words = update.codes();
+    for (std::size_t i = 0; i < moments.size(); ++i) {
+      const std::uint32_t word = words[i / 256 * 128 + (is_second ? 64 : 0) + i % 256 / 4];
+      EXPECT_EQ(word >> (i % 4 * 8) & 255U, std::uint32_t{expected.codes[i]}) << moments[i];
+    }
   }
 }
 
