@@ -91,8 +91,8 @@ vec2 unpack(uint64_t pair) { return uintBitsToFloat(unpackUint2x32(pair)); }
 uint64_t pack(vec2 pair) { return packUint2x32(floatBitsToUint(pair)); }
 #else
 #define WORD uint
-#define unpack unpack_pair
-#define pack pack_pair
+#define unpack(word) from_pair(word)
+#define pack(pair) to_pair(pair)
 #endif
 #define CHUNK (2 * LANES)
 #define Chunk vec2

@@ -286,8 +286,7 @@ void main() {
           STORE(pre, at, column_next[p], v)
 #if DTYPE != 0
           // Of what pre holds, so that GELU of pre gives the same bits.
-          precise const vec2 held = from_pair(to_pair(v));
-          v = held;
+          v = from_pair(to_pair(v));
 #endif
           v = vec2(gelu(v.x), gelu(v.y));
 #elif EPILOGUE == EPILOGUE_GELU_GRAD
