@@ -13,7 +13,7 @@ namespace vkgpt::reference {
 namespace {
 
 /// Relative to the tensor's largest value: its smallest ones are rounding of sums that cancel.
-constexpr double kRelative = 1e-5;
+constexpr double kRelative = 1e-6;
 
 // As tests/golden/README.md says.
 constexpr AdamW kAdamW{.learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1};
@@ -138,6 +138,10 @@ TEST_P(GptTrajectoryGolden, Lion) {
 
 TEST_P(GptTrajectoryGolden, Muon) {
   expect_trajectory("trajectory/muon/", 20, muon_rule(kMuon, config_, adamw_rule(kAdamW)));
+}
+
+TEST_P(GptTrajectoryGolden, AdamW8) {
+  expect_trajectory("trajectory/adamw8/", 20, adamw8_rule(kAdamW));
 }
 
 std::string file_stem(const testing::TestParamInfo<const char*>& test) {

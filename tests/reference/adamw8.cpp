@@ -10,13 +10,12 @@ namespace {
 
 constexpr std::size_t kBlock = 256;
 
-/// By exhaustion; of two equally near values the smaller.
+/// Of two equally near values the smaller. `values` ascend.
 std::size_t nearest(const Vector& values, double x) {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < values.size(); ++i) {
-    if (std::abs(values[i] - x) < std::abs(values[best] - x)) best = i;
-  }
-  return best;
+  const auto above = static_cast<std::size_t>(std::ranges::lower_bound(values, x) - values.begin());
+  if (above == 0) return 0;
+  if (above == values.size()) return above - 1;
+  return x - values[above - 1] <= values[above] - x ? above - 1 : above;
 }
 
 }  // namespace

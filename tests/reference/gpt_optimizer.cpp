@@ -1,5 +1,10 @@
 #include "reference/gpt_optimizer.hpp"
 
+#include <map>
+#include <string>
+
+#include "reference/adamw8.hpp"
+
 namespace vkgpt::reference {
 
 UpdateRule adamw_rule(const AdamW& config) {
@@ -15,6 +20,22 @@ UpdateRule lion_rule(const Lion& config) {
     Lion mine = config;
     if (!update.spec.decay) mine.weight_decay = 0.0;
     lion_step(update.weights, update.gradient, update.m, mine, update.grad_scale);
+  };
+}
+
+UpdateRule adamw8_rule(const AdamW& config) {
+  struct Moments {
+    QuantizedMoment m, v;
+  };
+  return [config, small = adamw_rule(config),
+          state = std::map<std::string, Moments>()](const ParameterUpdate& update) mutable {
+    const std::size_t elements = update.weights.size();
+    if (elements < 4096) return small(update);
+    AdamW mine = config;
+    if (!update.spec.decay) mine.weight_decay = 0.0;
+    auto& [m, v] = state.try_emplace(update.spec.name, QuantizedMoment(elements), QuantizedMoment(elements))
+                       .first->second;
+    adamw8_step(update.weights, update.gradient, m, v, update.step, mine, update.grad_scale);
   };
 }
 

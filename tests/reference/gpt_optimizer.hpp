@@ -24,6 +24,9 @@ using UpdateRule = std::function<void(const ParameterUpdate&)>;
 /// The weight decay is that of parameters which the table lets decay.
 UpdateRule adamw_rule(const AdamW& config);
 UpdateRule lion_rule(const Lion& config);
+/// AdamW with 8-bit moments for parameters of 4096 elements or more, padding included, and AdamW for the
+/// rest.
+UpdateRule adamw8_rule(const AdamW& config);
 /// Muon for the matrices inside the blocks, `others` for the rest. Queries, keys, values, SwiGLU's gate and
 /// what it gates are matrices of their own. Muon's decay is `config`'s.
 UpdateRule muon_rule(const Muon& config, const model::GptConfig& model, UpdateRule others);

@@ -18,6 +18,12 @@ import transformers
 
 import optimizers
 
+FLOAT32 = torch.float32
+# These models compute norms, softmax and rotary angles in float32 whatever the type of their weights: here that name
+# means float64, too.
+torch.float32 = torch.float = torch.float64
+torch.Tensor.float = torch.Tensor.double
+
 STEPS = 10
 PROMPT_LENGTH = 5
 LABEL_SMOOTHING = 0.1
@@ -80,7 +86,7 @@ def build(config):
                 parameter.zero_()
                 parameter.requires_grad_(False)
                 continue
-            values = 0.2 * torch.randn(parameter.shape, dtype=torch.float32)
+            values = 0.2 * torch.randn(parameter.shape, dtype=FLOAT32)
             is_norm_weight = parameter.dim() == 1 and name.endswith("weight")
             parameter.copy_((1.0 + values if is_norm_weight else values).double())
     return model
@@ -123,7 +129,7 @@ def named(model, config):
 
 def out_in(tensors, transposed):
     stacked = torch.cat([t.t() if transposed else t for t in tensors])
-    return stacked.detach().to(torch.float32).clone().contiguous()
+    return stacked.detach().to(FLOAT32).clone().contiguous()
 
 
 def logits_of(model, config, tokens):
@@ -196,7 +202,7 @@ def make(config):
         for name, optimizer in optimizers.ALL.items():
             losses, norms = train(model, config, tokens, targets, optimizer(parameters), optimizers.STEPS)
             result[f"trajectory/{name}/losses"], result[f"trajectory/{name}/grad_norms"] = losses, norms
-    return {name: t.to(torch.float32 if t.is_floating_point() else torch.int32).contiguous()
+    return {name: t.to(FLOAT32 if t.is_floating_point() else torch.int32).contiguous()
             for name, t in result.items()}
 
 
