@@ -18,6 +18,7 @@ constexpr std::array kCommands = {
     Command{"generate", "Continue a prompt with a trained model", run_generate},
     Command{"eval", "Measure a model on a text", run_eval},
     Command{"plot", "Draw the curves of runs", run_plot},
+    Command{"sweep", "Search over settings", run_sweep},
     Command{"plan", "Print the train step without a GPU", run_plan},
     Command{"bench", "Time this device", run_bench},
     Command{"data", "Fetch training text", run_data},

@@ -24,6 +24,7 @@ int run_generate(std::span<const std::string> args);
 int run_eval(std::span<const std::string> args);
 int run_plan(std::span<const std::string> args);
 int run_plot(std::span<const std::string> args);
+int run_sweep(std::span<const std::string> args);
 int run_bench(std::span<const std::string> args);
 int run_data(std::span<const std::string> args);
 int run_devices(std::span<const std::string> args);

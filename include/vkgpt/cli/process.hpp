@@ -4,10 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "vkgpt/core/file.hpp"
+
 namespace vkgpt::cli {
 
 /// Runs a program of the PATH, its output discarded; its exit code, or nothing where there is no such
 /// program.
 std::optional<int> run_process(std::vector<std::string> words);
+
+/// Runs a long child with its own process group, so that Ctrl-C reaches this process alone; what arrives here
+/// is handed on once, and the child ends in its own way. It also ends when this process dies. Standard output
+/// goes to a new file `out`, standard error to the end of `err`. Its exit code, 128 + N after a signal N.
+int run_supervised(std::vector<std::string> words, const Path& out, const Path& err);
 
 }  // namespace vkgpt::cli
