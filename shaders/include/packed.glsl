@@ -1,6 +1,5 @@
 // Tensors of DTYPE (element.glsl) read and written four elements at a time, at a multiple of four: a buffer of
-// them is an array of WORD4, read with unpack4(a[i]) and written with a[i] = pack4(x). 16-bit elements travel
-// in 32-bit words, two in each, the first one low.
+// them is an array of WORD4, read with unpack4(a[i]) and written with a[i] = pack4(x).
 #ifndef VKGPT_PACKED_GLSL
 #define VKGPT_PACKED_GLSL
 #include "element.glsl"
