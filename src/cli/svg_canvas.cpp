@@ -8,9 +8,9 @@
 namespace vkgpt::cli {
 namespace {
 
-/// At most two decimals, without trailing zeros.
-std::string number(double value) {
-  std::string text = std::format("{:.2f}", value);
+/// At most so many decimals, without trailing zeros.
+std::string number(double value, int decimals = 2) {
+  std::string text = std::format("{:.{}f}", value, decimals);
   text.erase(text.find_last_not_of('0') + 1);
   if (text.ends_with('.')) text.pop_back();
   return text == "-0" ? "0" : text;
@@ -61,7 +61,7 @@ void SvgCanvas::line(std::span<const Point> points, const Stroke& stroke) {
                       number(stroke.width));
   if (stroke.dash > 0) svg_ += std::format(" stroke-dasharray=\"{}\"", number(stroke.dash));
   svg_ += " d=\"M";
-  for (const Point& point : points) svg_ += std::format("{} {} ", number(point.x), number(point.y));
+  for (const Point& point : points) svg_ += std::format("{} {} ", number(point.x, 1), number(point.y, 1));
   svg_.back() = '"';
   svg_ += "/>\n";
 }

@@ -135,7 +135,7 @@ TEST(SvgCanvas, Golden) {
       "fill=\"#000000\"/></clipPath>\n"
       "<g clip-path=\"url(#clip0)\">\n"
       "<path fill=\"none\" stroke=\"#ff0010\" stroke-opacity=\"0.25\" stroke-width=\"1.5\" "
-      "stroke-dasharray=\"5\" d=\"M1 2 3.46 -4\"/>\n"
+      "stroke-dasharray=\"5\" d=\"M1 2 3.5 -4\"/>\n"
       "</g>\n"
       "<circle cx=\"5\" cy=\"6\" r=\"2\" fill=\"#000000\"/>\n"
       "<text x=\"7\" y=\"8\" font-size=\"12\" fill=\"#010203\" text-anchor=\"end\" "
