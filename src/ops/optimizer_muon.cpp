@@ -136,11 +136,11 @@ void append_gram(PlanBuilder& builder, const Work& work) {
 /// squared = a I + b gram + c squared: what the iterate is multiplied by.
 void append_polynomial(PlanBuilder& builder, const Work& work) {
   const std::int64_t n = work.gram.shape.back();
-  for (const Slice slice : element_slices(builder.caps(), n * n)) {
-    Dispatch d = elementwise(builder.caps(), "optimizer_muon_polynomial", slice.count);
-    d.bindings = {elements(read(work.gram), slice), elements(read_write(work.squared), slice)};
+  for (const Slice slice : row_slices(builder.caps(), n, word(n) * sizeof(float))) {
+    Dispatch d = subgroup_per_row(builder.caps(), "optimizer_muon_polynomial", slice.count);
+    d.bindings = {matrix_rows(read(work.gram), n, slice), matrix_rows(read_write(work.squared), n, slice)};
     d.push = PushWords{}.u32(word(slice.count)).u32(word(slice.first)).u32(word(n)).f32(kA).f32(kB).f32(kC);
-    d.cost.flops = 3 * word(slice.count);
+    d.cost.flops = 3 * word(slice.count * n);
     builder.dispatch(std::move(d));
   }
 }

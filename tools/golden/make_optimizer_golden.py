@@ -14,7 +14,7 @@ import torch
 
 import optimizers
 
-BATCH, INPUTS, HIDDEN, OUTPUTS = 32, 64, 72, 24
+BATCH, INPUTS, HIDDEN, OUTPUTS = 32, 63, 73, 25
 SHAPES = {"w1": (HIDDEN, INPUTS), "b1": (HIDDEN,), "w2": (OUTPUTS, HIDDEN), "b2": (OUTPUTS,)}
 STRIDE = 7  # of the final weights that are kept
 
