@@ -46,10 +46,18 @@ class FlatMapReader final : public YAML::EventHandler {
   void OnSequenceEnd() override {}
   void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
                   YAML::EmitterStyle::value /*style*/) override {
-    if (in_map_) refuse(mark, "a map");
+    if (in_map_) {
+      if (in_section_ || !has_key_ || !is_config_section(key_)) refuse(mark, "a map");
+      in_section_ = true;
+      keys_.erase(key_);  // the name of a section is not a key
+      has_key_ = false;
+    }
     in_map_ = true;
   }
-  void OnMapEnd() override { in_map_ = false; }
+  void OnMapEnd() override {
+    in_map_ = in_section_;
+    in_section_ = false;
+  }
 
   void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
                 const std::string& value) override {
@@ -81,6 +89,7 @@ class FlatMapReader final : public YAML::EventHandler {
   const std::string& where_;
   int documents_ = 0;
   bool in_map_ = false;
+  bool in_section_ = false;
   bool has_key_ = false;
   std::string key_;
   std::set<std::string> keys_;

@@ -1,6 +1,7 @@
 #include "vkgpt/core/config_json.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <format>
 #include <set>
@@ -29,10 +30,19 @@ class FlatObjectReader : public nlohmann::json_sax<nlohmann::json> {
   bool binary(binary_t& /*value*/) override { return refuse_value("binary data"); }
   bool start_array(std::size_t /*size*/) override { return refuse_value("a list"); }
   bool end_array() override { return true; }
-  bool end_object() override { return true; }
+  bool end_object() override {
+    in_section_ = false;
+    return true;
+  }
 
   bool start_object(std::size_t /*size*/) override {
-    if (in_object_) refuse_value("an object");
+    if (in_object_) {
+      if (in_section_ || origin_ != SettingOrigin::kConfigFile || !is_config_section(key_)) {
+        refuse_value("an object");
+      }
+      in_section_ = true;
+      keys_.erase(key_);  // the name of a section is not a key
+    }
     in_object_ = true;
     return true;
   }
@@ -69,12 +79,20 @@ class FlatObjectReader : public nlohmann::json_sax<nlohmann::json> {
   SettingOrigin origin_;
   std::string where_;
   bool in_object_ = false;
+  bool in_section_ = false;
   std::string key_;
   std::set<std::string> keys_;
   std::vector<Setting> settings_;
 };
 
 }  // namespace
+
+bool is_config_section(std::string_view name) {
+  constexpr auto kSections = std::to_array<std::string_view>(
+      {"model", "train", "training", "trainer", "data", "dataset", "optimizer", "scheduler", "lr_scheduler",
+       "system", "logging", "eval", "evaluation", "checkpoint", "checkpointing"});
+  return std::ranges::find(kSections, name) != kSections.end();
+}
 
 std::vector<Setting> read_flat_json(std::string_view text, SettingOrigin origin, const std::string& where) {
   FlatObjectReader reader(origin, where);

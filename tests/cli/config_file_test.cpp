@@ -24,6 +24,26 @@ TEST(ConfigFile, ReadsYaml) {
   EXPECT_TRUE(read_flat_yaml("# nothing\n---\n", "a.yaml").empty());
 }
 
+TEST(ConfigFile, SectionsAreLookedInto) {
+  const TempDirectory directory;
+  write_file(directory / "a.yaml", "model:\n  n_layer: 6\n  n_head: 2\nseed: 1\ntraining: {max_iters: 9}\n");
+  write_file(directory / "a.json",
+             R"({"model": {"n_layer": 6, "n_head": 2}, "seed": 1, "training": {"max_iters": 9}})");
+  for (const char* name : {"a.yaml", "a.json"}) {
+    std::string text;
+    for (const Setting& setting : read_config_file(directory / name)) {
+      text += setting.key + "=" + setting.text + " ";
+    }
+    EXPECT_EQ(text, "n_layer=6 n_head=2 seed=1 max_iters=9 ") << name;
+  }
+  EXPECT_EQ(expect_error([] { read_flat_yaml("model:\n  model:\n    a: 1\n", "a.yaml"); }, ""),
+            "a.yaml, line 3: 'model' is a map, expected a single value");
+  EXPECT_EQ(expect_error([] { read_flat_yaml("model: {a: 1}\na: 2\n", "a.yaml"); }, ""),
+            "a.yaml, line 2: key 'a' is there twice");
+  EXPECT_EQ(expect_error([] { read_flat_yaml("model: {}\nx: {}\n", "a.yaml"); }, ""),
+            "a.yaml, line 2: 'x' is a map, expected a single value");
+}
+
 TEST(ConfigFile, RefusesHostileYamlInOneLine) {
   const auto refuse = [](const std::string& text, const std::string& message) {
     const std::string found = expect_error([&] { read_flat_yaml(text, "a.yaml"); }, "a.yaml");

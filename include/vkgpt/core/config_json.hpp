@@ -10,8 +10,13 @@
 
 namespace vkgpt {
 
-/// The members of a flat JSON object, in order, values as text. Refuses, with one line that names `where`:
-/// anything but an object of single values, a key that is there twice, and what is not JSON.
+/// Whether a user's configuration may have its settings in a map of this name: other trainers split theirs
+/// into "model", "training" and so on. The names of the sections mean nothing.
+bool is_config_section(std::string_view name);
+
+/// The members of a flat JSON object, in order, values as text; those of sections, in a configuration file,
+/// as if they stood outside. Refuses, with one line that names `where`: anything but an object of single
+/// values, a key that is there twice, and what is not JSON.
 std::vector<Setting> read_flat_json(std::string_view text, SettingOrigin origin, const std::string& where);
 
 /// Every field with its value, in the order of declaration.
