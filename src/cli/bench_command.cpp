@@ -24,9 +24,14 @@ constexpr std::int64_t kGemmSize = 768;
 constexpr std::int64_t kVocabSize = 65;  // tiny shakespeare's characters
 
 void print_gemm(vk::Context& context, nlohmann::ordered_json& record) {
-  for (const GemmTime& time : bench_gemm(context, kGemmSize, kGemmSize, kGemmSize)) {
-    record["gemm"][time.form] = time.gflops;
-    std::print(stderr, "gemm {} {}x{}x{}: {:.1f} GFLOP/s\n", time.form, time.m, time.n, time.k, time.gflops);
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    if (dtype != DType::kF32 && !context.caps().storage_16bit) continue;
+    const std::string key = dtype == DType::kF32 ? "gemm" : std::format("gemm_{}", dtype_name(dtype));
+    for (const GemmTime& time : bench_gemm(context, kGemmSize, kGemmSize, kGemmSize, dtype)) {
+      record[key][time.form] = time.gflops;
+      std::print(stderr, "gemm {} {} {}x{}x{}: {:.1f} GFLOP/s\n", dtype_name(dtype), time.form, time.m,
+                 time.n, time.k, time.gflops);
+    }
   }
 }
 

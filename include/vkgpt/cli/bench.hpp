@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "vkgpt/core/dtype.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/train/train_config.hpp"
 #include "vkgpt/vk/context.hpp"
@@ -17,8 +18,10 @@ struct GemmTime {
   double gflops = 0;  // median
 };
 
-/// Times the three forms at M x N x K, with a barrier between products as in a step.
-std::vector<GemmTime> bench_gemm(vk::Context& context, std::int64_t m, std::int64_t n, std::int64_t k);
+/// Times the three forms at M x N x K, with a barrier between products as in a step. `dtype` is that of the
+/// matrices, but C of TN, a weight gradient, is f32.
+std::vector<GemmTime> bench_gemm(vk::Context& context, std::int64_t m, std::int64_t n, std::int64_t k,
+                                 DType dtype = DType::kF32);
 
 struct KernelTime {
   std::string stem;
