@@ -31,11 +31,17 @@ uint float16_bits(float x) {
   return ((bits >> 16) & 0x8000u) | half_bits;
 }
 
+// The value of a binary16. The sign goes its own way, because behind a plain conversion Mesa turns a maximum or an
+// absolute value into f16 arithmetic, which llvmpipe does lane by lane (ReLU^2 took 2.5 times as long).
+float float16_value(uint h) {
+  return uintBitsToFloat(floatBitsToUint(unpackHalf2x16(h & 0x7fffu).x) | (h & 0x8000u) << 16);
+}
+
 #define ELEMENT_0 float
 #define ELEMENT_1 uint16_t
 #define ELEMENT_2 uint16_t
 #define FROM_ELEMENT_0(e) (e)
-#define FROM_ELEMENT_1(e) unpackHalf2x16(uint(e)).x
+#define FROM_ELEMENT_1(e) float16_value(uint(e))
 #define FROM_ELEMENT_2(e) uintBitsToFloat(uint(e) << 16)
 #define TO_ELEMENT_0(x) (x)
 #define TO_ELEMENT_1(x) uint16_t(float16_bits(x))
