@@ -52,7 +52,7 @@ class Reader {
     const Field* field = fields_.find(key);
     if (field == nullptr && key.starts_with("no_")) {
       const std::string negated = key.substr(3);
-      if (is_boolean(negated)) {
+      if (is_boolean(negated) || is_switch(negated)) {
         if (has_value) fail_usage("{} takes no value: write --{}={} or {}", flag, negated, value, flag);
         add({.key = negated, .text = "false", .where = flag});
         return;
