@@ -50,8 +50,7 @@ class Bench {
         loader_(std::span<const std::int32_t>(tokens_), std::span<const std::int32_t>(tokens_),
                 model.block_size, config.seed),
         runner_(context, model, config, loader_, [] { return true; }) {
-    const std::vector<float> params = model::initial_parameters(runner_.params(), config.seed);
-    runner_.store().upload(model::tensor::kParams, std::as_bytes(std::span(params)));
+    runner_.set_parameters(model::initial_parameters(runner_.params(), config.seed));
   }
 
   train::StepRunner& runner() { return runner_; }

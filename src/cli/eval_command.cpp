@@ -25,6 +25,7 @@ struct EvalOptions {
   std::string model;
   std::string data_path;
   std::int64_t batch_size = 16;
+  bool use_ema = false;
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -38,6 +39,10 @@ struct EvalOptions {
                     .min = 1,
                     .max = 1 << 16},
           self.batch_size);
+    visit(FieldInfo{.name = "use_ema",
+                    .group = kGroup,
+                    .help = "Take the averaged weights of a model that was trained with --ema"},
+          self.use_ema);
   }
 };
 
@@ -54,7 +59,8 @@ int run_eval(std::span<const std::string> args) {
 
   const std::string text = text::read_text(options.data_path);
   const Path directory = train::find_model_directory(options.model);
-  const model::GptConfig config = model::read_model_config(directory);
+  const model::LoadedModel model = model::load_model(directory, options.use_ema);
+  const model::GptConfig& config = model.params.config();
   const std::unique_ptr<text::Tokenizer> tokenizer = text::load_tokenizer(directory);
   if (tokenizer->vocab_size() != config.vocab_size) {
     fail("{}: the tokenizer has {} tokens, the model {}", directory.string(), tokenizer->vocab_size(),
@@ -63,10 +69,9 @@ int run_eval(std::span<const std::string> args) {
   const std::vector<text::Token> tokens = tokenizer->encode(text);
   if (tokens.size() < 2) fail("{} has {} tokens; at least two are needed", options.data_path, tokens.size());
   const auto windows = static_cast<std::int64_t>(tokens.size() - 2) / config.block_size + 1;
-  const std::vector<float> params = model::read_model_parameters(directory, model::GptParams(config));
 
   vk::Context context(context_options(run));
-  train::Evaluator evaluator(context, config, std::min(options.batch_size, windows), params);
+  train::Evaluator evaluator(context, model.params, std::min(options.batch_size, windows), model.arena);
   const auto start = std::chrono::steady_clock::now();
   const auto result = evaluator.evaluate(std::span<const text::Token>(tokens), [] { return !interrupted(); });
   context.instance().check_messages();

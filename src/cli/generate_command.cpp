@@ -43,19 +43,19 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
   install_interrupt_handlers();
 
   const Path directory = train::find_model_directory(config.model);
-  const model::GptConfig model_config = model::read_model_config(directory);
+  const model::LoadedModel model = model::load_model(directory, config.use_ema);
+  const model::GptConfig& model_config = model.params.config();
   const std::unique_ptr<text::Tokenizer> tokenizer = text::load_tokenizer(directory);
   if (tokenizer->vocab_size() != model_config.vocab_size) {
     fail("{}: the tokenizer has {} tokens, the model {}", directory.string(), tokenizer->vocab_size(),
          model_config.vocab_size);
   }
   const std::vector<text::Token> prompt = tokenizer->encode(config.prompt);
-  const std::vector<float> params = model::read_model_parameters(directory, model::GptParams(model_config));
 
   vk::Context context(context_options(run));
   plan::TensorStore store(context);
-  text::Generator generator(context, store, model_config);
-  store.upload(model::tensor::kParams, std::as_bytes(std::span(params)));
+  text::Generator generator(context, store, model.params);
+  store.upload(model::tensor::kParams, std::as_bytes(std::span(model.arena)));
 
   nlohmann::ordered_json texts = nlohmann::ordered_json::array();
   for (std::int64_t sample = 0; sample < config.num_samples && !interrupted(); ++sample) {

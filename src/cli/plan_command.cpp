@@ -11,6 +11,7 @@
 #include "vkgpt/cli/command_line.hpp"
 #include "vkgpt/cli/commands.hpp"
 #include "vkgpt/cli/presets.hpp"
+#include "vkgpt/core/error.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/train_plan.hpp"
@@ -61,15 +62,18 @@ struct PlanRequest {
     model.vocab_size = own_vocabulary ? options.vocab_size : find_preset(preset.preset).vocab_size;
     model.validate();
     config.validate();
+    if (config.batch_size == 0) fail_usage("--batch_size auto asks a device: give a number here");
     return true;
   }
 
   plan::Schedule schedule() const {
     vk::DeviceCaps caps;
     caps.max_allocation_bytes = UINT64_MAX;
-    return train::train_schedule(model, config, caps);
+    caps.storage_16bit = true;
+    return train::train_schedule(params(), config, model.block_size, caps);
   }
-  std::int64_t parameters() const { return model::GptParams(model).parameter_count(); }
+  model::GptParams params() const { return model::GptParams(model, train::adaptation(config)); }
+  std::int64_t parameters() const { return params().parameter_count(); }
   double flops_per_token() const { return model::train_flops_per_token(model); }
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <format>
 #include <memory>
+#include <optional>
 #include <print>
 #include <string>
 
@@ -17,6 +18,7 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/text/char_tokenizer.hpp"
 #include "vkgpt/text/corpus.hpp"
 #include "vkgpt/text/sampler.hpp"
@@ -88,16 +90,36 @@ void print_summary(const train::TrainSummary& summary, const model::GptConfig& m
   std::print("{}\n", record.dump());
 }
 
-/// A resumed run keeps its vocabulary even if the text has changed.
-std::unique_ptr<text::Tokenizer> open_tokenizer(const train::TrainConfig& config, const std::string& text,
-                                                train::CheckpointStore& checkpoints) {
+/// The directory whose model the run goes on with, or starts from.
+std::optional<Path> find_origin(const train::TrainConfig& config, train::CheckpointStore& checkpoints) {
   if (config.resume) {
-    if (const auto checkpoint = checkpoints.newest()) return text::load_tokenizer(checkpoint->directory);
+    if (const auto checkpoint = checkpoints.newest()) return checkpoint->directory;
     log_info("{} holds no checkpoint yet: starting from the beginning", config.out_dir);
   } else if (!checkpoints.empty()) {
     fail_usage("{} already holds checkpoints: give --resume to continue them, or another --out_dir",
                config.out_dir);
   }
+  if (config.init_from.empty()) return std::nullopt;
+  return train::find_model_directory(config.init_from);
+}
+
+/// The architecture of `origin`, which flags may repeat but not change.
+model::GptConfig model_of(const Path& origin, const FieldSet& given) {
+  model::GptConfig loaded = model::read_model_config(origin);
+  const FieldSet fields(loaded);
+  for (const Field& field : fields.fields()) {
+    if (given.was_set(field.info.name) && given.find(field.info.name)->text() != field.text()) {
+      fail_usage("{} = {}: {} has {}; --init_from brings the model's shape", field.info.name,
+                 given.find(field.info.name)->text(), origin.string(), field.text());
+    }
+  }
+  return loaded;
+}
+
+/// A model that is continued keeps its vocabulary even if the text has changed.
+std::unique_ptr<text::Tokenizer> open_tokenizer(const train::TrainConfig& config, const std::string& text,
+                                                const std::optional<Path>& origin) {
+  if (origin) return text::load_tokenizer(*origin);
   return std::make_unique<text::CharTokenizer>(text::CharTokenizer::from_text(text, config.data_path));
 }
 
@@ -124,7 +146,10 @@ int run_train(std::span<const std::string> args) {
 
   const std::string text = text::read_text(config.data_path);
   train::CheckpointStore checkpoints(config.out_dir, static_cast<int>(config.keep_checkpoints));
-  const std::unique_ptr<text::Tokenizer> tokenizer = open_tokenizer(config, text, checkpoints);
+  const std::optional<Path> origin = find_origin(config, checkpoints);
+  if (origin && !config.init_from.empty()) model = model_of(*origin, command.fields());
+  config.validate(model);
+  const std::unique_ptr<text::Tokenizer> tokenizer = open_tokenizer(config, text, origin);
   if (model.vocab_size != 0 && model.vocab_size < tokenizer->vocab_size()) {
     fail_usage("vocab_size is {} in the configuration, but {} has {} characters", model.vocab_size,
                config.data_path, tokenizer->vocab_size());
@@ -144,9 +169,14 @@ int run_train(std::span<const std::string> args) {
   const auto open_device = [&] {
     auto context = std::make_unique<vk::Context>(context_options(run));
     log_info("device: {} ({})", context->caps().name, context->caps().driver);
-    log_info("{}: {} training tokens, {} for validation, vocabulary {}; {:.2f} M parameters",
+    const model::GptParams params(model, train::adaptation(config));
+    const std::int64_t trained = params.trainable_count();
+    log_info("{}: {} training tokens, {} for validation, vocabulary {}; {:.2f} M parameters{}",
              config.data_path, corpus.train.size(), corpus.validation.size(), model.vocab_size,
-             static_cast<double>(model::GptParams(model).parameter_count()) / 1e6);
+             static_cast<double>(params.parameter_count()) / 1e6,
+             trained == params.parameter_count()
+                 ? ""
+                 : std::format(", {:.3f} M of them trained", static_cast<double>(trained) / 1e6));
     return context;
   };
   const train::TrainSummary summary =

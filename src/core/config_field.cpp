@@ -143,7 +143,10 @@ std::string Field::allowed() const {
   struct Visitor {
     const FieldInfo& info;
     std::string operator()(const bool*) const { return "true or false"; }
-    std::string operator()(const std::int64_t*) const { return "an integer" + range_text(info); }
+    std::string operator()(const std::int64_t*) const {
+      const std::string zero = info.zero_name.empty() ? "" : std::format(", or {}", info.zero_name);
+      return "an integer" + range_text(info) + zero;
+    }
     std::string operator()(const std::uint64_t*) const {
       return "an integer" + (std::isfinite(info.max) ? range_text(info) : " from 0 to 18446744073709551615");
     }
@@ -191,7 +194,9 @@ void FieldSet::set(const Setting& setting) {
   const bool stored = std::visit(
       [&](auto* member) {
         std::remove_pointer_t<decltype(member)> parsed{};
-        if (!parse_value(setting.text, parsed) || !is_allowed(found->info, parsed)) return false;
+        const bool is_zero = !found->info.zero_name.empty() && setting.text == found->info.zero_name;
+        if (!parse_value(is_zero ? "0" : setting.text, parsed) || !is_allowed(found->info, parsed))
+          return false;
         *member = std::move(parsed);
         return true;
       },

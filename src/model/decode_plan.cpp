@@ -8,7 +8,9 @@
 #include "vkgpt/ops/attention.hpp"
 #include "vkgpt/ops/embedding.hpp"
 #include "vkgpt/ops/matmul.hpp"
+#include "vkgpt/ops/rope.hpp"
 #include "vkgpt/ops/row_select.hpp"
+#include "vkgpt/ops/softcap.hpp"
 
 namespace vkgpt::model {
 
@@ -38,20 +40,22 @@ using plan::Role;
 using plan::Tensor;
 
 struct Cache {
-  Tensor k;  // (1, NH, T, HS)
-  Tensor v;  // (1, NH, T, HS)
+  Tensor k;  // (1, NKV, T, HS)
+  Tensor v;  // (1, NKV, T, HS)
 };
 
 class DecodePlanWriter {
  public:
-  DecodePlanWriter(PlanBuilder& builder, const GptConfig& config)
+  DecodePlanWriter(PlanBuilder& builder, const GptParams& params)
       : builder_(builder),
-        config_(config),
-        params_(config),
-        arena_(builder.persistent(tensor::kParams, {params_.arena_elements()}, Role::kParameters)),
-        logits_(builder.readback(decode::kLogits, {1, config.padded_vocab_size()})) {
-    const Shape shape{1, config.n_head, config.block_size, config.head_size()};
-    for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
+        config_(params.config()),
+        params_(builder, params,
+                {builder.persistent(tensor::kParams, {params.arena_elements()}, Role::kParameters)}),
+        options_{.config = config_,
+                 .lora_scale = params.adaptation().lora_rank > 0 ? params.adaptation().lora_scale() : 0},
+        logits_(builder.readback(decode::kLogits, {1, config_.padded_vocab_size()})) {
+    const Shape shape{1, config_.kv_heads(), config_.block_size, config_.head_size()};
+    for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const std::string name = "h" + std::to_string(layer);
       caches_.push_back({builder.persistent(name + "/k_cache", shape, Role::kCache),
                          builder.persistent(name + "/v_cache", shape, Role::kCache)});
@@ -63,12 +67,22 @@ class DecodePlanWriter {
     const Tensor tokens = builder_.upload(decode::prefill_tokens(length), {1, length}, DType::kI32);
     const Tensor x = builder_.transient("embedding", {1, length, config_.n_embd});
     ops::embedding_forward(
-        builder_, {.tokens = tokens, .wte = param("wte.weight"), .wpe = param("wpe.weight"), .x = x});
+        builder_,
+        {.tokens = tokens, .wte = *params_.find("wte.weight"), .wpe = params_.find("wpe.weight"), .x = x});
     const Tensor y = write_blocks(x, [&](const Cache& cache, const Tensor& qkv, const Tensor& out) {
+      rotate(qkv, false);
       const Tensor lse = builder_.transient("lse", {1, config_.n_head, length});
-      ops::attention_forward(builder_, {.qkv = qkv, .out = out, .lse = lse, .n_head = config_.n_head});
-      ops::attention_cache_fill(
-          builder_, {.qkv = qkv, .k_cache = cache.k, .v_cache = cache.v, .n_head = config_.n_head});
+      ops::attention_forward(builder_, {.qkv = qkv,
+                                        .out = out,
+                                        .lse = lse,
+                                        .n_head = config_.n_head,
+                                        .n_kv_head = config_.kv_heads(),
+                                        .window = config_.attention_window});
+      ops::attention_cache_fill(builder_, {.qkv = qkv,
+                                           .k_cache = cache.k,
+                                           .v_cache = cache.v,
+                                           .n_head = config_.n_head,
+                                           .n_kv_head = config_.kv_heads()});
     });
     const Tensor last = builder_.transient("last", {1, config_.n_embd});
     ops::row_select_forward(builder_, y, last);
@@ -79,18 +93,31 @@ class DecodePlanWriter {
     builder_.begin_segment(decode::kSegment);
     const Tensor token = builder_.upload(decode::kToken, {1}, DType::kI32);
     const Tensor x = builder_.transient("embedding", {1, config_.n_embd});
-    ops::embedding_decode(builder_,
-                          {.tokens = token, .wte = param("wte.weight"), .wpe = param("wpe.weight"), .x = x});
+    ops::embedding_decode(
+        builder_,
+        {.tokens = token, .wte = *params_.find("wte.weight"), .wpe = params_.find("wpe.weight"), .x = x});
     write_head(write_blocks(x, [&](const Cache& cache, const Tensor& qkv, const Tensor& out) {
-      ops::attention_decode(
-          builder_,
-          {.qkv = qkv, .k_cache = cache.k, .v_cache = cache.v, .out = out, .n_head = config_.n_head});
+      rotate(qkv, true);
+      ops::attention_decode(builder_, {.qkv = qkv,
+                                       .k_cache = cache.k,
+                                       .v_cache = cache.v,
+                                       .out = out,
+                                       .n_head = config_.n_head,
+                                       .n_kv_head = config_.kv_heads(),
+                                       .window = config_.attention_window});
     }));
   }
 
  private:
-  Tensor param(const std::string& name) { return params_.view(builder_, arena_, name); }
-  float eps() const { return static_cast<float>(config_.layer_norm_eps); }
+  void rotate(const Tensor& qkv, bool decode) {
+    if (!config_.has_rope()) return;
+    ops::rope_forward(builder_, {.qkv = qkv,
+                                 .table = ops::rope_table(builder_, config_.block_size, config_.head_size(),
+                                                          config_.rope_theta),
+                                 .n_head = config_.n_head,
+                                 .n_kv_head = config_.kv_heads(),
+                                 .decode = decode});
+  }
 
   /// All blocks and the last norm, over x (..., C); `attend(cache, qkv, out)` is the attention of a layer.
   template <typename AttendWithCache>
@@ -103,32 +130,32 @@ class DecodePlanWriter {
         attend(caches_[static_cast<std::size_t>(layer)], qkv, out);
         return out;
       };
-      stream =
-          block_forward(builder_, block_tensors(builder_, params_, arena_, layer), stream, with_cache, eps())
-              .out;
+      stream = block_forward(builder_, params_.block(layer), stream, with_cache, options_).out;
     }
-    return stream_norm(builder_, norm_tensors(builder_, params_, arena_, "ln_f"), stream, eps()).y;
+    return stream_norm(builder_, params_.norm("ln_f"), stream, options_).y;
   }
 
   void write_head(const Tensor& y) {
-    const char* head = config_.tie_weights ? "wte.weight" : "lm_head.weight";
-    ops::linear_forward(builder_, {.x = y, .weight = param(head), .y = logits_});
+    const bool capped = config_.logit_softcap > 0;
+    const Tensor raw = capped ? builder_.transient("raw_logits", logits_.shape) : logits_;
+    ops::linear_forward(builder_, {.x = y, .weight = *params_.head(), .y = raw});
+    if (capped) ops::softcap_forward(builder_, raw, logits_, config_.logit_softcap);
   }
 
   PlanBuilder& builder_;
   const GptConfig& config_;
-  GptParams params_;
-  Tensor arena_;   // (arena)
+  ParamTensors params_;
+  BlockOptions options_;
   Tensor logits_;  // (1, Vp)
   std::vector<Cache> caches_;
 };
 
 }  // namespace
 
-plan::Plan build_decode_plan(const GptConfig& config, const vk::DeviceCaps& caps) {
+plan::Plan build_decode_plan(const GptParams& params, const vk::DeviceCaps& caps) {
   PlanBuilder builder(caps);
-  DecodePlanWriter writer(builder, config);
-  for (const std::int64_t length : decode::prefill_lengths(config)) writer.write_prefill(length);
+  DecodePlanWriter writer(builder, params);
+  for (const std::int64_t length : decode::prefill_lengths(params.config())) writer.write_prefill(length);
   writer.write_decode();
   return std::move(builder).finish();
 }

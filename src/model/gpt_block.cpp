@@ -1,10 +1,12 @@
 #include "vkgpt/model/gpt_block.hpp"
 
-#include <string>
-#include <vector>
-
+#include "vkgpt/ops/activation.hpp"
+#include "vkgpt/ops/cast.hpp"
+#include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/ops/matmul.hpp"
 #include "vkgpt/ops/norm.hpp"
+#include "vkgpt/ops/qk_norm.hpp"
+#include "vkgpt/ops/residual.hpp"
 
 namespace vkgpt::model {
 
@@ -13,64 +15,130 @@ using plan::Tensor;
 
 namespace {
 
-/// The shape of `t` with another last dimension.
-Shape with_width(const Tensor& t, std::int64_t width) {
-  std::vector<std::int64_t> dims(t.shape.dims().begin(), t.shape.dims().end());
-  dims.back() = width;
-  return Shape(std::move(dims));
+float eps_of(const BlockOptions& options) {
+  return static_cast<float>(options.config.layer_norm_eps);
 }
 
-LinearTensors linear_tensors(PlanBuilder& builder, const GptParams& params, const Tensor& arena,
-                             const std::string& name) {
-  return {params.view(builder, arena, name + ".weight"), params.view(builder, arena, name + ".bias")};
+ops::NormKind norm_kind(const BlockOptions& options) {
+  return options.config.has_rms_norm() ? ops::NormKind::kRmsNorm : ops::NormKind::kLayerNorm;
 }
 
-Tensor linear(PlanBuilder& builder, const LinearTensors& params, const Tensor& x, std::string_view name) {
-  const Tensor y = builder.transient(name, with_width(x, params.weight.shape[0]));
-  ops::linear_forward(builder, {.x = x, .weight = params.weight, .bias = params.bias, .y = y});
+ops::Activation activation_kind(const BlockOptions& options) {
+  if (options.config.mlp == "relu2") return ops::Activation::kReluSquared;
+  return options.config.mlp == "gelu_erf" ? ops::Activation::kGeluErf : ops::Activation::kGelu;
+}
+
+/// Whether GELU and its gradient ride on the matrix products beside them.
+bool has_fused_gelu(const BlockTensors& params, const BlockOptions& options) {
+  return options.config.mlp == "gelu" && !params.c_fc.lora_a && !params.mlp_c_proj.lora_a;
+}
+
+std::uint32_t attention_site(const BlockOptions& options) {
+  return options.dropout_site + 1;
+}
+std::uint32_t mlp_site(const BlockOptions& options) {
+  return options.dropout_site + 2;
+}
+
+Tensor drop(PlanBuilder& builder, const Tensor& x, std::uint32_t site, const BlockOptions& options) {
+  if (options.dropout == 0) return x;
+  const Tensor y = builder.transient("dropped", x.shape, x.dtype);
+  ops::dropout(builder, x, y, {.p = options.dropout, .site = site});
   return y;
 }
 
-/// dx = dy W, and the gradients of weight and bias.
-Tensor linear_backward(PlanBuilder& builder, const LinearTensors& params, const LinearTensors& dparams,
-                       const Tensor& x, const Tensor& dy, std::string_view name) {
-  const Tensor dx = builder.transient(name, x.shape);
-  ops::linear_backward_input(builder, {.dy = dy, .weight = params.weight, .dx = dx});
-  ops::linear_backward_weight(builder, {.dy = dy, .x = x, .dweight = dparams.weight, .dbias = dparams.bias});
-  return dx;
+MlpBranch mlp_branch(PlanBuilder& builder, const BlockTensors& params, const Tensor& x,
+                     const BlockOptions& options) {
+  MlpBranch saved;
+  const Shape inner = with_width(x, options.config.inner_width());
+  const Tensor act = builder.transient("act", inner, x.dtype);
+  if (has_fused_gelu(params, options)) {
+    saved.c_fc = {.x = x, .y = builder.transient("fc", inner, x.dtype)};
+    ops::linear_gelu_forward(
+        builder,
+        {.x = x, .weight = *params.c_fc.weight, .bias = params.c_fc.bias, .pre = saved.c_fc.y, .y = act});
+  } else {
+    saved.c_fc = linear_forward(builder, params.c_fc, x, "fc", options.lora_scale);
+    if (options.config.has_swiglu()) {
+      ops::swiglu_forward(builder, saved.c_fc.y, act);
+    } else {
+      ops::activation_forward(builder, activation_kind(options), saved.c_fc.y, act);
+    }
+  }
+  saved.c_proj = linear_forward(builder, params.mlp_c_proj, act, "proj", options.lora_scale);
+  saved.out = drop(builder, saved.c_proj.y, mlp_site(options), options);
+  return saved;
+}
+
+/// The gradient of the branch's input goes to dx.
+void mlp_backward(PlanBuilder& builder, const BlockTensors& params, const BlockTensors& dparams,
+                  const MlpBranch& saved, const Tensor& dstream, const Tensor& dx,
+                  const BlockOptions& options) {
+  const Tensor dout = branch_gradient(builder, dstream, mlp_site(options), options);
+  const Tensor dfc = builder.transient("dfc", saved.c_fc.y.shape, options.dtype);
+  if (has_fused_gelu(params, options)) {
+    ops::linear_backward_input(
+        builder, {.dy = dout, .weight = *params.mlp_c_proj.weight, .dx = dfc, .pre_gelu = saved.c_fc.y});
+    linear_backward_params(builder, params.mlp_c_proj, dparams.mlp_c_proj, saved.c_proj.x, dout);
+  } else {
+    const Tensor dact = builder.transient("dact", saved.c_proj.x.shape, options.dtype);
+    linear_backward(builder, params.mlp_c_proj, dparams.mlp_c_proj, saved.c_proj, dout, dact,
+                    options.lora_scale);
+    if (options.config.has_swiglu()) {
+      ops::swiglu_backward(builder, dact, saved.c_fc.y, dfc);
+    } else {
+      ops::activation_backward(builder, activation_kind(options), dact, saved.c_fc.y, dfc);
+    }
+  }
+  linear_backward(builder, params.c_fc, dparams.c_fc, saved.c_fc, dfc, dx, options.lora_scale);
+}
+
+/// The gradient of the branch's input, the norm's output, goes to dx or is added to it.
+void attention_backward(PlanBuilder& builder, const BlockTensors& params, const BlockTensors& dparams,
+                        const AttentionBranch& saved, const AttendBackward& attend_backward,
+                        const Tensor& dstream, const Tensor& dx, bool accumulate,
+                        const BlockOptions& options) {
+  const Tensor dout = branch_gradient(builder, dstream, attention_site(options), options);
+  const Tensor dattn = builder.transient("dattn", saved.attn.shape, options.dtype);
+  linear_backward(builder, params.attn_c_proj, dparams.attn_c_proj, saved.c_proj, dout, dattn,
+                  options.lora_scale);
+  Tensor dqkv = attend_backward(builder, dattn, saved.qkv, saved.attn);
+  if (options.config.qk_norm) {
+    const Tensor draw = builder.transient("dqkv_raw", dqkv.shape, options.dtype);
+    ops::qk_norm_backward(builder, {.dout = dqkv,
+                                    .qkv = saved.c_attn.y,
+                                    .q_weight = *params.q_norm,
+                                    .k_weight = *params.k_norm,
+                                    .rstd = *saved.qk_rstd,
+                                    .dqkv = draw,
+                                    .dq_weight = dparams.q_norm,
+                                    .dk_weight = dparams.k_norm,
+                                    .n_head = options.config.n_head,
+                                    .n_kv_head = options.config.kv_heads()});
+    dqkv = draw;
+  }
+  linear_backward(builder, params.c_attn, dparams.c_attn, saved.c_attn, dqkv, dx, options.lora_scale,
+                  accumulate);
 }
 
 }  // namespace
 
-NormTensors norm_tensors(PlanBuilder& builder, const GptParams& params, const Tensor& arena,
-                         const std::string& name) {
-  return {params.view(builder, arena, name + ".weight"), params.view(builder, arena, name + ".bias")};
-}
-
-BlockTensors block_tensors(PlanBuilder& builder, const GptParams& params, const Tensor& arena,
-                           std::int64_t layer) {
-  const std::string h = "h." + std::to_string(layer);
-  return {.ln_1 = norm_tensors(builder, params, arena, h + ".ln_1"),
-          .c_attn = linear_tensors(builder, params, arena, h + ".attn.c_attn"),
-          .attn_c_proj = linear_tensors(builder, params, arena, h + ".attn.c_proj"),
-          .ln_2 = norm_tensors(builder, params, arena, h + ".ln_2"),
-          .c_fc = linear_tensors(builder, params, arena, h + ".mlp.c_fc"),
-          .mlp_c_proj = linear_tensors(builder, params, arena, h + ".mlp.c_proj")};
-}
-
 NormActivations stream_norm(PlanBuilder& builder, const NormTensors& params, const Stream& stream,
-                            float eps) {
-  const Tensor y = builder.transient("norm", stream.x.shape);
-  const Tensor mean = builder.transient("mean", {stream.x.shape.rows()});
-  const Tensor rstd = builder.transient("rstd", {stream.x.shape.rows()});
-  ops::NormForward args{.x = stream.x,
-                        .weight = params.weight,
+                            const BlockOptions& options) {
+  const std::int64_t rows = stream.x.shape.rows();
+  NormActivations saved{.x = stream.x,
+                        .y = builder.transient("norm", stream.x.shape, options.dtype),
+                        .mean = {},
+                        .rstd = builder.transient("rstd", {rows})};
+  if (!options.config.has_rms_norm()) saved.mean = builder.transient("mean", {rows});
+  ops::NormForward args{.kind = norm_kind(options),
+                        .x = stream.x,
+                        .weight = *params.weight,
                         .bias = params.bias,
-                        .y = y,
-                        .mean = mean,
-                        .rstd = rstd,
-                        .eps = eps};
-  NormActivations saved{stream.x, y, mean, rstd};
+                        .y = saved.y,
+                        .mean = saved.mean,
+                        .rstd = saved.rstd,
+                        .eps = eps_of(options)};
   if (stream.branch) {
     saved.x = builder.transient("residual", stream.x.shape);
     args.residual = ops::NormResidual{*stream.branch, saved.x};
@@ -81,10 +149,11 @@ NormActivations stream_norm(PlanBuilder& builder, const NormTensors& params, con
 
 void stream_norm_backward(PlanBuilder& builder, const NormTensors& params, const NormTensors& dparams,
                           const NormActivations& saved, const Tensor& dy, const Tensor& dstream,
-                          bool accumulate) {
-  ops::norm_backward(builder, {.dy = dy,
+                          bool accumulate, const BlockOptions& options) {
+  ops::norm_backward(builder, {.kind = norm_kind(options),
+                               .dy = dy,
                                .x = saved.x,
-                               .weight = params.weight,
+                               .weight = *params.weight,
                                .mean = saved.mean,
                                .rstd = saved.rstd,
                                .dx = dstream,
@@ -93,51 +162,86 @@ void stream_norm_backward(PlanBuilder& builder, const NormTensors& params, const
                                .accumulate = accumulate});
 }
 
-BlockActivations block_forward(PlanBuilder& builder, const BlockTensors& params, const Stream& in,
-                               const Attend& attend, float eps) {
-  BlockActivations saved;
-  {
-    const auto scope = builder.scope("attn");
-    saved.ln_1 = stream_norm(builder, params.ln_1, in, eps);
-    saved.qkv = linear(builder, params.c_attn, saved.ln_1.y, "qkv");
-    saved.attn = attend(builder, saved.qkv);
-    saved.out = {saved.ln_1.x, linear(builder, params.attn_c_proj, saved.attn, "proj")};
+Tensor branch_gradient(PlanBuilder& builder, const Tensor& dstream, std::uint32_t site,
+                       const BlockOptions& options) {
+  if (options.dropout == 0 && options.dtype == dstream.dtype) return dstream;
+  const Tensor dbranch = builder.transient("dbranch", dstream.shape, options.dtype);
+  if (options.dropout > 0) {
+    ops::dropout(builder, dstream, dbranch, {.p = options.dropout, .site = site});
+  } else {
+    ops::cast(builder, dstream, dbranch);
   }
+  return dbranch;
+}
+
+AttentionBranch attention_branch(PlanBuilder& builder, const BlockTensors& params, const Stream& in,
+                                 const Attend& attend, const BlockOptions& options) {
+  const auto scope = builder.scope("attn");
+  AttentionBranch saved{.norm = stream_norm(builder, params.ln_1, in, options)};
+  saved.c_attn = linear_forward(builder, params.c_attn, saved.norm.y, "qkv", options.lora_scale);
+  saved.qkv = saved.c_attn.y;
+  if (options.config.qk_norm) {
+    const GptConfig& config = options.config;
+    saved.qkv = builder.transient("qkv_normed", saved.c_attn.y.shape, options.dtype);
+    saved.qk_rstd = builder.transient("qk_rstd", {saved.qkv.shape.rows(), config.n_head + config.kv_heads()});
+    ops::qk_norm_forward(builder, {.qkv = saved.c_attn.y,
+                                   .q_weight = *params.q_norm,
+                                   .k_weight = *params.k_norm,
+                                   .out = saved.qkv,
+                                   .rstd = *saved.qk_rstd,
+                                   .n_head = config.n_head,
+                                   .n_kv_head = config.kv_heads(),
+                                   .eps = eps_of(options)});
+  }
+  saved.attn = attend(builder, saved.qkv);
+  saved.c_proj = linear_forward(builder, params.attn_c_proj, saved.attn, "proj", options.lora_scale);
+  saved.out = drop(builder, saved.c_proj.y, attention_site(options), options);
+  return saved;
+}
+
+BlockActivations block_forward(PlanBuilder& builder, const BlockTensors& params, const Stream& in,
+                               const Attend& attend, const BlockOptions& options) {
+  BlockActivations saved;
+  saved.attention = attention_branch(builder, params, in, attend, options);
   const auto scope = builder.scope("mlp");
-  saved.ln_2 = stream_norm(builder, params.ln_2, saved.out, eps);
-  const Shape wide = with_width(saved.ln_2.y, params.c_fc.weight.shape[0]);
-  saved.fc = builder.transient("fc", wide);
-  saved.gelu = builder.transient("gelu", wide);
-  ops::linear_gelu_forward(builder, {.x = saved.ln_2.y,
-                                     .weight = params.c_fc.weight,
-                                     .bias = params.c_fc.bias,
-                                     .pre = saved.fc,
-                                     .y = saved.gelu});
-  saved.out = {saved.ln_2.x, linear(builder, params.mlp_c_proj, saved.gelu, "proj")};
+  if (options.config.parallel_blocks) {
+    saved.mlp = mlp_branch(builder, params, saved.attention.norm.y, options);
+    const Tensor both = builder.transient("branches", saved.mlp.out.shape, options.dtype);
+    ops::residual_forward(builder, saved.attention.out, saved.mlp.out, both);
+    saved.out = {saved.attention.norm.x, both};
+    return saved;
+  }
+  const NormActivations norm =
+      stream_norm(builder, params.ln_2, {saved.attention.norm.x, saved.attention.out}, options);
+  saved.mlp = mlp_branch(builder, params, norm.y, options);
+  saved.mlp.norm = norm;
+  saved.out = {norm.x, saved.mlp.out};
   return saved;
 }
 
 void block_backward(PlanBuilder& builder, const BlockTensors& params, const BlockTensors& dparams,
                     const BlockActivations& saved, const AttendBackward& attend_backward,
-                    const Tensor& dstream) {
+                    const Tensor& dstream, const BlockOptions& options, const Attend* recompute_attention) {
+  const bool parallel = options.config.parallel_blocks;
+  Tensor dnorm;
   {
     const auto scope = builder.scope("mlp");
-    const Tensor dfc = builder.transient("dfc", saved.fc.shape);
-    ops::linear_backward_input(
-        builder, {.dy = dstream, .weight = params.mlp_c_proj.weight, .dx = dfc, .pre_gelu = saved.fc});
-    ops::linear_backward_weight(builder, {.dy = dstream,
-                                          .x = saved.gelu,
-                                          .dweight = dparams.mlp_c_proj.weight,
-                                          .dbias = dparams.mlp_c_proj.bias});
-    const Tensor dnorm = linear_backward(builder, params.c_fc, dparams.c_fc, saved.ln_2.y, dfc, "dnorm");
-    stream_norm_backward(builder, params.ln_2, dparams.ln_2, saved.ln_2, dnorm, dstream, true);
+    dnorm = builder.transient("dnorm", dstream.shape, options.dtype);
+    mlp_backward(builder, params, dparams, saved.mlp, dstream, dnorm, options);
+    if (saved.mlp.norm) {
+      stream_norm_backward(builder, params.ln_2, dparams.ln_2, *saved.mlp.norm, dnorm, dstream, true,
+                           options);
+    }
+  }
+  AttentionBranch attention = saved.attention;
+  if (recompute_attention != nullptr) {
+    attention =
+        attention_branch(builder, params, {saved.attention.norm.x, {}}, *recompute_attention, options);
   }
   const auto scope = builder.scope("attn");
-  const Tensor dattn =
-      linear_backward(builder, params.attn_c_proj, dparams.attn_c_proj, saved.attn, dstream, "dattn");
-  const Tensor dqkv = attend_backward(builder, dattn);
-  const Tensor dnorm = linear_backward(builder, params.c_attn, dparams.c_attn, saved.ln_1.y, dqkv, "dnorm");
-  stream_norm_backward(builder, params.ln_1, dparams.ln_1, saved.ln_1, dnorm, dstream, true);
+  if (!parallel) dnorm = builder.transient("dnorm", dstream.shape, options.dtype);
+  attention_backward(builder, params, dparams, attention, attend_backward, dstream, dnorm, parallel, options);
+  stream_norm_backward(builder, params.ln_1, dparams.ln_1, attention.norm, dnorm, dstream, true, options);
 }
 
 }  // namespace vkgpt::model

@@ -1,9 +1,11 @@
 #include "vkgpt/model/model_directory.hpp"
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
 
+#include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/model/safetensors.hpp"
@@ -12,9 +14,19 @@ namespace vkgpt::model {
 namespace {
 
 constexpr std::uint64_t kMaxSize = 1 << 24;
+constexpr std::uint64_t kMaxRank = 4096;
 
 std::string disk_name(const ParamSpec& spec) {
+  if (spec.is_adapter) return "base_model.model.transformer." + spec.name;
   return spec.name == "lm_head.weight" ? spec.name : "transformer." + spec.name;
+}
+
+/// Whether transformers' GPT2LMHeadModel computes the same.
+bool is_gpt2(const GptConfig& config) {
+  return config.norm == "layernorm" && (config.mlp == "gelu" || config.mlp == "gelu_erf") &&
+         config.pos_encoding == "learned" && config.kv_heads() == config.n_head &&
+         config.attention_window == 0 && !config.qk_norm && !config.parallel_blocks && config.bias &&
+         config.logit_softcap == 0;
 }
 
 std::span<const float> part(std::span<const float> arena, const ParamSpec& spec) {
@@ -28,32 +40,59 @@ std::span<float> part(std::span<float> arena, const ParamSpec& spec) {
 }  // namespace
 
 std::string model_config_json(const GptConfig& config) {
+  const nlohmann::ordered_json own = config_to_json(config);
+  if (!is_gpt2(config)) {
+    const nlohmann::ordered_json json = {
+        {"architectures", {"VkgptForCausalLM"}},
+        {"model_type", "vkgpt"},
+        {"note",
+         "no class of transformers implements this combination; vkgpt generate and vkgpt train read it"},
+        {"vkgpt", own}};
+    return json.dump(2) + "\n";
+  }
   // The keys that transformers' GPT2Config reads; n_ctx is for llama.cpp's converter.
-  const Json json = {{"architectures", {"GPT2LMHeadModel"}},
-                     {"model_type", "gpt2"},
-                     {"vocab_size", config.vocab_size},
-                     {"n_positions", config.block_size},
-                     {"n_ctx", config.block_size},
-                     {"n_embd", config.n_embd},
-                     {"n_layer", config.n_layer},
-                     {"n_head", config.n_head},
-                     {"n_inner", 4 * config.n_embd},
-                     {"activation_function", "gelu_new"},
-                     {"layer_norm_epsilon", config.layer_norm_eps},
-                     {"tie_word_embeddings", config.tie_weights},
-                     {"bos_token_id", nullptr},
-                     {"eos_token_id", nullptr},
-                     {"embd_pdrop", 0.0},
-                     {"attn_pdrop", 0.0},
-                     {"resid_pdrop", 0.0},
-                     {"dtype", "float32"}};
+  const nlohmann::ordered_json json = {{"architectures", {"GPT2LMHeadModel"}},
+                                       {"model_type", "gpt2"},
+                                       {"vocab_size", config.vocab_size},
+                                       {"n_positions", config.block_size},
+                                       {"n_ctx", config.block_size},
+                                       {"n_embd", config.n_embd},
+                                       {"n_layer", config.n_layer},
+                                       {"n_head", config.n_head},
+                                       {"n_inner", config.inner_width()},
+                                       {"activation_function", config.mlp == "gelu" ? "gelu_new" : "gelu"},
+                                       {"layer_norm_epsilon", config.layer_norm_eps},
+                                       {"tie_word_embeddings", config.tie_weights},
+                                       {"bos_token_id", nullptr},
+                                       {"eos_token_id", nullptr},
+                                       {"embd_pdrop", 0.0},
+                                       {"attn_pdrop", 0.0},
+                                       {"resid_pdrop", 0.0},
+                                       {"dtype", "float32"},
+                                       {"vkgpt", own}};
   return json.dump(2) + "\n";
 }
 
-void write_model_parameters(OutputFile& file, const GptParams& params, std::span<const float> arena) {
+std::string adapter_config_json(const Adaptation& adaptation) {
+  const nlohmann::ordered_json json = {{"peft_type", "LORA"},
+                                       {"task_type", "CAUSAL_LM"},
+                                       {"base_model_name_or_path", "."},
+                                       {"r", adaptation.lora_rank},
+                                       {"lora_alpha", adaptation.lora_alpha},
+                                       {"lora_dropout", 0.0},
+                                       {"bias", "none"},
+                                       {"fan_in_fan_out", true},
+                                       {"target_modules", adaptation.lora_targets}};
+  return json.dump(2) + "\n";
+}
+
+namespace {
+
+void write_specs(OutputFile& file, const GptParams& params, std::span<const float> arena, bool adapters) {
   std::map<std::string, const ParamSpec*> by_name;
   std::vector<SafetensorsTensor> tensors;
   for (const ParamSpec& spec : params.specs()) {
+    if (spec.is_adapter != adapters) continue;
     by_name[disk_name(spec)] = &spec;
     tensors.push_back({disk_name(spec), DType::kF32, spec.disk_shape});
   }
@@ -67,13 +106,32 @@ void write_model_parameters(OutputFile& file, const GptParams& params, std::span
                     });
 }
 
-GptConfig read_model_config(const Path& directory) {
-  const Path path = directory / kModelConfigFile;
+/// The adapters of a directory; none where it has no adapter_config.json.
+Adaptation read_adaptation(const Path& directory) {
+  Adaptation adaptation;
+  const Path path = directory / kAdapterConfigFile;
+  if (!std::filesystem::exists(path)) return adaptation;
   const std::string where = path.string();
   const Json json = read_json_file(path);
-  if (!json.is_object() || json.value("model_type", Json()) != "gpt2") {
-    fail("{}: model_type is not \"gpt2\", the only kind this version runs", where);
+  adaptation.lora_rank = static_cast<std::int64_t>(json_unsigned(json, "r", where, kMaxRank));
+  adaptation.lora_alpha = json_number(json, "lora_alpha", where);
+  const Json& targets = json_member(json, "target_modules", where);
+  if (adaptation.lora_rank == 0 || !targets.is_array() || targets.empty()) {
+    fail("{}: r or target_modules is empty", where);
   }
+  for (const Json& target : targets) {
+    if (!target.is_string()) fail("{}: target_modules is not a list of names", where);
+    adaptation.lora_targets.push_back(target.get<std::string>());
+  }
+  return adaptation;
+}
+
+/// The `vkgpt` member of a config.json that this program wrote.
+GptConfig read_own_config(const Json& own, const std::string& where) {
+  return config_from_json<GptConfig>(own.dump(), where);
+}
+
+GptConfig read_gpt2_config(const Json& json, const std::string& where) {
   const auto size = [&](const char* key) {
     return static_cast<std::int64_t>(json_unsigned(json, key, where, kMaxSize));
   };
@@ -88,12 +146,42 @@ GptConfig read_model_config(const Path& directory) {
     if (!tied->is_boolean()) fail("{}: tie_word_embeddings is not true or false", where);
     config.tie_weights = tied->get<bool>();
   }
+  if (json.contains("n_inner") && !json["n_inner"].is_null()) config.n_inner = size("n_inner");
+  if (json.contains("activation_function")) {
+    const std::string activation = json_string(json, "activation_function", where);
+    if (activation == "gelu") {
+      config.mlp = "gelu_erf";
+    } else if (activation != "gelu_new" && activation != "gelu_pytorch_tanh") {
+      fail("{}: activation_function {} is not one that this version runs", where, json_quoted(activation));
+    }
+  }
+  return config;
+}
+
+}  // namespace
+
+void write_model_parameters(OutputFile& file, const GptParams& params, std::span<const float> arena) {
+  write_specs(file, params, arena, false);
+}
+
+void write_adapters(OutputFile& file, const GptParams& params, std::span<const float> arena) {
+  write_specs(file, params, arena, true);
+}
+
+GptConfig read_model_config(const Path& directory) {
+  const Path path = directory / kModelConfigFile;
+  const std::string where = path.string();
+  const Json json = read_json_file(path);
+  const Json type = json.is_object() ? json.value("model_type", Json()) : Json();
+  if (type != "gpt2" && type != "vkgpt") {
+    fail("{}: model_type is neither \"gpt2\" nor \"vkgpt\", the kinds that this version runs", where);
+  }
+  const GptConfig config = json.contains("vkgpt") ? read_own_config(json["vkgpt"], where)
+                           : type == "gpt2"       ? read_gpt2_config(json, where)
+                                                  : read_own_config(json_member(json, "vkgpt", where), where);
   if (config.vocab_size == 0 || config.n_layer == 0 || config.n_head == 0 || config.n_embd == 0 ||
       config.block_size == 0) {
     fail("{}: a size is 0", where);
-  }
-  if (json.contains("n_inner") && !json["n_inner"].is_null() && size("n_inner") != 4 * config.n_embd) {
-    fail("{}: n_inner is {}, this version runs 4 n_embd = {}", where, size("n_inner"), 4 * config.n_embd);
   }
   try {
     config.validate();
@@ -103,41 +191,41 @@ GptConfig read_model_config(const Path& directory) {
   return config;
 }
 
-std::vector<float> read_model_parameters(const Path& directory, const GptParams& params) {
-  const SafetensorsFile file(directory / kModelWeightsFile);
+std::vector<float> read_model_parameters(const Path& directory, const GptParams& params,
+                                         const char* weights_file) {
   std::vector<float> arena(static_cast<std::size_t>(params.arena_elements()), 0.0f);
   std::vector<float> disk;
-  for (const ParamSpec& spec : params.specs()) {
-    const SafetensorsEntry& entry = file.expect(disk_name(spec), spec.disk_shape);
-    disk.resize(static_cast<std::size_t>(spec.disk_shape.numel()));
-    file.read(entry, std::span<float>(disk));
-    from_disk_layout(spec, disk, part(std::span<float>(arena), spec));
-  }
-  return arena;
-}
-
-void write_arenas(OutputFile& file, const GptParams& params, std::span<const NamedArena> arenas) {
-  std::map<std::string, std::span<const float>> by_name;
-  std::vector<SafetensorsTensor> tensors;
-  for (const NamedArena& arena : arenas) {
+  const auto read_specs = [&](const char* name, bool adapters) {
+    const SafetensorsFile file(directory / name);
     for (const ParamSpec& spec : params.specs()) {
-      by_name[arena.prefix + spec.name] = part(arena.values, spec);
-      tensors.push_back({arena.prefix + spec.name, DType::kF32, spec.shape});
+      if (spec.is_adapter != adapters) continue;
+      const SafetensorsEntry& entry = file.expect(disk_name(spec), spec.disk_shape);
+      disk.resize(static_cast<std::size_t>(spec.disk_shape.numel()));
+      file.read(entry, std::span<float>(disk));
+      from_disk_layout(spec, disk, part(std::span<float>(arena), spec));
     }
-  }
-  write_safetensors(file, std::move(tensors),
-                    [&](const SafetensorsTensor& tensor, const SafetensorsSink& sink) {
-                      sink(std::as_bytes(by_name.at(tensor.name)));
-                    });
+  };
+  read_specs(weights_file, false);
+  if (params.adaptation().lora_rank > 0) read_specs(kAdapterWeightsFile, true);
+  return arena;
 }
 
-std::vector<float> read_arena(const Path& path, const GptParams& params, const std::string& prefix) {
-  const SafetensorsFile file(path);
-  std::vector<float> arena(static_cast<std::size_t>(params.arena_elements()), 0.0f);
-  for (const ParamSpec& spec : params.specs()) {
-    file.read(file.expect(prefix + spec.name, spec.shape), part(std::span<float>(arena), spec));
+LoadedModel load_model(const Path& directory, bool average) {
+  const GptConfig config = read_model_config(directory);
+  LoadedModel model{GptParams(config), {}};
+  if (average) {
+    model.arena = read_model_parameters(directory, model.params, kEmaWeightsFile);
+    return model;
   }
-  return arena;
+  const GptParams adapted(config, read_adaptation(directory));
+  if (adapted.adaptation().lora_rank == 0) {
+    model.arena = read_model_parameters(directory, model.params);
+    return model;
+  }
+  std::vector<float> merged = read_model_parameters(directory, adapted);
+  merge_adapters(adapted, merged);
+  model.arena = rearrange(adapted, merged, model.params);
+  return model;
 }
 
 }  // namespace vkgpt::model

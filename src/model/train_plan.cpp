@@ -5,14 +5,18 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/model/gpt_block.hpp"
+#include "vkgpt/model/update_plan.hpp"
 #include "vkgpt/ops/attention.hpp"
+#include "vkgpt/ops/cast.hpp"
 #include "vkgpt/ops/cross_entropy.hpp"
+#include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/ops/embedding.hpp"
 #include "vkgpt/ops/fill.hpp"
-#include "vkgpt/ops/global_norm.hpp"
 #include "vkgpt/ops/grad_stats.hpp"
+#include "vkgpt/ops/loss_scale.hpp"
 #include "vkgpt/ops/matmul.hpp"
-#include "vkgpt/ops/optimizer.hpp"
+#include "vkgpt/ops/rope.hpp"
+#include "vkgpt/plan/dead_dispatches.hpp"
 
 namespace vkgpt::model {
 namespace {
@@ -24,27 +28,49 @@ using plan::Tensor;
 /// Bytes of logits that the classifier keeps at once.
 constexpr std::int64_t kLogitsBytes = 64 << 20;
 
+constexpr std::uint32_t kEmbeddingSite = 0;
+
 std::string block_scope(std::int64_t layer) {
   return "h" + std::to_string(layer);
 }
 
+enum class Pass { kTrain, kEvaluate };
+
 /// Forward, loss and backward of a batch over one set of arenas.
 class TrainPlanWriter {
  public:
-  TrainPlanWriter(PlanBuilder& builder, const GptConfig& config, const TrainPlanOptions& options)
+  TrainPlanWriter(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options)
       : builder_(builder),
-        config_(config),
+        params_(params),
+        config_(params.config()),
         options_(options),
-        params_(config),
-        params_arena_(arena(tensor::kParams, Role::kParameters)),
-        grads_arena_(arena(tensor::kGrads, Role::kGradients)),
-        tokens_(builder.upload(tensor::kTokens, {options.batch_size, config.block_size}, DType::kI32)),
-        targets_(builder.upload(tensor::kTargets, {options.batch_size, config.block_size}, DType::kI32)),
-        loss_(ops::loss_accumulator(builder, "loss_accumulator")) {}
+        B_(options.batch_size),
+        T_(options.sequence_length == 0 ? config_.block_size : options.sequence_length),
+        tokens_(batch(tensor::kTokens)),
+        targets_(batch(tensor::kTargets)),
+        loss_(ops::loss_accumulator(builder, "loss_accumulator")) {
+    VKGPT_CHECK(T_ <= config_.block_size, "{} tokens in a context of {}", T_, config_.block_size);
+    update_.params = builder.persistent(tensor::kParams, {params.arena_elements()}, Role::kParameters);
+    update_.grads = builder.persistent(tensor::kGrads, {params.trainable_elements()}, Role::kGradients);
+    update_.loss = loss_;
+    if (options.activation_dtype != DType::kF32) {
+      update_.matrices = builder.persistent("matrices", {params.arena_elements()}, Role::kParameters,
+                                            options.activation_dtype);
+    }
+    if (options.ema_decay > 0) {
+      update_.ema = builder.persistent(tensor::kEma, {params.trainable_elements()}, Role::kOptimizer);
+    }
+    if (options.has_loss_scale()) update_.loss_scale = ops::loss_scale_state(builder);
+  }
 
   void write() {
+    if (update_.matrices) {
+      builder_.begin_segment(segment::kPrepare);
+      ops::cast(builder_, update_.params, *update_.matrices);
+    }
+
     builder_.begin_segment(segment::kZeroGrads);
-    ops::zero(builder_, grads_arena_);
+    ops::zero(builder_, update_.grads);
     ops::zero(builder_, loss_);
 
     builder_.begin_segment(segment::kMicroStep);
@@ -54,180 +80,258 @@ class TrainPlanWriter {
     write_grad_stats();
 
     builder_.begin_segment(segment::kUpdate);
-    write_update();
+    write_update(builder_, params_, options_, update_);
 
-    builder_.begin_segment(segment::kEvalBegin);
-    ops::zero(builder_, loss_);
-
-    builder_.begin_segment(segment::kEvalStep);
-    write_losses(false);
-
-    builder_.begin_segment(segment::kEvalEnd);
-    ops::loss_mean(builder_, loss_, builder_.readback(tensor::kEvalResults, {8}));
+    write_evaluation(weights(), segment::kEvalBegin, segment::kEvalStep, segment::kEvalEnd);
+    if (update_.ema) {
+      write_evaluation(averages(), segment::kEmaEvalBegin, segment::kEmaEvalStep, segment::kEmaEvalEnd);
+    }
   }
 
  private:
   struct Forward {
-    Tensor x;  // (B, T, C), out of the embedding
+    Tensor x;  // (B, T, C), the embedding
     std::vector<BlockActivations> blocks;
-    std::vector<Tensor> lse;  // (B, NH, T) a block
     NormActivations ln_f;
   };
 
-  Tensor arena(const char* name, Role role) {
-    return builder_.persistent(name, {params_.arena_elements()}, role);
+  Tensor batch(const char* name) {
+    const Tensor whole = builder_.upload(name, {B_ * config_.block_size}, DType::kI32);
+    return builder_.view(whole, 0, {B_, T_});
   }
-  Tensor param(const std::string& name) { return params_.view(builder_, params_arena_, name); }
-  Tensor grad(const std::string& name) { return params_.view(builder_, grads_arena_, name); }
-  float eps() const { return static_cast<float>(config_.layer_norm_eps); }
-  const char* head_name() const { return config_.tie_weights ? "wte.weight" : "lm_head.weight"; }
 
-  Forward write_forward() {
+  ParamTensors weights() { return {builder_, params_, {update_.params, update_.matrices}}; }
+  ParamTensors gradients() { return {builder_, params_, {update_.grads}}; }
+  ParamTensors averages() { return {builder_, params_, {update_.params, update_.matrices, update_.ema}}; }
+
+  BlockOptions block_options(std::int64_t layer, Pass pass) const {
+    return {.config = config_,
+            .dtype = options_.activation_dtype,
+            .dropout = pass == Pass::kTrain ? options_.dropout : 0,
+            .dropout_site = kEmbeddingSite + 1 + kBlockDropoutSites * static_cast<std::uint32_t>(layer),
+            .lora_scale = params_.adaptation().lora_rank > 0 ? params_.adaptation().lora_scale() : 0};
+  }
+
+  Tensor rope_table() {
+    return ops::rope_table(builder_, config_.block_size, config_.head_size(), config_.rope_theta);
+  }
+
+  ops::Dropout attention_dropout(const BlockOptions& options) const {
+    return {.p = options.dropout, .site = options.dropout_site};
+  }
+
+  Attend attend(std::int64_t layer, const BlockOptions& options) {
+    return [this, layer, options](PlanBuilder& builder, const Tensor& qkv) {
+      if (config_.has_rope()) {
+        ops::rope_forward(
+            builder,
+            {.qkv = qkv, .table = rope_table(), .n_head = config_.n_head, .n_kv_head = config_.kv_heads()});
+      }
+      const Tensor out = builder.transient("out", {B_, T_, config_.n_embd}, options.dtype);
+      const Tensor lse = builder.transient("lse", {B_, config_.n_head, T_});
+      ops::attention_forward(builder, {.qkv = qkv,
+                                       .out = out,
+                                       .lse = lse,
+                                       .n_head = config_.n_head,
+                                       .n_kv_head = config_.kv_heads(),
+                                       .window = config_.attention_window,
+                                       .dropout = attention_dropout(options)});
+      lse_[static_cast<std::size_t>(layer)] = lse;
+      return out;
+    };
+  }
+
+  AttendBackward attend_backward(std::int64_t layer, const BlockOptions& options) {
+    return [this, layer, options](PlanBuilder& builder, const Tensor& dattn, const Tensor& qkv,
+                                  const Tensor& attn) {
+      const Tensor dqkv = builder.transient("dqkv", qkv.shape, options.dtype);
+      ops::attention_backward(builder, {.dout = dattn,
+                                        .qkv = qkv,
+                                        .out = attn,
+                                        .lse = lse_[static_cast<std::size_t>(layer)],
+                                        .dqkv = dqkv,
+                                        .n_head = config_.n_head,
+                                        .n_kv_head = config_.kv_heads(),
+                                        .window = config_.attention_window,
+                                        .dropout = attention_dropout(options)});
+      if (config_.has_rope()) {
+        ops::rope_backward(
+            builder,
+            {.dqkv = dqkv, .table = rope_table(), .n_head = config_.n_head, .n_kv_head = config_.kv_heads()});
+      }
+      return dqkv;
+    };
+  }
+
+  Forward write_forward(const ParamTensors& params, Pass pass) {
     Forward forward;
-    forward.x = builder_.transient("embedding", {options_.batch_size, config_.block_size, config_.n_embd});
-    ops::embedding_forward(
-        builder_,
-        {.tokens = tokens_, .wte = param("wte.weight"), .wpe = param("wpe.weight"), .x = forward.x});
+    forward.x = builder_.transient("embedding", {B_, T_, config_.n_embd});
+    ops::embedding_forward(builder_, {.tokens = tokens_,
+                                      .wte = *params.find("wte.weight"),
+                                      .wpe = params.find("wpe.weight"),
+                                      .x = forward.x});
+    if (pass == Pass::kTrain && options_.dropout > 0) {
+      const Tensor dropped = builder_.transient("embedding_dropped", forward.x.shape);
+      ops::dropout(builder_, forward.x, dropped, {.p = options_.dropout, .site = kEmbeddingSite});
+      forward.x = dropped;
+    }
     Stream stream{forward.x, {}};
+    lse_.resize(static_cast<std::size_t>(config_.n_layer));
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const auto scope = builder_.scope(block_scope(layer));
-      const BlockTensors params = block_tensors(builder_, params_, params_arena_, layer);
-      const Tensor lse = builder_.transient("lse", {options_.batch_size, config_.n_head, config_.block_size});
-      const Attend attend = [&](PlanBuilder& builder, const Tensor& qkv) {
-        const Tensor out = builder.transient("out", forward.x.shape);
-        ops::attention_forward(builder, {.qkv = qkv, .out = out, .lse = lse, .n_head = config_.n_head});
-        return out;
-      };
-      forward.blocks.push_back(block_forward(builder_, params, stream, attend, eps()));
-      forward.lse.push_back(lse);
+      const BlockOptions options = block_options(layer, pass);
+      forward.blocks.push_back(
+          block_forward(builder_, params.block(layer), stream, attend(layer, options), options));
       stream = forward.blocks.back().out;
     }
     const auto scope = builder_.scope("ln_f");
-    forward.ln_f =
-        stream_norm(builder_, norm_tensors(builder_, params_, params_arena_, "ln_f"), stream, eps());
+    forward.ln_f = stream_norm(builder_, params.norm("ln_f"), stream, block_options(0, pass));
     return forward;
   }
 
-  /// The forward with its losses; with `backward` the logits also become dlogits, and the gradient of ln_f's
-  /// output is left in `dy` and that of the head in its arena.
-  Forward write_losses(bool backward) {
-    const Forward forward = write_forward();
+  /// The losses of a batch from ln_f's output y. In training the logits become dlogits; the gradient of y is
+  /// returned, and that of the head goes to its arena.
+  Tensor write_losses(const ParamTensors& params, const Tensor& y, Pass pass) {
     const auto scope = builder_.scope("head");
-    const std::int64_t rows = options_.batch_size * config_.block_size;
+    const std::int64_t rows = B_ * T_;
     const std::int64_t Vp = config_.padded_vocab_size();
-    const Tensor& y = forward.ln_f.y;
+    const DType dtype = options_.activation_dtype;
     const Tensor losses = builder_.transient("losses", {rows});
-    if (backward) dy_ = builder_.transient("dy", y.shape);
+    Tensor dy;
+    if (pass == Pass::kTrain) dy = builder_.transient("dy", y.shape, dtype);
+    const std::optional<Tensor> dhead = gradients().head();
     const auto range = static_cast<std::int64_t>(builder_.caps().max_storage_buffer_range);
-    const std::int64_t row_bytes = Vp * 4;
+    const std::int64_t row_bytes = Vp * static_cast<std::int64_t>(dtype_size(dtype));
     // Chunks of whole multiples of 64 rows keep every bound offset aligned.
     const std::int64_t chunk =
         std::max<std::int64_t>(64, std::min(kLogitsBytes, range) / row_bytes / 64 * 64);
     for (std::int64_t first = 0; first < rows; first += chunk) {
       const std::int64_t count = std::min(chunk, rows - first);
       const Tensor y_rows = builder_.view(y, first * config_.n_embd, {count, config_.n_embd});
-      const Tensor logits = builder_.transient("logits", {count, Vp});
-      ops::linear_forward(builder_, {.x = y_rows, .weight = param(head_name()), .y = logits});
+      const Tensor logits = builder_.transient("logits", {count, Vp}, dtype);
+      ops::linear_forward(builder_, {.x = y_rows, .weight = *params.head(), .y = logits});
       const ops::CrossEntropy loss{.logits = logits,
                                    .targets = targets_,
                                    .losses = losses,
                                    .first_row = first,
-                                   .V = config_.vocab_size};
-      if (!backward) {
+                                   .V = config_.vocab_size,
+                                   .softcap = config_.logit_softcap};
+      if (pass == Pass::kEvaluate) {
         ops::cross_entropy_forward(builder_, loss);
         continue;
       }
-      ops::cross_entropy_fused(builder_, loss, 1.0f / static_cast<float>(rows * options_.grad_accum_steps));
-      const Tensor dy_rows = builder_.view(dy_, first * config_.n_embd, {count, config_.n_embd});
-      ops::linear_backward_input(builder_, {.dy = logits, .weight = param(head_name()), .dx = dy_rows});
-      ops::linear_backward_weight(builder_, {.dy = logits, .x = y_rows, .dweight = grad(head_name())});
+      ops::cross_entropy_fused(builder_, loss, 1.0f / static_cast<float>(rows * options_.grad_accum_steps),
+                               {.label_smoothing = options_.label_smoothing, .z_loss = options_.z_loss},
+                               update_.loss_scale);
+      const Tensor dy_rows = builder_.view(dy, first * config_.n_embd, {count, config_.n_embd});
+      ops::linear_backward_input(builder_, {.dy = logits, .weight = *params.head(), .dx = dy_rows});
+      if (dhead) ops::linear_backward_weight(builder_, {.dy = logits, .x = y_rows, .dweight = *dhead});
     }
     ops::loss_sum(builder_, losses, targets_, loss_);
-    return forward;
+    return dy;
   }
 
   void write_micro_step() {
-    const Forward forward = write_losses(true);
+    const ParamTensors params = weights();
+    const ParamTensors grads = gradients();
+    const Forward forward = write_forward(params, Pass::kTrain);
+    const Tensor dy = write_losses(params, forward.ln_f.y, Pass::kTrain);
     const Tensor dstream = builder_.transient("dstream", forward.x.shape);
     {
       const auto scope = builder_.scope("ln_f");
-      stream_norm_backward(builder_, norm_tensors(builder_, params_, params_arena_, "ln_f"),
-                           norm_tensors(builder_, params_, grads_arena_, "ln_f"), forward.ln_f, dy_, dstream,
-                           false);
+      stream_norm_backward(builder_, params.norm("ln_f"), grads.norm("ln_f"), forward.ln_f, dy, dstream,
+                           false, block_options(0, Pass::kTrain));
     }
     for (std::int64_t layer = config_.n_layer - 1; layer >= 0; --layer) {
-      const auto scope = builder_.scope(block_scope(layer));
-      const BlockActivations& saved = forward.blocks[static_cast<std::size_t>(layer)];
-      const AttendBackward attend_backward = [&](PlanBuilder& builder, const Tensor& dattn) {
-        const Tensor dqkv = builder.transient("dqkv", saved.qkv.shape);
-        ops::attention_backward(builder, {.dout = dattn,
-                                          .qkv = saved.qkv,
-                                          .out = saved.attn,
-                                          .lse = forward.lse[static_cast<std::size_t>(layer)],
-                                          .dqkv = dqkv,
-                                          .n_head = config_.n_head});
-        return dqkv;
-      };
-      block_backward(builder_, block_tensors(builder_, params_, params_arena_, layer),
-                     block_tensors(builder_, params_, grads_arena_, layer), saved, attend_backward, dstream);
+      write_block_backward(params, grads, forward.blocks[static_cast<std::size_t>(layer)], layer, dstream);
     }
-    ops::embedding_backward(
-        builder_, {.dx = dstream, .tokens = tokens_, .dwte = grad("wte.weight"), .dwpe = grad("wpe.weight")});
+    write_embedding_backward(grads, dstream);
+  }
+
+  void write_block_backward(const ParamTensors& params, const ParamTensors& grads,
+                            const BlockActivations& forward, std::int64_t layer, const Tensor& dstream) {
+    const auto scope = builder_.scope(block_scope(layer));
+    const BlockOptions options = block_options(layer, Pass::kTrain);
+    const BlockTensors block = params.block(layer);
+    const Attend again = attend(layer, options);
+    BlockActivations saved = forward;
+    if (options_.grad_checkpoint == GradCheckpoint::kBlock) {
+      const auto recompute = builder_.scope("recompute");
+      saved = block_forward(builder_, block, {forward.attention.norm.x, {}}, again, options);
+    }
+    const bool recompute_attention = options_.grad_checkpoint == GradCheckpoint::kAttention;
+    block_backward(builder_, block, grads.block(layer), saved, attend_backward(layer, options), dstream,
+                   options, recompute_attention ? &again : nullptr);
+  }
+
+  void write_embedding_backward(const ParamTensors& grads, const Tensor& dstream) {
+    const std::optional<Tensor> dwte = grads.find("wte.weight");
+    const std::optional<Tensor> dwpe = grads.find("wpe.weight");
+    if (!dwte && !dwpe) return;
+    Tensor dx = dstream;
+    if (options_.dropout > 0) {
+      dx = builder_.transient("dembedding", dstream.shape);
+      ops::dropout(builder_, dstream, dx, {.p = options_.dropout, .site = kEmbeddingSite});
+    }
+    ops::embedding_backward(builder_, {.dx = dx, .tokens = tokens_, .dwte = dwte, .dwpe = dwpe});
   }
 
   void write_grad_stats() {
-    std::vector<Tensor> gradients;
-    for (const ParamSpec& spec : params_.specs()) gradients.push_back(grad(spec.name));
-    const auto count = static_cast<std::int64_t>(gradients.size());
-    ops::grad_stats(builder_, gradients, builder_.readback(tensor::kGradStats, {count, 4}));
+    std::vector<Tensor> tensors;
+    for (const ParamSpec& spec : params_.specs()) {
+      if (spec.trainable) tensors.push_back(*gradients().find(spec.name));
+    }
+    const auto count = static_cast<std::int64_t>(tensors.size());
+    ops::grad_stats(builder_, tensors, builder_.readback(tensor::kGradStats, {count, 4}));
   }
 
-  void write_update() {
-    std::vector<ops::Slice> decayed;
-    for (const ParamSpec& spec : params_.specs()) {
-      if (spec.decay) decayed.push_back({spec.offset, spec.shape.numel()});
+  void write_evaluation(const ParamTensors& params, const char* begin, const char* step, const char* end) {
+    const bool average = std::string_view(begin) == segment::kEmaEvalBegin;
+    const std::int64_t n = params_.trainable_elements();
+    builder_.begin_segment(begin);
+    ops::zero(builder_, loss_);
+    // The copy that matrix products read changes places with the average's for as long as this lasts.
+    if (average && update_.matrices) {
+      ops::cast(builder_, *update_.ema, builder_.view(*update_.matrices, 0, {n}));
     }
-    const Tensor norm = ops::global_norm_state(builder_);
-    ops::global_norm(builder_, grads_arena_, static_cast<float>(options_.grad_clip), norm, loss_);
-    ops::optimizer_adamw(builder_,
-                         {.weights = params_arena_,
-                          .gradients = grads_arena_,
-                          .m = arena(tensor::kAdamM, Role::kOptimizer),
-                          .v = arena(tensor::kAdamV, Role::kOptimizer),
-                          .decay = ops::decay_bits(builder_, params_.arena_elements(), decayed),
-                          .norm = norm},
-                         {.beta1 = options_.beta1,
-                          .beta2 = options_.beta2,
-                          .eps = options_.adam_eps,
-                          .weight_decay = options_.weight_decay});
-    ops::loss_mean(builder_, loss_, builder_.readback(tensor::kStepResults, {8}), norm);
+    builder_.begin_segment(step);
+    write_losses(params, write_forward(params, Pass::kEvaluate).ln_f.y, Pass::kEvaluate);
+    builder_.begin_segment(end);
+    ops::loss_mean(builder_, loss_, builder_.readback(tensor::kEvalResults, {8}));
+    if (average && update_.matrices) {
+      ops::cast(builder_, builder_.view(update_.params, 0, {n}), builder_.view(*update_.matrices, 0, {n}));
+    }
   }
 
   PlanBuilder& builder_;
+  const GptParams& params_;
   const GptConfig& config_;
   const TrainPlanOptions& options_;
-  GptParams params_;
-  Tensor params_arena_;  // (arena)
-  Tensor grads_arena_;   // (arena)
-  Tensor tokens_;        // (B, T)
-  Tensor targets_;       // (B, T)
-  Tensor loss_;          // loss accumulator
-  Tensor dy_;            // (B, T, C), gradient of ln_f's output
+  std::int64_t B_;
+  std::int64_t T_;
+  Tensor tokens_;            // (B, T)
+  Tensor targets_;           // (B, T)
+  Tensor loss_;              // loss accumulator
+  UpdateTensors update_;     // the arenas
+  std::vector<Tensor> lse_;  // (B, NH, T) of each block, of its last forward
 };
 
 }  // namespace
 
-plan::Plan build_train_plan(const GptConfig& config, const TrainPlanOptions& options,
+plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& options,
                             const vk::DeviceCaps& caps) {
   PlanBuilder builder(caps);
-  TrainPlanWriter(builder, config, options).write();
-  return std::move(builder).finish();
+  TrainPlanWriter(builder, params, options).write();
+  plan::Plan plan = std::move(builder).finish();
+  if (options.grad_checkpoint != GradCheckpoint::kNone) plan::drop_dead_dispatches(plan);
+  return plan;
 }
 
 std::vector<plan::Tap> activation_taps(const GptConfig& config) {
   std::vector<plan::Tap> taps;
   for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
-    const std::string name = block_scope(layer) + "/mlp/residual";
+    const std::string next = layer + 1 < config.n_layer ? block_scope(layer + 1) + "/attn" : "ln_f";
+    const std::string name = (config.parallel_blocks ? next : block_scope(layer) + "/mlp") + "/residual";
     taps.push_back({segment::kMicroStep, name, [name](PlanBuilder& builder, const Tensor& t) {
                       ops::grad_stats(builder, std::span(&t, 1), builder.readback(tap_tensor(name), {1, 4}));
                     }});
@@ -241,7 +345,8 @@ std::string tap_tensor(std::string_view name) {
 
 double train_flops_per_token(const GptConfig& config) {
   const GptParams params(config);
-  const auto N = static_cast<double>(params.parameter_count() - params.find("wpe.weight").numel());
+  auto N = static_cast<double>(params.parameter_count());
+  if (const ParamSpec* wpe = params.find_if_present("wpe.weight")) N -= static_cast<double>(wpe->numel());
   return 6 * N + 12.0 * static_cast<double>(config.n_layer * config.n_embd * config.block_size);
 }
 

@@ -12,12 +12,12 @@
 
 namespace vkgpt::text {
 
-Generator::Generator(vk::Context& context, plan::TensorStore& store, const model::GptConfig& config)
+Generator::Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params)
     : context_(context),
       store_(store),
-      config_(config),
+      config_(params.config()),
       executor_(context, store,
-                plan::make_schedule(model::build_decode_plan(config, context.caps()), context.caps())),
+                plan::make_schedule(model::build_decode_plan(params, context.caps()), context.caps())),
       ring_(context.queue()) {}
 
 std::vector<Token> Generator::generate(std::span<const Token> prompt, const GenerateConfig& config,

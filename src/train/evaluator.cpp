@@ -15,11 +15,11 @@ namespace {
 
 constexpr std::int32_t kIgnored = -1;  // a target that the loss does not count
 
-plan::Schedule eval_schedule(const model::GptConfig& config, std::int64_t batch_size,
+plan::Schedule eval_schedule(const model::GptParams& params, std::int64_t batch_size,
                              const vk::DeviceCaps& caps) {
   constexpr std::array<std::string_view, 3> kSegments = {model::segment::kEvalBegin,
                                                          model::segment::kEvalStep, model::segment::kEvalEnd};
-  const plan::Plan plan = model::build_train_plan(config, {.batch_size = batch_size}, caps);
+  const plan::Plan plan = model::build_train_plan(params, {.batch_size = batch_size}, caps);
   return plan::make_schedule(plan::select_segments(plan, kSegments), caps);
 }
 
@@ -33,15 +33,15 @@ double Evaluation::bits_per_byte(std::uint64_t bytes) const {
   return nats / std::numbers::ln2 / static_cast<double>(bytes);
 }
 
-Evaluator::Evaluator(vk::Context& context, const model::GptConfig& config, std::int64_t batch_size,
-                     std::span<const float> params)
+Evaluator::Evaluator(vk::Context& context, const model::GptParams& params, std::int64_t batch_size,
+                     std::span<const float> arena)
     : context_(context),
       B_(static_cast<std::size_t>(batch_size)),
-      T_(static_cast<std::size_t>(config.block_size)),
+      T_(static_cast<std::size_t>(params.config().block_size)),
       store_(context),
-      executor_(context, store_, eval_schedule(config, batch_size, context.caps())),
+      executor_(context, store_, eval_schedule(params, batch_size, context.caps())),
       ring_(context.queue()) {
-  store_.upload(model::tensor::kParams, std::as_bytes(params));
+  store_.upload(model::tensor::kParams, std::as_bytes(arena));
   executor_.build_pipelines();
 }
 

@@ -1,24 +1,18 @@
 #include "vkgpt/train/step_runner.hpp"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/loss_scale.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
 namespace vkgpt::train {
 namespace {
 
-model::TrainPlanOptions plan_options(const TrainConfig& config) {
-  return {.batch_size = config.batch_size,
-          .grad_accum_steps = config.grad_accum_steps,
-          .beta1 = config.beta1,
-          .beta2 = config.beta2,
-          .adam_eps = config.adam_eps,
-          .weight_decay = config.weight_decay,
-          .grad_clip = config.grad_clip};
-}
+constexpr const char* kLossScale = "loss_scale";
 
 /// 1 / (1 - beta^(step + 1)).
 float bias_correction(double beta, std::int64_t step) {
@@ -32,27 +26,51 @@ TensorStats tensor_stats(std::string name, std::span<const float> row) {
 
 }  // namespace
 
-plan::Schedule train_schedule(const model::GptConfig& model_config, const TrainConfig& config,
-                              const vk::DeviceCaps& caps, bool tapped) {
-  plan::Plan plan = model::build_train_plan(model_config, plan_options(config), caps);
-  if (tapped) plan = plan::add_taps(plan, caps, model::activation_taps(model_config));
-  return plan::make_schedule(std::move(plan), caps);
-}
+StepRunner::Stage::Stage(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
+                         const TrainConfig& config, const DataLoader& whole, std::int64_t length,
+                         double submit_budget_ns)
+    : T(length),
+      loader(whole.with_length(length)),
+      tapped(context, store, train_schedule(params, config, length, context.caps(), true), submit_budget_ns),
+      executor(context, store, train_schedule(params, config, length, context.caps()), submit_budget_ns) {}
 
 StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_config, const TrainConfig& config,
                        const DataLoader& loader, std::function<bool()> keep_going, double submit_budget_ns)
     : context_(context),
-      model_config_(model_config),
       config_(config),
-      loader_(loader),
       keep_going_(std::move(keep_going)),
-      params_(model_config),
+      params_(model_config, adaptation(config)),
       store_(context),
-      tapped_(context, store_, train_schedule(model_config, config, context.caps(), true), submit_budget_ns),
-      executor_(context, store_, train_schedule(model_config, config, context.caps(), false),
-                submit_budget_ns),
+      curriculum_(curriculum_stages(config, model_config.block_size)),
       ring_(context.queue()) {
-  tapped_.build_pipelines();
+  for (const CurriculumStage& stage : curriculum_) {
+    stages_.emplace_back(context_, store_, params_, config_, loader, stage.T, submit_budget_ns);
+  }
+  for (Stage& stage : stages_) stage.tapped.build_pipelines();
+  if (activation_dtype(config_, context_.caps()) == DType::kF16) {
+    const std::uint32_t words[4] = {std::bit_cast<std::uint32_t>(ops::LossScaling{}.initial)};
+    store_.upload(kLossScale, std::as_bytes(std::span(words)));
+  }
+}
+
+void StepRunner::set_parameters(std::span<const float> arena) {
+  store_.upload(model::tensor::kParams, std::as_bytes(arena));
+  if (config_.ema) {
+    const auto trained = arena.first(static_cast<std::size_t>(params_.trainable_elements()));
+    store_.upload(model::tensor::kEma, std::as_bytes(trained));
+  }
+  prepare();
+}
+
+void StepRunner::prepare() {
+  if (activation_dtype(config_, context_.caps()) == DType::kF32) return;
+  const int slot = ring_.acquire();
+  ring_.submitted(stages_.back().executor.submit(model::segment::kPrepare, slot));
+  context_.queue().wait_idle();
+}
+
+std::int64_t StepRunner::step_tokens(std::int64_t step) const {
+  return config_.batch_size * config_.grad_accum_steps * curriculum_[stage_of(curriculum_, step)].T;
 }
 
 bool StepRunner::submit(std::int64_t step, double learning_rate) {
@@ -72,22 +90,23 @@ bool StepRunner::run_step(std::int64_t step, double learning_rate, Mode mode) {
     drain();
     eager_times_.clear();
   }
+  Stage& stage = stages_[stage_of(curriculum_, step)];
+  const auto batch_tokens = static_cast<std::size_t>(config_.batch_size * stage.T);
   for (std::int64_t micro_step = 0; micro_step < config_.grad_accum_steps; ++micro_step) {
     if (!keep_going_()) return false;
     const int slot = ring_.acquire();
     collect(slot);
     fill_params(slot, step, micro_step, learning_rate);
-    loader_.fill_train(static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step),
-                       store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot),
-                       store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot));
-    if (micro_step == 0) run_segment(model::segment::kZeroGrads, slot, mode);
-    run_segment(model::segment::kMicroStep, slot, mode);
+    stage.loader.fill_train(
+        static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step),
+        store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot).first(batch_tokens),
+        store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot).first(batch_tokens));
+    if (micro_step == 0) run_segment(stage, model::segment::kZeroGrads, slot, mode);
+    run_segment(stage, model::segment::kMicroStep, slot, mode);
     if (micro_step + 1 == config_.grad_accum_steps) {
-      if (mode == Mode::kStats) {
-        run_segment(model::segment::kGradStats, slot, mode);
-        read_stats(slot);
-      }
-      run_segment(model::segment::kUpdate, slot, mode);
+      if (mode == Mode::kStats) run_segment(stage, model::segment::kGradStats, slot, mode);
+      run_segment(stage, model::segment::kUpdate, slot, mode);
+      if (mode == Mode::kStats) read_stats(slot);
       pending_[static_cast<std::size_t>(slot)] = step;
     }
     ring_.submitted(context_.queue().submitted());
@@ -96,12 +115,12 @@ bool StepRunner::run_step(std::int64_t step, double learning_rate, Mode mode) {
   return true;
 }
 
-void StepRunner::run_segment(const char* segment, int slot, Mode mode) {
+void StepRunner::run_segment(Stage& stage, const char* segment, int slot, Mode mode) {
   if (mode == Mode::kReplay) {
-    executor_.submit(segment, slot);
+    stage.executor.submit(segment, slot);
     return;
   }
-  plan::Executor& executor = mode == Mode::kStats ? tapped_ : executor_;
+  plan::Executor& executor = mode == Mode::kStats ? stage.tapped : stage.executor;
   const std::vector<plan::DispatchTime> times = executor.run_eager(segment, slot);
   eager_times_.insert(eager_times_.end(), times.begin(), times.end());
 }
@@ -115,6 +134,7 @@ void StepRunner::fill_params(int slot, std::int64_t step, std::int64_t micro_ste
   params.learning_rate = static_cast<float>(learning_rate);
   params.bias_correction1 = bias_correction(config_.beta1, step);
   params.bias_correction2 = bias_correction(config_.beta2, step);
+  params.dropout_step = static_cast<std::uint32_t>(step * config_.grad_accum_steps + micro_step);
   std::memcpy(store_.upload_slot<std::byte>(model::tensor::kStepParams, slot).data(), &params,
               sizeof(params));
 }
@@ -123,7 +143,8 @@ void StepRunner::collect(int slot) {
   auto& pending = pending_[static_cast<std::size_t>(slot)];
   if (!pending) return;
   const auto values = store_.readback_slot<float>(model::tensor::kStepResults, slot);
-  outcomes_.push_back({*pending, {values[0], values[1], values[2], values[3]}});
+  // On the device the clip scale also takes the loss scale back.
+  outcomes_.push_back({*pending, {values[0], values[1], values[2] * values[4], values[3], values[4]}});
   pending.reset();
 }
 
@@ -138,22 +159,30 @@ void StepRunner::drain() {
   for (int i = 0; i < plan::kSlotCount; ++i) collect(ring_.acquire());
 }
 
-std::optional<double> StepRunner::evaluate(Split split, std::int64_t batches) {
+std::optional<double> StepRunner::evaluate(Split split, std::int64_t batches, Weights weights) {
   drain();
+  const bool average = weights == Weights::kAverage;
+  Stage& stage = stages_.back();
+  const auto run = [&](const char* current, const char* averaged, int slot) {
+    stage.executor.submit(average ? averaged : current, slot);
+  };
   for (std::int64_t batch = 0; batch < batches; ++batch) {
-    if (!keep_going_()) return std::nullopt;
+    const bool last = batch + 1 == batches;
+    const bool going = keep_going_();
+    // An evaluation of the average ends as it should even when interrupted: it gives the weights back.
+    if (!going && (!average || batch == 0)) return std::nullopt;
     const int slot = ring_.acquire();
-    loader_.fill_eval(split, static_cast<std::uint32_t>(batch),
-                      store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot),
-                      store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot));
-    if (batch == 0) executor_.submit(model::segment::kEvalBegin, slot);
-    executor_.submit(model::segment::kEvalStep, slot);
-    if (batch + 1 == batches) executor_.submit(model::segment::kEvalEnd, slot);
+    stage.loader.fill_eval(split, static_cast<std::uint32_t>(batch),
+                           store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot),
+                           store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot));
+    if (batch == 0) run(model::segment::kEvalBegin, model::segment::kEmaEvalBegin, slot);
+    if (going) run(model::segment::kEvalStep, model::segment::kEmaEvalStep, slot);
+    if (last || !going) run(model::segment::kEvalEnd, model::segment::kEmaEvalEnd, slot);
     ring_.submitted(context_.queue().submitted());
-    if (batch + 1 == batches) {
-      context_.queue().wait_idle();
-      return store_.readback_slot<float>(model::tensor::kEvalResults, slot)[0];
-    }
+    if (!last && going) continue;
+    context_.queue().wait_idle();
+    if (!going) return std::nullopt;
+    return store_.readback_slot<float>(model::tensor::kEvalResults, slot)[0];
   }
   return std::nullopt;
 }
@@ -162,12 +191,16 @@ void StepRunner::read_stats(int slot) {
   constexpr std::size_t kColumns = 4;
   gradient_stats_.clear();
   activation_stats_.clear();
+  const double scale = store_.readback_slot<float>(model::tensor::kStepResults, slot)[4];
   const auto gradients = store_.readback_slot<float>(model::tensor::kGradStats, slot);
-  for (std::size_t i = 0; i < params_.specs().size(); ++i) {
-    gradient_stats_.push_back(
-        tensor_stats(params_.specs()[i].name, gradients.subspan(i * kColumns, kColumns)));
+  for (std::size_t row = 0; const model::ParamSpec& spec : params_.specs()) {
+    if (!spec.trainable) continue;
+    TensorStats stats = tensor_stats(spec.name, gradients.subspan(kColumns * row++, kColumns));
+    stats.norm /= scale;
+    stats.max /= scale;
+    gradient_stats_.push_back(std::move(stats));
   }
-  for (const plan::Tap& tap : model::activation_taps(model_config_)) {
+  for (const plan::Tap& tap : model::activation_taps(params_.config())) {
     const auto row = store_.readback_slot<float>(model::tap_tensor(tap.tensor), slot);
     activation_stats_.push_back(tensor_stats(tap.tensor, row));
   }

@@ -8,7 +8,24 @@ void TrainConfig::validate() const {
   if (lr_schedule != "constant" && min_lr > learning_rate) {
     fail_usage("min_lr = {} is above learning_rate = {}", min_lr, learning_rate);
   }
+  if (lora_rank > 0 && optimizer == "muon") {
+    fail_usage(
+        "--optimizer muon orthogonalizes whole matrices, --lora_rank trains factors of them: use adamw");
+  }
+  if (lora_rank > 0 && lora_targets.empty()) fail_usage("--lora_rank {} without --lora_targets", lora_rank);
+  if (keep_optimizer && init_from.empty())
+    fail_usage("--keep_optimizer says nothing without --init_from DIR");
+  if (lora_rank > 0 && keep_optimizer) {
+    fail_usage("--keep_optimizer: the state of whole matrices does not fit the adapters of --lora_rank");
+  }
   if (out_dir.empty()) fail_usage("out_dir is empty: give the run directory with --out_dir DIR");
+}
+
+void TrainConfig::validate(const model::GptConfig& model) const {
+  if (curriculum && curriculum_start_block_size >= model.block_size) {
+    fail_usage("--curriculum_start_block_size {} is not below block_size {}", curriculum_start_block_size,
+               model.block_size);
+  }
 }
 
 }  // namespace vkgpt::train

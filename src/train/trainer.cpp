@@ -12,23 +12,15 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/train/run_state.hpp"
 
 namespace vkgpt::train {
 namespace {
 
-constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr const char* kStateFile = "trainer_state.json";
-constexpr const char* kMomentPrefixes[] = {"adam_m.", "adam_v."};
-constexpr const char* kMomentTensors[] = {model::tensor::kAdamM, model::tensor::kAdamV};
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::vector<float> download(const plan::TensorStore& store, const char* name, std::int64_t elements) {
-  std::vector<float> values(static_cast<std::size_t>(elements));
-  store.download(name, std::as_writable_bytes(std::span(values)));
-  return values;
 }
 
 nlohmann::ordered_json stats_json(const std::vector<TensorStats>& stats) {
@@ -40,6 +32,20 @@ nlohmann::ordered_json stats_json(const std::vector<TensorStats>& stats) {
   return json;
 }
 
+/// The batch size is settled by the device's memory, or by the checkpoint that is to be continued.
+TrainConfig settled(TrainConfig config, const model::GptConfig& model_config,
+                    const std::optional<Checkpoint>& checkpoint, const vk::DeviceCaps& caps) {
+  if (config.batch_size > 0) return config;
+  if (checkpoint) {
+    const Path state = checkpoint->directory / kStateFile;
+    config.batch_size = trainer_state_from_json(read_file(state), state.string()).batch_size;
+  } else {
+    config.batch_size = resolve_batch_size(model::GptParams(model_config, adaptation(config)), config, caps);
+  }
+  log_info("batch size: {}", config.batch_size);
+  return config;
+}
+
 }  // namespace
 
 Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, const TrainConfig& config,
@@ -47,7 +53,8 @@ Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, con
                  double submit_budget_ns)
     : context_(context),
       model_config_(model_config),
-      config_(config),
+      checkpoint_(config.resume ? checkpoints.newest() : std::nullopt),
+      config_(settled(config, model_config, checkpoint_, context.caps())),
       tokenizer_(tokenizer),
       checkpoints_(checkpoints),
       constructed_(Clock::now()),
@@ -55,11 +62,10 @@ Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, con
               model_config.block_size, config.seed),
       has_validation_(!corpus.validation.empty()),
       schedule_(config),
-      runner_(context, model_config, config, loader_, [] { return !interrupted(); }, submit_budget_ns) {
-  if (config_.sample_interval > 0) generator_.emplace(context_, runner_.store(), model_config_);
-  const std::optional<Checkpoint> checkpoint = config_.resume ? checkpoints_.newest() : std::nullopt;
-  if (checkpoint) {
-    restore(*checkpoint);
+      runner_(context, model_config, config_, loader_, [] { return !interrupted(); }, submit_budget_ns) {
+  if (config_.sample_interval > 0) generator_.emplace(context_, runner_.store(), runner_.params());
+  if (checkpoint_) {
+    restore(*checkpoint_);
   } else {
     start_fresh();
   }
@@ -69,8 +75,15 @@ Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, con
 
 void Trainer::start_fresh() {
   state_.seed = config_.seed;
-  const std::vector<float> params = model::initial_parameters(runner_.params(), config_.seed);
-  runner_.store().upload(model::tensor::kParams, std::as_bytes(std::span(params)));
+  state_.batch_size = config_.batch_size;
+  if (config_.init_from.empty()) {
+    runner_.set_parameters(model::initial_parameters(runner_.params(), config_.seed));
+    return;
+  }
+  const Path directory = find_model_directory(config_.init_from);
+  runner_.set_parameters(parameters_from(model::load_model(directory), runner_.params(), config_.seed));
+  if (config_.keep_optimizer) read_optimizer_state(directory, runner_);
+  log_info("starting from the weights of {}", directory.string());
 }
 
 void Trainer::restore(const Checkpoint& checkpoint) {
@@ -84,13 +97,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   if (state_.seed != config_.seed) {
     fail_usage("{} was trained with --seed {}, not {}", directory.string(), state_.seed, config_.seed);
   }
-  const std::vector<float> params = model::read_model_parameters(directory, runner_.params());
-  runner_.store().upload(model::tensor::kParams, std::as_bytes(std::span(params)));
-  for (std::size_t i = 0; i < std::size(kMomentTensors); ++i) {
-    const std::vector<float> moment =
-        model::read_arena(directory / kOptimizerFile, runner_.params(), kMomentPrefixes[i]);
-    runner_.store().upload(kMomentTensors[i], std::as_bytes(std::span(moment)));
-  }
+  read_run_state(directory, runner_);
   saved_step_ = finished();
   log_info("resumed from {} (step {})", directory.string(), state_.step);
 }
@@ -100,26 +107,11 @@ void Trainer::save() {
   runner_.drain();
   report_steps();
   progress_.clear();
-  const plan::TensorStore& store = runner_.store();
-  const model::GptParams& params = runner_.params();
   const std::optional<double> val_loss = evaluated_step_ == finished() ? summary_.val_loss : std::nullopt;
   const auto saved = checkpoints_.save(state_.step, val_loss, [&](CheckpointWriter& out) {
-    out.write(model::kModelConfigFile, model::model_config_json(model_config_));
     out.write(text::kTokenizerFile, tokenizer_.to_json());
     out.write(kStateFile, trainer_state_to_json(state_));
-    out.write(model::kModelWeightsFile, [&](OutputFile& file) {
-      model::write_model_parameters(file, params,
-                                    download(store, model::tensor::kParams, params.arena_elements()));
-    });
-    out.write(kOptimizerFile, [&](OutputFile& file) {
-      std::vector<std::vector<float>> moments;
-      std::vector<model::NamedArena> arenas;
-      for (std::size_t i = 0; i < std::size(kMomentTensors); ++i) {
-        moments.push_back(download(store, kMomentTensors[i], params.arena_elements()));
-        arenas.push_back({kMomentPrefixes[i], moments.back()});
-      }
-      model::write_arenas(file, params, arenas);
-    });
+    write_run_state(out, runner_);
   });
   if (saved) {
     saved_step_ = finished();
@@ -131,10 +123,6 @@ void Trainer::save() {
 
 bool Trainer::due(std::int64_t interval) const {
   return interval > 0 && finished() % interval == 0;
-}
-
-std::uint64_t Trainer::step_tokens() const {
-  return static_cast<std::uint64_t>(config_.batch_size * config_.grad_accum_steps * model_config_.block_size);
 }
 
 TrainSummary Trainer::run() {
@@ -178,8 +166,8 @@ bool Trainer::train_step() {
                     : first    ? runner_.run_eager(step, learning_rate)
                                : runner_.submit(step, learning_rate);
   if (!done) return false;
+  state_.tokens_seen += static_cast<std::uint64_t>(runner_.step_tokens(step));
   ++state_.step;
-  state_.tokens_seen += step_tokens();
   if (first) {
     summary_.first_step_seconds = seconds_since(constructed_);
     mark_ = Clock::now();
@@ -212,7 +200,8 @@ void Trainer::report_step(const StepOutcome& outcome) {
   const std::int64_t timed = done - marked_step_;
   if (timed > 0) {
     progress.step_seconds = seconds_since(mark_) / static_cast<double>(timed);
-    progress.tokens_per_second = static_cast<double>(step_tokens()) / progress.step_seconds;
+    progress.tokens_per_second =
+        static_cast<double>(runner_.step_tokens(outcome.step)) / progress.step_seconds;
     progress.eta_seconds = progress.step_seconds * static_cast<double>(config_.max_steps - done);
     summary_.tokens_per_second = progress.tokens_per_second;
   }
@@ -227,6 +216,7 @@ void Trainer::report_step(const StepOutcome& outcome) {
                    {"learning_rate", progress.learning_rate},
                    {"grad_norm", results.grad_norm},
                    {"clip_scale", results.clip_scale},
+                   {"loss_scale", results.loss_scale},
                    {"skipped", results.skipped != 0},
                    {"step_seconds", progress.step_seconds},
                    {"tokens_per_second", progress.tokens_per_second}});
@@ -256,6 +246,10 @@ bool Trainer::evaluate() {
   const std::optional<double> train_loss = runner_.evaluate(Split::kTrain, config_.eval_iters);
   const std::optional<double> val_loss =
       train_loss && has_validation_ ? runner_.evaluate(Split::kValidation, config_.eval_iters) : std::nullopt;
+  std::optional<double> ema_loss;
+  if (val_loss && runner_.has_average()) {
+    ema_loss = runner_.evaluate(Split::kValidation, config_.eval_iters, Weights::kAverage);
+  }
   report_steps();
   if (!train_loss || (has_validation_ && !val_loss)) return false;
   progress_.clear();
@@ -271,8 +265,10 @@ bool Trainer::evaluate() {
       state_.best_step = state_.step;
     }
   }
-  log_info("step {}: train loss {:.4f}, val loss {}{} ({:.1f} s)", state_.step, *train_loss,
-           val_loss ? std::format("{:.4f}", *val_loss) : "n/a", best ? ", the best so far" : "",
+  if (ema_loss) record["ema_val_loss"] = *ema_loss;
+  log_info("step {}: train loss {:.4f}, val loss {}{}{} ({:.1f} s)", state_.step, *train_loss,
+           val_loss ? std::format("{:.4f}", *val_loss) : "n/a",
+           ema_loss ? std::format(", of the average {:.4f}", *ema_loss) : "", best ? ", the best so far" : "",
            seconds_since(start));
   metrics_->write(record);
   if (best) save();

@@ -15,11 +15,7 @@ constexpr std::uint64_t kVersion = 1;
 
 // Counter-based random numbers have 32 bits for the step.
 constexpr std::uint64_t kMaxStep = UINT32_MAX;
-
-bool is_power_of_two(double x) {
-  int exponent = 0;
-  return std::frexp(x, &exponent) == 0.5;
-}
+constexpr std::uint64_t kMaxBatchSize = 1 << 20;
 
 }  // namespace
 
@@ -32,8 +28,7 @@ std::string trainer_state_to_json(const TrainerState& state) {
       {"tokens_seen", state.tokens_seen},
       {"best_val_loss", state.best_val_loss ? nlohmann::ordered_json(*state.best_val_loss) : nullptr},
       {"best_step", state.best_step},
-      {"loss_scale", state.loss_scale},
-      {"loss_scale_clean_steps", state.loss_scale_clean_steps},
+      {"batch_size", state.batch_size},
       {"data_sha256", state.data_sha256}};
   return json.dump(1) + "\n";
 }
@@ -44,30 +39,26 @@ TrainerState trainer_state_from_json(std::string_view text, const std::string& w
     fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kVersion);
   }
   // Losing a part of the state silently would break the continuation.
-  constexpr std::array<std::string_view, 9> kKeys = {
-      "version",       "step",      "seed",       "tokens_seen",
-      "best_val_loss", "best_step", "loss_scale", "loss_scale_clean_steps",
-      "data_sha256"};
+  constexpr std::array<std::string_view, 8> kKeys = {
+      "version", "step", "seed", "tokens_seen", "best_val_loss", "best_step", "batch_size", "data_sha256"};
   for (const auto& [key, value] : json.items()) {
     if (std::ranges::find(kKeys, key) == kKeys.end()) fail("{}: unknown key {}", where, json_quoted(key));
   }
-  TrainerState state{.step = json_unsigned(json, "step", where, kMaxStep),
-                     .seed = json_unsigned(json, "seed", where),
-                     .tokens_seen = json_unsigned(json, "tokens_seen", where),
-                     .best_val_loss = {},
-                     .best_step = json_unsigned(json, "best_step", where, kMaxStep),
-                     .loss_scale = json_number(json, "loss_scale", where),
-                     .loss_scale_clean_steps = json_unsigned(json, "loss_scale_clean_steps", where, kMaxStep),
-                     .data_sha256 = json_string(json, "data_sha256", where)};
+  TrainerState state{
+      .step = json_unsigned(json, "step", where, kMaxStep),
+      .seed = json_unsigned(json, "seed", where),
+      .tokens_seen = json_unsigned(json, "tokens_seen", where),
+      .best_val_loss = {},
+      .best_step = json_unsigned(json, "best_step", where, kMaxStep),
+      .batch_size = static_cast<std::int64_t>(json_unsigned(json, "batch_size", where, kMaxBatchSize)),
+      .data_sha256 = json_string(json, "data_sha256", where)};
   if (!json_member(json, "best_val_loss", where).is_null()) {
     state.best_val_loss = json_number(json, "best_val_loss", where);
   }
   if (state.best_step > state.step) {
     fail("{}: \"best_step\" {} lies beyond \"step\" {}", where, state.best_step, state.step);
   }
-  if (!is_power_of_two(state.loss_scale) || state.loss_scale < 0x1p-24 || state.loss_scale > 0x1p24) {
-    fail("{}: \"loss_scale\" must be a power of two from 2^-24 to 2^24", where);
-  }
+  if (state.batch_size == 0) fail("{}: \"batch_size\" is 0", where);
   if (!state.data_sha256.empty() &&
       (state.data_sha256.size() != 64 ||
        state.data_sha256.find_first_not_of("0123456789abcdef") != std::string::npos)) {

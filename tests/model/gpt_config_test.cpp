@@ -4,6 +4,8 @@
 
 #include "vkgpt/core/error.hpp"
 
+#include "support/expect_error.hpp"
+
 namespace vkgpt::model {
 namespace {
 
@@ -45,6 +47,27 @@ TEST(GptConfig, RefusesAWidthThatTheHeadsDoNotDivide) {
     EXPECT_EQ(error.exit_code(), ExitCode::kUsage);
     EXPECT_STREQ(error.what(), "n_embd = 100 is not a multiple of n_head = 3");
   }
+}
+
+TEST(GptConfig, ResolvesWidthsThatFollowFromOthers) {
+  GptConfig config;
+  EXPECT_EQ(config.inner_width(), 512);
+  config.mlp = "swiglu";
+  EXPECT_EQ(config.inner_width(), 384) << "8/3 of 128, up to a multiple of 64";
+  config.n_inner = 100;
+  EXPECT_EQ(config.inner_width(), 100);
+  EXPECT_EQ(config.qkv_width(), 3 * 128);
+  config.n_kv_head = 1;
+  EXPECT_EQ(config.qkv_width(), 128 + 2 * 32);
+}
+
+TEST(GptConfig, RefusesHeadsAndWindowsThatDoNotFit) {
+  GptConfig config;
+  config.n_kv_head = 3;
+  expect_error([&] { config.validate(); }, "n_head = 4 is not a multiple of n_kv_head = 3");
+  config.n_kv_head = 2;
+  config.attention_window = config.block_size + 1;
+  expect_error([&] { config.validate(); }, "attention_window = 129 is longer than block_size = 128");
 }
 
 }  // namespace

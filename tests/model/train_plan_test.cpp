@@ -83,7 +83,7 @@ TEST_P(GpuGptGolden, GradientIsTheSlopeOfTheLoss) {
 
 TEST_P(GpuGptGolden, LogitsOfPrefillAndDecode) {
   TinyGpt gpt(GetParam());
-  text::Generator generator(test::shared_context(), gpt.store(), gpt.config());
+  text::Generator generator(test::shared_context(), gpt.store(), gpt.params());
   const std::vector<std::int32_t> tokens = gpt.golden().at("tokens").ints();
   const std::vector<float>& logits = gpt.golden().at("logits").values;
   const auto V = static_cast<std::size_t>(gpt.config().vocab_size);
@@ -99,7 +99,7 @@ TEST_P(GpuGptGolden, LogitsOfPrefillAndDecode) {
 
 TEST_P(GpuGptGolden, GreedyTextWithAndWithoutCache) {
   TinyGpt gpt(GetParam());
-  text::Generator generator(test::shared_context(), gpt.store(), gpt.config());
+  text::Generator generator(test::shared_context(), gpt.store(), gpt.params());
   const std::vector<std::int32_t> prompt = gpt.golden().at("prompt").ints();
   std::vector<std::int32_t> expected = gpt.golden().at("greedy").ints();
   if (expected.size() == static_cast<std::size_t>(gpt.config().block_size)) {  // the prompt stands before it
@@ -115,7 +115,7 @@ TEST_P(GpuGptGolden, GreedyTextWithAndWithoutCache) {
 
 TEST_P(GpuGptGolden, SampledTextPastTheWindowWithAndWithoutCache) {
   TinyGpt gpt(GetParam());
-  text::Generator generator(test::shared_context(), gpt.store(), gpt.config());
+  text::Generator generator(test::shared_context(), gpt.store(), gpt.params());
   const std::vector<std::int32_t> prompt = gpt.golden().at("prompt").ints();
   text::GenerateConfig config;
   config.max_new_tokens = 3 * gpt.config().block_size;
@@ -127,8 +127,60 @@ TEST_P(GpuGptGolden, SampledTextPastTheWindowWithAndWithoutCache) {
   EXPECT_EQ(generator.generate(prompt, config, {}, 0), cached);
 }
 
+TEST_P(GpuGptGolden, ShapedLossAndItsGradients) {
+  const auto shaped = [](TrainPlanOptions& options) { options.label_smoothing = 0.1, options.z_loss = 1e-2; };
+  TinyGpt gpt(GetParam(), shaped, 1e-3F);
+  if (!gpt.golden().contains("shaped_loss")) return;
+  const StepResults results = gpt.step(0, true);
+  const float expected = gpt.golden().at("shaped_loss").values[0];
+  EXPECT_NEAR(results.loss, expected, kRelative * expected);
+  const std::vector<float> grads = gpt.download(tensor::kGrads);
+  for (const ParamSpec& spec : gpt.params().specs()) {
+    expect_relative(gpt.part(grads, spec.name), gpt.golden().at("shaped_grad/" + spec.name).values,
+                    spec.name);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Gpu, GpuGptGolden,
-                         testing::Values("gpt2_tiny.safetensors", "gpt2_tiny_untied.safetensors"));
+                         testing::Values("gpt2_tiny.safetensors", "gpt2_tiny_untied.safetensors",
+                                         "gpt2_tiny_erf_softcap.safetensors", "llama_tiny.safetensors",
+                                         "qwen3_tiny_window.safetensors", "phi_tiny_relu2.safetensors"));
+
+struct Trajectory {
+  const char* name;
+  void (*change)(TrainPlanOptions&);
+  float learning_rate;
+};
+
+class GpuTrajectory : public testing::TestWithParam<Trajectory> {};
+
+TEST_P(GpuTrajectory, TwentyStepsAreThoseOfPyTorch) {
+  const std::string prefix = std::string("trajectory/") + GetParam().name;
+  TinyGpt gpt("llama_tiny.safetensors", GetParam().change, GetParam().learning_rate);
+  const std::vector<float>& losses = gpt.golden().at(prefix + "/losses").values;
+  const std::vector<float>& norms = gpt.golden().at(prefix + "/grad_norms").values;
+  ASSERT_EQ(losses.size(), 20U);
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    const StepResults results = gpt.step(static_cast<std::int64_t>(i), true);
+    EXPECT_NEAR(results.loss, losses[i], 1e-3 * losses[i]) << "step " << i;
+    EXPECT_NEAR(results.grad_norm, norms[i], 1e-2 * norms[i]) << "step " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, GpuTrajectory,
+                         testing::Values(Trajectory{"adamw", [](TrainPlanOptions&) {}, 1e-3F},
+                                         Trajectory{"lion",
+                                                    [](TrainPlanOptions& options) {
+                                                      options.optimizer = OptimizerKind::kLion;
+                                                      options.beta2 = 0.99;
+                                                    },
+                                                    3e-4F},
+                                         Trajectory{"muon",
+                                                    [](TrainPlanOptions& options) {
+                                                      options.optimizer = OptimizerKind::kMuon;
+                                                    },
+                                                    1e-3F}),
+                         [](const auto& each) { return each.param.name; });
 
 }  // namespace
 }  // namespace vkgpt::model

@@ -13,20 +13,29 @@ namespace vkgpt::test {
 namespace {
 
 /// As tests/golden/README.md says.
-model::TrainPlanOptions golden_options(const std::map<std::string, golden::Tensor>& golden) {
-  return {.batch_size = golden.at("tokens").shape.at(0), .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.1};
+model::TrainPlanOptions golden_options(const std::map<std::string, golden::Tensor>& golden,
+                                       const std::function<void(model::TrainPlanOptions&)>& change) {
+  model::TrainPlanOptions options{
+      .batch_size = golden.at("tokens").shape.at(0), .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 0.1};
+  change(options);
+  return options;
 }
 
 }  // namespace
 
 TinyGpt::TinyGpt(const std::string& golden_name)
+    : TinyGpt(golden_name, [](model::TrainPlanOptions&) {}, 1e-3F) {}
+
+TinyGpt::TinyGpt(const std::string& golden_name, const std::function<void(model::TrainPlanOptions&)>& change,
+                 float learning_rate)
     : golden_(golden::load(golden_name)),
       config_(golden::load_config(golden_name)),
-      options_(golden_options(golden_)),
+      options_(golden_options(golden_, change)),
+      learning_rate_(learning_rate),
       params_(config_),
       store_(shared_context()),
       executor_(shared_context(), store_,
-                plan::make_schedule(model::build_train_plan(config_, options_, shared_context().caps()),
+                plan::make_schedule(model::build_train_plan(params_, options_, shared_context().caps()),
                                     shared_context().caps())),
       ring_(shared_context().queue()) {
   std::vector<float> arena(static_cast<std::size_t>(params_.arena_elements()));
@@ -56,7 +65,8 @@ std::vector<float> TinyGpt::part(std::span<const float> arena, const std::string
 int TinyGpt::fill_slot(std::int64_t step) {
   const int slot = ring_.acquire();
   ops::StepParams params;
-  params.learning_rate = 1e-3F;
+  params.step = static_cast<std::uint32_t>(step);
+  params.learning_rate = learning_rate_;
   params.bias_correction1 =
       static_cast<float>(1 / (1 - std::pow(options_.beta1, static_cast<double>(step + 1))));
   params.bias_correction2 =
@@ -78,7 +88,7 @@ model::StepResults TinyGpt::step(std::int64_t index, bool update) {
   ring_.submitted(shared_context().queue().submitted());
   shared_context().queue().wait_idle();
   const auto values = store_.readback_slot<float>(model::tensor::kStepResults, slot);
-  return {values[0], values[1], values[2], values[3]};
+  return {values[0], values[1], values[2], values[3], values[4]};
 }
 
 float TinyGpt::loss() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -19,6 +20,9 @@ namespace vkgpt::test {
 class TinyGpt {
  public:
   explicit TinyGpt(const std::string& golden_name);
+  /// With the optimizer, the shape of the loss and so on changed from what tests/golden/README.md says.
+  TinyGpt(const std::string& golden_name, const std::function<void(model::TrainPlanOptions&)>& change,
+          float learning_rate);
 
   const std::map<std::string, golden::Tensor>& golden() const { return golden_; }
   const model::GptConfig& config() const { return config_; }
@@ -41,6 +45,7 @@ class TinyGpt {
   std::map<std::string, golden::Tensor> golden_;
   model::GptConfig config_;
   model::TrainPlanOptions options_;
+  float learning_rate_;
   model::GptParams params_;
   plan::TensorStore store_;
   plan::Executor executor_;

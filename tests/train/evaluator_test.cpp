@@ -50,7 +50,7 @@ class GpuEvaluator : public testing::Test {
   GpuEvaluator() : config_(small_model()), params_(model::initial_parameters(model::GptParams(config_), 5)) {}
 
   Evaluation evaluate(std::span<const std::int32_t> tokens, std::int64_t batch_size) {
-    Evaluator evaluator(test::shared_context(), config_, batch_size, params_);
+    Evaluator evaluator(test::shared_context(), model::GptParams(config_), batch_size, params_);
     return *evaluator.evaluate(tokens, kAlways);
   }
 
@@ -94,7 +94,7 @@ TEST_F(GpuEvaluator, AgreesWithTheTrainersEvaluation) {
 
 TEST_F(GpuEvaluator, StopsWhenAskedAndGoesOnLater) {
   const std::vector<std::int32_t> tokens = some_tokens(6 * kT);
-  Evaluator evaluator(test::shared_context(), config_, 1, params_);
+  Evaluator evaluator(test::shared_context(), model::GptParams(config_), 1, params_);
   int left = 3;
   EXPECT_FALSE(evaluator.evaluate(std::span(tokens), [&] { return left-- > 0; }).has_value());
   EXPECT_EQ(evaluator.evaluate(std::span(tokens), kAlways)->nats, evaluate(tokens, 1).nats);
@@ -103,7 +103,7 @@ TEST_F(GpuEvaluator, StopsWhenAskedAndGoesOnLater) {
 
 TEST(SelectSegments, KeepsOnlyWhatTheSegmentsTouch) {
   vk::DeviceCaps caps;
-  const plan::Plan whole = model::build_train_plan(small_model(), {.batch_size = 2}, caps);
+  const plan::Plan whole = model::build_train_plan(model::GptParams(small_model()), {.batch_size = 2}, caps);
   const std::string_view names[] = {model::segment::kEvalStep, model::segment::kEvalEnd};
   const plan::Plan part = plan::select_segments(whole, names);
   ASSERT_EQ(part.segments.size(), 2U);

@@ -31,8 +31,7 @@ TEST(SlowGpt2Size, TrainsTwoSteps) {
   EXPECT_GT(runner.params().find("wte.weight").numel() * 4,
             static_cast<std::int64_t>(test::shared_context().caps().max_storage_buffer_range))
       << "this device binds the whole embedding";
-  const std::vector<float> params = model::initial_parameters(runner.params(), 1);
-  runner.store().upload(model::tensor::kParams, std::as_bytes(std::span(params)));
+  runner.set_parameters(model::initial_parameters(runner.params(), 1));
   ASSERT_TRUE(runner.run_eager(0, 1e-3));
   ASSERT_TRUE(runner.submit(1, 1e-3));
   runner.drain();

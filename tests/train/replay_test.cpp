@@ -7,126 +7,50 @@
 
 #include <gtest/gtest.h>
 
-#include "vkgpt/model/gpt_params.hpp"
-#include "vkgpt/ops/optimizer.hpp"
 #include "vkgpt/train/step_runner.hpp"
 
 #include "gpu_context.hpp"
-#include "reference/compare.hpp"
+#include "support/train_run.hpp"
 
 namespace vkgpt::train {
 namespace {
 
+using test::How;
+using test::run_steps;
+using test::RunOutcome;
+using test::small_model;
+using test::TrainRun;
+
 constexpr std::int64_t kSteps = 20;
 
-model::GptConfig small_model() {
-  model::GptConfig config;
-  config.vocab_size = 29;
-  config.n_layer = 2;
-  config.n_head = 2;
-  config.n_embd = 32;
-  config.block_size = 17;
-  return config;
-}
-
 TrainConfig small_training(std::int64_t grad_accum_steps) {
-  TrainConfig config;
-  config.batch_size = 3;
+  TrainConfig config = test::small_training();
   config.grad_accum_steps = grad_accum_steps;
-  config.learning_rate = 3e-3;
   return config;
-}
-
-enum class How { kReplay, kEager, kStats, kReRecord };
-
-struct Outcome {
-  std::vector<float> losses;
-  std::vector<float> norms;
-  std::vector<float> params;
-
-  friend bool operator==(const Outcome&, const Outcome&) = default;
-};
-
-class TrainRun {
- public:
-  explicit TrainRun(
-      std::int64_t grad_accum_steps, std::function<bool()> keep_going = [] { return true; })
-      : tokens_(reference::random_tokens(400, 7, 29)),
-        loader_(std::span<const std::int32_t>(tokens_), std::span<const std::int32_t>(tokens_),
-                small_model().block_size, 1337),
-        runner_(test::shared_context(), small_model(), small_training(grad_accum_steps), loader_,
-                std::move(keep_going)) {
-    const std::vector<float> params = model::initial_parameters(runner_.params(), 1);
-    runner_.store().upload(model::tensor::kParams, std::as_bytes(std::span(params)));
-    runner_.store().poison_arenas();
-  }
-
-  StepRunner& runner() { return runner_; }
-
-  bool step(std::int64_t index, How how) {
-    constexpr double kRate = 3e-3;
-    switch (how) {
-      case How::kReplay:
-        return runner_.submit(index, kRate);
-      case How::kEager:
-        return runner_.run_eager(index, kRate);
-      case How::kStats:
-        return runner_.run_with_stats(index, kRate);
-      case How::kReRecord:
-        for (const plan::Segment& segment : runner_.executor().schedule().plan.segments) {
-          runner_.executor().record(segment.name);
-        }
-        return runner_.submit(index, kRate);
-    }
-    return false;
-  }
-
-  Outcome finish() {
-    runner_.drain();
-    Outcome outcome;
-    while (const auto step = runner_.take_outcome()) {
-      EXPECT_EQ(step->step, static_cast<std::int64_t>(outcome.losses.size()));
-      outcome.losses.push_back(step->results.loss);
-      outcome.norms.push_back(step->results.grad_norm);
-    }
-    outcome.params.resize(static_cast<std::size_t>(runner_.params().arena_elements()));
-    runner_.store().download(model::tensor::kParams, std::as_writable_bytes(std::span(outcome.params)));
-    return outcome;
-  }
-
- private:
-  std::vector<std::int32_t> tokens_;
-  DataLoader loader_;
-  StepRunner runner_;
-};
-
-Outcome run_all(std::int64_t grad_accum_steps, How how) {
-  TrainRun run(grad_accum_steps);
-  for (std::int64_t step = 0; step < kSteps; ++step) EXPECT_TRUE(run.step(step, how));
-  return run.finish();
 }
 
 TEST(GpuReplay, ReplayedEagerTappedAndReRecordedAreTheSameBits) {
   for (const std::int64_t grad_accum_steps : {1, 3}) {
-    const Outcome replayed = run_all(grad_accum_steps, How::kReplay);
+    const TrainConfig config = small_training(grad_accum_steps);
+    const RunOutcome replayed = run_steps(small_model(), config, How::kReplay, kSteps);
     ASSERT_EQ(replayed.losses.size(), static_cast<std::size_t>(kSteps));
     EXPECT_LT(replayed.losses.back(), replayed.losses.front());
-    EXPECT_EQ(run_all(grad_accum_steps, How::kReplay), replayed);
-    EXPECT_EQ(run_all(grad_accum_steps, How::kReplay), replayed);
-    EXPECT_EQ(run_all(grad_accum_steps, How::kEager), replayed);
-    EXPECT_EQ(run_all(grad_accum_steps, How::kStats), replayed);
-    EXPECT_EQ(run_all(grad_accum_steps, How::kReRecord), replayed);
+    EXPECT_EQ(run_steps(small_model(), config, How::kReplay, kSteps), replayed);
+    EXPECT_EQ(run_steps(small_model(), config, How::kReplay, kSteps), replayed);
+    EXPECT_EQ(run_steps(small_model(), config, How::kEager, kSteps), replayed);
+    EXPECT_EQ(run_steps(small_model(), config, How::kStats, kSteps), replayed);
+    EXPECT_EQ(run_steps(small_model(), config, How::kReRecord, kSteps), replayed);
   }
 }
 
 TEST(GpuReplay, GradientsAccumulateOverMicroSteps) {
   // With one weight update from the same start, the loss of the step is the mean over its micro-steps.
-  TrainRun one(1);
-  TrainRun three(3);
+  TrainRun one(small_model(), small_training(1));
+  TrainRun three(small_model(), small_training(3));
   ASSERT_TRUE(one.step(0, How::kReplay));
   ASSERT_TRUE(three.step(0, How::kReplay));
-  const Outcome a = one.finish();
-  const Outcome b = three.finish();
+  const RunOutcome a = one.finish();
+  const RunOutcome b = three.finish();
   EXPECT_NE(a.losses[0], b.losses[0]);
   EXPECT_NEAR(a.losses[0], b.losses[0], 0.2);
   EXPECT_LT(b.norms[0], 1.1F * a.norms[0]) << "the gradient is a mean, not a sum";
@@ -161,7 +85,7 @@ class CallCounter {
 };
 
 TEST(GpuReplay, NothingIsRecordedAfterTheSecondStep) {
-  TrainRun run(2);
+  TrainRun run(small_model(), small_training(2));
   ASSERT_TRUE(run.step(0, How::kEager));
   ASSERT_TRUE(run.step(1, How::kReplay));
   run.runner().drain();
@@ -183,7 +107,7 @@ TEST(GpuReplay, NothingIsRecordedAfterTheSecondStep) {
 }
 
 TEST(GpuReplay, ANotFiniteGradientSkipsTheStepBitForBit) {
-  TrainRun run(1);
+  TrainRun run(small_model(), small_training(1));
   ASSERT_TRUE(run.step(0, How::kReplay));
   std::vector<float> params = run.finish().params;
   const float poison = std::numeric_limits<float>::infinity();
@@ -201,7 +125,7 @@ TEST(GpuReplay, ANotFiniteGradientSkipsTheStepBitForBit) {
 }
 
 TEST(GpuReplay, StatisticsNameEveryTensor) {
-  TrainRun run(1);
+  TrainRun run(small_model(), small_training(1));
   ASSERT_TRUE(run.step(0, How::kStats));
   ASSERT_EQ(run.runner().gradient_stats().size(), run.runner().params().specs().size());
   for (const TensorStats& stats : run.runner().gradient_stats()) {
@@ -215,8 +139,8 @@ TEST(GpuReplay, StatisticsNameEveryTensor) {
 }
 
 TEST(GpuReplay, EvaluationIsTheSameEachTimeAndLeavesTrainingAlone) {
-  TrainRun plain(1);
-  TrainRun evaluated(1);
+  TrainRun plain(small_model(), small_training(1));
+  TrainRun evaluated(small_model(), small_training(1));
   for (std::int64_t step = 0; step < 4; ++step) {
     ASSERT_TRUE(plain.step(step, How::kReplay));
     ASSERT_TRUE(evaluated.step(step, How::kReplay));
@@ -228,9 +152,9 @@ TEST(GpuReplay, EvaluationIsTheSameEachTimeAndLeavesTrainingAlone) {
 
 TEST(GpuReplay, AnInterruptLeavesTheWeightsOfTheLastWholeStep) {
   bool going = true;
-  TrainRun run(2, [&] { return going; });
+  TrainRun run(small_model(), small_training(2), [&] { return going; });
   ASSERT_TRUE(run.step(0, How::kReplay));
-  const Outcome before = run.finish();
+  const RunOutcome before = run.finish();
   going = false;
   EXPECT_FALSE(run.step(1, How::kReplay));
   EXPECT_FALSE(run.runner().evaluate(Split::kTrain, 2).has_value());
@@ -238,7 +162,7 @@ TEST(GpuReplay, AnInterruptLeavesTheWeightsOfTheLastWholeStep) {
 }
 
 TEST(GpuReplay, ThePlannedMemoryIsWhatIsAllocated) {
-  TrainRun run(1);
+  TrainRun run(small_model(), small_training(1));
   const auto planned = static_cast<double>(run.runner().executor().schedule().memory.total_bytes());
   const auto allocated = static_cast<double>(run.runner().store().allocated_bytes());
   EXPECT_NEAR(allocated / planned, 1, 0.05);

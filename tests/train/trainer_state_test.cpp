@@ -17,8 +17,7 @@ TrainerState sample() {
           .tokens_seen = 983040,
           .best_val_loss = 1.0 / 3.0,
           .best_step = 100,
-          .loss_scale = 65536,
-          .loss_scale_clean_steps = 7,
+          .batch_size = 48,
           .data_sha256 = std::string(64, 'a')};
 }
 
@@ -42,10 +41,8 @@ TEST(TrainerState, RefusesHostileValues) {
   expect_refused("tokens_seen", nullptr, "\"tokens_seen\"");
   expect_refused("best_val_loss", "nan", "\"best_val_loss\"");
   expect_refused("best_step", 121, "lies beyond");
-  for (const double scale : {0.0, -1.0, 3.0, 0x1p25, 0x1p-25, 1e300})
-    expect_refused("loss_scale", scale, "power of two");
-  expect_refused("loss_scale", "1", "\"loss_scale\"");
-  expect_refused("loss_scale_clean_steps", Json::array(), "\"loss_scale_clean_steps\"");
+  expect_refused("batch_size", 0, "\"batch_size\" is 0");
+  expect_refused("batch_size", Json::array(), "\"batch_size\"");
   expect_refused("data_sha256", "zz", "64 hexadecimal digits");
   expect_refused("data_sha256", std::string(64, 'G'), "64 hexadecimal digits");
   expect_refused("extra", 1, "unknown key \"extra\"");
@@ -57,7 +54,7 @@ TEST(TrainerState, RefusesDamagedText) {
     EXPECT_THROW(trainer_state_from_json(text.substr(0, n), "f"), Error) << n;
   }
   for (const char* key : {"version", "step", "seed", "tokens_seen", "best_val_loss", "best_step",
-                          "loss_scale", "loss_scale_clean_steps", "data_sha256"}) {
+                          "batch_size", "data_sha256"}) {
     Json json = Json::parse(text);
     json.erase(key);
     expect_error([&] { trainer_state_from_json(json.dump(), "f"); },

@@ -18,10 +18,11 @@ struct FieldInfo {
   std::string_view help;   ///< one line
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
-  bool min_open = false;          ///< `min` itself is refused
-  bool max_open = false;          ///< `max` itself is refused
-  std::string_view choices = {};  ///< strings only: "off|core|sync"
-  bool file_only = false;         ///< saved and read back, but neither a flag nor a variable
+  bool min_open = false;            ///< `min` itself is refused
+  bool max_open = false;            ///< `max` itself is refused
+  std::string_view choices = {};    ///< strings only: "off|core|sync"
+  std::string_view zero_name = {};  ///< integers only: a word for 0, such as "auto"
+  bool file_only = false;           ///< saved and read back, but neither a flag nor a variable
 };
 
 /// The types that a field may have.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/plan/plan.hpp"
 #include "vkgpt/vk/device_caps.hpp"
 
@@ -26,7 +27,7 @@ std::string prefill_segment(std::int64_t length);
 std::string prefill_tokens(std::int64_t length);
 }  // namespace decode
 
-/// Prefill and decode with a KV cache as data.
-plan::Plan build_decode_plan(const GptConfig& config, const vk::DeviceCaps& caps);
+/// Prefill and decode with a KV cache as data, in f32. `params` outlives the call only.
+plan::Plan build_decode_plan(const GptParams& params, const vk::DeviceCaps& caps);
 
 }  // namespace vkgpt::model

@@ -8,9 +8,20 @@
 
 #include "vkgpt/core/shape.hpp"
 #include "vkgpt/model/gpt_config.hpp"
-#include "vkgpt/plan/plan_builder.hpp"
 
 namespace vkgpt::model {
+
+/// What of a model is trained. The default is all of it.
+struct Adaptation {
+  std::vector<std::string> freeze =
+      {};                      ///< patterns of parameter names ('*' is any text) that stay as they are
+  std::int64_t lora_rank = 0;  ///< r; 0 = no adapters. With adapters everything else is frozen
+  double lora_alpha = 0;       ///< adapters add alpha / r * B A to their matrix
+  std::vector<std::string> lora_targets = {};  ///< modules that get adapters: "c_attn", "c_proj", "c_fc"
+
+  double lora_scale() const { return lora_alpha / static_cast<double>(lora_rank); }
+  friend bool operator==(const Adaptation&, const Adaptation&) = default;
+};
 
 /// One parameter: where it lies in the flat arenas, how it starts, and how a Hugging Face GPT-2 file holds
 /// it.
@@ -23,42 +34,68 @@ struct ParamSpec {
   Init init = Init::kZero;
   double init_std = 0;              // of kNormal
   bool decay = false;               // weight decay applies (matrices and embeddings)
+  bool trainable = true;            // has a gradient
+  bool is_adapter = false;          // LoRA's A (r, in) or B (out, r)
   bool transposed_on_disk = false;  // Conv1D: stored (in, out)
   Shape disk_shape;                 // without padding, in the order of the file
 
   std::int64_t numel() const { return shape.numel(); }
 };
 
-/// The one table of a model's parameters, in the order of the parameter, gradient and optimizer arenas.
+/// The one table of a model's parameters. In the parameter arena the trainable ones come first, so that the
+/// arenas of gradients and optimizer state hold just those, at the same offsets.
 class GptParams {
  public:
   /// Parameters start at multiples of so many elements: a copy in 16 bits starts at 512 bytes, and a
   /// quantization block of the 8-bit optimizer belongs to one parameter.
   static constexpr std::int64_t kAlignment = 256;
 
-  explicit GptParams(const GptConfig& config);
+  /// Throws usage errors for patterns and targets that name nothing, and when nothing is left to train.
+  explicit GptParams(const GptConfig& config, Adaptation adaptation = {});
+
+  const GptConfig& config() const { return config_; }
+  const Adaptation& adaptation() const { return adaptation_; }
 
   std::span<const ParamSpec> specs() const { return specs_; }
   const ParamSpec& find(std::string_view name) const;
-  /// Elements of one arena, padding included.
+  /// Null where this model has no such parameter.
+  const ParamSpec* find_if_present(std::string_view name) const;
+  /// Elements of the parameter arena, padding included.
   std::int64_t arena_elements() const { return arena_elements_; }
-  /// Parameters as people count them: without padding.
+  /// Elements of its trainable part.
+  std::int64_t trainable_elements() const { return trainable_elements_; }
+  /// Parameters as people count them: without padding and without adapters.
   std::int64_t parameter_count() const;
-
-  /// The part of an arena tensor that holds `name`.
-  plan::Tensor view(plan::PlanBuilder& builder, const plan::Tensor& arena, std::string_view name) const;
+  /// The same of what is trained.
+  std::int64_t trainable_count() const;
 
  private:
   void add(std::string name, Shape shape, ParamSpec::Init init, double init_std);
+  void add_model();
+  void add_adapters();
+  void freeze();
+  void place();
 
+  GptConfig config_;
+  Adaptation adaptation_;
   std::vector<ParamSpec> specs_;
   std::int64_t arena_elements_ = 0;
+  std::int64_t trainable_elements_ = 0;
 };
 
 /// GPT-2's initialization (Radford et al. 2019; nanoGPT's reading): normal with deviation 0.02, the
-/// projections into the residual stream scaled by 1/sqrt(2 L), biases zero, LayerNorm weights one. Padding is
-/// zero. Drawn with Philox keyed by the seed, so that it is the same everywhere.
+/// projections into the residual stream scaled by 1/sqrt(2 L), biases zero, norm weights one. Padding is
+/// zero; of an adapter, B is zero (Hu et al., arXiv:2106.09685). Drawn with Philox keyed by the seed, so that
+/// it is the same everywhere.
 std::vector<float> initial_parameters(const GptParams& params, std::uint64_t seed);
+
+/// Adds each adapter's alpha / r * B A to its matrix, in double precision: the model that the adapters make
+/// of their base. `arena` has the layout of `params`.
+void merge_adapters(const GptParams& params, std::span<float> arena);
+
+/// The parameters that both tables have, moved from an arena of one layout to one of the other; the rest is
+/// 0.
+std::vector<float> rearrange(const GptParams& from, std::span<const float> arena, const GptParams& to);
 
 /// Moves one parameter between its place in an arena and its form in a file (`disk_shape`).
 void to_disk_layout(const ParamSpec& spec, std::span<const float> arena, std::span<float> disk);

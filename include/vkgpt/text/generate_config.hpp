@@ -16,6 +16,7 @@ struct GenerateConfig {
   std::uint64_t seed = 1337;
   bool stream = false;
   bool kv_cache = true;
+  bool use_ema = false;
 
   friend bool operator==(const GenerateConfig&, const GenerateConfig&) = default;
 
@@ -39,6 +40,10 @@ struct GenerateConfig {
                     .group = kGroup,
                     .help = "Keep keys and values of earlier tokens; the text is the same either way"},
           self.kv_cache);
+    visit(FieldInfo{.name = "use_ema",
+                    .group = kGroup,
+                    .help = "Take the averaged weights of a model that was trained with --ema"},
+          self.use_ema);
   }
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/plan/executor.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/text/generate_config.hpp"
@@ -18,13 +19,13 @@ namespace vkgpt::text {
 /// Continues token sequences with the model whose parameters are in a tensor store. Prefill and decode are
 /// recorded once and replayed.
 ///
-/// Positions are learned, so a full context window cannot just roll: when it is full, a quarter of it (at
-/// least one token) is dropped from its beginning and the rest runs through the prefill again. With and
-/// without the cache the model sees the same windows.
+/// A position is part of what the cache holds, so a full context window cannot just roll: when it is full, a
+/// quarter of it (at least one token) is dropped from its beginning and the rest runs through the prefill
+/// again. With and without the cache the model sees the same windows.
 class Generator {
  public:
   /// Reserves memory in `store`; `context` and `store` outlive the generator.
-  Generator(vk::Context& context, plan::TensorStore& store, const model::GptConfig& config);
+  Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params);
 
   /// Called for each new token of a text; false ends it early.
   using OnToken = std::function<bool(Token)>;

@@ -34,6 +34,9 @@ class DataLoader {
   /// batches.
   DataLoader(TokenView train, TokenView validation, std::int64_t T, std::uint64_t seed);
 
+  /// The same with another T.
+  DataLoader with_length(std::int64_t T) const { return {train_, validation_, T, seed_}; }
+
   /// The batch of one micro-step of an optimizer step, from the training split.
   /// tokens, targets: (B, T) with B = tokens.size() / T.
   void fill_train(std::uint64_t step, std::uint32_t micro_step, std::span<std::int32_t> tokens,

@@ -5,7 +5,7 @@
 #include <optional>
 #include <span>
 
-#include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/plan/executor.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/train/data_loader.hpp"
@@ -27,9 +27,9 @@ struct Evaluation {
 /// Runs a model over whole texts: the evaluation segments of the train plan, two submissions in flight.
 class Evaluator {
  public:
-  /// Everything is allocated here; `context` outlives the evaluator. `params` is the model's arena.
-  Evaluator(vk::Context& context, const model::GptConfig& config, std::int64_t batch_size,
-            std::span<const float> params);
+  /// Everything is allocated here; `context` outlives the evaluator. `arena` holds the parameters.
+  Evaluator(vk::Context& context, const model::GptParams& params, std::int64_t batch_size,
+            std::span<const float> arena);
 
   /// Consecutive windows of T tokens, each predicted without what stands before it; the first token of the
   /// text is not predicted. Nothing when `keep_going` says no, which is asked at every batch. Throws `Error`

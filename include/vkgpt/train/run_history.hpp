@@ -34,9 +34,9 @@ RunHistory read_run_history(const Path& path);
 /// The same from the text of a log; `where` names it in messages.
 RunHistory parse_run_history(std::string_view text, const std::string& where);
 
-/// Averages over neighbours, with weights `smoothing`^distance (0 to 1, exclusive). The window is as wide to the
-/// left as to the right, so that a falling curve is not drawn late; only at the end it has one side. Values
-/// that are not finite stay so and do not count.
+/// Averages over neighbours, with weights `smoothing`^distance (0 to 1, exclusive). The window is as wide to
+/// the left as to the right, so that a falling curve is not drawn late; only at the end it has one side.
+/// Values that are not finite stay so and do not count.
 std::vector<double> smooth(const std::vector<double>& values, double smoothing);
 
 /// A smoothing that shows the course of `count` values: a longer curve is averaged over more of them.

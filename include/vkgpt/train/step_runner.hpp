@@ -12,15 +12,13 @@
 #include "vkgpt/model/train_plan.hpp"
 #include "vkgpt/plan/executor.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
+#include "vkgpt/train/curriculum.hpp"
 #include "vkgpt/train/data_loader.hpp"
+#include "vkgpt/train/plan_options.hpp"
 #include "vkgpt/train/train_config.hpp"
 #include "vkgpt/vk/context.hpp"
 
 namespace vkgpt::train {
-
-/// The train plan that a configuration means, scheduled; `tapped` adds the taps of the eager pass.
-plan::Schedule train_schedule(const model::GptConfig& model_config, const TrainConfig& config,
-                              const vk::DeviceCaps& caps, bool tapped = false);
 
 /// Statistics of one tensor in an eager pass.
 struct TensorStats {
@@ -31,6 +29,9 @@ struct TensorStats {
   std::uint64_t inf_count = 0;
 };
 
+/// Which weights an evaluation looks at.
+enum class Weights { kCurrent, kAverage };
+
 struct StepOutcome {
   std::int64_t step = 0;
   model::StepResults results;
@@ -40,8 +41,8 @@ struct StepOutcome {
 /// results as they complete. Two submissions are in flight.
 class StepRunner {
  public:
-  /// Everything is allocated here. `context` and `loader` outlive the runner. `keep_going` is asked at every
-  /// submit boundary.
+  /// Everything is allocated here. `context` and the tokens behind `loader` outlive the runner. `keep_going`
+  /// is asked at every submit boundary.
   StepRunner(vk::Context& context, const model::GptConfig& model_config, const TrainConfig& config,
              const DataLoader& loader, std::function<bool()> keep_going,
              double submit_budget_ns = plan::Executor::kSubmitBudgetNs);
@@ -65,30 +66,50 @@ class StepRunner {
   void drain();
 
   /// Mean loss over `batches` batches of a split, the same batches each time; nothing when interrupted.
-  std::optional<double> evaluate(Split split, std::int64_t batches);
+  std::optional<double> evaluate(Split split, std::int64_t batches, Weights weights = Weights::kCurrent);
 
   plan::TensorStore& store() { return store_; }
-  plan::Executor& executor() { return executor_; }
+  const plan::TensorStore& store() const { return store_; }
+  /// That of the full context length.
+  plan::Executor& executor() { return stages_.back().executor; }
+  const plan::Executor& executor() const { return stages_.back().executor; }
+  bool has_average() const { return config_.ema; }
   const model::GptParams& params() const { return params_; }
+  /// Of step `step`, micro-steps included.
+  std::int64_t step_tokens(std::int64_t step) const;
+
+  /// Gives the parameters (arena); averages start there too.
+  void set_parameters(std::span<const float> arena);
+  /// To be called when the host has changed parameters behind the runner's back.
+  void prepare();
 
  private:
   enum class Mode { kReplay, kEager, kStats };
 
+  /// The recordings of one context length.
+  struct Stage {
+    Stage(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
+          const TrainConfig& config, const DataLoader& whole, std::int64_t length, double submit_budget_ns);
+
+    std::int64_t T;
+    DataLoader loader;
+    plan::Executor tapped;  // first: its arenas are the larger ones
+    plan::Executor executor;
+  };
+
   bool run_step(std::int64_t step, double learning_rate, Mode mode);
-  void run_segment(const char* segment, int slot, Mode mode);
+  void run_segment(Stage& stage, const char* segment, int slot, Mode mode);
   void fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
   void collect(int slot);
   void read_stats(int slot);
 
   vk::Context& context_;
-  model::GptConfig model_config_;
   TrainConfig config_;
-  const DataLoader& loader_;
   std::function<bool()> keep_going_;
   model::GptParams params_;
   plan::TensorStore store_;
-  plan::Executor tapped_;  // first: its arenas are the larger ones
-  plan::Executor executor_;
+  std::vector<CurriculumStage> curriculum_;
+  std::deque<Stage> stages_;  // as in the curriculum; all are reserved before the first is recorded
   plan::SlotRing ring_;
   std::array<std::optional<std::int64_t>, plan::kSlotCount>
       pending_;  // step whose results the slot will hold

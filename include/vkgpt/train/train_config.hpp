@@ -4,6 +4,7 @@
 #include <string>
 
 #include "vkgpt/core/config_field.hpp"
+#include "vkgpt/model/gpt_config.hpp"
 
 namespace vkgpt::train {
 
@@ -15,7 +16,7 @@ struct TrainConfig {
   bool resume = false;
 
   std::int64_t max_steps = 2000;
-  std::int64_t batch_size = 64;  ///< B, sequences in a micro-step
+  std::int64_t batch_size = 64;  ///< B, sequences in a micro-step; 0 = as many as the device's memory holds
   std::int64_t grad_accum_steps = 1;
   std::uint64_t seed = 1337;
 
@@ -30,6 +31,27 @@ struct TrainConfig {
   double beta2 = 0.99;
   double adam_eps = 1e-8;
   double grad_clip = 1.0;
+  std::string optimizer = "adamw";
+  double muon_momentum = 0.95;
+
+  double dropout = 0;
+  double label_smoothing = 0;
+  double z_loss = 0;
+  bool ema = false;
+  double ema_decay = 0.999;
+  bool curriculum = false;
+  std::int64_t curriculum_start_block_size = 32;
+  double curriculum_fraction = 0.5;
+
+  std::string amp = "off";
+  std::string grad_checkpoint = "none";
+
+  std::string init_from;
+  bool keep_optimizer = false;
+  std::string freeze;
+  std::int64_t lora_rank = 0;
+  double lora_alpha = 16;
+  std::string lora_targets = "c_attn,attn.c_proj,c_fc,mlp.c_proj";
 
   std::int64_t log_interval = 10;
   std::int64_t eval_interval = 250;
@@ -43,6 +65,8 @@ struct TrainConfig {
 
   /// Refuses, as usage errors, values that contradict each other.
   void validate() const;
+  /// And those that contradict the model.
+  void validate(const model::GptConfig& model) const;
 
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
 
@@ -50,6 +74,9 @@ struct TrainConfig {
   static void visit_fields(Visitor&& visit, Self& self) {
     visit_run(visit, self);
     visit_optimizer(visit, self);
+    visit_regularization(visit, self);
+    visit_memory(visit, self);
+    visit_fine_tuning(visit, self);
     visit_reports(visit, self);
   }
 
@@ -83,9 +110,10 @@ struct TrainConfig {
           self.max_steps);
     visit(FieldInfo{.name = "batch_size",
                     .group = kSteps,
-                    .help = "Sequences in a micro-step",
-                    .min = 1,
-                    .max = 1 << 20},
+                    .help = "Sequences in a micro-step; auto: as many as fit the device's memory",
+                    .min = 0,
+                    .max = 1 << 20,
+                    .zero_name = "auto"},
           self.batch_size);
     visit(FieldInfo{.name = "grad_accum_steps",
                     .group = kSteps,
@@ -100,6 +128,18 @@ struct TrainConfig {
   template <typename Visitor, typename Self>
   static void visit_optimizer(Visitor& visit, Self& self) {
     constexpr auto kGroup = "Optimizer and schedule";
+    visit(FieldInfo{.name = "optimizer",
+                    .group = kGroup,
+                    .help = "AdamW, also with 8-bit moments, Lion, Muon for matrices",
+                    .choices = "adamw|adamw8|lion|muon"},
+          self.optimizer);
+    visit(FieldInfo{.name = "muon_momentum",
+                    .group = kGroup,
+                    .help = "Muon's momentum",
+                    .min = 0,
+                    .max = 1,
+                    .max_open = true},
+          self.muon_momentum);
     visit(FieldInfo{.name = "learning_rate",
                     .group = kGroup,
                     .help = "Learning rate after warm-up",
@@ -114,7 +154,7 @@ struct TrainConfig {
           self.min_lr);
     visit(FieldInfo{.name = "lr_schedule",
                     .group = kGroup,
-                    .help = "Course of the learning rate after warm-up (wsd: stable, then a linear decay)",
+                    .help = "Learning rate after warm-up (wsd: stable, then linear)",
                     .choices = "cosine|wsd|linear|constant"},
           self.lr_schedule);
     visit(FieldInfo{.name = "warmup_steps",
@@ -167,6 +207,106 @@ struct TrainConfig {
                     .help = "Largest global gradient norm; 0 turns clipping off",
                     .min = 0},
           self.grad_clip);
+  }
+
+  template <typename Visitor, typename Self>
+  static void visit_regularization(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Regularization and curriculum";
+    visit(FieldInfo{.name = "dropout",
+                    .group = kGroup,
+                    .help = "Probability: embedding, attention probabilities, both branches",
+                    .min = 0,
+                    .max = 1,
+                    .max_open = true},
+          self.dropout);
+    visit(FieldInfo{.name = "label_smoothing",
+                    .group = kGroup,
+                    .help = "Share of the target spread over the vocabulary",
+                    .min = 0,
+                    .max = 1,
+                    .max_open = true},
+          self.label_smoothing);
+    visit(FieldInfo{.name = "z_loss",
+                    .group = kGroup,
+                    .help = "Weight of the squared log of the softmax's sum",
+                    .min = 0,
+                    .max = 1},
+          self.z_loss);
+    visit(
+        FieldInfo{
+            .name = "ema", .group = kGroup, .help = "Keep, evaluate and save an average of the weights"},
+        self.ema);
+    visit(FieldInfo{.name = "ema_decay",
+                    .group = kGroup,
+                    .help = "Share of the average that a step keeps",
+                    .min = 0,
+                    .max = 1,
+                    .min_open = true,
+                    .max_open = true},
+          self.ema_decay);
+    visit(FieldInfo{.name = "curriculum",
+                    .group = kGroup,
+                    .help = "Begin with short contexts, doubled in stages to block_size"},
+          self.curriculum);
+    visit(FieldInfo{.name = "curriculum_start_block_size",
+                    .group = kGroup,
+                    .help = "Context length of the first stage",
+                    .min = 1,
+                    .max = 1 << 20},
+          self.curriculum_start_block_size);
+    visit(FieldInfo{.name = "curriculum_fraction",
+                    .group = kGroup,
+                    .help = "Share of the steps before the full context",
+                    .min = 0,
+                    .max = 1},
+          self.curriculum_fraction);
+  }
+
+  template <typename Visitor, typename Self>
+  static void visit_memory(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Precision and memory";
+    visit(FieldInfo{.name = "amp",
+                    .group = kGroup,
+                    .help = "Type of activations and matrix products; auto: the device's best",
+                    .choices = "off|fp16|bf16|auto"},
+          self.amp);
+    visit(FieldInfo{.name = "grad_checkpoint",
+                    .group = kGroup,
+                    .help = "Compute blocks or attention again in the backward",
+                    .choices = "none|block|attention"},
+          self.grad_checkpoint);
+  }
+
+  template <typename Visitor, typename Self>
+  static void visit_fine_tuning(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Fine-tuning";
+    visit(FieldInfo{.name = "init_from",
+                    .group = kGroup,
+                    .help = "Model or run directory whose weights, shape and tokenizer to start from"},
+          self.init_from);
+    visit(
+        FieldInfo{
+            .name = "keep_optimizer", .group = kGroup, .help = "Start from init_from's optimizer state too"},
+        self.keep_optimizer);
+    visit(
+        FieldInfo{
+            .name = "freeze", .group = kGroup, .help = "Parameters to leave alone, such as h.0.*,wte.weight"},
+        self.freeze);
+    visit(FieldInfo{.name = "lora_rank",
+                    .group = kGroup,
+                    .help = "Train low-rank adapters of this rank only; 0: none",
+                    .min = 0,
+                    .max = 4096},
+          self.lora_rank);
+    visit(FieldInfo{.name = "lora_alpha",
+                    .group = kGroup,
+                    .help = "Adapters are scaled by lora_alpha / lora_rank",
+                    .min = 0,
+                    .max = 1e6,
+                    .min_open = true},
+          self.lora_alpha);
+    visit(FieldInfo{.name = "lora_targets", .group = kGroup, .help = "Layers that get adapters"},
+          self.lora_targets);
   }
 
   template <typename Visitor, typename Self>

@@ -12,8 +12,8 @@
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/data_loader.hpp"
 #include "vkgpt/train/lr_schedule.hpp"
-#include "vkgpt/train/run_log.hpp"
 #include "vkgpt/train/progress.hpp"
+#include "vkgpt/train/run_log.hpp"
 #include "vkgpt/train/step_runner.hpp"
 #include "vkgpt/train/train_config.hpp"
 #include "vkgpt/train/trainer_state.hpp"
@@ -59,10 +59,10 @@ class Trainer {
   void report_stats();
   bool due(std::int64_t interval) const;
   std::int64_t finished() const { return static_cast<std::int64_t>(state_.step); }
-  std::uint64_t step_tokens() const;
 
   vk::Context& context_;
   model::GptConfig model_config_;
+  std::optional<Checkpoint> checkpoint_;  // to be continued
   TrainConfig config_;
   const text::Tokenizer& tokenizer_;
   CheckpointStore& checkpoints_;

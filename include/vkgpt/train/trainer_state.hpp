@@ -18,9 +18,8 @@ struct TrainerState {
   /// Least validation loss so far, nats per token, and the step it was seen at.
   std::optional<double> best_val_loss;
   std::uint64_t best_step = 0;
-  /// Factor on the loss in mixed precision, 1 in fp32, and the clean steps since it last changed.
-  double loss_scale = 1.0;
-  std::uint64_t loss_scale_clean_steps = 0;
+  /// Sequences in a micro-step, which a run with an automatic batch size goes on with.
+  std::int64_t batch_size = 1;
   /// SHA-256 of the training text or tokens (64 hexadecimal digits), so that a run is not resumed on other
   /// data.
   std::string data_sha256;

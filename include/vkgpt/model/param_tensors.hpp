@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/plan/plan_builder.hpp"
+
+namespace vkgpt::model {
+
+struct NormTensors {
+  std::optional<plan::Tensor> weight = {};  // (C)
+  std::optional<plan::Tensor> bias = {};    // (C)
+};
+
+/// Weight and bias of a linear layer, and its LoRA adapter.
+struct LinearTensors {
+  std::optional<plan::Tensor> weight = {};  // (out, in)
+  std::optional<plan::Tensor> bias = {};    // (out)
+  std::optional<plan::Tensor> lora_a = {};  // (r, in)
+  std::optional<plan::Tensor> lora_b = {};  // (out, r)
+};
+
+/// One block's parameters, or their gradients. What the model lacks, or what is frozen, is absent.
+struct BlockTensors {
+  NormTensors ln_1;
+  LinearTensors c_attn;                     // C -> (NH + 2 NKV) HS
+  std::optional<plan::Tensor> q_norm = {};  // (HS)
+  std::optional<plan::Tensor> k_norm = {};  // (HS)
+  LinearTensors attn_c_proj;
+  NormTensors ln_2;
+  LinearTensors c_fc;  // C -> F, or for SwiGLU 2 F
+  LinearTensors mlp_c_proj;
+};
+
+/// Finds a model's parameters, or their gradients, in the arenas of a plan.
+class ParamTensors {
+ public:
+  /// `values` holds f32 parameters (arena), or gradients (its trainable part). `matrices`, where matrix
+  /// products read another type, is a copy of the whole arena in that type; `trained` replaces the trainable
+  /// part (an average of the weights, say).
+  struct Arenas {
+    plan::Tensor values;
+    std::optional<plan::Tensor> matrices = {};
+    std::optional<plan::Tensor> trained = {};
+  };
+  ParamTensors(plan::PlanBuilder& builder, const GptParams& params, Arenas arenas)
+      : builder_(builder), params_(params), arenas_(std::move(arenas)) {}
+
+  /// In f32; nothing where the model lacks it or the arena does not hold it.
+  std::optional<plan::Tensor> find(const std::string& name) const;
+  /// As operand of a matrix product.
+  std::optional<plan::Tensor> find_matrix(const std::string& name) const;
+
+  NormTensors norm(const std::string& name) const;
+  LinearTensors linear(const std::string& name) const;
+  BlockTensors block(std::int64_t layer) const;
+  /// The classifier's weight (Vp, C): its own or the embedding's.
+  std::optional<plan::Tensor> head() const;
+
+ private:
+  plan::PlanBuilder& builder_;
+  const GptParams& params_;
+  Arenas arenas_;
+};
+
+}  // namespace vkgpt::model

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/plan/plan_builder.hpp"
+
+namespace vkgpt::model {
+
+/// What the update of a step works on.
+struct UpdateTensors {
+  plan::Tensor params;                     // (arena) f32
+  plan::Tensor grads;                      // (trainable) f32
+  std::optional<plan::Tensor> matrices;    // (arena) copy in the activations' type
+  std::optional<plan::Tensor> ema;         // (trainable)
+  plan::Tensor loss;                       // loss accumulator
+  std::optional<plan::Tensor> loss_scale;  // see ops::loss_scale_state
+};
+
+/// Appends to the current segment: gradient norm and skip decision, optimizer, average, the copy of the
+/// weights that matrix products read, the loss scale, and the results for the host.
+void write_update(plan::PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
+                  const UpdateTensors& tensors);
+
+}  // namespace vkgpt::model

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+
+#include "vkgpt/core/dtype.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/plan/schedule.hpp"
+#include "vkgpt/train/train_config.hpp"
+#include "vkgpt/vk/device_caps.hpp"
+
+namespace vkgpt::train {
+
+/// What of the model the configuration trains.
+model::Adaptation adaptation(const TrainConfig& config);
+
+/// The type that `amp` means on a device: "auto" is bf16 where shaders compute in it, else fp16 where they
+/// do, else f32. Throws `Error` where the device cannot hold the type that is asked for.
+DType activation_dtype(const TrainConfig& config, const vk::DeviceCaps& caps);
+
+/// The train plan of sequences of `T` tokens that a configuration means on a device, scheduled; `tapped` adds
+/// the taps of the eager pass.
+plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig& config, std::int64_t T,
+                              const vk::DeviceCaps& caps, bool tapped = false);
+
+/// `batch_size`, or where that is automatic the largest multiple of 1, 2, 4, ... whose plan leaves a tenth of
+/// the device's free memory. Throws `Error` when not even one sequence fits.
+std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfig& config,
+                                const vk::DeviceCaps& caps);
+
+}  // namespace vkgpt::train

@@ -1,0 +1,84 @@
+#include "vkgpt/model/linear.hpp"
+
+#include <string>
+#include <vector>
+
+#include "vkgpt/ops/cast.hpp"
+#include "vkgpt/ops/fill.hpp"
+#include "vkgpt/ops/matmul.hpp"
+
+namespace vkgpt::model {
+
+using plan::PlanBuilder;
+using plan::Tensor;
+
+namespace {
+
+Tensor scaled(PlanBuilder& builder, const Tensor& t, std::string_view name, double scale) {
+  const Tensor result = builder.transient(name, t.shape, t.dtype);
+  ops::cast(builder, t, result, static_cast<float>(scale));
+  return result;
+}
+
+/// Gradients of the layer's own weight and bias.
+void backward_weight(PlanBuilder& builder, const LinearTensors& dparams, const Tensor& x, const Tensor& dy,
+                     const Shape& weight) {
+  if (!dparams.weight && !dparams.bias) return;
+  Tensor dweight;
+  if (dparams.weight) {
+    dweight = *dparams.weight;
+  } else {
+    // Only the bias is trained: the sums come with a product that nobody needs.
+    dweight = builder.transient("frozen_dweight", weight);
+    ops::zero(builder, dweight);
+  }
+  ops::linear_backward_weight(builder, {.dy = dy, .x = x, .dweight = dweight, .dbias = dparams.bias});
+}
+
+}  // namespace
+
+Shape with_width(const Tensor& t, std::int64_t width) {
+  std::vector<std::int64_t> dims(t.shape.dims().begin(), t.shape.dims().end());
+  dims.back() = width;
+  return Shape(std::move(dims));
+}
+
+LinearActivations linear_forward(PlanBuilder& builder, const LinearTensors& params, const Tensor& x,
+                                 std::string_view name, double lora_scale) {
+  LinearActivations saved{.x = x,
+                          .y = builder.transient(name, with_width(x, params.weight->shape[0]), x.dtype)};
+  ops::linear_forward(builder, {.x = x, .weight = *params.weight, .bias = params.bias, .y = saved.y});
+  if (params.lora_a) {
+    const auto scope = builder.scope("lora");
+    const Tensor hidden = builder.transient("hidden", with_width(x, params.lora_a->shape[0]), x.dtype);
+    ops::linear_forward(builder, {.x = x, .weight = *params.lora_a, .y = hidden});
+    saved.lora_hidden = scaled(builder, hidden, "scaled", lora_scale);
+    ops::linear_forward(
+        builder, {.x = *saved.lora_hidden, .weight = *params.lora_b, .y = saved.y, .accumulate = true});
+  }
+  return saved;
+}
+
+void linear_backward(PlanBuilder& builder, const LinearTensors& params, const LinearTensors& dparams,
+                     const LinearActivations& saved, const Tensor& dy, const Tensor& dx, double lora_scale,
+                     bool accumulate) {
+  ops::linear_backward_input(builder,
+                             {.dy = dy, .weight = *params.weight, .dx = dx, .accumulate = accumulate});
+  backward_weight(builder, dparams, saved.x, dy, params.weight->shape);
+  if (!saved.lora_hidden) return;
+  const auto scope = builder.scope("lora");
+  const Tensor dhidden = builder.transient("dhidden", saved.lora_hidden->shape, dy.dtype);
+  ops::linear_backward_input(builder, {.dy = dy, .weight = *params.lora_b, .dx = dhidden});
+  const Tensor dscaled = scaled(builder, dhidden, "dscaled", lora_scale);
+  ops::linear_backward_input(builder,
+                             {.dy = dscaled, .weight = *params.lora_a, .dx = dx, .accumulate = true});
+  backward_weight(builder, {.weight = dparams.lora_b}, *saved.lora_hidden, dy, params.lora_b->shape);
+  backward_weight(builder, {.weight = dparams.lora_a}, saved.x, dscaled, params.lora_a->shape);
+}
+
+void linear_backward_params(PlanBuilder& builder, const LinearTensors& params, const LinearTensors& dparams,
+                            const Tensor& x, const Tensor& dy) {
+  backward_weight(builder, dparams, x, dy, params.weight->shape);
+}
+
+}  // namespace vkgpt::model

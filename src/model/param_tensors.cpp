@@ -1,0 +1,49 @@
+#include "vkgpt/model/param_tensors.hpp"
+
+namespace vkgpt::model {
+
+using plan::Tensor;
+
+std::optional<Tensor> ParamTensors::find(const std::string& name) const {
+  const ParamSpec* spec = params_.find_if_present(name);
+  if (spec == nullptr) return std::nullopt;
+  const Tensor& arena = spec->trainable && arenas_.trained ? *arenas_.trained : arenas_.values;
+  if (spec->offset + spec->numel() > arena.shape.numel()) return std::nullopt;
+  return builder_.view(arena, spec->offset, spec->shape);
+}
+
+std::optional<Tensor> ParamTensors::find_matrix(const std::string& name) const {
+  if (!arenas_.matrices) return find(name);
+  const ParamSpec* spec = params_.find_if_present(name);
+  if (spec == nullptr) return std::nullopt;
+  return builder_.view(*arenas_.matrices, spec->offset, spec->shape);
+}
+
+NormTensors ParamTensors::norm(const std::string& name) const {
+  return {.weight = find(name + ".weight"), .bias = find(name + ".bias")};
+}
+
+LinearTensors ParamTensors::linear(const std::string& name) const {
+  return {.weight = find_matrix(name + ".weight"),
+          .bias = find(name + ".bias"),
+          .lora_a = find_matrix(name + ".lora_A.weight"),
+          .lora_b = find_matrix(name + ".lora_B.weight")};
+}
+
+BlockTensors ParamTensors::block(std::int64_t layer) const {
+  const std::string h = "h." + std::to_string(layer);
+  return {.ln_1 = norm(h + ".ln_1"),
+          .c_attn = linear(h + ".attn.c_attn"),
+          .q_norm = find(h + ".attn.q_norm.weight"),
+          .k_norm = find(h + ".attn.k_norm.weight"),
+          .attn_c_proj = linear(h + ".attn.c_proj"),
+          .ln_2 = norm(h + ".ln_2"),
+          .c_fc = linear(h + ".mlp.c_fc"),
+          .mlp_c_proj = linear(h + ".mlp.c_proj")};
+}
+
+std::optional<Tensor> ParamTensors::head() const {
+  return find_matrix(params_.config().tie_weights ? "wte.weight" : "lm_head.weight");
+}
+
+}  // namespace vkgpt::model

@@ -1,0 +1,126 @@
+#include "vkgpt/train/plan_options.hpp"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/units.hpp"
+#include "vkgpt/plan/taps.hpp"
+
+namespace vkgpt::train {
+namespace {
+
+constexpr double kUsableMemory = 0.9;
+constexpr std::int64_t kMaxBatch = 4096;
+
+/// The parts of `text` between commas, without spaces around them.
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    std::string_view part = text.substr(0, comma);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  return parts;
+}
+
+model::OptimizerKind optimizer_kind(const TrainConfig& config) {
+  if (config.optimizer == "adamw8") return model::OptimizerKind::kAdamW8;
+  if (config.optimizer == "lion") return model::OptimizerKind::kLion;
+  if (config.optimizer == "muon") return model::OptimizerKind::kMuon;
+  return model::OptimizerKind::kAdamW;
+}
+
+model::GradCheckpoint grad_checkpoint(const TrainConfig& config) {
+  if (config.grad_checkpoint == "block") return model::GradCheckpoint::kBlock;
+  if (config.grad_checkpoint == "attention") return model::GradCheckpoint::kAttention;
+  return model::GradCheckpoint::kNone;
+}
+
+}  // namespace
+
+model::Adaptation adaptation(const TrainConfig& config) {
+  model::Adaptation adaptation;
+  adaptation.freeze = split_list(config.freeze);
+  if (config.lora_rank > 0) {
+    adaptation.lora_rank = config.lora_rank;
+    adaptation.lora_alpha = config.lora_alpha;
+    adaptation.lora_targets = split_list(config.lora_targets);
+  }
+  return adaptation;
+}
+
+DType activation_dtype(const TrainConfig& config, const vk::DeviceCaps& caps) {
+  if (config.amp == "off") return DType::kF32;
+  if (config.amp == "auto") {
+    if (!caps.storage_16bit) return DType::kF32;
+    return caps.shader_bf16 ? DType::kBF16 : caps.shader_f16 ? DType::kF16 : DType::kF32;
+  }
+  if (!caps.storage_16bit) {
+    fail("--amp {} needs 16-bit values in buffers, which {} lacks: use --amp off", config.amp, caps.name);
+  }
+  return config.amp == "bf16" ? DType::kBF16 : DType::kF16;
+}
+
+plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig& config, std::int64_t T,
+                              const vk::DeviceCaps& caps, bool tapped) {
+  const model::TrainPlanOptions options{.batch_size = config.batch_size,
+                                        .sequence_length = T,
+                                        .grad_accum_steps = config.grad_accum_steps,
+                                        .optimizer = optimizer_kind(config),
+                                        .beta1 = config.beta1,
+                                        .beta2 = config.beta2,
+                                        .adam_eps = config.adam_eps,
+                                        .weight_decay = config.weight_decay,
+                                        .grad_clip = config.grad_clip,
+                                        .muon_momentum = config.muon_momentum,
+                                        .activation_dtype = activation_dtype(config, caps),
+                                        .grad_checkpoint = grad_checkpoint(config),
+                                        .dropout = config.dropout,
+                                        .label_smoothing = config.label_smoothing,
+                                        .z_loss = config.z_loss,
+                                        .ema_decay = config.ema ? config.ema_decay : 0};
+  plan::Plan plan = model::build_train_plan(params, options, caps);
+  if (tapped) plan = plan::add_taps(plan, caps, model::activation_taps(params.config()));
+  return plan::make_schedule(std::move(plan), caps);
+}
+
+std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfig& config,
+                                const vk::DeviceCaps& caps) {
+  if (config.batch_size > 0) return config.batch_size;
+  const std::uint64_t free = caps.heap_budget_bytes > 0 ? caps.heap_budget_bytes : caps.heap_bytes;
+  VKGPT_CHECK(free > 0, "{} does not say how much memory it has", caps.name);
+  const auto budget = static_cast<std::uint64_t>(kUsableMemory * static_cast<double>(free));
+  TrainConfig trial = config;
+  const auto fits = [&](std::int64_t batch_size) {
+    trial.batch_size = batch_size;
+    try {
+      const plan::Schedule schedule = train_schedule(params, trial, params.config().block_size, caps);
+      return schedule.memory.total_bytes() <= budget;
+    } catch (const CheckFailure&) {
+      return false;  // a tensor beyond what kernels index or one allocation holds
+    }
+  };
+  if (!fits(1)) {
+    fail(
+        "not even one sequence fits the {} that are free on {}: use --grad_checkpoint block, --amp, a "
+        "smaller "
+        "block_size or a smaller model",
+        format_bytes(free), caps.name);
+  }
+  std::int64_t good = 1;
+  while (good < kMaxBatch && fits(2 * good)) good *= 2;
+  for (std::int64_t step = good / 2; step > 0 && good < kMaxBatch; step /= 2) {
+    if (fits(good + step)) good += step;
+  }
+  return good;
+}
+
+}  // namespace vkgpt::train

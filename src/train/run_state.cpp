@@ -1,0 +1,106 @@
+#include "vkgpt/train/run_state.hpp"
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/model/safetensors.hpp"
+
+namespace vkgpt::train {
+namespace {
+
+constexpr const char* kOptimizerFile = "optimizer.safetensors";
+
+std::vector<float> download(const plan::TensorStore& store, const char* name, std::int64_t elements) {
+  std::vector<float> values(static_cast<std::size_t>(elements));
+  store.download(name, std::as_writable_bytes(std::span(values)));
+  return values;
+}
+
+/// The tensors that a resumed run needs besides the parameters.
+std::vector<plan::TensorInfo> state_tensors(const StepRunner& runner) {
+  std::vector<plan::TensorInfo> tensors;
+  const plan::Plan& plan = runner.executor().schedule().plan;
+  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+    const plan::TensorInfo& info = plan.tensors[i];
+    const bool is_view = info.root != plan::TensorId(i);
+    if (!is_view && info.storage == plan::Storage::kPersistent && info.role == plan::Role::kOptimizer) {
+      tensors.push_back(info);
+    }
+  }
+  return tensors;
+}
+
+void write_state(OutputFile& file, const StepRunner& runner) {
+  std::vector<model::SafetensorsTensor> tensors;
+  for (const plan::TensorInfo& info : state_tensors(runner)) {
+    tensors.push_back({info.name, info.dtype, info.shape});
+  }
+  std::vector<std::byte> bytes;
+  model::write_safetensors(file, std::move(tensors),
+                           [&](const model::SafetensorsTensor& tensor, const model::SafetensorsSink& sink) {
+                             bytes.resize(tensor.size_bytes());
+                             runner.store().download(tensor.name, bytes);
+                             sink(bytes);
+                           });
+}
+
+}  // namespace
+
+void write_run_state(CheckpointWriter& out, const StepRunner& runner) {
+  const plan::TensorStore& store = runner.store();
+  const model::GptParams& params = runner.params();
+  std::vector<float> arena = download(store, model::tensor::kParams, params.arena_elements());
+  out.write(model::kModelConfigFile, model::model_config_json(params.config()));
+  out.write(model::kModelWeightsFile,
+            [&](OutputFile& file) { model::write_model_parameters(file, params, arena); });
+  if (params.adaptation().lora_rank > 0) {
+    out.write(model::kAdapterConfigFile, model::adapter_config_json(params.adaptation()));
+    out.write(model::kAdapterWeightsFile,
+              [&](OutputFile& file) { model::write_adapters(file, params, arena); });
+  }
+  if (runner.has_average()) {
+    const std::vector<float> average = download(store, model::tensor::kEma, params.trainable_elements());
+    std::ranges::copy(average, arena.begin());
+    model::merge_adapters(params, arena);
+    out.write(model::kEmaWeightsFile,
+              [&](OutputFile& file) { model::write_model_parameters(file, params, arena); });
+  }
+  out.write(kOptimizerFile, [&](OutputFile& file) { write_state(file, runner); });
+}
+
+void read_run_state(const Path& checkpoint, StepRunner& runner) {
+  runner.set_parameters(model::read_model_parameters(checkpoint, runner.params()));
+  read_optimizer_state(checkpoint, runner);
+}
+
+void read_optimizer_state(const Path& checkpoint, StepRunner& runner) {
+  const model::SafetensorsFile file(checkpoint / kOptimizerFile);
+  std::vector<std::byte> bytes;
+  for (const plan::TensorInfo& info : state_tensors(runner)) {
+    const model::SafetensorsEntry* entry = file.find(info.name);
+    if (entry == nullptr || entry->shape != info.shape || entry->size_bytes() != info.bytes()) {
+      fail(
+          "{}: no '{}' of shape {}: it was trained with another optimizer, precision or choice of parameters",
+          file.path().string(), info.name, info.shape.to_string());
+    }
+    bytes.resize(info.bytes());
+    file.read(*entry, std::span(bytes));
+    runner.store().upload(info.name, bytes);
+  }
+}
+
+std::vector<float> parameters_from(const model::LoadedModel& model, const model::GptParams& params,
+                                   std::uint64_t seed) {
+  std::vector<float> arena = model::rearrange(model.params, model.arena, params);
+  if (params.adaptation().lora_rank == 0) return arena;
+  const std::vector<float> fresh = model::initial_parameters(params, seed);
+  for (const model::ParamSpec& spec : params.specs()) {
+    if (!spec.is_adapter) continue;
+    std::copy_n(fresh.begin() + spec.offset, spec.numel(), arena.begin() + spec.offset);
+  }
+  return arena;
+}
+
+}  // namespace vkgpt::train
