@@ -100,7 +100,7 @@ int print_presets(std::span<const std::string> args, bool json) {
   nlohmann::ordered_json records = nlohmann::ordered_json::array();
   if (!json) {
     std::print("{:<14} {:>10} {:>12} {:>9} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "preset", "parameters",
-               "B x T", "FLOP/tok", "parameters", "gradients", "optimizer", "activations", "total");
+               "B x T", "FLOP/tok", "weights", "gradients", "optimizer", "activations", "total");
   }
   for (const Preset& preset : presets()) {
     std::vector<std::string> words(args.begin(), args.end());

@@ -134,6 +134,7 @@ void check_run(const SweepConfig& config, const SweepRun& run) {
   try {
     train.model.validate();
     train.train.validate();
+    train.train.validate(train.model);
   } catch (const Error& error) {
     fail_usage("run {}: {}", run.name, error.what());
   }

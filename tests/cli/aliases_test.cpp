@@ -66,6 +66,7 @@ TEST_F(AliasesTest, NamesThatAreOursOnlyTranslateValues) {
 TEST_F(AliasesTest, AYamlOfAnotherTrainerRunsUnchanged) {
   EXPECT_TRUE(parse_file("run.yaml",
                          "vocab_size: 65\nd_model: 96\nn_layers: 3\nn_heads: 6\nmax_seq_len: 512\n"
+                         "dropout: 0.1\nuse_mixed_precision: true\n"
                          "use_rope: true\nuse_flash: true\nseq_len: 64\nbatch_size: 8\nlearning_rate: 3e-4\n"
                          "gradient_clip: 0.5\neval_every: 11\nsave_every: 12\nlog_every: 13\n"));
   EXPECT_EQ(model_.n_embd, 96);
@@ -73,6 +74,8 @@ TEST_F(AliasesTest, AYamlOfAnotherTrainerRunsUnchanged) {
   EXPECT_EQ(model_.n_head, 6);
   EXPECT_EQ(model_.block_size, 64) << "the length it trains on";
   EXPECT_EQ(model_.pos_encoding, "rope");
+  EXPECT_EQ(train_.dropout, 0.1);
+  EXPECT_EQ(train_.amp, "auto");
   EXPECT_EQ(train_.grad_clip, 0.5);
   EXPECT_EQ(train_.eval_interval, 11);
   EXPECT_EQ(train_.save_interval, 12);
@@ -82,9 +85,22 @@ TEST_F(AliasesTest, AYamlOfAnotherTrainerRunsUnchanged) {
 
 TEST_F(AliasesTest, AJsonOfAnotherTrainerRunsUnchanged) {
   EXPECT_TRUE(parse_file("run.json", R"({"data_path": "a.txt", "out_dir": "o", "tokenizer": "char",
-      "n_layer": 2, "n_head": 2, "n_embd": 64, "compile": true})"));
+      "n_layer": 2, "n_head": 2, "n_embd": 64, "compile": true, "amp": true})"));
   EXPECT_EQ(train_.data_path, "a.txt");
   EXPECT_EQ(model_.n_embd, 64);
+  EXPECT_EQ(train_.amp, "auto");
+}
+
+TEST_F(AliasesTest, SwitchesThatAreSettingsHere) {
+  EXPECT_TRUE(
+      parse({"--amp", "--ema", "--ema_decay", "0.9999", "--curriculum", "--curriculum_start_block_size", "32",
+             "--pos_encoding", "rope", "--norm", "rmsnorm", "--mlp", "swiglu", "--qk_norm"}));
+  EXPECT_EQ(train_.amp, "auto");
+  EXPECT_TRUE(train_.ema && train_.curriculum && model_.qk_norm);
+  EXPECT_TRUE(parse({"--amp", "fp16"}));
+  EXPECT_EQ(train_.amp, "fp16");
+  EXPECT_TRUE(parse({"--no-amp"}));
+  EXPECT_EQ(train_.amp, "off");
 }
 
 TEST_F(AliasesTest, FlagsOfAnotherTrainer) {

@@ -1,6 +1,9 @@
 #include "vkgpt/cli/presets.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "vkgpt/cli/command_line.hpp"
 #include "vkgpt/core/file.hpp"
@@ -98,6 +101,20 @@ TEST(Presets, PlanTakesTheirVocabulary) {
   EXPECT_EQ(small.out.substr(0, 20), "124439808 parameters");
   EXPECT_EQ(run_vkgpt({"plan", "--preset", "gpt2", "--plan_vocab_size", "65"}).out.substr(0, 19),
             "85892352 parameters");
+}
+
+TEST(Presets, PlanPrintsATableOfAll) {
+  const RunResult table = run_vkgpt({"plan", "--presets", "--batch_size", "1"});
+  EXPECT_EQ(table.code, 0) << table.err;
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count(table.out, '\n')), presets().size() + 1);
+  EXPECT_NE(table.out.find("\ngpt2             124.44 M     1 x 1024     855 M "), std::string::npos)
+      << table.out;
+  const auto records = nlohmann::json::parse(run_vkgpt({"plan", "--presets", "--json"}).out);
+  ASSERT_EQ(records.size(), presets().size());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    EXPECT_EQ(records[i]["preset"], presets()[i].name);
+    EXPECT_GT(records[i]["memory"]["activations"], 0);
+  }
 }
 
 }  // namespace

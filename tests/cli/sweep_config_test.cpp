@@ -118,8 +118,8 @@ TEST_F(SweepConfigTest, RefusesWithOneLine) {
   EXPECT_EQ(refusal(base + "parameters: {n_layer: []}"), ", line 2: 'n_layer' has no values");
   EXPECT_EQ(refusal(base + "parameters: {n_layer: {min: 3, max: 2, count: 2}}"),
             ", line 2: 'min' of 'n_layer' is not below 'max'");
-  EXPECT_EQ(refusal(base + "parameters: {zebras: {min: 0}}"),
-            "unknown key 'zebras' in " + file().string() + ", line 2");
+  EXPECT_EQ(refusal(base + "parameters: {xxxxxxxxxxxx: {min: 0}}"),
+            "unknown key 'xxxxxxxxxxxx' in " + file().string() + ", line 2");
   EXPECT_EQ(refusal(base + "parameters: {weight_decay: {min: 0, max: 1, scale: log, count: 2}}"),
             ", line 2: scale log needs 'min' of 'weight_decay' above 0");
   EXPECT_EQ(refusal(base + "parameters: {out_dir: [a, b]}"), ": 'out_dir' cannot be searched over");
