@@ -27,8 +27,25 @@ std::string value_shape(const Field& field) {
   return std::holds_alternative<std::string*>(field.value) ? " TEXT" : " N";
 }
 
+/// The flag and, in a column of its own, what it means.
 std::string help_line(std::string_view flag, std::string_view text) {
-  return std::format("  {:<28}  {}\n", flag, text);
+  constexpr std::size_t kColumn = 32;
+  constexpr std::size_t kWidth = 110;
+  std::string lines = std::format("  {:<28}  ", flag);
+  std::size_t used = lines.size();
+  while (used + text.size() > kWidth) {
+    const std::size_t room = kWidth > used ? kWidth - used : 0;
+    const std::size_t space = text.rfind(' ', room);
+    if (space != std::string_view::npos) {
+      lines += text.substr(0, space);
+      text.remove_prefix(space + 1);
+    } else if (used == kColumn) {
+      break;  // one word longer than the column
+    }
+    lines += "\n" + std::string(kColumn, ' ');
+    used = kColumn;
+  }
+  return lines.append(text) + "\n";
 }
 
 std::string field_line(const Field& field) {

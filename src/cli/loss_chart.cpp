@@ -114,6 +114,8 @@ class LossChart {
   bool single() const { return runs_.size() == 1; }
   Color color_of(std::size_t run) const { return kPalette[run % kPalette.size()]; }
   Color val_color_of(std::size_t run) const { return single() ? kPalette[1] : color_of(run); }
+  Color ema_color_of(std::size_t run) const { return single() ? kPalette[2] : color_of(run); }
+  static Stroke ema_stroke(const Color& color) { return {.color = color, .width = 2, .dash = 2.5}; }
   Stroke val_stroke(const Color& color) const {
     return {.color = color, .width = 2, .dash = single() ? 0.0 : 5.0};
   }
@@ -146,6 +148,8 @@ class LossChart {
       const train::Series& loss = runs_[i].val_loss;
       curves.push_back(
           {&loss.steps, loss.values, val_stroke(val_color_of(i)), loss.steps.size() <= kMostDots});
+      const train::Series& average = runs_[i].ema_val_loss;
+      curves.push_back({&average.steps, average.values, ema_stroke(ema_color_of(i))});
     }
     return curves;
   }
@@ -194,6 +198,9 @@ class LossChart {
     }
     if (has(&train::RunHistory::val_loss)) {
       entries.push_back({"validation", val_stroke(single() ? val_color_of(0) : kLabel), true});
+    }
+    if (has(&train::RunHistory::ema_val_loss)) {
+      entries.push_back({"validation, averaged weights", ema_stroke(single() ? ema_color_of(0) : kLabel)});
     }
     return entries;
   }

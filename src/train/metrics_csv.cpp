@@ -11,9 +11,9 @@ namespace vkgpt::train {
 namespace {
 
 /// Behind "step".
-constexpr auto kColumns =
-    std::to_array<std::string_view>({"loss", "learning_rate", "grad_norm", "clip_scale", "skipped",
-                                     "step_seconds", "tokens_per_second", "train_loss", "val_loss"});
+constexpr auto kColumns = std::to_array<std::string_view>(
+    {"loss", "learning_rate", "grad_norm", "clip_scale", "loss_scale", "skipped", "step_seconds",
+     "tokens_per_second", "train_loss", "val_loss", "ema_val_loss"});
 
 std::string header() {
   std::string text = "step";

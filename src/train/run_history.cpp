@@ -21,6 +21,7 @@ namespace {
 constexpr auto kCurves = std::to_array<std::pair<const char*, Series RunHistory::*>>(
     {{"loss", &RunHistory::loss},
      {"val_loss", &RunHistory::val_loss},
+     {"ema_val_loss", &RunHistory::ema_val_loss},
      {"learning_rate", &RunHistory::learning_rate},
      {"grad_norm", &RunHistory::grad_norm}});
 

@@ -178,6 +178,9 @@ TEST(LossChart, SaysWhatItShows) {
     EXPECT_TRUE(contains(svg, text)) << text;
   }
   EXPECT_FALSE(contains(svg, "nan"));
+  EXPECT_FALSE(contains(svg, "averaged"));
+  run.ema_val_loss = {{50, 100}, {2, 1.4}};
+  EXPECT_TRUE(contains(draw_svg(std::array{run}), ">validation, averaged weights<"));
   EXPECT_FALSE(contains(draw_svg(std::array{run}, {.smoothing = 0}), "smoothed"));
   EXPECT_TRUE(contains(draw_svg(std::array{run}, {.title = "A heading"}), ">A heading<"));
 }

@@ -12,8 +12,9 @@ namespace vkgpt::train {
 namespace {
 
 constexpr const char* kHeader =
-    "step,loss,learning_rate,grad_norm,clip_scale,skipped,step_seconds,tokens_per_second,train_loss,"
-    "val_loss\n";
+    "step,loss,learning_rate,grad_norm,clip_scale,loss_scale,skipped,step_seconds,tokens_per_second,train_"
+    "loss,"
+    "val_loss,ema_val_loss\n";
 
 class MetricsCsvTest : public testing::Test {
  protected:
@@ -36,13 +37,13 @@ TEST_F(MetricsCsvTest, OneRowAStep) {
                {"loss", std::numeric_limits<double>::quiet_NaN()},
                {"learning_rate", 1e-3},
                {"tokens_per_second", 10}});
-    EXPECT_EQ(rows(), "1,4.25,,0.5,,1,,,,\n");
+    EXPECT_EQ(rows(), "1,4.25,,0.5,,,1,,,,,\n");
     csv.write({{"step", 2}, {"train_loss", 3.5}, {"val_loss", 3.75}});
     csv.write({{"step", 3}, {"gradients", {{"wte", 1}}}});
-    EXPECT_EQ(rows(), "1,4.25,,0.5,,1,,,,\n2,,0.001,,,,,10,3.5,3.75\n");
+    EXPECT_EQ(rows(), "1,4.25,,0.5,,,1,,,,,\n2,,0.001,,,,,,10,3.5,3.75,\n");
     csv.write({{"step", 4}, {"val_loss", 1}});
   }
-  EXPECT_EQ(rows(), "1,4.25,,0.5,,1,,,,\n2,,0.001,,,,,10,3.5,3.75\n4,,,,,,,,,1\n");
+  EXPECT_EQ(rows(), "1,4.25,,0.5,,,1,,,,,\n2,,0.001,,,,,,10,3.5,3.75,\n4,,,,,,,,,,1,\n");
 }
 
 TEST_F(MetricsCsvTest, AResumedRunHasNoStepTwice) {
@@ -52,11 +53,11 @@ TEST_F(MetricsCsvTest, AResumedRunHasNoStepTwice) {
   MetricsLog log(jsonl(), 2);
   {
     MetricsCsv csv(this->csv(), jsonl());
-    EXPECT_EQ(rows(), "1,5,,,,,,,,\n");
+    EXPECT_EQ(rows(), "1,5,,,,,,,,,,\n");
     csv.write({{"step", 2}, {"val_loss", 4.5}});
     csv.write({{"step", 3}, {"loss", 2}});
   }
-  EXPECT_EQ(rows(), "1,5,,,,,,,,\n2,4,,,,,,,,4.5\n3,2,,,,,,,,\n");
+  EXPECT_EQ(rows(), "1,5,,,,,,,,,,\n2,4,,,,,,,,,4.5,\n3,2,,,,,,,,,,\n");
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ struct RunHistory {
   std::string name;
   Series loss;  // of training steps, nats per token
   Series val_loss;
+  Series ema_val_loss;  // of the averaged weights
   Series learning_rate;
   Series grad_norm;
 };
