@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all]`.
-#   fast  tests labelled cpu and gpu, the gpu ones again under core+sync and GPU-assisted validation
-#   all   fast, then the slow tests and the CPU tests under AddressSanitizer and UBSan (default)
+#   fast  tests labelled cpu and gpu, the gpu ones again under core+sync validation
+#   all   fast, then the gpu tests under GPU-assisted validation, the slow tests, and the CPU tests under
+#         AddressSanitizer and UBSan (default)
 # The last line is "N passed, N failed, N skipped"; the exit status is 0 only when nothing failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -56,14 +57,17 @@ tests=build-ci/vkgpt_tests
 export VKGPT_DEVICE=${VKGPT_DEVICE:-llvmpipe} VKGPT_EXPECT_DRIVER=${VKGPT_EXPECT_DRIVER:-llvmpipe}
 
 check "clang-format" bash -c 'find src include tests -name "*.?pp" -print0 | xargs -0 clang-format --dry-run -Werror'
-run_suite "cpu" "$tests" '-Gpu*:Slow*'
-run_suite "gpu" "$tests" 'Gpu*'
-run_suite "gpu, core and synchronization validation" "$tests" 'Gpu*' VKGPT_VALIDATION=sync
-run_suite "gpu, GPU-assisted validation" "$tests" 'Gpu*' VKGPT_VALIDATION=gpu
+# Suites with parameters are called INSTANTIATION/SUITE.
+gpu='Gpu*:*/Gpu*'
+cpu="-$gpu:Slow*"
+run_suite "cpu" "$tests" "$cpu"
+run_suite "gpu" "$tests" "$gpu"
+run_suite "gpu, core and synchronization validation" "$tests" "$gpu" VKGPT_VALIDATION=sync
 if [ "$mode" = all ]; then
+  run_suite "gpu, GPU-assisted validation" "$tests" "$gpu" VKGPT_VALIDATION=gpu
   run_suite "slow" "$tests" 'Slow*'
   if build asan; then
-    run_suite "cpu, address and undefined sanitizers" build-asan/vkgpt_tests '-Gpu*:Slow*'
+    run_suite "cpu, address and undefined sanitizers" build-asan/vkgpt_tests "$cpu"
   else
     failed=$((failed + 1))
   fi

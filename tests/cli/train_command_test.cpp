@@ -227,5 +227,45 @@ TEST_F(GpuTrainCommand, RefusesWithOneLine) {
   refuses({"generate", "--model", run("a").string(), "--prompt", "\xc3\xa9"}, 1, "\xc3\xa9");
 }
 
+TEST_F(GpuTrainCommand, FineTunesWithAdaptersFromAnotherRun) {
+  ASSERT_EQ(run_vkgpt(train_args("base", {"--norm", "rmsnorm", "--mlp", "swiglu", "--pos_encoding", "rope",
+                                          "--n_kv_head", "1", "--no-bias", "--ema"}))
+                .code,
+            0);
+  const std::vector<std::string> tune = {"train",
+                                         "--data_path",
+                                         text().string(),
+                                         "--out_dir",
+                                         run("tuned").string(),
+                                         "--init_from",
+                                         run("base").string(),
+                                         "--lora_rank",
+                                         "2",
+                                         "--batch_size",
+                                         "4",
+                                         "--max_steps",
+                                         "6",
+                                         "--eval_iters",
+                                         "2"};
+  const auto tuned = run_vkgpt(tune);
+  ASSERT_EQ(tuned.code, 0) << tuned.err;
+  EXPECT_TRUE(std::filesystem::exists(run("tuned") / "step-6" / "adapter_model.safetensors"));
+  EXPECT_TRUE(read_file(run("tuned") / "step-6" / "model.safetensors") == weights("base"))
+      << "the base keeps its weights";
+  const auto generate = [&](const std::string& model, std::vector<std::string> more) {
+    std::vector<std::string> args = {"generate",         "--model", run(model).string(), "--prompt", "line ",
+                                     "--max_new_tokens", "12"};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_vkgpt(args);
+  };
+  EXPECT_EQ(generate("tuned", {}).code, 0);
+  EXPECT_EQ(generate("base", {"--use_ema"}).code, 0);
+  EXPECT_EQ(generate("tuned", {"--use_ema"}).code, 1) << "it has no averaged weights";
+  const auto other = run_vkgpt({"train", "--data_path", text().string(), "--out_dir", run("x").string(),
+                                "--init_from", run("base").string(), "--n_layer", "3"});
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find("n_layer = 3"), std::string::npos) << other.err;
+}
+
 }  // namespace
 }  // namespace vkgpt::cli

@@ -167,20 +167,22 @@ TEST_P(GpuTrajectory, TwentyStepsAreThoseOfPyTorch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, GpuTrajectory,
-                         testing::Values(Trajectory{"adamw", [](TrainPlanOptions&) {}, 1e-3F},
-                                         Trajectory{"lion",
-                                                    [](TrainPlanOptions& options) {
-                                                      options.optimizer = OptimizerKind::kLion;
-                                                      options.beta2 = 0.99;
-                                                    },
-                                                    3e-4F},
-                                         Trajectory{"muon",
-                                                    [](TrainPlanOptions& options) {
-                                                      options.optimizer = OptimizerKind::kMuon;
-                                                    },
-                                                    1e-3F}),
-                         [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Optimizers, GpuTrajectory,
+    testing::Values(Trajectory{"adamw", [](TrainPlanOptions&) {}, 1e-3F},
+                    Trajectory{"lion",
+                               [](TrainPlanOptions& options) {
+                                 options.optimizer = OptimizerKind::kLion;
+                                 options.beta2 = 0.99;
+                               },
+                               3e-4F},
+                    Trajectory{"adamw8",
+                               [](TrainPlanOptions& options) { options.optimizer = OptimizerKind::kAdamW8; },
+                               1e-3F},
+                    Trajectory{"muon",
+                               [](TrainPlanOptions& options) { options.optimizer = OptimizerKind::kMuon; },
+                               1e-3F}),
+    [](const auto& each) { return each.param.name; });
 
 }  // namespace
 }  // namespace vkgpt::model

@@ -13,6 +13,7 @@
 
 #include "gpu_context.hpp"
 #include "reference/compare.hpp"
+#include "support/call_counter.hpp"
 #include "support/temp_directory.hpp"
 #include "support/train_run.hpp"
 
@@ -74,6 +75,17 @@ TEST_P(GpuFeature, ReplayIsEagerAndLearns) {
   for (const float loss : replayed.losses) EXPECT_TRUE(std::isfinite(loss));
   const RunOutcome start = run_steps(model_, config_, How::kReplay, 1);
   EXPECT_NE(start.params, replayed.params);
+}
+
+TEST_P(GpuFeature, AddsNoSubmissionToTheReplayedStep) {
+  config_.curriculum = false;  // another context length is another recording
+  TrainRun run(model_, config_);
+  run.steps(0, 2);
+  run.runner().drain();
+  test::CallCounter counter;
+  run.steps(2, 3);
+  EXPECT_EQ(counter.dispatches(), 0);
+  EXPECT_EQ(counter.submits(), 1 + 2 + 1) << "zero_grads, two micro-steps, update";
 }
 
 TEST_P(GpuFeature, GoesOnFromACheckpointBitForBit) {

@@ -2,7 +2,6 @@
 // replayed step records nothing.
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 #include <gtest/gtest.h>
@@ -10,6 +9,7 @@
 #include "vkgpt/train/step_runner.hpp"
 
 #include "gpu_context.hpp"
+#include "support/call_counter.hpp"
 #include "support/train_run.hpp"
 
 namespace vkgpt::train {
@@ -56,53 +56,24 @@ TEST(GpuReplay, GradientsAccumulateOverMicroSteps) {
   EXPECT_LT(b.norms[0], 1.1F * a.norms[0]) << "the gradient is a mean, not a sum";
 }
 
-std::atomic<int> g_dispatches = 0;
-std::atomic<int> g_submits = 0;
-VolkDeviceTable g_real;
-
-void count_dispatch(VkCommandBuffer commands, std::uint32_t x, std::uint32_t y, std::uint32_t z) {
-  ++g_dispatches;
-  g_real.vkCmdDispatch(commands, x, y, z);
-}
-
-VkResult count_submit(VkQueue queue, std::uint32_t count, const VkSubmitInfo2* infos, VkFence fence) {
-  ++g_submits;
-  return g_real.vkQueueSubmit2(queue, count, infos, fence);
-}
-
-/// Counts dispatches and submissions on the shared device while it lives.
-class CallCounter {
- public:
-  CallCounter() : table_(test::shared_context().device().mutable_table()) {
-    g_real = table_;
-    table_.vkCmdDispatch = count_dispatch;
-    table_.vkQueueSubmit2 = count_submit;
-  }
-  ~CallCounter() { table_ = g_real; }
-
- private:
-  VolkDeviceTable& table_;
-};
-
 TEST(GpuReplay, NothingIsRecordedAfterTheSecondStep) {
   TrainRun run(small_model(), small_training(2));
   ASSERT_TRUE(run.step(0, How::kEager));
   ASSERT_TRUE(run.step(1, How::kReplay));
   run.runner().drain();
-  const CallCounter counter;
+  test::CallCounter counter;
   int submits_of_a_step = 0;
   for (std::int64_t step = 2; step < 6; ++step) {
-    g_dispatches = 0;
-    g_submits = 0;
+    counter.reset();
     ASSERT_TRUE(run.step(step, How::kReplay));
-    EXPECT_EQ(g_dispatches, 0) << "step " << step;
-    if (step == 2) submits_of_a_step = g_submits;
-    EXPECT_EQ(g_submits, submits_of_a_step);
+    EXPECT_EQ(counter.dispatches(), 0) << "step " << step;
+    if (step == 2) submits_of_a_step = counter.submits();
+    EXPECT_EQ(counter.submits(), submits_of_a_step);
   }
   EXPECT_EQ(submits_of_a_step, 1 + 2 + 1);  // zero_grads, two micro-steps, update
-  g_dispatches = 0;
+  counter.reset();
   run.runner().executor().record(model::segment::kUpdate);
-  EXPECT_GT(g_dispatches, 0) << "the counter counts";
+  EXPECT_GT(counter.dispatches(), 0) << "the counter counts";
   run.finish();
 }
 
