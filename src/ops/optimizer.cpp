@@ -6,30 +6,28 @@
 #include "vkgpt/ops/grid.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
+#include "optimizer_arenas.hpp"
+
 namespace vkgpt::ops {
 namespace {
 
 constexpr std::int64_t kBlock = 64;  // elements to a bit
 constexpr std::int64_t kWordBits = 32;
 
-std::int64_t decay_words(std::int64_t elements) {
-  return (elements + kBlock * kWordBits - 1) / (kBlock * kWordBits);
-}
-
 }  // namespace
 
 plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> decayed) {
-  return builder.constant("decay_bits", {decay_words(elements)}, DType::kU32,
+  return builder.constant("decay_bits", {mask_words(elements)}, DType::kU32,
                           make_decay_bits(elements, decayed));
 }
 
 plan::Tensor active_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> active) {
-  return builder.constant("active_bits", {decay_words(elements)}, DType::kU32,
+  return builder.constant("active_bits", {mask_words(elements)}, DType::kU32,
                           make_decay_bits(elements, active));
 }
 
 std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<const Slice> decayed) {
-  std::vector<std::uint32_t> words(static_cast<std::size_t>(decay_words(elements)));
+  std::vector<std::uint32_t> words(static_cast<std::size_t>(mask_words(elements)));
   for (const Slice range : decayed) {
     VKGPT_CHECK(range.first >= 0 && range.first % kBlock == 0 && range.count > 0 &&
                     range.first + range.count <= elements,
@@ -43,14 +41,8 @@ std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<cons
 
 void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, const AdamW& constants) {
   const std::int64_t n = args.weights.shape.numel();
-  for (const plan::Tensor* t : {&args.weights, &args.gradients, &args.m, &args.v}) {
-    VKGPT_CHECK(t->shape == Shape{n} && t->dtype == DType::kF32, "{} beside {} weights", t->shape.to_string(),
-                n);
-  }
-  VKGPT_CHECK(args.decay.shape == Shape{decay_words(n)}, "decay {}", args.decay.shape.to_string());
-  VKGPT_CHECK(!args.active || args.active->shape == args.decay.shape, "active {}",
-              args.active->shape.to_string());
-  VKGPT_CHECK(args.norm.shape == Shape{4}, "norm {}", args.norm.shape.to_string());
+  const plan::Tensor* const arenas[] = {&args.weights, &args.gradients, &args.m, &args.v};
+  check_optimizer(n, arenas, args.decay, args.active, args.norm);
 
   for (const Slice slice : element_slices(builder.caps(), n)) {
     const auto count = static_cast<std::uint64_t>(slice.count);
@@ -63,8 +55,7 @@ void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, con
                          plan::read(args.norm),
                          plan::read(step_params(builder))};
     if (args.active) {
-      dispatch.kernel.macros.push_back({"ACTIVE", "1"});
-      dispatch.bindings.push_back(plan::read(*args.active));
+      add_binding(dispatch, "ACTIVE", plan::read(*args.active));
     }
     dispatch.push = plan::PushWords{}
                         .u32(count)

@@ -10,6 +10,8 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
+#include "optimizer_arenas.hpp"
+
 namespace vkgpt::ops {
 
 using namespace plan;
@@ -149,12 +151,8 @@ std::array<float, 256> adamw8_values(bool is_signed) {
 void optimizer_adamw8(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& constants) {
   const std::int64_t n = args.weights.shape.numel();
   VKGPT_CHECK(n % kAdamW8Block == 0, "{} weights", n);
-  for (const Tensor* t : {&args.weights, &args.gradients}) {
-    VKGPT_CHECK(t->shape == Shape{n} && t->dtype == DType::kF32, "{} beside {} weights", t->shape.to_string(),
-                n);
-  }
-  VKGPT_CHECK(args.decay.shape == Shape{(n + 2047) / 2048}, "decay {}", args.decay.shape.to_string());
-  VKGPT_CHECK(args.norm.shape == Shape{4}, "norm {}", args.norm.shape.to_string());
+  const Tensor* const arenas[] = {&args.weights, &args.gradients};
+  check_optimizer(n, arenas, args.decay, std::nullopt, args.norm);
   Partition parts = partition(args);
   if (!parts.big.empty()) append_big(builder, args, constants, std::move(parts.big));
   if (!parts.small.empty()) append_small(builder, args, constants, std::move(parts.small));

@@ -2,22 +2,17 @@
 
 #include <utility>
 
-#include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/step_params.hpp"
+
+#include "optimizer_arenas.hpp"
 
 namespace vkgpt::ops {
 
 void optimizer_lion(plan::PlanBuilder& builder, const OptimizerLion& args, const Lion& constants) {
   const std::int64_t n = args.weights.shape.numel();
-  for (const plan::Tensor* t : {&args.weights, &args.gradients, &args.m}) {
-    VKGPT_CHECK(t->shape == Shape{n} && t->dtype == DType::kF32, "{} beside {} weights", t->shape.to_string(),
-                n);
-  }
-  VKGPT_CHECK(args.decay.shape == Shape{(n + 2047) / 2048}, "decay {}", args.decay.shape.to_string());
-  VKGPT_CHECK(!args.active || args.active->shape == args.decay.shape, "active {}",
-              args.active->shape.to_string());
-  VKGPT_CHECK(args.norm.shape == Shape{4}, "norm {}", args.norm.shape.to_string());
+  const plan::Tensor* const arenas[] = {&args.weights, &args.gradients, &args.m};
+  check_optimizer(n, arenas, args.decay, args.active, args.norm);
 
   for (const Slice slice : element_slices(builder.caps(), n)) {
     const auto count = static_cast<std::uint64_t>(slice.count);
@@ -29,8 +24,7 @@ void optimizer_lion(plan::PlanBuilder& builder, const OptimizerLion& args, const
                          plan::read(args.norm),
                          plan::read(step_params(builder))};
     if (args.active) {
-      dispatch.kernel.macros.push_back({"ACTIVE", "1"});
-      dispatch.bindings.push_back(plan::read(*args.active));
+      add_binding(dispatch, "ACTIVE", plan::read(*args.active));
     }
     dispatch.push = plan::PushWords{}
                         .u32(count)

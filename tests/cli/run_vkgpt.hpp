@@ -1,11 +1,16 @@
 #pragma once
 
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "vkgpt/core/file.hpp"
 
@@ -38,6 +43,34 @@ inline RunResult run_vkgpt(const std::vector<std::string>& args,
   return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
           .out = read_file(directory / "out"),
           .err = read_file(directory / "err")};
+}
+
+/// Starts the program and sends `signal` once `file` has a line with `text`.
+inline int run_and_signal(const std::vector<std::string>& args, const Path& file, const std::string& text,
+                          int signal) {
+  const pid_t child = fork();
+  if (child == 0) {
+    std::vector<std::string> words = args;
+    words.insert(words.begin(), test::program().string());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    std::freopen("/dev/null", "w", stderr);
+    std::freopen("/dev/null", "w", stdout);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+  for (int i = 0; i < 6000; ++i) {
+    std::ifstream in(file);
+    bool found = false;
+    for (std::string line; std::getline(in, line);) found |= line.find(text) != std::string::npos;
+    if (found) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  kill(child, signal);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 }  // namespace vkgpt::cli

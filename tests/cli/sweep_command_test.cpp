@@ -1,15 +1,11 @@
 // `vkgpt sweep` as a user runs it, and the tables that it makes.
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <thread>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "vkgpt/cli/sweep_results.hpp"
 
@@ -118,29 +114,7 @@ TEST_F(GpuSweepCommand, RanksItsRunsAndDoesNotRepeatThem) {
 
 TEST_F(GpuSweepCommand, AnInterruptedOneGoesOn) {
   const std::vector<std::string> args = sweep("60");
-  const pid_t child = fork();
-  if (child == 0) {
-    std::vector<std::string> words = args;
-    words.insert(words.begin(), test::program().string());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    std::freopen("/dev/null", "w", stderr);
-    std::freopen("/dev/null", "w", stdout);
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
-  const Path metrics = first_run() / "metrics.jsonl";
-  for (int i = 0; i < 6000; ++i) {
-    if (std::filesystem::exists(metrics) && read_file(metrics).find("\"step\":3,") != std::string::npos)
-      break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  kill(child, SIGINT);
-  int status = 0;
-  waitpid(child, &status, 0);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_EQ(run_and_signal(args, first_run() / "metrics.jsonl", "\"step\":3,", SIGINT), 130);
   EXPECT_EQ(results().size(), 2U);
   EXPECT_NE(results()[0]["state"], "done");
 

@@ -1,17 +1,12 @@
 // The program as a user runs it: train, be killed, resume, generate, and refuse what is wrong.
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <csignal>
-#include <fstream>
 #include <string>
-#include <thread>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "vkgpt/core/file.hpp"
 
@@ -82,33 +77,6 @@ class GpuTrainCommand : public testing::Test {
 
   TempDirectory directory_;
 };
-
-/// Starts the program and sends `signal` once `file` has a line with `text`.
-int run_and_signal(const std::vector<std::string>& args, const Path& file, const std::string& text,
-                   int signal) {
-  const pid_t child = fork();
-  if (child == 0) {
-    std::vector<std::string> words = args;
-    words.insert(words.begin(), test::program().string());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    std::freopen("/dev/null", "w", stderr);
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
-  for (int i = 0; i < 6000; ++i) {
-    std::ifstream in(file);
-    bool found = false;
-    for (std::string line; std::getline(in, line);) found |= line.find(text) != std::string::npos;
-    if (found) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  kill(child, signal);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
 
 TEST_F(GpuTrainCommand, TrainsThenGenerates) {
   const RunResult trained = run_vkgpt(train_args("a", {"--json"}));
