@@ -108,12 +108,10 @@ void expect_matches_reference(const AttentionCase& c) {
 }
 
 TEST(GpuAttentionVariants, GroupsAndWindowsMatchTheReference) {
-  if (test::is_gpu_assisted()) GTEST_SKIP() << kSkipped;
   for (const AttentionCase& c : kCases) expect_matches_reference(c);
 }
 
 TEST(GpuAttentionVariants, SixteenBitsMatchTheReferenceButForTheRounding) {
-  if (test::is_gpu_assisted()) GTEST_SKIP() << kSkipped;
   for (AttentionCase c : k16BitCases) {
     for (const DType dtype : {DType::kF16, DType::kBF16}) {
       c.dtype = dtype;
@@ -162,7 +160,6 @@ TEST(GpuAttentionVariants, SlicesOfSequencesDropTheSame) {
 }
 
 TEST(GpuAttentionVariants, AWindowAsLongAsTheSequenceIsNone) {
-  if (test::is_gpu_assisted()) GTEST_SKIP() << kSkipped;
   const AttentionCase full{.B = 1, .T = 33, .NH = 2, .HS = 20};
   AttentionCase windowed = full;
   windowed.window = 33;
