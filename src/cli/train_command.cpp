@@ -165,7 +165,9 @@ int run_train(std::span<const std::string> args) {
     config.sample_prompt = tokenizer->decode(std::span(corpus.train).first(1));
   }
   replace_file(Path(config.out_dir) / "effective_config.json", to_json(command.fields()).dump(2) + "\n");
-  replace_file(Path(config.out_dir) / text::kTokenizerFile, tokenizer->to_json());
+  for (const text::TokenizerFile& file : tokenizer->files()) {
+    replace_file(Path(config.out_dir) / file.name, file.contents);
+  }
   const auto open_device = [&] {
     auto context = std::make_unique<vk::Context>(context_options(run));
     log_info("device: {} ({})", context->caps().name, context->caps().driver);

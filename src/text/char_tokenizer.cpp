@@ -86,11 +86,11 @@ CharTokenizer CharTokenizer::from_json(std::string_view json, const std::string&
   return CharTokenizer(std::move(characters));
 }
 
-std::string CharTokenizer::to_json() const {
+std::vector<TokenizerFile> CharTokenizer::files() const {
   std::string text;
   for (const char32_t c : characters_) append_utf8(text, c);
   const nlohmann::ordered_json json = {{"type", kType}, {"version", 1}, {"characters", text}};
-  return json.dump(2) + "\n";
+  return {{kTokenizerFile, json.dump(2) + "\n"}};
 }
 
 Token CharTokenizer::token_of(char32_t character) const {
@@ -100,9 +100,8 @@ Token CharTokenizer::token_of(char32_t character) const {
   return static_cast<Token>(found - characters_.begin());
 }
 
-std::vector<Token> CharTokenizer::encode(std::string_view text) const {
-  std::vector<Token> tokens;
-  tokens.reserve(text.size());
+void CharTokenizer::append_tokens(std::string_view text, std::vector<Token>& out) const {
+  const std::size_t before = out.size();
   for (std::size_t at = 0; at < text.size();) {
     const Utf8Char c = character_at(text, at, "the text");
     const Token token = token_of(c.code_point);
@@ -110,13 +109,16 @@ std::vector<Token> CharTokenizer::encode(std::string_view text) const {
       fail(
           "character '{}' (U+{:04X}) at position {} of the text is not among the {} characters that the "
           "model knows",
-          printable(text.substr(at, c.length)), static_cast<std::uint32_t>(c.code_point), tokens.size() + 1,
-          characters_.size());
+          printable(text.substr(at, c.length)), static_cast<std::uint32_t>(c.code_point),
+          out.size() - before + 1, characters_.size());
     }
-    tokens.push_back(token);
+    out.push_back(token);
     at += c.length;
   }
-  return tokens;
+}
+
+std::size_t CharTokenizer::safe_prefix(std::string_view text) const {
+  return complete_utf8_prefix(text);
 }
 
 std::string CharTokenizer::decode(std::span<const Token> tokens) const {

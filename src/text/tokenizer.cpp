@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/char_tokenizer.hpp"
 
@@ -18,6 +19,16 @@ std::unique_ptr<Tokenizer> load_tokenizer(const Path& directory) {
   }
   constexpr std::uint64_t kMaxBytes = 64 << 20;
   return std::make_unique<CharTokenizer>(CharTokenizer::from_json(read_file(path, kMaxBytes), path.string()));
+}
+
+std::vector<Token> Tokenizer::encode(std::string_view text) const {
+  std::vector<Token> tokens;
+  append_tokens(text, tokens);
+  return tokens;
+}
+
+std::string Tokenizer::fingerprint() const {
+  return sha256(files().front().contents);
 }
 
 std::string StreamDecoder::push(Token token) {

@@ -109,7 +109,7 @@ void Trainer::save() {
   progress_.clear();
   const std::optional<double> val_loss = evaluated_step_ == finished() ? summary_.val_loss : std::nullopt;
   const auto saved = checkpoints_.save(state_.step, val_loss, [&](CheckpointWriter& out) {
-    out.write(text::kTokenizerFile, tokenizer_.to_json());
+    for (const text::TokenizerFile& file : tokenizer_.files()) out.write(file.name, file.contents);
     out.write(kStateFile, trainer_state_to_json(state_));
     write_run_state(out, runner_);
   });

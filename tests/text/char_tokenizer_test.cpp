@@ -43,7 +43,7 @@ TEST(CharTokenizer, RoundTripsTextAndFile) {
 
   const Path directory = std::filesystem::path(testing::TempDir()) / "char_tokenizer_test";
   std::filesystem::create_directories(directory);
-  write_file(Path(directory) / kTokenizerFile, tokenizer.to_json());
+  write_file(Path(directory) / kTokenizerFile, tokenizer.files().front().contents);
   const auto loaded = load_tokenizer(directory);
   EXPECT_EQ(loaded->vocab_size(), tokenizer.vocab_size());
   EXPECT_EQ(loaded->encode(text), tokenizer.encode(text));
@@ -96,13 +96,14 @@ TEST(StreamDecoder, HandsOutWholeCharacters) {
   class ByteTokenizer final : public Tokenizer {
    public:
     std::int64_t vocab_size() const override { return 256; }
-    std::vector<Token> encode(std::string_view) const override { return {}; }
+    void append_tokens(std::string_view, std::vector<Token>&) const override {}
+    std::size_t safe_prefix(std::string_view) const override { return 0; }
     std::string decode(std::span<const Token> tokens) const override {
       std::string text;
       for (const Token token : tokens) text += static_cast<char>(token);
       return text;
     }
-    std::string to_json() const override { return {}; }
+    std::vector<TokenizerFile> files() const override { return {}; }
   };
   const ByteTokenizer tokenizer;
   StreamDecoder decoder(tokenizer);

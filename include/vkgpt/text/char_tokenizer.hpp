@@ -14,13 +14,14 @@ class CharTokenizer final : public Tokenizer {
   /// that is empty or not UTF-8.
   static CharTokenizer from_text(std::string_view text, const std::string& where);
 
-  /// Reads what `to_json` wrote; `where` names the file in messages.
+  /// Reads what `files` gives; `where` names the file in messages.
   static CharTokenizer from_json(std::string_view json, const std::string& where);
 
   std::int64_t vocab_size() const override { return static_cast<std::int64_t>(characters_.size()); }
-  std::vector<Token> encode(std::string_view text) const override;
+  void append_tokens(std::string_view text, std::vector<Token>& out) const override;
   std::string decode(std::span<const Token> tokens) const override;
-  std::string to_json() const override;
+  std::size_t safe_prefix(std::string_view text) const override;
+  std::vector<TokenizerFile> files() const override;
 
  private:
   explicit CharTokenizer(std::vector<char32_t> characters);
