@@ -16,6 +16,7 @@ namespace {
 constexpr std::array kCommands = {
     Command{"train", "Train a model on a text", run_train},
     Command{"generate", "Continue a prompt with a trained model", run_generate},
+    Command{"chat", "Talk with a model", run_chat},
     Command{"eval", "Measure a model on a text", run_eval},
     Command{"plot", "Draw the curves of runs", run_plot},
     Command{"sweep", "Search over settings", run_sweep},

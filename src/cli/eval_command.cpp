@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <print>
 #include <string>
 #include <vector>
@@ -9,12 +8,11 @@
 
 #include "vkgpt/cli/command_line.hpp"
 #include "vkgpt/cli/commands.hpp"
+#include "vkgpt/cli/open_model.hpp"
 #include "vkgpt/cli/run_options.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
-#include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/text/corpus.hpp"
-#include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/evaluator.hpp"
 #include "vkgpt/vk/context.hpp"
 
@@ -54,33 +52,27 @@ int run_eval(std::span<const std::string> args) {
   CommandLine command("eval", "Measures a model on a text: loss, perplexity, bits per byte.");
   command.add(options).add(run);
   if (!command.parse(args)) return 0;
-  if (options.model.empty()) fail_usage("--model is missing: give a run directory or a checkpoint");
   install_interrupt_handlers();
 
   const std::string text = text::read_text(options.data_path);
-  const Path directory = train::find_model_directory(options.model);
-  const model::LoadedModel model = model::load_model(directory, options.use_ema);
-  const model::GptConfig& config = model.params.config();
-  const std::unique_ptr<text::Tokenizer> tokenizer = text::load_tokenizer(directory);
-  if (tokenizer->vocab_size() != config.vocab_size) {
-    fail("{}: the tokenizer has {} tokens, the model {}", directory.string(), tokenizer->vocab_size(),
-         config.vocab_size);
-  }
-  const std::vector<text::Token> tokens = tokenizer->encode(text);
+  const OpenModel open = open_model(options.model, options.use_ema);
+  const model::GptConfig& config = open.model.params.config();
+  const std::vector<text::Token> tokens = open.tokenizer->encode(text);
   if (tokens.size() < 2) fail("{} has {} tokens; at least two are needed", options.data_path, tokens.size());
   const auto windows = static_cast<std::int64_t>(tokens.size() - 2) / config.block_size + 1;
 
   vk::Context context(context_options(run));
-  train::Evaluator evaluator(context, model.params, std::min(options.batch_size, windows), model.arena);
+  train::Evaluator evaluator(context, open.model.params, std::min(options.batch_size, windows),
+                             open.model.arena);
   const auto start = std::chrono::steady_clock::now();
   const auto result = evaluator.evaluate(std::span<const text::Token>(tokens), [] { return !interrupted(); });
   context.instance().check_messages();
   if (!result) return static_cast<int>(ExitCode::kInterrupted);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const std::uint64_t bytes = text.size() - tokenizer->decode(std::span(tokens).first(1)).size();
+  const std::uint64_t bytes = text.size() - open.tokenizer->decode(std::span(tokens).first(1)).size();
   const double tokens_per_second = static_cast<double>(result->predicted) / seconds;
   if (run.json) {
-    const nlohmann::ordered_json record = {{"model", directory.string()},
+    const nlohmann::ordered_json record = {{"model", open.directory.string()},
                                            {"data_path", options.data_path},
                                            {"loss", result->loss()},
                                            {"perplexity", result->perplexity()},
@@ -97,7 +89,7 @@ int run_eval(std::span<const std::string> args) {
       "model          {}\ntext           {}: {} tokens in windows of {}\nloss           {:.4f} nats per "
       "token\n"
       "perplexity     {:.4f}\nbits per byte  {:.4f}\n",
-      directory.string(), options.data_path, tokens.size(), config.block_size, result->loss(),
+      open.directory.string(), options.data_path, tokens.size(), config.block_size, result->loss(),
       result->perplexity(), result->bits_per_byte(bytes));
   return 0;
 }

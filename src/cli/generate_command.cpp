@@ -1,5 +1,4 @@
 #include <cstdio>
-#include <memory>
 #include <print>
 #include <string>
 #include <vector>
@@ -9,12 +8,12 @@
 #include "vkgpt/cli/command_line.hpp"
 #include "vkgpt/cli/commands.hpp"
 #include "vkgpt/cli/generate.hpp"
+#include "vkgpt/cli/open_model.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
-#include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/model/train_plan.hpp"
 #include "vkgpt/text/generator.hpp"
-#include "vkgpt/train/checkpoint.hpp"
+#include "vkgpt/text/stop_filter.hpp"
 #include "vkgpt/vk/context.hpp"
 
 namespace vkgpt::cli {
@@ -37,49 +36,44 @@ int run_generate(std::span<const std::string> args) {
 }
 
 int generate(const text::GenerateConfig& config, const text::SamplerConfig& sampling, const RunOptions& run) {
-  if (config.model.empty()) fail_usage("--model is missing: give a run directory or a checkpoint");
   if (config.stream && run.json) fail_usage("--stream and --json exclude each other");
   if (config.prompt.empty()) fail_usage("--prompt is empty: give at least one character");
   install_interrupt_handlers();
 
-  const Path directory = train::find_model_directory(config.model);
-  const model::LoadedModel model = model::load_model(directory, config.use_ema);
-  const model::GptConfig& model_config = model.params.config();
-  const std::unique_ptr<text::Tokenizer> tokenizer = text::load_tokenizer(directory);
-  if (tokenizer->vocab_size() != model_config.vocab_size) {
-    fail("{}: the tokenizer has {} tokens, the model {}", directory.string(), tokenizer->vocab_size(),
-         model_config.vocab_size);
-  }
-  const std::vector<text::Token> prompt = tokenizer->encode(config.prompt);
+  const OpenModel open = open_model(config.model, config.use_ema);
+  const text::Tokenizer& tokenizer = *open.tokenizer;
+  const std::vector<text::Token> prompt = tokenizer.encode_with_special(config.prompt);
 
   vk::Context context(context_options(run));
   plan::TensorStore store(context);
-  text::Generator generator(context, store, model.params);
-  store.upload(model::tensor::kParams, std::as_bytes(std::span(model.arena)));
+  text::Generator generator(context, store, open.model.params);
+  store.upload(model::tensor::kParams, std::as_bytes(std::span(open.model.arena)));
 
   nlohmann::ordered_json texts = nlohmann::ordered_json::array();
   for (std::int64_t sample = 0; sample < config.num_samples && !interrupted(); ++sample) {
-    text::StreamDecoder decoder(*tokenizer);
-    if (config.stream) print_now(config.prompt);
-    const auto on_token = [&](text::Token token) {
-      if (config.stream) print_now(decoder.push(token));
-      return !interrupted();
+    text::StopFilter filter(tokenizer, {config.stop});
+    std::string text = config.prompt;
+    const auto show = [&](const std::string& more) {
+      if (config.stream) print_now(more);
+      text += more;
     };
-    const std::vector<text::Token> tokens =
-        generator.generate(prompt, config, sampling, static_cast<std::uint32_t>(sample), on_token);
+    if (config.stream) print_now(text);
+    generator.generate(prompt, config, sampling, static_cast<std::uint32_t>(sample), [&](text::Token token) {
+      show(filter.push(token));
+      return !filter.stopped() && !interrupted();
+    });
+    show(filter.finish());
     context.instance().check_messages();
-    const char* separator = sample + 1 < config.num_samples ? "\n----------\n" : "\n";
     if (run.json) {
-      texts.push_back(config.prompt + tokenizer->decode(tokens));
-    } else if (config.stream) {
-      print_now(decoder.finish() + separator);
-    } else {
-      print_now(config.prompt + tokenizer->decode(tokens) + separator);
+      texts.push_back(text);
+      continue;
     }
+    if (!config.stream) print_now(text);
+    print_now(sample + 1 < config.num_samples ? "\n----------\n" : "\n");
   }
   if (run.json) {
     const nlohmann::ordered_json record = {
-        {"model", directory.string()}, {"prompt", config.prompt}, {"texts", texts}};
+        {"model", open.directory.string()}, {"prompt", config.prompt}, {"texts", texts}};
     std::print("{}\n", record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   }
   return static_cast<int>(interrupted() ? ExitCode::kInterrupted : ExitCode::kSuccess);

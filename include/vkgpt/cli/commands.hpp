@@ -21,6 +21,7 @@ int run_program(std::span<const std::string> args);
 
 int run_train(std::span<const std::string> args);
 int run_generate(std::span<const std::string> args);
+int run_chat(std::span<const std::string> args);
 int run_eval(std::span<const std::string> args);
 int run_plan(std::span<const std::string> args);
 int run_plot(std::span<const std::string> args);

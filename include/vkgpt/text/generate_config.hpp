@@ -17,6 +17,7 @@ struct GenerateConfig {
   bool stream = false;
   bool kv_cache = true;
   bool use_ema = false;
+  std::string stop;
 
   friend bool operator==(const GenerateConfig&, const GenerateConfig&) = default;
 
@@ -44,6 +45,10 @@ struct GenerateConfig {
                     .group = kGroup,
                     .help = "Take the averaged weights of a model that was trained with --ema"},
           self.use_ema);
+    visit(FieldInfo{.name = "stop",
+                    .group = kGroup,
+                    .help = "End where the model writes this; it ends at the end-of-text token anyway"},
+          self.stop);
   }
 };
 
