@@ -15,7 +15,7 @@ constexpr double kInitStd = 0.02;
 constexpr std::string_view kAdapterA = ".lora_A.weight";
 constexpr std::string_view kAdapterB = ".lora_B.weight";
 
-bool is_conv1d(std::string_view name) {
+bool is_linear_weight(std::string_view name) {
   return name.ends_with(".c_attn.weight") || name.ends_with(".c_proj.weight") ||
          name.ends_with(".c_fc.weight");
 }
@@ -58,7 +58,7 @@ void GptParams::add_model() {
   const double residual_std = kInitStd / std::sqrt(2.0 * static_cast<double>(config_.n_layer));
   const auto add_vocabulary_matrix = [&](std::string name) {
     add(std::move(name), {config_.padded_vocab_size(), C}, Init::kNormal, kInitStd);
-    specs_.back().disk_shape = {config_.vocab_size, C};
+    specs_.back().unpadded_shape = {config_.vocab_size, C};
   };
   const auto add_norm = [&](const std::string& name) {
     add(name + ".weight", {C}, Init::kOne, 0);
@@ -96,7 +96,7 @@ void GptParams::add_adapters() {
   for (ParamSpec& spec : base) {
     const Shape shape = spec.shape;
     const std::string module = spec.name.substr(0, spec.name.rfind('.'));
-    const bool is_linear = is_conv1d(spec.name);
+    const bool is_linear = is_linear_weight(spec.name);
     specs_.push_back(std::move(spec));
     if (!is_linear) continue;
     for (std::size_t i = 0; i < used.size(); ++i) {
@@ -158,8 +158,7 @@ void GptParams::add(std::string name, Shape shape, ParamSpec::Init init, double 
   spec.init = init;
   spec.init_std = init_std;
   spec.decay = shape.rank() >= 2;
-  spec.transposed_on_disk = is_conv1d(name);
-  spec.disk_shape = spec.transposed_on_disk ? Shape{shape[1], shape[0]} : shape;
+  spec.unpadded_shape = shape;
   spec.name = std::move(name);
   spec.shape = std::move(shape);
   specs_.push_back(std::move(spec));
@@ -179,7 +178,7 @@ const ParamSpec& GptParams::find(std::string_view name) const {
 std::int64_t GptParams::parameter_count() const {
   std::int64_t count = 0;
   for (const ParamSpec& spec : specs_) {
-    if (!spec.is_adapter) count += spec.disk_shape.numel();
+    if (!spec.is_adapter) count += spec.unpadded_shape.numel();
   }
   return count;
 }
@@ -187,7 +186,7 @@ std::int64_t GptParams::parameter_count() const {
 std::int64_t GptParams::trainable_count() const {
   std::int64_t count = 0;
   for (const ParamSpec& spec : specs_) {
-    if (spec.trainable) count += spec.disk_shape.numel();
+    if (spec.trainable) count += spec.unpadded_shape.numel();
   }
   return count;
 }
@@ -202,7 +201,8 @@ std::vector<float> initial_parameters(const GptParams& params, std::uint64_t see
     // The padding rows of a vocabulary matrix come last and stay zero.
     const RngStream stream{
         .seed = seed, .purpose = RngPurpose::kInit, .sub = static_cast<std::uint32_t>(tensor)};
-    fill_normal(stream, values.first(static_cast<std::size_t>(spec.disk_shape.numel())), 0, spec.init_std);
+    fill_normal(stream, values.first(static_cast<std::size_t>(spec.unpadded_shape.numel())), 0,
+                spec.init_std);
   }
   return arena;
 }
@@ -239,32 +239,6 @@ std::vector<float> rearrange(const GptParams& from, std::span<const float> arena
         moved.begin() + spec.offset);
   }
   return moved;
-}
-
-void to_disk_layout(const ParamSpec& spec, std::span<const float> arena, std::span<float> disk) {
-  VKGPT_CHECK(disk.size() == static_cast<std::size_t>(spec.disk_shape.numel()), "{}", spec.name);
-  if (!spec.transposed_on_disk) {
-    std::copy_n(arena.begin(), disk.size(), disk.begin());
-    return;
-  }
-  const auto out = static_cast<std::size_t>(spec.shape[0]);
-  const auto in = static_cast<std::size_t>(spec.shape[1]);
-  for (std::size_t o = 0; o < out; ++o) {
-    for (std::size_t i = 0; i < in; ++i) disk[i * out + o] = arena[o * in + i];
-  }
-}
-
-void from_disk_layout(const ParamSpec& spec, std::span<const float> disk, std::span<float> arena) {
-  VKGPT_CHECK(disk.size() == static_cast<std::size_t>(spec.disk_shape.numel()), "{}", spec.name);
-  if (!spec.transposed_on_disk) {
-    std::ranges::copy(disk, arena.begin());
-    return;
-  }
-  const auto out = static_cast<std::size_t>(spec.shape[0]);
-  const auto in = static_cast<std::size_t>(spec.shape[1]);
-  for (std::size_t o = 0; o < out; ++o) {
-    for (std::size_t i = 0; i < in; ++i) arena[o * in + i] = disk[i * out + o];
-  }
 }
 
 }  // namespace vkgpt::model

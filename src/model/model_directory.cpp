@@ -8,6 +8,7 @@
 #include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/model/file_tensors.hpp"
 #include "vkgpt/model/safetensors.hpp"
 
 namespace vkgpt::model {
@@ -16,25 +17,12 @@ namespace {
 constexpr std::uint64_t kMaxSize = 1 << 24;
 constexpr std::uint64_t kMaxRank = 4096;
 
-std::string disk_name(const ParamSpec& spec) {
-  if (spec.is_adapter) return "base_model.model.transformer." + spec.name;
-  return spec.name == "lm_head.weight" ? spec.name : "transformer." + spec.name;
-}
-
 /// Whether transformers' GPT2LMHeadModel computes the same.
 bool is_gpt2(const GptConfig& config) {
   return config.norm == "layernorm" && (config.mlp == "gelu" || config.mlp == "gelu_erf") &&
          config.pos_encoding == "learned" && config.kv_heads() == config.n_head &&
          config.attention_window == 0 && !config.qk_norm && !config.parallel_blocks && config.bias &&
          config.logit_softcap == 0;
-}
-
-std::span<const float> part(std::span<const float> arena, const ParamSpec& spec) {
-  return arena.subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.shape.numel()));
-}
-
-std::span<float> part(std::span<float> arena, const ParamSpec& spec) {
-  return arena.subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.shape.numel()));
 }
 
 }  // namespace
@@ -88,21 +76,19 @@ std::string adapter_config_json(const Adaptation& adaptation) {
 
 namespace {
 
-void write_specs(OutputFile& file, const GptParams& params, std::span<const float> arena, bool adapters) {
-  std::map<std::string, const ParamSpec*> by_name;
-  std::vector<SafetensorsTensor> tensors;
-  for (const ParamSpec& spec : params.specs()) {
-    if (spec.is_adapter != adapters) continue;
-    by_name[disk_name(spec)] = &spec;
-    tensors.push_back({disk_name(spec), DType::kF32, spec.disk_shape});
+void write_tensors(OutputFile& file, const std::vector<FileTensor>& tensors, std::span<const float> arena) {
+  std::map<std::string, const FileTensor*> by_name;
+  std::vector<SafetensorsTensor> written;
+  for (const FileTensor& tensor : tensors) {
+    by_name[tensor.name] = &tensor;
+    written.push_back({tensor.name, DType::kF32, tensor.shape});
   }
-  std::vector<float> disk;
-  write_safetensors(file, std::move(tensors),
+  std::vector<float> values;
+  write_safetensors(file, std::move(written),
                     [&](const SafetensorsTensor& tensor, const SafetensorsSink& sink) {
-                      const ParamSpec& spec = *by_name.at(tensor.name);
-                      disk.resize(static_cast<std::size_t>(spec.disk_shape.numel()));
-                      to_disk_layout(spec, part(arena, spec), disk);
-                      sink(std::as_bytes(std::span(disk)));
+                      values.resize(static_cast<std::size_t>(tensor.shape.numel()));
+                      to_file(*by_name.at(tensor.name), arena, values);
+                      sink(std::as_bytes(std::span(values)));
                     });
 }
 
@@ -161,11 +147,11 @@ GptConfig read_gpt2_config(const Json& json, const std::string& where) {
 }  // namespace
 
 void write_model_parameters(OutputFile& file, const GptParams& params, std::span<const float> arena) {
-  write_specs(file, params, arena, false);
+  write_tensors(file, file_tensors(params, TensorLayout::kGpt2), arena);
 }
 
 void write_adapters(OutputFile& file, const GptParams& params, std::span<const float> arena) {
-  write_specs(file, params, arena, true);
+  write_tensors(file, adapter_tensors(params, TensorLayout::kGpt2), arena);
 }
 
 GptConfig read_model_config(const Path& directory) {
@@ -194,19 +180,20 @@ GptConfig read_model_config(const Path& directory) {
 std::vector<float> read_model_parameters(const Path& directory, const GptParams& params,
                                          const char* weights_file) {
   std::vector<float> arena(static_cast<std::size_t>(params.arena_elements()), 0.0f);
-  std::vector<float> disk;
-  const auto read_specs = [&](const char* name, bool adapters) {
+  std::vector<float> values;
+  const auto read_tensors = [&](const char* name, const std::vector<FileTensor>& tensors) {
     const SafetensorsFile file(directory / name);
-    for (const ParamSpec& spec : params.specs()) {
-      if (spec.is_adapter != adapters) continue;
-      const SafetensorsEntry& entry = file.expect(disk_name(spec), spec.disk_shape);
-      disk.resize(static_cast<std::size_t>(spec.disk_shape.numel()));
-      file.read(entry, std::span<float>(disk));
-      from_disk_layout(spec, disk, part(std::span<float>(arena), spec));
+    for (const FileTensor& tensor : tensors) {
+      const SafetensorsEntry& entry = file.expect(tensor.name, tensor.shape);
+      values.resize(static_cast<std::size_t>(tensor.shape.numel()));
+      file.read(entry, std::span<float>(values));
+      from_file(tensor, values, arena);
     }
   };
-  read_specs(weights_file, false);
-  if (params.adaptation().lora_rank > 0) read_specs(kAdapterWeightsFile, true);
+  read_tensors(weights_file, file_tensors(params, TensorLayout::kGpt2));
+  if (params.adaptation().lora_rank > 0) {
+    read_tensors(kAdapterWeightsFile, adapter_tensors(params, TensorLayout::kGpt2));
+  }
   return arena;
 }
 

@@ -45,7 +45,7 @@ Vector random_parameters(const model::GptParams& params, std::uint64_t seed) {
     const double fan_in = is_matrix ? static_cast<double>(spec.shape[1]) : 1.0;
     const double scale = is_matrix ? 2.0 / std::sqrt(fan_in) : 0.5;
     const double center = spec.init == model::ParamSpec::Init::kOne ? 1.0 : 0.0;
-    const auto real = static_cast<std::size_t>(spec.disk_shape.numel());
+    const auto real = static_cast<std::size_t>(spec.unpadded_shape.numel());
     const Vector values = random_doubles(real, seed++, static_cast<float>(scale));
     for (std::size_t i = 0; i < real; ++i)
       arena[static_cast<std::size_t>(spec.offset) + i] = static_cast<float>(center + values[i]);

@@ -59,7 +59,7 @@ void TinyGpt::upload(const char* arena, std::span<const float> values) {
 std::vector<float> TinyGpt::part(std::span<const float> arena, const std::string& name) const {
   const model::ParamSpec& spec = params_.find(name);
   const auto begin = arena.begin() + spec.offset;
-  return {begin, begin + spec.disk_shape.numel()};
+  return {begin, begin + spec.unpadded_shape.numel()};
 }
 
 int TinyGpt::fill_slot(std::int64_t step) {

@@ -28,6 +28,10 @@ struct FileTensor {
 /// Every tensor of a model file, in the order of the parameters, adapters left out. Views `params`.
 std::vector<FileTensor> file_tensors(const GptParams& params, TensorLayout layout);
 
+/// The same of the adapters, as PEFT names them. In LLaMA's layout the adapter of c_attn becomes those of q,
+/// k and v: each has all of A, and its rows of B.
+std::vector<FileTensor> adapter_tensors(const GptParams& params, TensorLayout layout);
+
 /// Moves one tensor between its rows in a parameter arena and its form in a file (`shape.numel()` elements).
 void to_file(const FileTensor& tensor, std::span<const float> arena, std::span<float> file);
 void from_file(const FileTensor& tensor, std::span<const float> file, std::span<float> arena);

@@ -23,21 +23,19 @@ struct Adaptation {
   friend bool operator==(const Adaptation&, const Adaptation&) = default;
 };
 
-/// One parameter: where it lies in the flat arenas, how it starts, and how a Hugging Face GPT-2 file holds
-/// it.
+/// One parameter: where it lies in the flat arenas and how it starts. `file_tensors` says how files hold it.
 struct ParamSpec {
   enum class Init { kNormal, kZero, kOne };
 
-  std::string name;         // as in Hugging Face, without "transformer."
+  std::string name;         // as in Hugging Face's GPT-2, without "transformer."
   Shape shape;              // as trained: matrices are (out, in), the vocabulary is padded
   std::int64_t offset = 0;  // elements into the arenas; a multiple of GptParams::kAlignment
   Init init = Init::kZero;
-  double init_std = 0;              // of kNormal
-  bool decay = false;               // weight decay applies (matrices and embeddings)
-  bool trainable = true;            // has a gradient
-  bool is_adapter = false;          // LoRA's A (r, in) or B (out, r)
-  bool transposed_on_disk = false;  // Conv1D: stored (in, out)
-  Shape disk_shape;                 // without padding, in the order of the file
+  double init_std = 0;      // of kNormal
+  bool decay = false;       // weight decay applies (matrices and embeddings)
+  bool trainable = true;    // has a gradient
+  bool is_adapter = false;  // LoRA's A (r, in) or B (out, r)
+  Shape unpadded_shape;     // without the padding rows of a vocabulary, which come last
 
   std::int64_t numel() const { return shape.numel(); }
 };
@@ -96,9 +94,5 @@ void merge_adapters(const GptParams& params, std::span<float> arena);
 /// The parameters that both tables have, moved from an arena of one layout to one of the other; the rest is
 /// 0.
 std::vector<float> rearrange(const GptParams& from, std::span<const float> arena, const GptParams& to);
-
-/// Moves one parameter between its place in an arena and its form in a file (`disk_shape`).
-void to_disk_layout(const ParamSpec& spec, std::span<const float> arena, std::span<float> disk);
-void from_disk_layout(const ParamSpec& spec, std::span<const float> disk, std::span<float> arena);
 
 }  // namespace vkgpt::model
