@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vkgpt/core/file.hpp"
@@ -10,37 +13,72 @@
 namespace vkgpt::text {
 
 struct TextSourceConfig {
-  std::vector<std::string>
-      inputs;  ///< files, directories (all text below them), globs; "-" is standard input
-  std::string text_field = "text";  ///< of a JSON Lines file (".jsonl", ".ndjson"), whose lines are documents
-  std::size_t piece_bytes = std::size_t{4} << 20;  ///< a piece is at most about so long
+  /// Files, directories (all .txt, .text, .md, .rst, .jsonl and .ndjson files below them; hidden entries and
+  /// links to directories are passed over), globs; "-" is standard input.
+  std::vector<std::string> inputs;
+  std::string text_field = "text";  ///< the string of a JSON Lines record that is its text
+  std::string format = "auto";      ///< "text", "jsonl", or "auto": by the name, .jsonl and .ndjson
+  std::size_t piece_bytes = std::size_t{1} << 20;  ///< a piece of plain text is about so long, at least 16
+};
+
+/// Where a text comes from.
+struct TextInput {
+  Path path;                           ///< "-" is standard input
+  std::optional<std::uint64_t> bytes;  ///< of the file; nothing for standard input
+  bool json_lines = false;
 };
 
 /// A stretch of a document.
 struct TextPiece {
-  std::string text;
+  std::string text;  ///< whole characters where the input is UTF-8
   bool ends_document = false;
-  std::size_t input = 0;     ///< which of `paths()`
+  std::size_t input = 0;     ///< which of `inputs()`
   std::uint64_t offset = 0;  ///< bytes of that input that lie before the end of this piece
 };
 
-/// Reads texts in order, in pieces of bounded size, so that a text may be larger than memory. Each file is a
-/// document; in JSON Lines each line is.
+/// Reads texts in order, in pieces of bounded size, so that a text may be larger than memory. A file of plain
+/// text is one document; of JSON Lines each line is one, and comes as one piece (64 MiB at most). Documents
+/// without text are passed over.
 class TextSource {
  public:
   /// Finds the inputs, sorted by name inside directories and globs. Throws `Error` where there is nothing or
   /// something cannot be read.
   explicit TextSource(TextSourceConfig config);
 
-  const std::vector<Path>& paths() const;
+  std::span<const TextInput> inputs() const { return inputs_; }
   /// Bytes of all inputs; nothing where one is standard input.
   std::optional<std::uint64_t> total_bytes() const;
 
-  /// The next piece; nothing at the end. Throws `Error` for a text that cannot be read and for broken JSON
-  /// Lines.
+  /// The next piece; nothing at the end. Throws `Error`, with the line, for a text that cannot be read and
+  /// for broken JSON Lines.
   std::optional<TextPiece> next();
-  /// Goes on after a piece that ended a document or not: `input` and `offset` are what it said.
+
+  /// Goes on behind byte `offset` of an input, which must be a place between two characters or two lines.
+  /// Standard input is read up to there: it must bring the same text again.
   void seek(std::size_t input, std::uint64_t offset);
+
+ private:
+  std::optional<TextPiece> next_text();
+  std::optional<TextPiece> next_line();
+  /// Has `wanted` bytes waiting in the buffer, or all that are left.
+  void fill(std::size_t wanted);
+  std::size_t read_some(std::span<char> out);
+  void open(std::size_t input, std::uint64_t offset);
+  std::string_view waiting() const { return std::string_view(buffer_).substr(begin_); }
+  void take(std::size_t count);
+  TextPiece piece(std::string text, bool ends_document) const;
+  /// "FILE:LINE" of the next byte to be taken.
+  std::string place() const;
+
+  TextSourceConfig config_;
+  std::vector<TextInput> inputs_;
+  std::size_t input_ = 0;          // that is being read
+  std::optional<InputFile> file_;  // nothing for standard input
+  bool at_end_ = false;            // of the input; the buffer may still hold something
+  std::string buffer_;
+  std::size_t begin_ = 0;     // bytes of the buffer that were taken
+  std::uint64_t offset_ = 0;  // of buffer_[begin_] in the input
+  std::uint64_t line_ = 0;    // lines of standard input taken
 };
 
 }  // namespace vkgpt::text
