@@ -25,10 +25,11 @@ struct RunResult {
   std::string err;
 };
 
-/// Runs the built program. `environment` holds "NAME=value".
+/// Runs the built program. `environment` holds "NAME=value"; `input` is its standard input.
 inline RunResult run_vkgpt(const std::vector<std::string>& args,
-                           const std::vector<std::string>& environment = {}) {
+                           const std::vector<std::string>& environment = {}, const std::string& input = {}) {
   const TempDirectory directory;
+  write_file(directory / "in", input);
   const auto quoted = [](const std::string& word) {
     std::string text = "'";
     for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -38,7 +39,8 @@ inline RunResult run_vkgpt(const std::vector<std::string>& args,
   for (const std::string& variable : environment) line += " " + quoted(variable);
   line += " " + quoted(test::program().string());
   for (const std::string& arg : args) line += " " + quoted(arg);
-  line += " >" + quoted((directory / "out").string()) + " 2>" + quoted((directory / "err").string());
+  line += " <" + quoted((directory / "in").string()) + " >" + quoted((directory / "out").string()) + " 2>" +
+          quoted((directory / "err").string());
   const int status = std::system(line.c_str());
   return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
           .out = read_file(directory / "out"),

@@ -112,6 +112,27 @@ TEST_F(GpuTrainCommand, TrainsThenGenerates) {
       "a", {"--generate_only", "--prompt", "line 4", "--kv_cache", "--max_new_tokens", "70", "--seed", "5"}));
   EXPECT_EQ(only.out, text.out) << only.err;
 
+  const std::vector<std::string> chat = {"chat",
+                                         "--model",
+                                         run("a").string(),
+                                         "--user_prefix",
+                                         "line ",
+                                         "--turn_end",
+                                         "\n",
+                                         "--reply_prefix",
+                                         "line",
+                                         "--temperature",
+                                         "0",
+                                         "--max_new_tokens",
+                                         "20"};
+  const RunResult replies = run_vkgpt(chat, {}, "4\n/reset\n4\n\n5");
+  EXPECT_EQ(replies.code, 0) << replies.err;
+  const std::string reply = replies.out.substr(0, replies.out.find('\n') + 1);
+  EXPECT_GT(reply.size(), 1U);
+  EXPECT_EQ(replies.out.substr(0, 2 * reply.size()), reply + reply) << "forgotten after /reset";
+  EXPECT_EQ(std::ranges::count(replies.out, '\n'), 3) << replies.out;
+  EXPECT_EQ(run_vkgpt(chat, {}, "/quit\n4\n").out, "");
+
   const RunResult eval =
       run_vkgpt({"eval", "--model", run("a").string(), "--data_path", this->text().string(), "--json"});
   ASSERT_EQ(eval.code, 0) << eval.err;
