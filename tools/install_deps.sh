@@ -9,7 +9,7 @@ set -euo pipefail
 what=${1:-build}
 packages=(g++ cmake ninja-build pkg-config ca-certificates curl
           glslang-dev glslang-tools spirv-tools libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev
-          nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev)
+          nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libpcre2-dev libutf8proc-dev)
 [ "$what" = test ] && packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format)
 mesa=(mesa-vulkan-drivers mesa-libgallium libgbm1)
 export DEBIAN_FRONTEND=noninteractive
