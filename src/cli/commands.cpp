@@ -21,6 +21,7 @@ constexpr std::array kCommands = {
     Command{"plot", "Draw the curves of runs", run_plot},
     Command{"sweep", "Search over settings", run_sweep},
     Command{"plan", "Print the train step without a GPU", run_plan},
+    Command{"kernels", "List the pipelines of a configuration with the driver's statistics", run_kernels},
     Command{"bench", "Time this device", run_bench},
     Command{"data", "Fetch training text", run_data},
     Command{"devices", "List the Vulkan devices and which one is used", run_devices},

@@ -82,9 +82,12 @@ std::string caps_lines(const DeviceCaps& caps) {
        std::format("f16 {}, bf16 {}, storage {}; int64 {}", yes_no(caps.shader_f16), yes_no(caps.shader_bf16),
                    yes_no(caps.storage_16bit), yes_no(caps.shader_int64)));
   line("matrices", matrices_text(caps));
+  line("statistics", caps.pipeline_statistics ? "of pipelines: see 'vkgpt kernels --stats'" : "none");
   line("timestamps", caps.timestamp_period_ns == 0 ? "none" : std::format("{} ns", caps.timestamp_period_ns));
   return text;
 }
+
+}  // namespace
 
 nlohmann::ordered_json caps_json(const DeviceCaps& caps) {
   nlohmann::ordered_json matrices = nlohmann::ordered_json::array();
@@ -119,11 +122,10 @@ nlohmann::ordered_json caps_json(const DeviceCaps& caps) {
           {"storage_16bit", caps.storage_16bit},
           {"shader_int64", caps.shader_int64},
           {"timestamp_period_ns", caps.timestamp_period_ns},
+          {"pipeline_statistics", caps.pipeline_statistics},
           {"cooperative_matrices", std::move(matrices)},
           {"cooperative_matrix_nv2", caps.cooperative_matrix_nv2}};
 }
-
-}  // namespace
 
 std::vector<std::string> choice_reasons(const std::vector<PhysicalDevice>& devices,
                                         const PhysicalDevice* chosen, std::string_view selector) {

@@ -5,21 +5,10 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/kernel_list.hpp"
 #include "vkgpt/vk/timestamps.hpp"
 
 namespace vkgpt::plan {
-namespace {
-
-vk::PipelineKey pipeline_key(const Dispatch& dispatch) {
-  return {.stem = dispatch.kernel.stem,
-          .macros = dispatch.kernel.macros,
-          .spec_constants = dispatch.kernel.spec_constants,
-          .subgroup_size = dispatch.kernel.subgroup_size,
-          .binding_count = static_cast<std::uint32_t>(dispatch.bindings.size()),
-          .push_bytes = static_cast<std::uint32_t>(dispatch.push.size() * sizeof(std::uint32_t))};
-}
-
-}  // namespace
 
 Executor::Executor(vk::Context& context, TensorStore& store, Schedule schedule, double submit_budget_ns)
     : context_(context), store_(store), schedule_(std::move(schedule)), submit_budget_ns_(submit_budget_ns) {

@@ -1,6 +1,7 @@
 #include "vkgpt/vk/device_caps.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <format>
 #include <optional>
 #include <span>
@@ -187,6 +188,7 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
   caps.subgroup_size_control =
       features.vulkan13.subgroupSizeControl && features.vulkan13.computeFullSubgroups &&
       (properties.vulkan13.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
+  caps.pipeline_statistics = features.executable_properties.pipelineExecutableInfo;
   if (features.cooperative_matrix.cooperativeMatrix) {
     caps.cooperative_matrices = cooperative_shapes(handle);
     caps.cooperative_matrix_nv2 =
@@ -195,7 +197,9 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
 
   const std::vector<VkQueueFamilyProperties> families = queue_families(handle);
   const int family = find_compute_family(families);
-  if (family >= 0 && families[static_cast<std::size_t>(family)].timestampValidBits > 0) {
+  // RADV without a card divides by a clock of 0.
+  if (family >= 0 && families[static_cast<std::size_t>(family)].timestampValidBits > 0 &&
+      std::isfinite(basic.limits.timestampPeriod)) {
     caps.timestamp_period_ns = static_cast<double>(basic.limits.timestampPeriod);
   }
 

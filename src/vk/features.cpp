@@ -13,6 +13,7 @@ FeatureChain::FeatureChain(const std::vector<std::string>& extensions) {
   vulkan12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
   vulkan13.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES;
   cooperative_matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+  executable_properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR;
   core.pNext = &vulkan11;
   vulkan11.pNext = &vulkan12;
   vulkan12.pNext = &vulkan13;
@@ -20,6 +21,10 @@ FeatureChain::FeatureChain(const std::vector<std::string>& extensions) {
   if (std::ranges::contains(extensions, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) {
     *next = &cooperative_matrix;
     next = &cooperative_matrix.pNext;
+  }
+  if (std::ranges::contains(extensions, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME)) {
+    *next = &executable_properties;
+    next = &executable_properties.pNext;
   }
 #ifdef VK_KHR_shader_bfloat16
   bfloat16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR;
@@ -87,6 +92,8 @@ void choose_features(const FeatureChain& available, FeatureChain& enabled) {
   enabled.vulkan13.subgroupSizeControl = available.vulkan13.subgroupSizeControl;
   enabled.vulkan13.computeFullSubgroups = available.vulkan13.computeFullSubgroups;
   enabled.cooperative_matrix.cooperativeMatrix = available.cooperative_matrix.cooperativeMatrix;
+  enabled.executable_properties.pipelineExecutableInfo =
+      available.executable_properties.pipelineExecutableInfo;
 #ifdef VK_KHR_shader_bfloat16
   enabled.bfloat16.shaderBFloat16Type = available.bfloat16.shaderBFloat16Type;
   enabled.bfloat16.shaderBFloat16CooperativeMatrix = available.bfloat16.shaderBFloat16CooperativeMatrix;

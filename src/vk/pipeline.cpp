@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <format>
@@ -45,12 +46,15 @@ bool is_of_device(const std::string& data, const Device& device) {
 
 /// "matmul_forward EPILOGUE=1 [64,32]", for debuggers and messages.
 std::string describe(const PipelineKey& key) {
-  std::string text = key.stem;
-  for (const Macro& macro : key.macros) text += std::format(" {}={}", macro.name, macro.value);
-  for (std::size_t i = 0; i < key.spec_constants.size(); ++i) {
-    text += std::format("{}{}", i == 0 ? " [" : ",", key.spec_constants[i]);
-  }
-  return key.spec_constants.empty() ? text : text + "]";
+  const std::string variant = variant_text(key);
+  return variant.empty() ? key.stem : std::format("{} {}", key.stem, variant);
+}
+
+VkPipelineCreateFlags capture_flags(const Device& device, PipelineCapture capture) {
+  if (!device.caps().pipeline_statistics || capture == PipelineCapture::kNothing) return 0;
+  const VkPipelineCreateFlags statistics = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
+  if (capture == PipelineCapture::kStatistics) return statistics;
+  return statistics | VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
 }
 
 VkDescriptorSetLayout create_set_layout(const Device& device, std::uint32_t binding_count) {
@@ -89,7 +93,8 @@ VkPipelineLayout create_pipeline_layout(const Device& device, VkDescriptorSetLay
 }
 
 VkPipeline create_pipeline(const Device& device, VkPipelineCache cache, VkPipelineLayout layout,
-                           const PipelineKey& key, std::span<const std::uint32_t> spirv) {
+                           VkPipelineCreateFlags flags, const PipelineKey& key,
+                           std::span<const std::uint32_t> spirv) {
   const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                                 .pNext = nullptr,
                                                 .flags = 0,
@@ -111,6 +116,7 @@ VkPipeline create_pipeline(const Device& device, VkPipelineCache cache, VkPipeli
   subgroup.requiredSubgroupSize = key.subgroup_size;
   VkComputePipelineCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO;
+  info.flags = flags;
   info.layout = layout;
   info.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
   info.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;
@@ -131,8 +137,22 @@ VkPipeline create_pipeline(const Device& device, VkPipelineCache cache, VkPipeli
 
 }  // namespace
 
-PipelineCache::PipelineCache(const Device& device, ShaderCompiler& compiler, std::filesystem::path cache_dir)
-    : device_(device), compiler_(compiler) {
+std::string variant_text(const PipelineKey& key) {
+  std::string text;
+  for (const Macro& macro : key.macros) {
+    text += std::format("{}{}={}", text.empty() ? "" : " ", macro.name, macro.value);
+  }
+  if (key.spec_constants.empty()) return text;
+  text += text.empty() ? "[" : " [";
+  for (std::size_t i = 0; i < key.spec_constants.size(); ++i) {
+    text += std::format("{}{}", i == 0 ? "" : ",", key.spec_constants[i]);
+  }
+  return text + "]";
+}
+
+PipelineCache::PipelineCache(const Device& device, ShaderCompiler& compiler, std::filesystem::path cache_dir,
+                             PipelineCapture capture)
+    : device_(device), compiler_(compiler), flags_(capture_flags(device, capture)) {
   std::optional<std::string> data;
   if (!cache_dir.empty()) {
     file_ = cache_dir / "pipelines" / cache_file_name(device);
@@ -193,7 +213,7 @@ void PipelineCache::prepare(std::span<const PipelineKey> keys) {
       for (std::size_t i = next++; i < jobs.size(); i = next++) {
         Job& job = jobs[i];
         try {
-          job.pipeline.pipeline = create_pipeline(device_, cache_, job.pipeline.layout, *job.key, job.spirv);
+          job.pipeline = create(*job.key, job.pipeline, job.spirv);
         } catch (...) {
           job.error = std::current_exception();
         }
@@ -229,9 +249,17 @@ Pipeline PipelineCache::layout_of(const PipelineKey& key) {
 }
 
 const Pipeline& PipelineCache::build(const PipelineKey& key, std::span<const std::uint32_t> spirv) {
-  Pipeline pipeline = layout_of(key);
-  pipeline.pipeline = create_pipeline(device_, cache_, pipeline.layout, key, spirv);
-  return keep(key, pipeline);
+  return keep(key, create(key, layout_of(key), spirv));
+}
+
+Pipeline PipelineCache::create(const PipelineKey& key, const Pipeline& layout,
+                               std::span<const std::uint32_t> spirv) const {
+  Pipeline pipeline = layout;
+  const auto start = std::chrono::steady_clock::now();
+  pipeline.pipeline = create_pipeline(device_, cache_, layout.layout, flags_, key, spirv);
+  pipeline.build_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  pipeline.spirv_bytes = spirv.size_bytes();
+  return pipeline;
 }
 
 const Pipeline& PipelineCache::keep(const PipelineKey& key, const Pipeline& pipeline) {

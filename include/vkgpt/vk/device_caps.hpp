@@ -50,7 +50,8 @@ struct DeviceCaps {
   bool storage_16bit = false;
   bool shader_bf16 = false;
   bool shader_int64 = false;
-  double timestamp_period_ns = 0;  // nanoseconds per tick; 0 = no timestamps
+  double timestamp_period_ns = 0;    // nanoseconds per tick; 0 = no timestamps
+  bool pipeline_statistics = false;  // the driver tells what it made of a shader
   bool cooperative_matrix_nv2 = false;
   std::vector<CooperativeMatrixShape> cooperative_matrices;
 

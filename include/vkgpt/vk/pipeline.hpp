@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -29,16 +30,26 @@ struct PipelineKey {
   auto operator<=>(const PipelineKey&) const = default;
 };
 
+/// "EPILOGUE=1 [64,32]": the macros and specialization constants.
+std::string variant_text(const PipelineKey& key);
+
+/// What the driver is asked to keep about pipelines, where `DeviceCaps::pipeline_statistics` says that it can
+/// (see pipeline_statistics.hpp).
+enum class PipelineCapture { kNothing, kStatistics, kTexts };
+
 struct Pipeline {
   VkPipeline pipeline = VK_NULL_HANDLE;
   VkPipelineLayout layout = VK_NULL_HANDLE;
   VkDescriptorSetLayout set_layout = VK_NULL_HANDLE;
+  std::size_t spirv_bytes = 0;
+  double build_seconds = 0;  // that the driver took
 };
 
 /// Builds pipelines on first use and keeps them; the driver's own cache is kept on disk by device and driver.
 class PipelineCache {
  public:
-  PipelineCache(const Device& device, ShaderCompiler& compiler, std::filesystem::path cache_dir);
+  PipelineCache(const Device& device, ShaderCompiler& compiler, std::filesystem::path cache_dir,
+                PipelineCapture capture = PipelineCapture::kNothing);
   ~PipelineCache();
   PipelineCache(const PipelineCache&) = delete;
   PipelineCache& operator=(const PipelineCache&) = delete;
@@ -56,11 +67,14 @@ class PipelineCache {
   const Pipeline& build(const PipelineKey& key, std::span<const std::uint32_t> spirv);
   /// Checks `key` against the device; what the pipeline will have but for its handle.
   Pipeline layout_of(const PipelineKey& key);
+  /// The whole pipeline; safe from several threads.
+  Pipeline create(const PipelineKey& key, const Pipeline& layout, std::span<const std::uint32_t> spirv) const;
   const Pipeline& keep(const PipelineKey& key, const Pipeline& pipeline);
 
   const Device& device_;
   ShaderCompiler& compiler_;
   std::filesystem::path file_;
+  VkPipelineCreateFlags flags_ = 0;
   VkPipelineCache cache_ = VK_NULL_HANDLE;
   std::map<PipelineKey, Pipeline> pipelines_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, Pipeline> layouts_;  // (bindings, push bytes)
