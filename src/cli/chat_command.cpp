@@ -102,7 +102,7 @@ class Chat {
         chat_(template_of(options, tokenizer_)),
         context_(context),
         store_(context),
-        generator_(context, store_, open.model.params) {
+        generator_(context, store_, open.model.params, tokenizer_.vocab_size()) {
     store_.upload(model::tensor::kParams, std::as_bytes(std::span(open.model.arena)));
     reset();
   }

@@ -46,7 +46,7 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
 
   vk::Context context(context_options(run));
   plan::TensorStore store(context);
-  text::Generator generator(context, store, open.model.params);
+  text::Generator generator(context, store, open.model.params, tokenizer.vocab_size());
   store.upload(model::tensor::kParams, std::as_bytes(std::span(open.model.arena)));
 
   nlohmann::ordered_json texts = nlohmann::ordered_json::array();

@@ -13,8 +13,10 @@ OpenModel open_model(const std::string& path, bool use_ema) {
   model::LoadedModel model = model::load_model(directory, use_ema);
   std::unique_ptr<text::Tokenizer> tokenizer = text::load_tokenizer(directory);
   const std::int64_t V = model.params.config().vocab_size;
-  if (tokenizer->vocab_size() != V) {
-    fail("{}: the tokenizer has {} tokens, the model {}", directory.string(), tokenizer->vocab_size(), V);
+  // Imported vocabularies may be padded.
+  if (tokenizer->vocab_size() > V) {
+    fail("{}: the tokenizer has {} tokens, the model only {}", directory.string(), tokenizer->vocab_size(),
+         V);
   }
   return {.directory = std::move(directory), .model = std::move(model), .tokenizer = std::move(tokenizer)};
 }

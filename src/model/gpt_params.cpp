@@ -36,6 +36,11 @@ std::int64_t round_up(std::int64_t elements) {
   return (elements + GptParams::kAlignment - 1) / GptParams::kAlignment * GptParams::kAlignment;
 }
 
+/// Whether `spec` has the first positions of `source`.
+bool is_shorter(const ParamSpec& spec, const ParamSpec& source) {
+  return spec.name == "wpe.weight" && spec.shape[0] < source.shape[0] && spec.shape[1] == source.shape[1];
+}
+
 std::span<float> part(std::span<float> arena, const ParamSpec& spec) {
   return arena.subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.numel()));
 }
@@ -233,9 +238,9 @@ std::vector<float> rearrange(const GptParams& from, std::span<const float> arena
   for (const ParamSpec& spec : to.specs()) {
     const ParamSpec* source = from.find_if_present(spec.name);
     if (source == nullptr) continue;
-    VKGPT_CHECK(source->shape == spec.shape, "{}", spec.name);
+    VKGPT_CHECK(source->shape == spec.shape || is_shorter(spec, *source), "{}", spec.name);
     std::ranges::copy(
-        arena.subspan(static_cast<std::size_t>(source->offset), static_cast<std::size_t>(source->numel())),
+        arena.subspan(static_cast<std::size_t>(source->offset), static_cast<std::size_t>(spec.numel())),
         moved.begin() + spec.offset);
   }
   return moved;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/model/decode_plan.hpp"
@@ -12,13 +13,17 @@
 
 namespace vkgpt::text {
 
-Generator::Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params)
+Generator::Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
+                     std::int64_t vocab_size)
     : context_(context),
       store_(store),
       config_(params.config()),
+      drawn_(static_cast<std::size_t>(vocab_size == 0 ? config_.vocab_size : vocab_size)),
       executor_(context, store,
                 plan::make_schedule(model::build_decode_plan(params, context.caps()), context.caps())),
-      ring_(context.queue()) {}
+      ring_(context.queue()) {
+  VKGPT_CHECK(std::cmp_less_equal(drawn_, config_.vocab_size), "{} tokens", drawn_);
+}
 
 std::vector<Token> Generator::generate(std::span<const Token> prompt, const GenerateConfig& config,
                                        const SamplerConfig& sampling, std::uint32_t sample,
@@ -38,7 +43,7 @@ std::vector<Token> Generator::generate(std::span<const Token> prompt, const Gene
     const auto window = std::span(text).subspan(window_begin);
     const std::span<const float> logits = cached ? decode(window) : prefill(window);
     cached = config.kv_cache;
-    const Token token = sampler.draw(logits, text, static_cast<std::uint32_t>(text.size()));
+    const Token token = sampler.draw(logits.first(drawn_), text, static_cast<std::uint32_t>(text.size()));
     text.push_back(token);
     if (on_token && !on_token(token)) break;
   }

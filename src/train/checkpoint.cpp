@@ -16,6 +16,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/log.hpp"
+#include "vkgpt/model/model_directory.hpp"
 
 namespace vkgpt::train {
 namespace {
@@ -246,7 +247,7 @@ Path find_model_directory(const Path& path) {
     verify_checkpoint(path, CheckpointCheck::kContents);
     return path;
   }
-  if (path_exists(path / "model.safetensors")) return path;
+  if (path_exists(path / model::kModelWeightsFile) || path_exists(path / model::kModelIndexFile)) return path;
   const auto steps = list_steps(path);
   std::vector<Checkpoint> candidates;
   for (const auto& [step, directory] : steps) {

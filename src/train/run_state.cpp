@@ -48,15 +48,17 @@ void write_state(OutputFile& file, const StepRunner& runner) {
 
 }  // namespace
 
-void write_run_state(CheckpointWriter& out, const StepRunner& runner) {
+void write_run_state(CheckpointWriter& out, const StepRunner& runner,
+                     std::optional<text::Token> end_of_text) {
   const plan::TensorStore& store = runner.store();
   const model::GptParams& params = runner.params();
   std::vector<float> arena = download(store, model::tensor::kParams, params.arena_elements());
-  out.write(model::kModelConfigFile, model::model_config_json(params.config()));
+  out.write(model::kModelConfigFile, model::model_config_json(params.config(), end_of_text));
   out.write(model::kModelWeightsFile,
             [&](OutputFile& file) { model::write_model_parameters(file, params, arena); });
   if (params.adaptation().lora_rank > 0) {
-    out.write(model::kAdapterConfigFile, model::adapter_config_json(params.adaptation()));
+    out.write(model::kAdapterConfigFile,
+              model::adapter_config_json(params, model::hf_layout(params.config())));
     out.write(model::kAdapterWeightsFile,
               [&](OutputFile& file) { model::write_adapters(file, params, arena); });
   }

@@ -63,7 +63,9 @@ Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, con
       has_validation_(!corpus.validation.empty()),
       schedule_(config),
       runner_(context, model_config, config_, loader_, [] { return !interrupted(); }, submit_budget_ns) {
-  if (config_.sample_interval > 0) generator_.emplace(context_, runner_.store(), runner_.params());
+  if (config_.sample_interval > 0) {
+    generator_.emplace(context_, runner_.store(), runner_.params(), tokenizer_.vocab_size());
+  }
   if (checkpoint_) {
     restore(*checkpoint_);
   } else {
@@ -111,7 +113,7 @@ void Trainer::save() {
   const auto saved = checkpoints_.save(state_.step, val_loss, [&](CheckpointWriter& out) {
     for (const text::TokenizerFile& file : tokenizer_.files()) out.write(file.name, file.contents);
     out.write(kStateFile, trainer_state_to_json(state_));
-    write_run_state(out, runner_);
+    write_run_state(out, runner_, tokenizer_.end_of_text());
   });
   if (saved) {
     saved_step_ = finished();

@@ -92,7 +92,7 @@ std::vector<float> initial_parameters(const GptParams& params, std::uint64_t see
 void merge_adapters(const GptParams& params, std::span<float> arena);
 
 /// The parameters that both tables have, moved from an arena of one layout to one of the other; the rest is
-/// 0.
+/// 0. Of learned positions `to` may have fewer.
 std::vector<float> rearrange(const GptParams& from, std::span<const float> arena, const GptParams& to);
 
 }  // namespace vkgpt::model

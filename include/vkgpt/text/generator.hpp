@@ -24,8 +24,10 @@ namespace vkgpt::text {
 /// again. With and without the cache the model sees the same windows.
 class Generator {
  public:
-  /// Reserves memory in `store`; `context` and `store` outlive the generator.
-  Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params);
+  /// Reserves memory in `store`; `context` and `store` outlive the generator. Only tokens below `vocab_size`,
+  /// the tokenizer's, are drawn: a model may have more. 0 = all of the model's.
+  Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
+            std::int64_t vocab_size = 0);
 
   /// Called for each new token of a text; false ends it early.
   using OnToken = std::function<bool(Token)>;
@@ -47,6 +49,7 @@ class Generator {
   vk::Context& context_;
   plan::TensorStore& store_;
   model::GptConfig config_;
+  std::size_t drawn_;  // tokens from 0 that may be drawn
   plan::Executor executor_;
   plan::SlotRing ring_;
 };

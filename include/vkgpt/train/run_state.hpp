@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/text/tokenizer.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/step_runner.hpp"
 
@@ -12,7 +14,9 @@ namespace vkgpt::train {
 
 /// Adds to a checkpoint all that the device holds: the model directory's configuration, weights, adapters and
 /// averaged weights, and in `optimizer.safetensors` every state tensor of the plan under its own name.
-void write_run_state(CheckpointWriter& out, const StepRunner& runner);
+/// `end_of_text` is the tokenizer's, for the configuration.
+void write_run_state(CheckpointWriter& out, const StepRunner& runner,
+                     std::optional<text::Token> end_of_text = {});
 
 /// Gives the runner the parameters and the state of a checkpoint. Throws `Error` for tensors that are missing
 /// or of another shape.

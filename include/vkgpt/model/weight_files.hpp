@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vkgpt/core/file.hpp"
+#include "vkgpt/core/shape.hpp"
+#include "vkgpt/model/safetensors.hpp"
+
+namespace vkgpt::model {
+
+/// The weights of a model directory: one safetensors file, or the shards that its index (`NAME.index.json`)
+/// names.
+class WeightFiles {
+ public:
+  /// Opens DIRECTORY/NAME, or its shards where there is only an index. Throws `Error`, one line that names
+  /// the file, also where an index leads out of the directory, names what its shards lack, or leaves a tensor
+  /// of theirs out.
+  WeightFiles(const Path& directory, std::string_view name);
+
+  /// A tensor by its name, read as fp32.
+  struct Tensor {
+    const SafetensorsFile* file = nullptr;
+    const SafetensorsEntry* entry = nullptr;
+  };
+  /// Null members where there is no such tensor.
+  Tensor find(std::string_view name) const;
+  /// Throws `Error` when there is no such tensor or its shape is not `shape`.
+  Tensor expect(std::string_view name, const Shape& shape) const;
+
+  /// The name of every tensor.
+  std::vector<std::string_view> names() const;
+  /// The file or the index, for messages.
+  const Path& path() const { return path_; }
+
+ private:
+  void open_index();
+
+  Path path_;
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, std::size_t, std::less<>> shard_of_;  // by tensor name
+};
+
+}  // namespace vkgpt::model

@@ -1,0 +1,92 @@
+#include "vkgpt/model/weight_files.hpp"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/json.hpp"
+#include "vkgpt/core/utf8.hpp"
+
+namespace vkgpt::model {
+namespace {
+
+constexpr std::size_t kMaxShards = 1000;  // every shard stays open
+constexpr std::uint64_t kMaxIndexBytes = std::uint64_t{64} << 20;
+
+bool is_there(const Path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+/// Whether `name` is that of a file in the same directory.
+bool is_shard_name(const std::string& name) {
+  return name.ends_with(".safetensors") && !name.starts_with('.') &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+}
+
+}  // namespace
+
+WeightFiles::WeightFiles(const Path& directory, std::string_view name) : path_(directory / name) {
+  const Path index = Path(path_) += ".index.json";
+  if (!is_there(path_) && is_there(index)) {
+    path_ = index;
+    open_index();
+    return;
+  }
+  if (!is_there(path_) && is_there(directory / "pytorch_model.bin")) {
+    fail("{} has pytorch_model.bin but no {}: save it as safetensors", directory.string(), name);
+  }
+  files_.emplace_back(path_);
+  for (const SafetensorsEntry& entry : files_[0].entries()) shard_of_[entry.name] = 0;
+}
+
+void WeightFiles::open_index() {
+  const std::string where = path_.string();
+  const Json index = read_json_file(path_, kMaxIndexBytes);
+  const Json& map = json_member(index, "weight_map", where);
+  if (!map.is_object() || map.empty()) fail("{}: weight_map is not an object of file names", where);
+  std::map<std::string, std::size_t> shards;
+  for (const auto& [tensor, file] : map.items()) {
+    if (!file.is_string() || !is_shard_name(file.get<std::string>())) {
+      fail("{}: weight_map gives {} no file of this directory", where, json_quoted(tensor));
+    }
+    const auto [shard, is_new] = shards.try_emplace(file.get<std::string>(), shards.size());
+    if (shards.size() > kMaxShards) fail("{}: more than {} shards", where, kMaxShards);
+    if (is_new) files_.emplace_back(path_.parent_path() / shard->first);
+    if (files_[shard->second].find(tensor) == nullptr) {
+      fail("{}: {} has no tensor {}", where, printable(shard->first), json_quoted(tensor));
+    }
+    shard_of_[tensor] = shard->second;
+  }
+  for (std::size_t shard = 0; shard < files_.size(); ++shard) {
+    for (const SafetensorsEntry& entry : files_[shard].entries()) {
+      const auto listed = shard_of_.find(entry.name);
+      if (listed == shard_of_.end() || listed->second != shard) {
+        fail("{}: it does not list tensor {} of {}", where, json_quoted(entry.name),
+             files_[shard].path().filename().string());
+      }
+    }
+  }
+}
+
+WeightFiles::Tensor WeightFiles::find(std::string_view name) const {
+  const auto shard = shard_of_.find(name);
+  if (shard == shard_of_.end()) return {};
+  const SafetensorsFile& file = files_[shard->second];
+  return {.file = &file, .entry = file.find(name)};
+}
+
+WeightFiles::Tensor WeightFiles::expect(std::string_view name, const Shape& shape) const {
+  const auto shard = shard_of_.find(name);
+  const SafetensorsFile& file = files_[shard == shard_of_.end() ? 0 : shard->second];
+  return {.file = &file, .entry = &file.expect(name, shape)};
+}
+
+std::vector<std::string_view> WeightFiles::names() const {
+  std::vector<std::string_view> names;
+  for (const auto& [name, shard] : shard_of_) names.push_back(name);
+  return names;
+}
+
+}  // namespace vkgpt::model
