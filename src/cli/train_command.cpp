@@ -103,9 +103,13 @@ std::optional<Path> find_origin(const train::TrainConfig& config, train::Checkpo
   return train::find_model_directory(config.init_from);
 }
 
-/// The architecture of `origin`, which flags may repeat but not change.
-model::GptConfig model_of(const Path& origin, const FieldSet& given) {
+/// The architecture of `origin`, which flags may repeat but not change; only the context may be shorter.
+model::GptConfig model_of(const Path& origin, const FieldSet& given, const model::GptConfig& asked) {
   model::GptConfig loaded = model::read_model_config(origin);
+  if (given.was_set("block_size") && asked.block_size < loaded.block_size) {
+    log_info("block_size {} of the {} that {} has", asked.block_size, loaded.block_size, origin.string());
+    loaded = model::with_shorter_context(loaded, asked.block_size);
+  }
   const FieldSet fields(loaded);
   for (const Field& field : fields.fields()) {
     if (given.was_set(field.info.name) && given.find(field.info.name)->text() != field.text()) {
@@ -147,18 +151,18 @@ int run_train(std::span<const std::string> args) {
   const std::string text = text::read_text(config.data_path);
   train::CheckpointStore checkpoints(config.out_dir, static_cast<int>(config.keep_checkpoints));
   const std::optional<Path> origin = find_origin(config, checkpoints);
-  if (origin && !config.init_from.empty()) model = model_of(*origin, command.fields());
+  if (origin && !config.init_from.empty()) model = model_of(*origin, command.fields(), model);
   config.validate(model);
   const std::unique_ptr<text::Tokenizer> tokenizer = open_tokenizer(config, text, origin);
   if (model.vocab_size != 0 && model.vocab_size < tokenizer->vocab_size()) {
     fail_usage("vocab_size is {} in the configuration, but {} has {} characters", model.vocab_size,
                config.data_path, tokenizer->vocab_size());
   }
-  if (model.vocab_size > tokenizer->vocab_size()) {
+  if (!origin && model.vocab_size > tokenizer->vocab_size()) {
     log_info("vocab_size: {} instead of the configuration's {}, as many as {} has characters",
              tokenizer->vocab_size(), model.vocab_size, config.data_path);
   }
-  model.vocab_size = tokenizer->vocab_size();
+  model.vocab_size = origin ? model::read_model_config(*origin).vocab_size : tokenizer->vocab_size();
   const text::Corpus corpus =
       text::Corpus::encode(text, *tokenizer, config.val_fraction, model.block_size, config.data_path);
   if (!command.fields().was_set("sample_prompt") && !text.contains(config.sample_prompt)) {

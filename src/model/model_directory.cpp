@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/model/file_tensors.hpp"
@@ -169,6 +170,13 @@ void write_adapters(OutputFile& file, const GptParams& params, std::span<const f
 
 GptConfig read_model_config(const Path& directory) {
   return read_model_format(directory / kModelConfigFile).config;
+}
+
+GptConfig with_shorter_context(GptConfig config, std::int64_t block_size) {
+  VKGPT_CHECK(block_size > 0 && block_size <= config.block_size, "{}", block_size);
+  config.block_size = block_size;
+  if (config.attention_window > block_size) config.attention_window = 0;
+  return config;
 }
 
 std::vector<float> read_model_parameters(const Path& directory, const GptParams& params,

@@ -1,6 +1,7 @@
 #include "vkgpt/model/weight_files.hpp"
 
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -87,6 +88,16 @@ std::vector<std::string_view> WeightFiles::names() const {
   std::vector<std::string_view> names;
   for (const auto& [name, shard] : shard_of_) names.push_back(name);
   return names;
+}
+
+std::string WeightFiles::dtypes() const {
+  std::set<std::string_view> words;
+  for (const SafetensorsFile& file : files_) {
+    for (const SafetensorsEntry& entry : file.entries()) words.insert(entry.dtype);
+  }
+  std::string text;
+  for (const std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
+  return text;
 }
 
 }  // namespace vkgpt::model

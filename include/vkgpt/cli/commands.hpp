@@ -23,6 +23,7 @@ int run_train(std::span<const std::string> args);
 int run_generate(std::span<const std::string> args);
 int run_chat(std::span<const std::string> args);
 int run_eval(std::span<const std::string> args);
+int run_import(std::span<const std::string> args);
 int run_plan(std::span<const std::string> args);
 int run_kernels(std::span<const std::string> args);
 int run_plot(std::span<const std::string> args);

@@ -27,6 +27,10 @@ void write_adapters(OutputFile& file, const GptParams& params, std::span<const f
 /// Reads `config.json`. Throws `Error`, as `read_model_format` does.
 GptConfig read_model_config(const Path& directory);
 
+/// The same model for texts of at most `block_size` tokens, no more than it has: what it computes of them is
+/// the same.
+GptConfig with_shorter_context(GptConfig config, std::int64_t block_size);
+
 /// Reads the parameters, and the adapters that `params` has, into an arena of its layout; 16-bit tensors are
 /// widened. Throws `Error` for a tensor that is missing, of another shape, or would go unused.
 std::vector<float> read_model_parameters(const Path& directory, const GptParams& params,
@@ -36,7 +40,7 @@ std::vector<float> read_model_parameters(const Path& directory, const GptParams&
 struct LoadedModel {
   GptParams params;  // nothing frozen, no adapters
   std::vector<float> arena;
-  ModelFormat format;  // of the directory
+  ModelFormat format = {};  // of the directory
 };
 
 /// Reads a directory's model with its adapters merged; `average` takes the averaged weights. Throws `Error`.

@@ -33,6 +33,8 @@ class WeightFiles {
 
   /// The name of every tensor.
   std::vector<std::string_view> names() const;
+  /// The types that the tensors have, in the format's words: "BF16", or "F16, F32".
+  std::string dtypes() const;
   /// The file or the index, for messages.
   const Path& path() const { return path_; }
 

@@ -11,6 +11,7 @@ namespace vkgpt::text {
 struct GenerateConfig {
   std::string model;
   std::string prompt = "\n";
+  std::string prompt_tokens;
   std::int64_t max_new_tokens = 200;
   std::int64_t num_samples = 1;
   std::uint64_t seed = 1337;
@@ -18,6 +19,7 @@ struct GenerateConfig {
   bool kv_cache = true;
   bool use_ema = false;
   std::string stop;
+  std::string logits;
 
   friend bool operator==(const GenerateConfig&, const GenerateConfig&) = default;
 
@@ -26,6 +28,10 @@ struct GenerateConfig {
     constexpr auto kGroup = "Generation";
     visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or checkpoint"}, self.model);
     visit(FieldInfo{.name = "prompt", .group = kGroup, .help = "Text to continue"}, self.prompt);
+    visit(FieldInfo{.name = "prompt_tokens",
+                    .group = kGroup,
+                    .help = "The prompt as numbers of tokens, \"464,3290\", instead of --prompt"},
+          self.prompt_tokens);
     visit(FieldInfo{.name = "max_new_tokens",
                     .group = kGroup,
                     .help = "Tokens to add; the context window slides past its end",
@@ -49,6 +55,10 @@ struct GenerateConfig {
                     .group = kGroup,
                     .help = "End where the model writes this; it ends at the end-of-text token anyway"},
           self.stop);
+    visit(FieldInfo{.name = "logits",
+                    .group = kGroup,
+                    .help = "Also write tokens and logits of prompt and text to this safetensors file"},
+          self.logits);
   }
 };
 

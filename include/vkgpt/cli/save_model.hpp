@@ -1,0 +1,13 @@
+#pragma once
+
+#include "vkgpt/core/file.hpp"
+#include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/text/tokenizer.hpp"
+
+namespace vkgpt::cli {
+
+/// Writes a model directory in fp32, which every command and, where it has such a class, transformers read.
+/// It appears whole or not at all; there must be nothing of that name. Throws `Error`.
+void save_model(const Path& directory, const model::LoadedModel& model, const text::Tokenizer& tokenizer);
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,37 @@
+#include "vkgpt/cli/save_model.hpp"
+
+#include <filesystem>
+#include <system_error>
+
+#include "vkgpt/core/error.hpp"
+
+namespace vkgpt::cli {
+
+void save_model(const Path& directory, const model::LoadedModel& model, const text::Tokenizer& tokenizer) {
+  std::error_code ignored;
+  if (std::filesystem::exists(directory, ignored)) {
+    fail("{} is already there: choose another directory", directory.string());
+  }
+  const Path parent = directory.has_parent_path() ? directory.parent_path() : Path(".");
+  const Path temporary = Path(directory) += ".tmp";
+  remove_tree(temporary);
+  make_directories(temporary);
+  try {
+    for (const text::TokenizerFile& file : tokenizer.files()) {
+      write_file(temporary / file.name, file.contents);
+    }
+    write_file(temporary / model::kModelConfigFile,
+               model::model_config_json(model.params.config(), tokenizer.end_of_text()));
+    OutputFile weights(temporary / model::kModelWeightsFile);
+    model::write_model_parameters(weights, model.params, model.arena);
+    weights.finish();
+    sync_directory(temporary);
+    rename_path(temporary, directory);
+  } catch (...) {
+    std::filesystem::remove_all(temporary, ignored);
+    throw;
+  }
+  sync_directory(parent);
+}
+
+}  // namespace vkgpt::cli
