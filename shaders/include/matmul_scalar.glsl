@@ -4,6 +4,7 @@
 //   LANES       workgroup size, at most the subgroup size
 //   TM          rows of the tile: 16, 8, or (not for TN) 1
 //   K_STEP      k of an iteration: 8, or for TM = 1 twice LANES
+//   B_STEP      k of which B is in registers at a time; divides K_STEP and is even
 //   DTYPE       of A, B and pre (element.glsl); sums are fp32 always
 //   C_DTYPE     of C: DTYPE, or f32
 //   WIDE        1: two neighbours of DTYPE are one word; every extent along a row and offset is even
@@ -84,6 +85,7 @@ layout(push_constant) uniform Push {
 };
 
 const int kStep = K_STEP;
+const int kBStep = B_STEP;
 const int kBlock = TM < 8 ? TM : 8;
 const int kPairs = 2;       // column pairs of a lane
 const int kStripTiles = 4;  // rows of tiles that are computed together, so that B is read from the cache
@@ -230,10 +232,16 @@ void main() {
 #endif
     }
 
-    vec2 bv[kStep * kPairs];
+#if B_STEP < K_STEP
+    UNROLL for (int u0 = 0; u0 < kStep; u0 += kBStep) {
+#else
+    const int u0 = 0;
+    {
+#endif
+    vec2 bv[kBStep * kPairs];
 #if TRANSPOSITION == TRANSPOSITION_NT
-    UNROLL for (int u = 0; u < kStep; u += 2) {
-      const uint at = AT_K_PAIR(k + u);
+    UNROLL for (int u = 0; u < kBStep; u += 2) {
+      const uint at = AT_K_PAIR(k + u0 + u);
       UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
         const uint row = column[j / 2] + j % 2 * column_next[j / 2];
         bv[u * kPairs + j] = LOAD(b, row * ldb + at, NEXT_K(at));
@@ -241,20 +249,20 @@ void main() {
     }
 #define B_VALUE(u, j) bv[(u) / 2 * 2 * kPairs + (j)][(u) & 1]
 #else
-    UNROLL for (int u = 0; u < kStep; ++u) {
-      const uint row = AT_K(k + u) * ldb;
+    UNROLL for (int u = 0; u < kBStep; ++u) {
+      const uint row = AT_K(k + u0 + u) * ldb;
       UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = LOAD(b, row + column[p], column_next[p]);
     }
 #define B_VALUE(u, j) bv[(u) * kPairs + (j) / 2][(j) & 1]
 #endif
 
-// Up to eight rows of a column pair over all k of the iteration, so that their 16 sums stay in registers. A
+// Up to eight rows of a column pair over all k that are there, so that their 16 sums stay in registers. A
 // macro, since Mesa gives up on unrolling loops nested more deeply.
-#define BLOCK(i0, p)                                                                     \
-  UNROLL for (int u = 0; u < kStep; ++u) UNROLL for (int i = i0; i < i0 + kBlock; ++i) { \
-    const float x = A_VALUE(av, i, u);                                                   \
-    acc[i][2 * p] = fma(x, B_VALUE(u, 2 * p), acc[i][2 * p]);                            \
-    acc[i][2 * p + 1] = fma(x, B_VALUE(u, 2 * p + 1), acc[i][2 * p + 1]);                \
+#define BLOCK(i0, p)                                                                      \
+  UNROLL for (int u = 0; u < kBStep; ++u) UNROLL for (int i = i0; i < i0 + kBlock; ++i) { \
+    const float x = A_VALUE(av, i, u0 + u);                                               \
+    acc[i][2 * p] = fma(x, B_VALUE(u, 2 * p), acc[i][2 * p]);                             \
+    acc[i][2 * p + 1] = fma(x, B_VALUE(u, 2 * p + 1), acc[i][2 * p + 1]);                 \
   }
     BLOCK(0, 0)
     BLOCK(0, 1)
@@ -262,6 +270,7 @@ void main() {
     BLOCK(8, 0)
     BLOCK(8, 1)
 #endif
+    }
   }
 
 #if BIAS

@@ -106,7 +106,7 @@ std::uint32_t least_subgroup(const vk::DeviceCaps& caps) {
   return caps.subgroup_size_control ? caps.subgroup_size : caps.min_subgroup_size;
 }
 
-enum class Pass { kForward, kBackward };
+enum class Pass { kForward, kBackwardQ, kBackwardKV };
 
 /// How a kernel of attention.glsl cuts its work; the names are those of its macros.
 struct Tiling {
@@ -122,11 +122,14 @@ Tiling choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS, Pass pass) {
     if (HS <= 64) return {caps.subgroup_size, 2, forward ? 4u : 2u, 1, broadcast};
     return {caps.subgroup_size, forward ? 2u : 1u, 4, 1, broadcast};
   }
+  const RegisterBudget budget = register_budget(caps);
   // A row is shared until its part, of two or of four tensors, leaves registers to spare.
   const std::int64_t most = forward ? 32 : 16;
   std::uint32_t split = 1;
-  while (HS / split > most && HS % (8 * split) == 0 && 2 * split <= least_subgroup(caps)) split *= 2;
-  return {std::max<std::uint32_t>(32, caps.subgroup_size), 1, forward ? 4u : 2u, split, 0};
+  while (HS / split > most && HS % (8 * split) == 0 && 2 * split <= budget.subgroup) split *= 2;
+  const bool holds_two_tiles = budget.registers > 128 || pass != Pass::kBackwardKV;
+  const std::uint32_t tile = forward ? 4 : holds_two_tiles ? 2 : 1;
+  return {std::max<std::uint32_t>(32, caps.subgroup_size), 1, tile, split, 0};
 }
 
 /// A kernel of attention.glsl over the sequences of a slice, with a group for every block of rows of `owners`
@@ -143,13 +146,13 @@ plan::Dispatch tiled(const vk::DeviceCaps& caps, std::string stem, const Attenti
                                    {"TILE", std::to_string(tiling.tile)},
                                    {"SPLIT", std::to_string(tiling.split)},
                                    {"BROADCAST", std::to_string(tiling.broadcast)},
-                                   {"QUADS", 4 * tiling.split <= least_subgroup(caps) ? "1" : "0"},
+                                   {"QUADS", 4 * tiling.split <= register_budget(caps).subgroup ? "1" : "0"},
                                    dtype_macro(shape.dtype),
                                    {"WINDOW", shape.window < shape.T ? "1" : "0"},
                                    {"GROUPED", owners < heads.NH ? "1" : "0"}};
   return {.kernel = {.stem = std::move(stem),
                      .macros = std::move(macros),
-                     .subgroup_size = required_subgroup(caps)},
+                     .subgroup_size = register_budget(caps).required_size},
           .bindings = {},
           .push = PushWords{}
                       .u32(to_unsigned(shape.T))
@@ -237,11 +240,13 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
     const char* stem;
     std::int64_t owners;
     std::uint64_t products;
+    Pass pass;
   };
-  for (const auto& [stem, owners, products] :
-       {Part{"attention_backward_dq", heads.NH, 3}, {"attention_backward_dkv", heads.NKV, 4}}) {
+  for (const auto& [stem, owners, products, pass] :
+       {Part{"attention_backward_dq", heads.NH, 3, Pass::kBackwardQ},
+        {"attention_backward_dkv", heads.NKV, 4, Pass::kBackwardKV}}) {
     for (const Slice slice : slices) {
-      plan::Dispatch dispatch = tiled(caps, stem, shape, slice, Pass::kBackward, owners);
+      plan::Dispatch dispatch = tiled(caps, stem, shape, slice, pass, owners);
       dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.qkv), qkv, slice),
                            sequences(read(args.lse), row_values, slice),
                            sequences(read(row_sums), row_values, slice),

@@ -88,6 +88,16 @@ std::uint32_t subgroups_per_workgroup(const vk::DeviceCaps& caps) {
   return std::max<std::uint32_t>(1, elementwise_workgroup(caps) / caps.subgroup_size);
 }
 
+RegisterBudget register_budget(const vk::DeviceCaps& caps) {
+  constexpr std::uint32_t kIntel = 0x8086;
+  const bool is_intel = caps.vendor_id == kIntel;
+  const bool takes_least = is_intel || !caps.subgroup_size_control;
+  const std::uint32_t subgroup = takes_least ? caps.min_subgroup_size : caps.subgroup_size;
+  return {.subgroup = subgroup,
+          .required_size = caps.subgroup_size_control ? subgroup : 0,
+          .registers = is_intel ? 128U : 256U};
+}
+
 std::int64_t reduction_blocks(const vk::DeviceCaps& caps) {
   return caps.is_cpu() ? 64 : 1024;
 }

@@ -133,6 +133,7 @@ struct Variant {
   std::uint32_t lanes;          // of a workgroup, all in one subgroup
   std::uint32_t tile_rows;      // 16, 8 or 1
   std::uint32_t k_step;         // k of an iteration
+  std::uint32_t b_step;         // of them, those whose B is in registers at a time
   bool is_wide;                 // reads two neighbours as one word, of 64 bits for f32
   bool has_wide_f32;            // so are bias, partials and an f32 c, which is written in pairs, too
   std::uint32_t subgroup_size;  // to be required of the driver, or 0
@@ -141,15 +142,18 @@ struct Variant {
 Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Extents& e) {
   constexpr std::uint32_t kMaxLanes = 64;
   Variant v{};
-  const std::uint32_t subgroup = caps.subgroup_size_control ? caps.subgroup_size : caps.min_subgroup_size;
-  v.lanes = std::min(subgroup, kMaxLanes);
-  v.subgroup_size = caps.subgroup_size_control && v.lanes == caps.subgroup_size ? v.lanes : 0;
-  v.tile_rows = e.m <= 8 && v.lanes <= 32 ? 8 : 16;
+  const RegisterBudget budget = register_budget(caps);
+  v.lanes = std::min(budget.subgroup, kMaxLanes);
+  v.subgroup_size = v.lanes == budget.subgroup ? budget.required_size : 0;
+  // 16 rows are 64 sums in each lane, beside what is loaded of A and B.
+  const bool fits_16_rows = budget.registers > 128;
+  v.tile_rows = (e.m <= 8 || !fits_16_rows) && v.lanes <= 32 ? 8 : 16;
   v.k_step = 8;
   if (e.m == 1 && p.transposition != Transposition::kTN) {
     v.tile_rows = 1;
     v.k_step = 2 * v.lanes;  // a pair of A for every lane
   }
+  v.b_step = caps.is_cpu() ? v.k_step : 8;
   const bool rows_are_even =
       p.a.shape.back() % 2 == 0 && p.b.shape.back() % 2 == 0 && p.c.shape.back() % 2 == 0;
   const bool has_pairs_of_f32 = caps.is_cpu() && caps.shader_int64 && caps.storage_buffer_alignment % 8 == 0;
@@ -202,11 +206,11 @@ void append(PlanBuilder& builder, const Product& p, const std::optional<Tensor>&
   d.kernel = {
       .stem = p.stem,
       .macros = {macro("LANES", variant.lanes), macro("TM", variant.tile_rows),
-                 macro("K_STEP", variant.k_step), dtype_macro(p.a.dtype), dtype_macro(c.dtype, "C_DTYPE"),
-                 macro("WIDE", variant.is_wide), macro("WIDE_F32", variant.has_wide_f32),
-                 macro("K_TAIL", part.k.count % variant.k_step != 0), macro("PARTIAL", partial),
-                 macro("BIAS", has_bias), macro("EPILOGUE", epilogue), macro("ACCUMULATE", accumulate),
-                 macro("ROW_SUMS", sums_rows)},
+                 macro("K_STEP", variant.k_step), macro("B_STEP", variant.b_step), dtype_macro(p.a.dtype),
+                 dtype_macro(c.dtype, "C_DTYPE"), macro("WIDE", variant.is_wide),
+                 macro("WIDE_F32", variant.has_wide_f32), macro("K_TAIL", part.k.count % variant.k_step != 0),
+                 macro("PARTIAL", partial), macro("BIAS", has_bias), macro("EPILOGUE", epilogue),
+                 macro("ACCUMULATE", accumulate), macro("ROW_SUMS", sums_rows)},
       .subgroup_size = variant.subgroup_size};
 
   const auto word = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };

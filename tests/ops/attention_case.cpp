@@ -52,6 +52,8 @@ std::vector<CapsVariant> attention_kernels(std::int64_t HS) {
   variants[2] = {"without int64", variants[0].caps};
   variants[2].caps.shader_int64 = false;
   if (HS != 20) variants.pop_back();
+  variants.push_back({"as an Intel GPU", variants[1].caps});
+  variants.back().caps.vendor_id = 0x8086;
   if (is_gpu_assisted()) return {variants[HS == 20 ? 0 : 1]};
   return variants;
 }

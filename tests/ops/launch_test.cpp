@@ -33,6 +33,21 @@ TEST(Launch, BindingsNarrowToTheirSlice) {
   EXPECT_THROW(elements(whole, {0, 1001}), CheckFailure);
 }
 
+TEST(Launch, IntelsSmallestSubgroupsHaveTheMostRegisters) {
+  vk::DeviceCaps caps;
+  caps.min_subgroup_size = 8;
+  caps.subgroup_size_control = true;
+  EXPECT_EQ(register_budget(caps).subgroup, 32U);
+  EXPECT_EQ(register_budget(caps).required_size, 32U);
+  caps.vendor_id = 0x8086;
+  EXPECT_EQ(register_budget(caps).subgroup, 8U);
+  EXPECT_EQ(register_budget(caps).required_size, 8U);
+  EXPECT_EQ(register_budget(caps).registers, 128U);
+  caps.subgroup_size_control = false;
+  EXPECT_EQ(register_budget(caps).subgroup, 8U);
+  EXPECT_EQ(register_budget(caps).required_size, 0U);
+}
+
 TEST(Launch, GridsCoverTheWork) {
   vk::DeviceCaps caps;
   caps.max_workgroup_count = {100, 100, 1};

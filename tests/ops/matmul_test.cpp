@@ -48,8 +48,8 @@ bool is_instrumented() {
   return test::shared_context().instance().validation() == vk::ValidationMode::kGpu;
 }
 
-/// The shared device as it is, taken for a GPU, without 64-bit integers, and with bindings so small that rows
-/// are cut; and one without control of the subgroup size.
+/// The shared device as it is, taken for a GPU and for one of Intel's, without 64-bit integers, and with
+/// bindings so small that rows are cut; and one without control of the subgroup size.
 std::vector<test::CapsVariant> variants(const Case& c) {
   const std::int64_t widest = std::max({c.M, c.N, c.K});
   std::vector<test::CapsVariant> all = test::caps_variants(static_cast<std::uint64_t>(64 * 4 * widest));
@@ -58,6 +58,8 @@ std::vector<test::CapsVariant> variants(const Case& c) {
   all.back().caps.shader_int64 = false;
   all.push_back({"without subgroup size control", all[0].caps});
   all.back().caps.subgroup_size_control = false;
+  all.push_back({"as an Intel GPU", all[1].caps});
+  all.back().caps.vendor_id = 0x8086;
   return all;
 }
 

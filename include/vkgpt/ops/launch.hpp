@@ -56,6 +56,17 @@ void add_binding(plan::Dispatch& dispatch, std::string name, plan::Binding bindi
 /// coroutines, else what makes 256 invocations or the device's limit.
 std::uint32_t subgroups_per_workgroup(const vk::DeviceCaps& caps);
 
+/// What kernels that hold many values in each invocation may count on.
+struct RegisterBudget {
+  std::uint32_t subgroup = 0;       // the least size of a subgroup
+  std::uint32_t required_size = 0;  // to be required of the driver, or 0
+  std::uint32_t registers = 0;      // 32-bit ones of an invocation
+};
+
+/// A hardware thread of Intel's has the same 4 KiB of registers (8 KiB from Xe2 on) for a subgroup of any
+/// size: there the smallest subgroups leave an invocation the most, half of what it has elsewhere.
+RegisterBudget register_budget(const vk::DeviceCaps& caps);
+
 /// Blocks into which the first stage of a reduction cuts a tensor (a multiple of 64), and the elements of
 /// each of `blocks` equal ones (the last may be short or empty). They depend on the device and the shape
 /// only.

@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# Builds every pipeline of the presets with AMD's and Intel's real compilers, without their cards, and tabulates
+# registers, spills, scratch, occupancy and cycles: `tools/vendor_check.sh [--quick] [--vkgpt FILE] [--cache DIR]
+# [--out DIR] [--table FILE]`. Nothing is executed on a device.
+#   --quick  one AMD and one Intel device, preset gpt2
+#   --vkgpt  the program; default: the newest of build*/vkgpt
+#   --cache  where the drivers are kept; default: $XDG_CACHE_HOME/vkgpt/vendor. The first run takes some minutes
+#   --out    where the reports of the program go, one JSON file for each device and configuration
+#   --table  the Markdown table; default: vendor.md in --out
+# AMD: RADV of Mesa 25.0.7, the last one that has a null device. Intel: ANV of the same packages on a stub of the
+# kernel driver, which is built from Mesa's source package. Everything comes from the Debian mirror that this
+# system uses, verified by apt, and is unpacked in the cache: nothing is installed and root is not needed.
+# Exit status: 0 when no kernel spills or uses scratch memory, 1 when one does, 2 when the check cannot be made.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+mesa=25.0.7
+quick=false
+program=
+cache=${XDG_CACHE_HOME:-${HOME:?vendor_check: HOME is not set: give --cache DIR}/.cache}/vkgpt/vendor
+out=
+table=
+die() { echo "vendor_check: $*" >&2; exit 2; }
+value() { [ -n "${2:-}" ] || die "$1 needs a value"; printf '%s' "$2"; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=true; shift ;;
+    --vkgpt) program=$(value "$@"); shift 2 ;;
+    --cache) cache=$(value "$@"); shift 2 ;;
+    --out) out=$(value "$@"); shift 2 ;;
+    --table) table=$(value "$@"); shift 2 ;;
+    *) die "unknown argument '$1'" ;;
+  esac
+done
+[ -n "$program" ] || program=$(find build* -maxdepth 1 -name vkgpt -type f -printf '%T@ %p\n' 2>/dev/null | sort -rn | sed -n '1s/^[^ ]* //p')
+[ -n "$program" ] && [ -x "$program" ] || die "no program: build vkgpt, or give --vkgpt FILE"
+for tool in apt-get dpkg-deb c++ ninja pkg-config glslangValidator; do
+  command -v "$tool" >/dev/null || die "$tool is missing: run tools/install_deps.sh on Debian 12 or 13"
+done
+
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+log=$cache/log
+libraries=usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+root=$cache/root        # what building the stub and writing the table need
+driver=$cache/driver    # Mesa's Vulkan drivers
+stub=$cache/libintel_noop_drm_shim.so
+
+# apt with lists of its own, of trixie alone, on the mirror that this system uses.
+use_own_apt() {
+  local mirror codename
+  for codename in trixie bookworm; do
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" 2>/dev/null | head -n 1)
+    [ -n "$mirror" ] && break
+  done
+  [ -n "$mirror" ] || die "apt has no mirror of Debian 12 or 13 configured"
+  mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial"
+  cat >"$cache/apt/vkgpt.sources" <<SOURCES
+Types: deb deb-src
+URIs: $mirror
+Suites: trixie
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+SOURCES
+  cat >"$cache/apt/apt.conf" <<CONF
+Dir::Etc::sourcelist "$cache/apt/vkgpt.sources";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::State::lists "$cache/apt/lists";
+Dir::Cache "$cache/apt";
+APT::Sandbox::User "";
+CONF
+  export APT_CONFIG=$cache/apt/apt.conf
+  apt-get update -qq >"$log" 2>&1 || die "apt-get update failed: $(tail -n 1 "$log")"
+}
+
+# Downloads packages, which apt verifies, and unpacks them into a directory.
+unpack() {  # directory package...
+  local directory=$1 downloads deb
+  shift
+  downloads=$(mktemp -d "$cache/downloads.XXXXXX")
+  (cd "$downloads" && apt-get download "$@") >"$log" 2>&1 || die "cannot download $*: $(tail -n 1 "$log")"
+  for deb in "$downloads"/*.deb; do dpkg-deb -x "$deb" "$directory"; done
+  rm -rf "$downloads"
+}
+
+missing_libraries() { LD_LIBRARY_PATH=$driver/$libraries ldd "$@" | sed -n 's/^\s*\(\S*\) => not found.*/\1/p' | sort -u; }
+
+get_drivers() {
+  local depends version
+  version=$(apt-cache madison mesa-vulkan-drivers | sed -n "s/^[^|]*| *\($mesa-[^ ]*\) .*/\1/p" | head -n 1)
+  [ -n "$version" ] || die "the mirror has no mesa-vulkan-drivers $mesa in trixie"
+  echo "vendor_check: unpacking Mesa $version" >&2
+  rm -rf "$driver"
+  unpack "$driver" "mesa-vulkan-drivers=$version"
+  set -- "$driver/$libraries"/libvulkan_{radeon,intel}.so
+  if [ -n "$(missing_libraries "$@")" ]; then
+    depends=$(apt-cache show "mesa-vulkan-drivers=$version" | sed -n 's/^Depends: //p' | tr ',' '\n' | sed 's/[ (|:].*$//; s/^ //' | awk 'NF' | grep -v '^libc6$' || true)
+    # shellcheck disable=SC2086
+    unpack "$driver" $depends
+  fi
+  [ -z "$(missing_libraries "$@")" ] || die "Mesa $version needs libraries that are missing: $(missing_libraries "$@" | tr '\n' ' ')"
+  for name in radeon intel; do
+    printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "%s", "api_version": "1.3.0"}}\n' \
+      "$driver/$libraries/libvulkan_$name.so" >"$driver/$name.json"
+  done
+  echo "$version" >"$driver/version"
+}
+
+get_tools() {
+  echo "vendor_check: unpacking what the stub is built with" >&2
+  rm -rf "$root"
+  unpack "$root" python3.13-minimal libpython3.13-minimal libpython3.13-stdlib libexpat1 \
+    meson python3-mako python3-markupsafe python3-packaging python3-yaml bison flex m4 \
+    libdrm-dev libdrm2 libdrm-intel1 libdrm-amdgpu1 libdrm-radeon1 libdrm-nouveau2 libpciaccess-dev libpciaccess0 \
+    libelf-dev libelf1t64 libexpat1-dev zlib1g-dev zlib1g libzstd-dev libzstd1
+  ln -sf python3.13 "$root/usr/bin/python3"
+  touch "$root/complete"
+}
+
+# The stub answers the ioctls of Intel's kernel driver, as far as ANV asks before it executes anything.
+build_stub() {
+  local work version
+  version=$(cat "$driver/version")
+  work=$(mktemp -d "$cache/build.XXXXXX")
+  echo "vendor_check: building the stub of Intel's kernel driver from Mesa's source" >&2
+  (cd "$work" && apt-get source --tar-only "mesa=$version") >"$log" 2>&1 || die "cannot download Mesa's source: $(tail -n 1 "$log")"
+  mkdir "$work/mesa"
+  tar -xf "$work"/mesa_$mesa.orig.tar.xz -C "$work/mesa" --strip-components=1
+  (
+    export PATH=$root/usr/bin:$PATH LD_LIBRARY_PATH=$root/$libraries PYTHONPATH=$root/usr/lib/python3/dist-packages
+    export BISON_PKGDATADIR=$root/usr/share/bison M4=$root/usr/bin/m4
+    export PKG_CONFIG_LIBDIR=$root/$libraries/pkgconfig:$root/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
+    export CFLAGS="-g0 -I$root/usr/include" CXXFLAGS="-g0 -I$root/usr/include" LDFLAGS=-L$root/$libraries
+    python3 "$root/usr/bin/meson" setup "$work/build" "$work/mesa" -Dbuildtype=release -Dtools=drm-shim,intel \
+      -Dgallium-drivers=crocus -Dvulkan-drivers= -Dllvm=disabled -Dplatforms= -Dglx=disabled -Degl=disabled \
+      -Dgbm=disabled -Dopengl=false -Dgles1=disabled -Dgles2=disabled -Dvideo-codecs= -Dvalgrind=disabled \
+      -Dlibunwind=disabled -Dlmsensors=disabled &&
+      nice -n 10 ninja -C "$work/build" src/intel/tools/libintel_noop_drm_shim.so
+  ) >"$log" 2>&1 || die "building the stub failed; the log is $log"
+  cp "$work/build/src/intel/tools/libintel_noop_drm_shim.so" "$stub.new"
+  mv "$stub.new" "$stub"
+  rm -rf "$work"
+}
+
+if [ ! -e "$driver/version" ] || [ ! -e "$root/complete" ] || [ ! -e "$stub" ]; then
+  use_own_apt
+  [ -e "$driver/version" ] || get_drivers
+  [ -e "$root/complete" ] || get_tools
+  [ -e "$stub" ] || build_stub
+fi
+
+amd=(navi21 navi31 gfx1201)
+intel=(tgl dg2 bmg)
+presets=(gpt2 smollm2-135m llama-tiny)
+if $quick; then
+  amd=(navi31)
+  intel=(dg2)
+  presets=(gpt2)
+fi
+if [ -z "$out" ]; then
+  out=$cache/reports
+  rm -rf "$out"
+fi
+mkdir -p "$out"
+reports=()
+
+report() {  # device preset dtype VARIABLE=value...
+  local device=$1 preset=$2 dtype=$3 amp=$3 file
+  shift 3
+  [ "$dtype" = fp32 ] && amp=off
+  file=$out/$device-$preset-$dtype.json
+  env -u DISPLAY LD_LIBRARY_PATH="$driver/$libraries" MESA_SHADER_CACHE_DISABLE=true XDG_CACHE_HOME="$cache/shaders" "$@" \
+    "$program" kernels --stats --json --preset "$preset" --amp "$amp" >"$file" 2>"$log" ||
+    die "$device, $preset, $dtype: $(grep -a 'vkgpt: error' "$log" || tail -n 1 "$log")"
+  reports+=("$file")
+}
+
+for preset in "${presets[@]}"; do
+  for dtype in fp32 fp16; do
+    for device in "${amd[@]}"; do
+      report "$device" "$preset" "$dtype" RADV_FORCE_FAMILY="$device" VK_DRIVER_FILES="$driver/radeon.json"
+    done
+    for device in "${intel[@]}"; do
+      report "$device" "$preset" "$dtype" INTEL_STUB_GPU_PLATFORM="$device" LD_PRELOAD="$stub" VK_DRIVER_FILES="$driver/intel.json"
+    done
+  done
+done
+
+commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+[ -z "$(git status --porcelain -- src include shaders 2>/dev/null)" ] || commit="$commit, with changes"
+LD_LIBRARY_PATH=$root/$libraries "$root/usr/bin/python3" tools/vendor_table.py --driver "$(cat "$driver/version")" \
+  --commit "$commit" --date "$(date +%F)" --output "${table:-$out/vendor.md}" "${reports[@]}"

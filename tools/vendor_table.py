@@ -1,0 +1,136 @@
+"""Tabulates reports of `vkgpt kernels --stats --json` (see vendor_check.sh): one Markdown table for each device,
+a row for each distinct pipeline. Exits with 1 when a pipeline spills registers or uses scratch memory, and with 2
+when a report is not what it should be."""
+
+import argparse
+import json
+import pathlib
+import sys
+
+COLUMNS = [("registers", "registers"), ("spills", "spills"), ("scratch_bytes", "scratch"), ("shared_bytes", "shared"),
+           ("occupancy", "occupancy"), ("instructions", "instructions"), ("cycles", "cycles"),
+           ("inverse_throughput", "inv. throughput")]
+NOTES = """
+- registers: AMD VGPRs of an invocation; Intel the most registers alive at once, in units of 32 bytes for the whole
+  subgroup, of which a thread has 128 (256 on bmg).
+- spills: AMD registers, Intel instructions; scratch: bytes; shared: bytes of a workgroup.
+- occupancy: subgroups that a SIMD unit of AMD's holds as far as registers and shared memory allow. RADV counts one of
+  64 lanes twice: 16 of 32 lanes or 32 of 64 are full. Intel's driver does not report it.
+- cycles: the compiler's estimate of one subgroup's latency, with loops weighted by a guess. To be compared between
+  versions of a kernel on one device, not between kernels.
+- in: the configurations that have the pipeline, g = gpt2, s = smollm2-135m, l = llama-tiny, 32 and 16 = fp32 and fp16.
+"""
+
+
+class BadReport(Exception):
+    """A report that cannot be what a vendor's driver said."""
+
+
+def read_report(path):
+    """(device name of the file, short name of the configuration, the report)."""
+    device, rest = path.stem.split("-", 1)
+    preset, dtype = rest.rsplit("-", 1)
+    try:
+        report = json.loads(path.read_text())
+    except ValueError as error:
+        raise BadReport(f"{path.name} is not JSON: {error}") from error
+    if not report["device"]["pipeline_statistics"]:
+        raise BadReport(f"{path.name}: {report['device']['driver']} reports no statistics")
+    if not report["kernels"]:
+        raise BadReport(f"{path.name} has no kernels")
+    for kernel in report["kernels"]:
+        for executable in kernel["executables"] or [{"figures": {"spills": None}}]:
+            if executable["figures"]["spills"] is None:
+                raise BadReport(f"{path.name}: nothing is known of {kernel['kernel']}")
+    return device, preset[0] + dtype[2:], report
+
+
+def is_bad(figures):
+    return bool(figures["spills"] or figures["scratch_bytes"])
+
+
+def collect(paths):
+    """{device: {"caps": ..., "rows": {(kernel, variant, lanes): {"figures": ..., "in": [...]}}}}."""
+    devices = {}
+    for path in paths:
+        name, configuration, report = read_report(path)
+        device = devices.setdefault(name, {"caps": report["device"], "rows": {}})
+        if device["caps"]["driver"] != report["device"]["driver"]:
+            raise BadReport(f"{path.name}: another driver than the other reports of {name}")
+        for kernel in report["kernels"]:
+            for executable in kernel["executables"]:
+                key = (kernel["kernel"], kernel["variant"], executable["subgroup_size"])
+                row = device["rows"].setdefault(key, {"figures": executable["figures"], "in": []})
+                row["in"].append(configuration)
+    return devices
+
+
+def markdown_row(cells):
+    return "| " + " | ".join(str(cell) for cell in cells) + " |\n"
+
+
+def summary_table(devices):
+    text = markdown_row(["device", "driver's name", "pipelines", "with spills or scratch", "lowest occupancy"])
+    text += markdown_row(["---"] * 5)
+    for name, device in devices.items():
+        rows = device["rows"].items()
+        bad = sum(is_bad(row["figures"]) for _, row in rows)
+        lowest = min(((row["figures"]["occupancy"], key[0]) for key, row in rows
+                      if row["figures"]["occupancy"] is not None), default=None)
+        text += markdown_row([name, device["caps"]["name"], len(rows), bad,
+                              f"{lowest[0]} ({lowest[1]})" if lowest else "not reported"])
+    return text
+
+
+def device_table(name, device):
+    caps = device["caps"]
+    shapes = ", ".join(f"{s['m']}x{s['n']}x{s['k']} {s['ab_type']} -> {s['result_type']}"
+                       for s in caps["cooperative_matrices"]) or "none"
+    text = f"\n## {name}: {caps['name']}\n\n"
+    text += (f"{caps['driver']}; subgroups of {caps['min_subgroup_size']} to {caps['max_subgroup_size']}, "
+             f"{caps['shared_memory_bytes'] // 1024} KiB shared memory; cooperative matrices: {shapes}.\n\n")
+    columns = [column for column in COLUMNS
+               if any(row["figures"][column[0]] is not None for row in device["rows"].values())]
+    text += markdown_row(["kernel", "lanes"] + [title for _, title in columns] + ["in", "variant"])
+    text += markdown_row(["---"] * (len(columns) + 4))
+    for (kernel, variant, lanes), row in sorted(device["rows"].items()):
+        title = f"**{kernel}**" if is_bad(row["figures"]) else kernel
+        values = [row["figures"][key] for key, _ in columns]
+        text += markdown_row([title, lanes] + ["" if v is None else v for v in values] +
+                             [" ".join(sorted(set(row["in"]))), variant])
+    return text
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--driver", required=True)
+    parser.add_argument("--commit", required=True)
+    parser.add_argument("--date", required=True)
+    parser.add_argument("--output", required=True, type=pathlib.Path)
+    parser.add_argument("reports", nargs="+", type=pathlib.Path)
+    args = parser.parse_args()
+    try:
+        devices = collect(args.reports)
+    except BadReport as error:
+        print(f"vendor_table: {error}", file=sys.stderr)
+        return 2
+
+    pipelines = sum(len(device["rows"]) for device in devices.values())
+    bad = [f"{name} {key[0]}" for name, device in devices.items() for key, row in device["rows"].items()
+           if is_bad(row["figures"])]
+    verdict = (f"{pipelines} pipelines on {len(devices)} devices, " +
+               (f"{len(bad)} spill or use scratch memory: {', '.join(sorted(set(bad)))}" if bad else
+                "none spills, none uses scratch memory"))
+    text = "# What AMD's and Intel's compilers make of the kernels\n\n"
+    text += (f"By `tools/vendor_check.sh`, {args.date}, commit {args.commit}, Mesa {args.driver} (RADV's null device, ANV "
+             f"on a stub of the kernel driver). Nothing was executed.\n\n**{verdict}.**\n\n")
+    text += summary_table(devices) + NOTES
+    for name, device in devices.items():
+        text += device_table(name, device)
+    args.output.write_text(text)
+    print(f"{verdict}; the table is {args.output}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
