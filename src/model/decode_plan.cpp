@@ -4,6 +4,7 @@
 
 #include "vkgpt/model/gpt_block.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/linear.hpp"
 #include "vkgpt/model/train_plan.hpp"
 #include "vkgpt/ops/attention.hpp"
 #include "vkgpt/ops/embedding.hpp"
@@ -113,7 +114,7 @@ class DecodePlanWriter {
     if (!config_.has_rope()) return;
     ops::rope_forward(builder_, {.qkv = qkv,
                                  .table = ops::rope_table(builder_, config_.block_size, config_.head_size(),
-                                                          config_.rope_theta),
+                                                          rope_angles(config_)),
                                  .n_head = config_.n_head,
                                  .n_kv_head = config_.kv_heads(),
                                  .decode = decode});
@@ -126,7 +127,7 @@ class DecodePlanWriter {
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const auto scope = builder_.scope("h" + std::to_string(layer));
       const Attend with_cache = [&](PlanBuilder& builder, const Tensor& qkv) {
-        const Tensor out = builder.transient("out", x.shape);
+        const Tensor out = builder.transient("out", with_width(x, config_.attention_width()));
         attend(caches_[static_cast<std::size_t>(layer)], qkv, out);
         return out;
       };

@@ -193,6 +193,7 @@ std::string_view gguf_architecture(const GptConfig& config) {
   if (config.attention_window != 0) refuse("attention_window in such a model");
   if (config.logit_softcap != 0) refuse("logit_softcap in such a model");
   if (config.parallel_blocks) refuse("parallel_blocks in such a model");
+  if (config.rope_scaling != "none") refuse("rope_scaling as this version writes it");
   const bool gpt2 = config.norm == "layernorm" && config.mlp == "gelu" && !config.has_rope();
   const bool llama = config.has_rms_norm() && config.has_swiglu() && config.has_rope();
   if (!gpt2 && !llama) {
@@ -202,6 +203,7 @@ std::string_view gguf_architecture(const GptConfig& config) {
                     config.norm, config.mlp, config.pos_encoding));
   }
   if (gpt2 && config.qk_norm) refuse("qk_norm with learned positions");
+  if (gpt2 && config.attention_width() != config.n_embd) refuse("head_dim with learned positions");
   if (config.qk_norm && config.bias) refuse("qk_norm with biases");
   if (gpt2) return kGpt2;
   return config.qk_norm ? kQwen3 : kLlama;

@@ -123,6 +123,16 @@ void attention_backward(PlanBuilder& builder, const BlockTensors& params, const 
 
 }  // namespace
 
+ops::RopeAngles rope_angles(const GptConfig& config) {
+  ops::RopeAngles angles{.theta = config.rope_theta};
+  if (config.rope_scaling == "none") return angles;
+  angles.factor = config.rope_factor;
+  angles.low = config.rope_low_freq_factor;
+  angles.high = config.rope_high_freq_factor;
+  angles.original_context = static_cast<double>(config.original_context());
+  return angles;
+}
+
 NormActivations stream_norm(PlanBuilder& builder, const NormTensors& params, const Stream& stream,
                             const BlockOptions& options) {
   const std::int64_t rows = stream.x.shape.rows();

@@ -84,7 +84,7 @@ void GptParams::add_model() {
       add(h + ".attn.q_norm.weight", {config_.head_size()}, Init::kOne, 0);
       add(h + ".attn.k_norm.weight", {config_.head_size()}, Init::kOne, 0);
     }
-    add_linear(h + ".attn.c_proj", C, C, residual_std);
+    add_linear(h + ".attn.c_proj", C, config_.attention_width(), residual_std);
     if (!config_.parallel_blocks) add_norm(h + ".ln_2");
     // SwiGLU's rows: the gate's, then those that it gates.
     add_linear(h + ".mlp.c_fc", config_.has_swiglu() ? 2 * F : F, C, kInitStd);

@@ -74,10 +74,9 @@ GptConfig read_gpt2(const Members& members) {
   return config;
 }
 
-/// The base of the rotary angles: transformers 5 has it in "rope_parameters", older ones beside
-/// "rope_scaling".
-double read_rope(const Members& members) {
-  double theta = members.number("rope_theta", 10000);
+/// The rotary angles: transformers 5 has their base in "rope_parameters", older ones beside "rope_scaling".
+void read_rope(const Members& members, GptConfig& config) {
+  config.rope_theta = members.number("rope_theta", 10000);
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
     if (!members.has(key)) continue;
     const Json& json = members.at(key);
@@ -85,16 +84,21 @@ double read_rope(const Members& members) {
     if (!json.is_object()) fail("{} is not an object", where);
     const Members rope(json, where);
     const std::string type = rope.word("rope_type", rope.word("type", "default").c_str());
-    if (type != "default") {
+    if (type == "llama3") {
+      config.rope_scaling = type;
+      config.rope_factor = rope.number("factor");
+      config.rope_low_freq_factor = rope.number("low_freq_factor");
+      config.rope_high_freq_factor = rope.number("high_freq_factor");
+      config.rope_original_context = rope.size("original_max_position_embeddings");
+    } else if (type != "default") {
       fail("{}: rotary positions of type {} are not supported", where, json_quoted(type));
     }
     if (rope.number("partial_rotary_factor", 1) != 1) fail("{}: partial rotation is not supported", where);
-    theta = rope.number("rope_theta", theta);
+    config.rope_theta = rope.number("rope_theta", config.rope_theta);
   }
   if (members.number("partial_rotary_factor", 1) != 1) {
     fail("{}: partial rotation is not supported", members.where());
   }
-  return theta;
 }
 
 /// Keys that a query sees, in the same way in every layer; 0 = all.
@@ -151,7 +155,7 @@ void read_llama(const Members& members, std::string_view type, ModelFormat& form
   config.block_size = members.size("max_position_embeddings");
   config.layer_norm_eps = members.number("rms_norm_eps");
   config.tie_weights = members.flag("tie_word_embeddings", false);
-  config.rope_theta = read_rope(members);
+  read_rope(members, config);
   config.attention_window = read_window(members, config, type);
   read_biases(members, type, format);
   const std::string activation = members.word("hidden_act", "silu");
@@ -159,10 +163,7 @@ void read_llama(const Members& members, std::string_view type, ModelFormat& form
     fail("{}: hidden_act {} is not one that this version runs", members.where(), json_quoted(activation));
   }
   const std::int64_t head_dim = members.size("head_dim", 0);
-  if (head_dim != 0 && config.n_head != 0 && head_dim * config.n_head != config.n_embd) {
-    fail("{}: head_dim {} times {} heads is not hidden_size {}; that is not supported", members.where(),
-         head_dim, config.n_head, config.n_embd);
-  }
+  config.head_dim = head_dim * config.n_head == config.n_embd ? 0 : head_dim;
 }
 
 /// Sizes are positive, fit together and lie in the fields' ranges.
@@ -186,8 +187,17 @@ GptConfig resolved(GptConfig config) {
   // A GPT-2 without biases is written with zeros.
   if (hf_model_type(config) == "gpt2") config.bias = true;
   if (config.attention_window >= config.block_size) config.attention_window = 0;
-  // Nothing is said of rotary positions where there are learned ones.
-  if (!config.has_rope()) config.rope_theta = GptConfig().rope_theta;
+  config.head_dim = config.head_size();
+  config.rope_original_context = config.original_context();
+  // Nothing is said of rotary positions where there are learned ones, nor of stretching where there is none.
+  const GptConfig defaults;
+  if (!config.has_rope()) config.rope_theta = defaults.rope_theta;
+  if (config.rope_scaling == "none") {
+    config.rope_factor = defaults.rope_factor;
+    config.rope_low_freq_factor = defaults.rope_low_freq_factor;
+    config.rope_high_freq_factor = defaults.rope_high_freq_factor;
+    config.rope_original_context = 0;
+  }
   return config;
 }
 
@@ -210,6 +220,16 @@ OrderedJson gpt2_json(const GptConfig& config) {
           {"resid_pdrop", 0.0}};
 }
 
+OrderedJson rope_json(const GptConfig& config) {
+  if (config.rope_scaling == "none") return {{"rope_type", "default"}, {"rope_theta", config.rope_theta}};
+  return {{"rope_type", config.rope_scaling},
+          {"rope_theta", config.rope_theta},
+          {"factor", config.rope_factor},
+          {"low_freq_factor", config.rope_low_freq_factor},
+          {"high_freq_factor", config.rope_high_freq_factor},
+          {"original_max_position_embeddings", config.original_context()}};
+}
+
 OrderedJson llama_json(const GptConfig& config, std::string_view type) {
   const char* architecture = type == "llama"     ? "LlamaForCausalLM"
                              : type == "mistral" ? "MistralForCausalLM"
@@ -230,7 +250,8 @@ OrderedJson llama_json(const GptConfig& config, std::string_view type) {
                       {"attention_bias", config.bias},
                       {"attention_dropout", 0.0},
                       {"rope_theta", config.rope_theta},
-                      {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", config.rope_theta}}}};
+                      {"rope_parameters", rope_json(config)}};
+  if (config.rope_scaling != "none") json["rope_scaling"] = rope_json(config);  // for transformers 4
   if (type == "llama") json["mlp_bias"] = config.bias;
   if (config.attention_window > 0) json["sliding_window"] = config.attention_window;
   if (type == "qwen3") {
@@ -250,7 +271,8 @@ std::string_view hf_model_type(const GptConfig& config) {
   if (config.parallel_blocks || config.logit_softcap != 0) return "vkgpt";
   const bool gelu = config.mlp == "gelu" || config.mlp == "gelu_erf";
   if (config.norm == "layernorm" && gelu && !config.has_rope()) {
-    const bool plain = config.kv_heads() == config.n_head && config.attention_window == 0 && !config.qk_norm;
+    const bool plain = config.kv_heads() == config.n_head && config.attention_window == 0 &&
+                       !config.qk_norm && config.attention_width() == config.n_embd;
     return plain ? "gpt2" : "vkgpt";
   }
   if (!config.has_rms_norm() || !config.has_swiglu() || !config.has_rope()) return "vkgpt";

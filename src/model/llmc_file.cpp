@@ -133,6 +133,7 @@ std::string misfit(const GptConfig& config) {
   if (config.norm != "layernorm") return "norm = " + config.norm;
   if (config.mlp != "gelu") return "mlp = " + config.mlp;
   if (config.has_rope()) return "pos_encoding = rope";
+  if (config.attention_width() != config.n_embd) return "head_dim = " + std::to_string(config.head_dim);
   if (config.kv_heads() != config.n_head) return "n_kv_head = " + std::to_string(config.kv_heads());
   if (config.inner_width() != 4 * config.n_embd) return "n_inner = " + std::to_string(config.inner_width());
   if (config.attention_window != 0) return "attention_window";

@@ -113,7 +113,7 @@ class TrainPlanWriter {
   }
 
   Tensor rope_table() {
-    return ops::rope_table(builder_, config_.block_size, config_.head_size(), config_.rope_theta);
+    return ops::rope_table(builder_, config_.block_size, config_.head_size(), rope_angles(config_));
   }
 
   ops::Dropout attention_dropout(const BlockOptions& options) const {
@@ -127,7 +127,7 @@ class TrainPlanWriter {
             builder,
             {.qkv = qkv, .table = rope_table(), .n_head = config_.n_head, .n_kv_head = config_.kv_heads()});
       }
-      const Tensor out = builder.transient("out", {B_, T_, config_.n_embd}, options.dtype);
+      const Tensor out = builder.transient("out", {B_, T_, config_.attention_width()}, options.dtype);
       const Tensor lse = builder.transient("lse", {B_, config_.n_head, T_});
       ops::attention_forward(builder, {.qkv = qkv,
                                        .out = out,
@@ -347,7 +347,7 @@ double train_flops_per_token(const GptConfig& config) {
   const GptParams params(config);
   auto N = static_cast<double>(params.parameter_count());
   if (const ParamSpec* wpe = params.find_if_present("wpe.weight")) N -= static_cast<double>(wpe->numel());
-  return 6 * N + 12.0 * static_cast<double>(config.n_layer * config.n_embd * config.block_size);
+  return 6 * N + 12.0 * static_cast<double>(config.n_layer * config.attention_width() * config.block_size);
 }
 
 }  // namespace vkgpt::model

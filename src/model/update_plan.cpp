@@ -34,7 +34,7 @@ std::vector<ops::MuonMatrix> muon_matrices(const GptParams& params) {
   for (const ParamSpec& spec : params.specs()) {
     if (!is_hidden_matrix(spec)) continue;
     std::vector<std::int64_t> parts = {spec.shape[0]};
-    if (spec.name.ends_with("attn.c_attn.weight")) parts = {config.n_embd, kv_rows, kv_rows};
+    if (spec.name.ends_with("attn.c_attn.weight")) parts = {config.attention_width(), kv_rows, kv_rows};
     if (spec.name.ends_with("mlp.c_fc.weight") && config.has_swiglu()) {
       parts = {config.inner_width(), config.inner_width()};
     }

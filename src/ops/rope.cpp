@@ -1,8 +1,10 @@
 #include "vkgpt/ops/rope.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <format>
+#include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,23 +52,35 @@ void rotate(plan::PlanBuilder& builder, std::string stem, const RopeForward& arg
   }
 }
 
+/// Radians that pair `i` turns from one position to the next.
+double frequency(const RopeAngles& angles, std::int64_t i, std::int64_t HS) {
+  const double plain = std::pow(angles.theta, -static_cast<double>(2 * i) / static_cast<double>(HS));
+  if (angles.factor == 1) return plain;
+  const double turns = angles.original_context * plain / (2 * std::numbers::pi);
+  const double kept = std::clamp((turns - angles.low) / (angles.high - angles.low), 0.0, 1.0);
+  return plain * (kept + (1 - kept) / angles.factor);
+}
+
 }  // namespace
 
-plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int64_t HS, double theta) {
-  VKGPT_CHECK(T_max > 0 && HS > 0 && HS % 2 == 0 && theta > 0, "{} positions, heads of {}, theta {}", T_max,
-              HS, theta);
+plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int64_t HS,
+                        const RopeAngles& angles) {
+  VKGPT_CHECK(T_max > 0 && HS > 0 && HS % 2 == 0 && angles.theta > 0, "{} positions, heads of {}, theta {}",
+              T_max, HS, angles.theta);
+  std::vector<double> frequencies;
+  for (std::int64_t i = 0; i < HS / 2; ++i) frequencies.push_back(frequency(angles, i, HS));
   std::vector<std::uint32_t> words;
   words.reserve(static_cast<std::size_t>(T_max * HS));
   for (std::int64_t t = 0; t < T_max; ++t) {
-    for (std::int64_t i = 0; i < HS / 2; ++i) {
-      const double exponent = -static_cast<double>(2 * i) / static_cast<double>(HS);
-      const double angle = static_cast<double>(t) * std::pow(theta, exponent);
+    for (const double radians : frequencies) {
+      const double angle = static_cast<double>(t) * radians;
       words.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(std::cos(angle))));
       words.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(std::sin(angle))));
     }
   }
-  return builder.constant(std::format("rope_table_{}_{}_{}", T_max, HS, theta), {T_max, HS / 2, 2},
-                          DType::kF32, std::move(words));
+  const std::string name = std::format("rope_table_{}_{}_{}_{}_{}_{}_{}", T_max, HS, angles.theta,
+                                       angles.factor, angles.low, angles.high, angles.original_context);
+  return builder.constant(name, {T_max, HS / 2, 2}, DType::kF32, std::move(words));
 }
 
 void rope_forward(plan::PlanBuilder& builder, const RopeForward& args) {

@@ -1,6 +1,7 @@
 #include "vkgpt/ops/rope.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -22,7 +23,8 @@ using reference::random_floats;
 using reference::to_double;
 using test::OpRunner;
 
-constexpr double kTheta = 1000;
+constexpr RopeAngles kAngles{.theta = 1000};
+constexpr reference::Rope kRope{.theta = 1000};
 
 struct Size {
   std::int64_t B, T, NH, NKV, HS;
@@ -63,13 +65,13 @@ TEST_P(GpuRope, TurnsAndTurnsBackAsTheReference) {
       OpRunner runner(variant.caps);
       const plan::Tensor qkv = runner.input({s.B, s.T, s.width()}, x, dtype);
       const plan::Tensor dqkv = runner.input({s.B, s.T, s.width()}, dy, dtype);
-      const plan::Tensor table = rope_table(runner.builder(), s.T + 2, s.HS, kTheta);
+      const plan::Tensor table = rope_table(runner.builder(), s.T + 2, s.HS, kAngles);
       rope_forward(runner.builder(), {.qkv = qkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV});
       rope_backward(runner.builder(), {.dqkv = dqkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV});
       runner.run();
       const reference::AttentionShape shape = s.reference_shape();
-      expect_close(runner.floats(qkv), reference::rope_forward(to_double(x), shape, kTheta), bound_of(dtype));
-      expect_close(runner.floats(dqkv), reference::rope_backward(to_double(dy), shape, kTheta),
+      expect_close(runner.floats(qkv), reference::rope_forward(to_double(x), shape, kRope), bound_of(dtype));
+      expect_close(runner.floats(dqkv), reference::rope_backward(to_double(dy), shape, kRope),
                    bound_of(dtype));
     }
   }
@@ -83,7 +85,7 @@ TEST_P(GpuRope, DecodingTurnsByThePosition) {
   OpRunner runner;
   const plan::Tensor qkv = runner.input({s.B, s.width()}, x, dtype);
   rope_forward(runner.builder(), {.qkv = qkv,
-                                  .table = rope_table(runner.builder(), kTMax, s.HS, kTheta),
+                                  .table = rope_table(runner.builder(), kTMax, s.HS, kAngles),
                                   .n_head = s.NH,
                                   .n_kv_head = s.NKV,
                                   .decode = true});
@@ -97,7 +99,7 @@ TEST_P(GpuRope, DecodingTurnsByThePosition) {
     for (std::int64_t b = 0; b < s.B; ++b) {
       std::copy_n(x.begin() + b * s.width(), s.width(), all.begin() + (b * longer.T + t) * s.width());
     }
-    const reference::Vector turned = reference::rope_forward(all, longer.reference_shape(), kTheta);
+    const reference::Vector turned = reference::rope_forward(all, longer.reference_shape(), kRope);
     std::vector<double> expected;
     for (std::int64_t b = 0; b < s.B; ++b) {
       const auto row = turned.begin() + (b * longer.T + t) * s.width();
@@ -107,13 +109,33 @@ TEST_P(GpuRope, DecodingTurnsByThePosition) {
   }
 }
 
+TEST(GpuRopeAngles, StretchedAsLlama31) {
+  constexpr Size s{1, 40, 1, 1, 32};
+  const std::vector<float> x = random_floats(s.elements(), 4);
+  OpRunner runner;
+  const plan::Tensor qkv = runner.input({s.B, s.T, s.width()}, x);
+  // Wavelengths from 6 to 4e4: kept, between, and stretched.
+  const RopeAngles angles{.theta = 1e4, .factor = 8, .low = 1, .high = 4, .original_context = 100};
+  rope_forward(runner.builder(),
+               {.qkv = qkv, .table = rope_table(runner.builder(), s.T, s.HS, angles), .n_head = 1});
+  runner.run();
+  const reference::Rope rope{.theta = 1e4, .factor = 8, .low = 1, .high = 4, .original_context = 100};
+  const reference::Vector expected = reference::rope_forward(to_double(x), s.reference_shape(), rope);
+  expect_close(runner.floats(qkv), expected, bound_of(DType::kF32));
+  const reference::Vector plain = reference::rope_forward(to_double(x), s.reference_shape(), {.theta = 1e4});
+  double difference = 0;
+  for (std::size_t n = 0; n < plain.size(); ++n)
+    difference = std::max(difference, std::abs(plain[n] - expected[n]));
+  EXPECT_GT(difference, 0.1);
+}
+
 INSTANTIATE_TEST_SUITE_P(Gpu, GpuRope, testing::Values(DType::kF32, DType::kF16, DType::kBF16),
                          [](const auto& type) { return std::string(dtype_name(type.param)); });
 
 TEST(Rope, RefusesWhatDoesNotFit) {
   plan::PlanBuilder builder{vk::DeviceCaps{}};
   builder.begin_segment("op");
-  const plan::Tensor table = rope_table(builder, 8, 16, 10000);
+  const plan::Tensor table = rope_table(builder, 8, 16, {});
   EXPECT_EQ(table.shape, (Shape{8, 8, 2}));
   const auto forward = [&](Shape qkv, DType dtype, std::int64_t n_head, std::int64_t n_kv_head) {
     const plan::Tensor tensor = builder.persistent("qkv" + qkv.to_string() + std::string(dtype_name(dtype)),

@@ -63,7 +63,7 @@ TEST(ReferenceRope, RotatesByThePositionAndKeepsScoresOfEqualDistance) {
     const Vector row{1.0, 2.0, -1.0, 0.5, 0.3, -2.0, 0.7, 1.0, 5.0, 6.0, 7.0, 8.0};
     std::copy(row.begin(), row.end(), qkv.begin() + static_cast<std::ptrdiff_t>(12 * t));
   }
-  const Vector y = rope_forward(qkv, shape, 100.0);
+  const Vector y = rope_forward(qkv, shape, {.theta = 100.0});
   for (std::size_t i = 0; i < 12; ++i) EXPECT_EQ(y[i], qkv[i]);
   EXPECT_NEAR(y[12], std::cos(1.0) + std::sin(1.0), 1e-15);
   EXPECT_NEAR(y[14], -std::cos(1.0) + std::sin(1.0), 1e-15);
@@ -82,8 +82,8 @@ TEST(ReferenceGradient, Rope) {
   const AttentionShape& shape = kGrouped;
   Vector qkv = random_doubles(shape.B * shape.T * shape.qkv_width(), 5);
   const Vector dout = random_doubles(qkv.size(), 6, 2.0F);
-  expect_gradient(qkv, rope_backward(dout, shape, 50.0),
-                  [&] { return weighted_sum(dout, rope_forward(qkv, shape, 50.0)); });
+  expect_gradient(qkv, rope_backward(dout, shape, {.theta = 50.0}),
+                  [&] { return weighted_sum(dout, rope_forward(qkv, shape, {.theta = 50.0})); });
 }
 
 TEST(ReferenceGradient, QkNorm) {

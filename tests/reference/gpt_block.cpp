@@ -16,10 +16,20 @@ namespace {
 AttentionShape attention_shape(const model::GptConfig& config, std::size_t B, std::size_t T) {
   return {.B = B,
           .T = T,
-          .C = static_cast<std::size_t>(config.n_embd),
+          .C = static_cast<std::size_t>(config.attention_width()),
           .NH = static_cast<std::size_t>(config.n_head),
           .NKV = static_cast<std::size_t>(config.kv_heads()),
           .window = static_cast<std::size_t>(config.attention_window)};
+}
+
+Rope rope_of(const model::GptConfig& config) {
+  Rope rope{.theta = config.rope_theta};
+  if (config.rope_scaling != "llama3") return rope;
+  rope.factor = config.rope_factor;
+  rope.low = config.rope_low_freq_factor;
+  rope.high = config.rope_high_freq_factor;
+  rope.original_context = static_cast<double>(config.original_context());
+  return rope;
 }
 
 Vector activate(const model::GptConfig& config, View pre) {
@@ -48,7 +58,7 @@ Vector attend(Block& block, const Parameters& p, const std::string& name, const 
                                     shape, config.layer_norm_eps)
                         .out;
   }
-  if (config.has_rope()) block.rotated = rope_forward(block.rotated, shape, config.rope_theta);
+  if (config.has_rope()) block.rotated = rope_forward(block.rotated, shape, rope_of(config));
   block.attention = attention_forward(block.rotated, shape);
   return linear_forward(p, name + ".c_proj", block.attention.out);
 }
@@ -59,7 +69,7 @@ Vector attend_backward(const Block& block, const Parameters& p, const std::strin
   const model::GptConfig& config = p.config;
   const Vector dattention = linear_backward(p, name + ".c_proj", dout, block.attention.out);
   Vector dqkv = attention_backward(dattention, block.rotated, shape);
-  if (config.has_rope()) dqkv = rope_backward(dqkv, shape, config.rope_theta);
+  if (config.has_rope()) dqkv = rope_backward(dqkv, shape, rope_of(config));
   if (config.qk_norm) {
     QkNormGradients gradients =
         qk_norm_backward(dqkv, block.qkv, p.get(name + ".q_norm.weight"), p.get(name + ".k_norm.weight"),

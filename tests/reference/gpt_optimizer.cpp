@@ -45,7 +45,7 @@ UpdateRule muon_rule(const Muon& config, const model::GptConfig& model, UpdateRu
     if (spec.shape.rank() != 2 || !spec.name.starts_with("h.")) return others(update);
     std::vector<std::int64_t> heights{spec.shape[0]};
     const std::int64_t kv_rows = model.kv_heads() * model.head_size();
-    if (spec.name.ends_with("c_attn.weight")) heights = {model.n_embd, kv_rows, kv_rows};
+    if (spec.name.ends_with("c_attn.weight")) heights = {model.attention_width(), kv_rows, kv_rows};
     if (spec.name.ends_with("c_fc.weight") && model.has_swiglu())
       heights = {spec.shape[0] / 2, spec.shape[0] / 2};
     std::size_t first = 0;

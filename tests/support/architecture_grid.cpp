@@ -65,6 +65,12 @@ std::vector<model::GptConfig> architecture_grid() {
     config.layer_norm_eps = 1e-3;
     grid.push_back(config);
   }
+  // What only imported models have: heads of a size of their own, stretched rotary positions.
+  model::GptConfig imported = grid[1];
+  imported.head_dim = 20;
+  imported.rope_scaling = "llama3";
+  imported.rope_original_context = 15;
+  grid.push_back(imported);
   return grid;
 }
 
@@ -78,6 +84,8 @@ std::string architecture_name(const model::GptConfig& config) {
   if (!config.tie_weights) name += "_untied";
   if (config.n_inner != 0) name += std::format("_inner{}", config.n_inner);
   if (config.logit_softcap != 0) name += "_softcap";
+  if (config.head_dim != 0) name += std::format("_head{}", config.head_dim);
+  if (config.rope_scaling != "none") name += "_" + config.rope_scaling;
   return name;
 }
 

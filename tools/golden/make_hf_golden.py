@@ -26,13 +26,14 @@ MODELS = {
     "hf_gpt2": dict(kind="GPT2", dtype="float16", config=GPT2),
     "hf_llama": dict(kind="Llama", dtype="bfloat16", shards="20KB", config=dict(
         LLAMA, rms_norm_eps=1e-5, tie_word_embeddings=False,
-        rope_parameters={"rope_type": "default", "rope_theta": 500.0})),
+        rope_parameters={"rope_type": "llama3", "rope_theta": 500.0, "factor": 4.0, "low_freq_factor": 1.0,
+                         "high_freq_factor": 4.0, "original_max_position_embeddings": 14})),
     "hf_mistral": dict(kind="Mistral", dtype="bfloat16", config=dict(
         LLAMA, sliding_window=6, head_dim=16, tie_word_embeddings=True)),
     "hf_qwen2": dict(kind="Qwen2", dtype="bfloat16", config=dict(
         LLAMA, num_key_value_heads=2, tie_word_embeddings=True)),
     "hf_qwen3": dict(kind="Qwen3", dtype="bfloat16", config=dict(
-        LLAMA, head_dim=16, tie_word_embeddings=False)),
+        LLAMA, head_dim=24, tie_word_embeddings=False)),
 }
 
 

@@ -8,9 +8,13 @@
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/linear.hpp"
 #include "vkgpt/model/param_tensors.hpp"
+#include "vkgpt/ops/rope.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
 namespace vkgpt::model {
+
+/// The angles of `config`'s rotary positions.
+ops::RopeAngles rope_angles(const GptConfig& config);
 
 /// How a block is computed, besides its parameters.
 struct BlockOptions {

@@ -15,13 +15,19 @@ struct GptConfig {
   std::int64_t n_head = 4;        ///< NH
   std::int64_t n_kv_head = 0;     ///< NKV, heads of keys and values; 0 = n_head
   std::int64_t n_embd = 128;      ///< C
+  std::int64_t head_dim = 0;      ///< HS; 0 = C / NH
   std::int64_t n_inner = 0;       ///< F, width inside the MLP; 0 = 4 C, or for SwiGLU 8 C / 3 up to 64
   std::int64_t block_size = 128;  ///< T, the context length
   std::string norm = "layernorm";
   std::string mlp = "gelu";
   std::string pos_encoding = "learned";
   double rope_theta = 10000;
-  std::int64_t attention_window = 0;  ///< keys that a query sees, itself included; 0 = all before it
+  std::string rope_scaling = "none";
+  double rope_factor = 8;                  ///< of long wavelengths
+  double rope_low_freq_factor = 1;         ///< turns in the original context below which all is stretched
+  double rope_high_freq_factor = 4;        ///< and from which nothing is
+  std::int64_t rope_original_context = 0;  ///< the context before the stretching; 0 = block_size
+  std::int64_t attention_window = 0;       ///< keys that a query sees, itself included; 0 = all before it
   bool qk_norm = false;
   bool parallel_blocks = false;
   bool bias = true;
@@ -29,12 +35,18 @@ struct GptConfig {
   double logit_softcap = 0;  ///< logits become cap * tanh(logits / cap); 0 = none
   double layer_norm_eps = 1e-5;
 
-  /// HS = C / NH.
-  std::int64_t head_size() const { return n_embd / n_head; }
+  /// HS, with its default resolved.
+  std::int64_t head_size() const { return head_dim == 0 ? n_embd / n_head : head_dim; }
+  /// NH HS: the width of what attention gives, C by default.
+  std::int64_t attention_width() const { return n_head * head_size(); }
   /// NKV, with its default resolved.
   std::int64_t kv_heads() const { return n_kv_head == 0 ? n_head : n_kv_head; }
   /// Width of q | k | v: (NH + 2 NKV) HS.
   std::int64_t qkv_width() const { return (n_head + 2 * kv_heads()) * head_size(); }
+  /// The context before the stretching of rotary wavelengths, with its default resolved.
+  std::int64_t original_context() const {
+    return rope_original_context == 0 ? block_size : rope_original_context;
+  }
   /// F, with its default resolved.
   std::int64_t inner_width() const;
   bool has_rms_norm() const { return norm == "rmsnorm"; }
@@ -75,6 +87,12 @@ struct GptConfig {
                     .min = 16,
                     .max = 1 << 17},
           self.n_embd);
+    visit(FieldInfo{.name = "head_dim",
+                    .group = kGroup,
+                    .help = "Head size where it is not n_embd / n_head; 0: it is",
+                    .min = 0,
+                    .max = 128},
+          self.head_dim);
     visit(FieldInfo{.name = "n_inner",
                     .group = kGroup,
                     .help = "Width inside the MLP; 0: 4 n_embd, with SwiGLU 8/3 n_embd",
@@ -126,6 +144,7 @@ struct GptConfig {
                     .min = 1,
                     .max = 1e9},
           self.rope_theta);
+    visit_rope_scaling(visit, self);
     visit(FieldInfo{.name = "attention_window",
                     .group = kGroup,
                     .help = "Tokens that attention looks back on, the current one included; 0: all",
@@ -148,6 +167,42 @@ struct GptConfig {
                     .min = 0,
                     .max = 1e6},
           self.logit_softcap);
+  }
+
+  template <typename Visitor, typename Self>
+  static void visit_rope_scaling(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Model";
+    visit(FieldInfo{.name = "rope_scaling",
+                    .group = kGroup,
+                    .help = "Stretch long rotary wavelengths as Llama 3.1 does",
+                    .choices = "none|llama3"},
+          self.rope_scaling);
+    visit(FieldInfo{.name = "rope_factor",
+                    .group = kGroup,
+                    .help = "By how much rope_scaling stretches",
+                    .min = 1,
+                    .max = 1e6},
+          self.rope_factor);
+    visit(FieldInfo{.name = "rope_low_freq_factor",
+                    .group = kGroup,
+                    .help = "It stretches fully what turns less often than this in rope_original_context",
+                    .min = 0,
+                    .max = 1e6,
+                    .min_open = true},
+          self.rope_low_freq_factor);
+    visit(FieldInfo{.name = "rope_high_freq_factor",
+                    .group = kGroup,
+                    .help = "It leaves what turns more often",
+                    .min = 0,
+                    .max = 1e6,
+                    .min_open = true},
+          self.rope_high_freq_factor);
+    visit(FieldInfo{.name = "rope_original_context",
+                    .group = kGroup,
+                    .help = "Context before the stretching; 0: block_size",
+                    .min = 0,
+                    .max = 1 << 24},
+          self.rope_original_context);
   }
 };
 

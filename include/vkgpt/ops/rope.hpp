@@ -9,8 +9,20 @@ namespace vkgpt::ops {
 /// Rotary position embedding (Su et al., arXiv:2104.09864), in LLaMA's layout: elements i and i + HS / 2 of a
 /// head are the pair that the angle t theta^(-2i / HS) turns.
 
+/// How fast the pairs turn.
+struct RopeAngles {
+  double theta = 10000;
+  /// Llama 3.1's stretching: pairs that turn fewer than `low` times in `original_context` positions turn
+  /// `factor` times slower, those that turn more than `high` times as before, others in between. 1 = none.
+  double factor = 1;
+  double low = 1;
+  double high = 4;
+  double original_context = 8192;
+};
+
 /// Cosine and sine of every angle, a constant (T_max, HS / 2, 2), f32 rounded from double.
-plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int64_t HS, double theta);
+plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int64_t HS,
+                        const RopeAngles& angles);
 
 struct RopeForward {
   plan::Tensor qkv;  // (B, T, (NH + 2 NKV) HS) f32, f16 or bf16, in place; (B, ...) or (B, 1, ...) to decode
