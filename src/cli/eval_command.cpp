@@ -23,6 +23,7 @@ struct EvalOptions {
   std::string model;
   std::string data_path;
   std::int64_t batch_size = 16;
+  std::int64_t block_size = 0;
   bool use_ema = false;
 
   template <typename Visitor, typename Self>
@@ -37,6 +38,12 @@ struct EvalOptions {
                     .min = 1,
                     .max = 1 << 16},
           self.batch_size);
+    visit(FieldInfo{.name = "block_size",
+                    .group = kGroup,
+                    .help = "Tokens in a window; 0: the model's context, which is also the most",
+                    .min = 0,
+                    .max = 1 << 20},
+          self.block_size);
     visit(FieldInfo{.name = "use_ema",
                     .group = kGroup,
                     .help = "Take the averaged weights of a model that was trained with --ema"},
@@ -55,7 +62,12 @@ int run_eval(std::span<const std::string> args) {
   install_interrupt_handlers();
 
   const std::string text = text::read_text(options.data_path);
-  const OpenModel open = open_model(options.model, options.use_ema);
+  OpenModel open = open_model(options.model, options.use_ema);
+  if (options.block_size > open.model.params.config().block_size) {
+    fail_usage("--block_size {}: the model's context is {}", options.block_size,
+               open.model.params.config().block_size);
+  }
+  if (options.block_size > 0) model::shorten_context(open.model, options.block_size);
   const model::GptConfig& config = open.model.params.config();
   const std::vector<text::Token> tokens = open.tokenizer->encode(text);
   if (tokens.size() < 2) fail("{} has {} tokens; at least two are needed", options.data_path, tokens.size());

@@ -189,6 +189,12 @@ std::vector<float> read_model_parameters(const Path& directory, const GptParams&
   return arena;
 }
 
+void shorten_context(LoadedModel& model, std::int64_t block_size) {
+  const GptParams params(with_shorter_context(model.params.config(), block_size));
+  model.arena = rearrange(model.params, model.arena, params);
+  model.params = params;
+}
+
 LoadedModel load_model(const Path& directory, bool average) {
   ModelFormat format = read_model_format(directory / kModelConfigFile);
   LoadedModel model{GptParams(format.config), {}, std::move(format)};

@@ -247,7 +247,10 @@ Path find_model_directory(const Path& path) {
     verify_checkpoint(path, CheckpointCheck::kContents);
     return path;
   }
-  if (path_exists(path / model::kModelWeightsFile) || path_exists(path / model::kModelIndexFile)) return path;
+  // One without weights, or with weights that cannot be read, is refused when it is read.
+  for (const char* name : {model::kModelConfigFile, model::kModelWeightsFile, model::kModelIndexFile}) {
+    if (path_exists(path / name)) return path;
+  }
   const auto steps = list_steps(path);
   std::vector<Checkpoint> candidates;
   for (const auto& [step, directory] : steps) {

@@ -120,6 +120,15 @@ TEST(GpuImportCommand, TrainsOnWithAShorterContext) {
         run_vkgpt({"eval", "--model", foreign / "run", "--data_path", foreign / "text", "--json"});
     ASSERT_EQ(evaluated.code, 0) << evaluated.err;
     EXPECT_EQ(parse_json(evaluated.out, "output")["block_size"], 12);
+    const RunResult in_parts = run_vkgpt(
+        {"eval", "--model", foreign / "run", "--data_path", foreign / "text", "--block_size", "5", "--json"});
+    ASSERT_EQ(in_parts.code, 0) << in_parts.err;
+    EXPECT_EQ(parse_json(in_parts.out, "output")["block_size"], 5);
+    EXPECT_NE(parse_json(in_parts.out, "output")["loss"], parse_json(evaluated.out, "output")["loss"]);
+    EXPECT_EQ(
+        run_vkgpt({"eval", "--model", foreign / "run", "--data_path", foreign / "text", "--block_size", "13"})
+            .code,
+        2);
     EXPECT_EQ(run_vkgpt({"train", "--init_from", foreign.path().string(), "--block_size", "21", "--data_path",
                          foreign / "text", "--out_dir", foreign / "longer"})
                   .code,

@@ -43,6 +43,9 @@ struct LoadedModel {
   ModelFormat format = {};  // of the directory
 };
 
+/// Makes it one for texts of at most `block_size` tokens.
+void shorten_context(LoadedModel& model, std::int64_t block_size);
+
 /// Reads a directory's model with its adapters merged; `average` takes the averaged weights. Throws `Error`.
 LoadedModel load_model(const Path& directory, bool average = false);
 
