@@ -12,6 +12,7 @@
 # system uses, verified by apt, and is unpacked in the cache: nothing is installed and root is not needed.
 # Exit status: 0 when no kernel spills or uses scratch memory, 1 when one does, 2 when the check cannot be made.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$0")/.."
 
 mesa=25.0.7
@@ -21,14 +22,17 @@ cache=${XDG_CACHE_HOME:-${HOME:?vendor_check: HOME is not set: give --cache DIR}
 out=
 table=
 die() { echo "vendor_check: $*" >&2; exit 2; }
-value() { [ -n "${2:-}" ] || die "$1 needs a value"; printf '%s' "$2"; }
+path() {
+  [ -n "${2:-}" ] || die "$1 needs a value"
+  case $2 in /*) printf '%s' "$2" ;; *) printf '%s' "$here/$2" ;; esac
+}
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=true; shift ;;
-    --vkgpt) program=$(value "$@"); shift 2 ;;
-    --cache) cache=$(value "$@"); shift 2 ;;
-    --out) out=$(value "$@"); shift 2 ;;
-    --table) table=$(value "$@"); shift 2 ;;
+    --vkgpt) program=$(path "$@"); shift 2 ;;
+    --cache) cache=$(path "$@"); shift 2 ;;
+    --out) out=$(path "$@"); shift 2 ;;
+    --table) table=$(path "$@"); shift 2 ;;
     *) die "unknown argument '$1'" ;;
   esac
 done

@@ -83,8 +83,10 @@ void append_big(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& 
   const Tensor scales = builder.persistent("adamw8_scales", {count, 2}, Role::kOptimizer);
   const Tensor table = value_table(builder);
   const Tensor map = builder.constant("adamw8_blocks", {count}, DType::kU32, blocks);
-  for_each_slice(builder.caps(), args.weights.shape.numel(), blocks, [&](Slice slice, Slice run) {
-    Dispatch d = subgroup_per_row(builder.caps(), "optimizer_adamw8", run.count);
+  vk::DeviceCaps caps = builder.caps();
+  caps.subgroup_size = register_budget(caps).subgroup;  // a block's moments are held at once
+  for_each_slice(caps, args.weights.shape.numel(), blocks, [&](Slice slice, Slice run) {
+    Dispatch d = subgroup_per_row(caps, "optimizer_adamw8", run.count);
     d.bindings = {elements(read_write(args.weights), slice),
                   elements(read(args.gradients), slice),
                   matrix_rows(read_write(codes), kCodeWords, run, DType::kU32),
