@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what vkgpt needs on Debian 12 or 13: `tools/install_deps.sh [build|test]`.
+# Installs what vkgpt needs on Debian 12 or 13: `tools/install_deps.sh [build|test|fuzz]`.
 #   build  compiler, libraries, Vulkan loader, Mesa's CPU driver (default)
 #   test   the same, plus GoogleTest, the validation layers and clang-format
+#   fuzz   what build needs, plus clang and libFuzzer
 # On Debian 12 the trixie suites are added at pin priority 100: nothing already installed is upgraded by
 # them unless one of the packages below needs it. The mirror is the one this system already uses.
 set -euo pipefail
@@ -11,6 +12,7 @@ packages=(g++ cmake ninja-build pkg-config ca-certificates curl
           glslang-dev glslang-tools spirv-tools libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev
           nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libpcre2-dev libutf8proc-dev)
 [ "$what" = test ] && packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format)
+[ "$what" = fuzz ] && packages+=(clang-19 libclang-rt-19-dev)
 mesa=(mesa-vulkan-drivers mesa-libgallium libgbm1)
 export DEBIAN_FRONTEND=noninteractive
 

@@ -1,0 +1,11 @@
+#include "vkgpt/cli/config_file.hpp"
+
+#include "fuzz/fuzz_target.hpp"
+
+namespace vkgpt::fuzz {
+
+VKGPT_FUZZ_TARGET(yaml) {
+  cli::read_flat_yaml(input, "input");
+}
+
+}  // namespace vkgpt::fuzz
