@@ -7,18 +7,15 @@
 #include <memory>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/json.hpp"
 #include "vkgpt/core/utf8.hpp"
+
+#include "tokenizer_files.hpp"
 
 namespace vkgpt::text {
 namespace {
-
-constexpr std::string_view kType = "vkgpt-char";
-constexpr std::string_view kVersion = "1";
 
 /// The character at `at`, or a message with its position.
 Utf8Char character_at(std::string_view text, std::size_t at, std::string_view where) {
@@ -55,42 +52,58 @@ CharTokenizer CharTokenizer::from_text(std::string_view text, const std::string&
 }
 
 CharTokenizer CharTokenizer::from_json(std::string_view json, const std::string& where) {
-  std::string type;
-  std::string version;
-  std::string text;
-  for (Setting& setting : read_flat_json(json, SettingOrigin::kSavedFile, where)) {
-    if (setting.key == "type")
-      type = std::move(setting.text);
-    else if (setting.key == "version")
-      version = std::move(setting.text);
-    else if (setting.key == "characters")
-      text = std::move(setting.text);
-    else
-      fail("{}: unknown key '{}'", where, printable(setting.key));
-  }
-  if (type != kType) fail("{}: tokenizer type '{}', expected '{}'", where, printable(type), kType);
-  if (version != kVersion) {
-    fail("{}: version '{}', this vkgpt reads version {}", where, printable(version), kVersion);
-  }
-  if (text.empty()) fail("{}: it has no characters", where);
-  std::vector<char32_t> characters;
-  for (std::size_t at = 0; at < text.size();) {
-    const Utf8Char c = character_at(text, at, where);
-    if (!characters.empty() && characters.back() >= c.code_point) {
-      fail("{}: the characters are not in ascending order at U+{:04X}", where,
-           static_cast<std::uint32_t>(c.code_point));
+  const Json root = parse_json(json, where);
+  const Json& model = json_member(root, "model", where);
+  const Json& vocab = json_member(model, "vocab", where);
+  const Json& merges = json_member(model, "merges", where);
+  if (!merges.is_array() || !merges.empty()) fail("{}: a tokenizer of characters has no merges", where);
+  if (!vocab.is_object() || vocab.empty()) fail("{}: it has no characters", where);
+  for (const char* step : {"normalizer", "pre_tokenizer"}) {
+    if (root.contains(step) && !root[step].is_null()) {
+      fail("{}: {} of a tokenizer of characters must be null", where, json_quoted(step));
     }
+  }
+  if (root.contains("added_tokens") && !root["added_tokens"].empty()) {
+    fail("{}: a tokenizer of characters with added tokens is not supported", where);
+  }
+  std::vector<char32_t> characters;
+  for (const auto& [key, number] : vocab.items()) {
+    const Utf8Char c = decode_utf8(key, 0);
+    if (c.length == 0 || c.length != key.size())
+      fail("{}: token {} is not one character", where, json_quoted(key));
     characters.push_back(c.code_point);
-    at += c.length;
+  }
+  std::ranges::sort(characters);
+  for (std::size_t i = 0; i < characters.size(); ++i) {
+    std::string key;
+    append_utf8(key, characters[i]);
+    if (vocab[key] != i) {
+      fail("{}: character {} has the number {}, expected {}: they are numbered in the order of code points",
+           where, json_quoted(key), json_quoted(vocab[key].dump()), i);
+    }
   }
   return CharTokenizer(std::move(characters));
 }
 
 std::vector<TokenizerFile> CharTokenizer::files() const {
-  std::string text;
-  for (const char32_t c : characters_) append_utf8(text, c);
-  const nlohmann::ordered_json json = {{"type", kType}, {"version", 1}, {"characters", text}};
-  return {{kTokenizerFile, json.dump(2) + "\n"}};
+  std::string vocab;
+  for (std::size_t i = 0; i < characters_.size(); ++i) {
+    std::string character;
+    append_utf8(character, characters_[i]);
+    vocab += std::format("{}\n      {}: {}", i == 0 ? "" : ",", json_text(character), i);
+  }
+  // Hugging Face's BPE begins with characters; without merges they stay.
+  std::string json = std::format(
+      "{{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [],\n"
+      "  \"normalizer\": null,\n  \"pre_tokenizer\": null,\n  \"post_processor\": null,\n"
+      "  \"decoder\": {{\"type\": \"Fuse\"}},\n  \"model\": {{\n    \"type\": \"BPE\",\n    \"dropout\": "
+      "null,\n"
+      "    \"unk_token\": null,\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": "
+      "null,\n"
+      "    \"fuse_unk\": false,\n    \"byte_fallback\": false,\n    \"ignore_merges\": false,\n"
+      "    \"vocab\": {{{}\n    }},\n    \"merges\": []\n  }}\n}}\n",
+      vocab);
+  return {{kTokenizerFile, std::move(json)}, {kTokenizerConfigFile, tokenizer_config({}, {})}};
 }
 
 Token CharTokenizer::token_of(char32_t character) const {

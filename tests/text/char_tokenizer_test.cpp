@@ -7,6 +7,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/json.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -75,17 +76,34 @@ TEST(CharTokenizer, TokenOutsideTheVocabularyIsADefect) {
   EXPECT_THROW(tokenizer.decode(std::vector<Token>{-1}), CheckFailure);
 }
 
+/// What `files` writes, with other members of the model.
+std::string char_json(const std::string& model, const std::string& more = "") {
+  return R"({"version":"1.0",)" + more + R"("decoder":{"type":"Fuse"},"model":{"type":"BPE",)" + model + "}}";
+}
+
+TEST(CharTokenizer, FileIsHuggingFacesAndStaysTheSame) {
+  const auto tokenizer = CharTokenizer::from_text("b\xc3\xa9\n\"a", "t");
+  const std::string json = tokenizer.files().front().contents;
+  const Json root = parse_json(json, "t");
+  EXPECT_EQ(root["model"]["type"], "BPE");
+  EXPECT_EQ(root["model"]["vocab"], (Json{{"\n", 0}, {"\"", 1}, {"a", 2}, {"b", 3}, {"\u00e9", 4}}));
+  EXPECT_EQ(CharTokenizer::from_json(json, "t").files().front().contents, json);
+  EXPECT_EQ(tokenizer.files()[1].name, "tokenizer_config.json");
+}
+
 TEST(CharTokenizer, RefusesHostileFiles) {
-  for (const std::string json : {R"({})", R"([])", R"({"type":"vkgpt-char","version":1,"characters":""})",
-                                 R"({"type":"vkgpt-char","version":1,"characters":"ba"})",
-                                 R"({"type":"vkgpt-char","version":1,"characters":"aa"})",
-                                 R"({"type":"vkgpt-char","version":2,"characters":"a"})",
-                                 R"({"type":"BPE","version":1,"characters":"a"})",
-                                 R"({"type":"vkgpt-char","version":1,"characters":"a","characters":"b"})",
-                                 R"({"type":"vkgpt-char","version":1,"characters":["a"]})",
-                                 R"({"type":"vkgpt-char","version":1,"characters":"a)",
-                                 R"({"type":"vkgpt-char","version":1,"characters":"\ud800"})",
-                                 R"({"type":"vkgpt-char","version":1,"more":1})"}) {
+  EXPECT_EQ(CharTokenizer::from_json(char_json(R"("vocab":{"a":0},"merges":[])"), "t").vocab_size(), 1);
+  for (const std::string& json :
+       {std::string("{}"), std::string("[]"), char_json(R"("vocab":{},"merges":[])"),
+        char_json(R"("vocab":{"a":1,"b":0},"merges":[])"), char_json(R"("vocab":{"a":0,"b":0},"merges":[])"),
+        char_json(R"("vocab":{"a":0,"a":1},"merges":[])"), char_json(R"("vocab":{"a":-1},"merges":[])"),
+        char_json(R"("vocab":{"a":1e99},"merges":[])"), char_json(R"("vocab":{"ab":0},"merges":[])"),
+        char_json(R"("vocab":{"":0},"merges":[])"), char_json(R"("vocab":["a"],"merges":[])"),
+        char_json(R"("vocab":{"a":0},"merges":["a a"])"), char_json(R"("vocab":{"a":0})"),
+        char_json(R"("vocab":{"\ud800":0},"merges":[])"),
+        char_json(R"("vocab":{"a":0},"merges":[])").substr(0, 60),
+        char_json(R"("vocab":{"a":0},"merges":[])", R"("normalizer":{"type":"NFC"},)"),
+        char_json(R"("vocab":{"a":0},"merges":[])", R"("added_tokens":[1],)")}) {
     EXPECT_EQ(message_of([&] { CharTokenizer::from_json(json, "t.json"); }).substr(0, 7), "t.json:") << json;
   }
   EXPECT_NE(message_of([] { load_tokenizer("/nonexistent"); }).find("no tokenizer.json"), std::string::npos);

@@ -14,7 +14,8 @@ class CharTokenizer final : public Tokenizer {
   /// that is empty or not UTF-8.
   static CharTokenizer from_text(std::string_view text, const std::string& where);
 
-  /// Reads what `files` gives; `where` names the file in messages.
+  /// Reads the `tokenizer.json` that `files` gives: Hugging Face's BPE without merges. `where` names the file
+  /// in messages.
   static CharTokenizer from_json(std::string_view json, const std::string& where);
 
   std::int64_t vocab_size() const override { return static_cast<std::int64_t>(characters_.size()); }
