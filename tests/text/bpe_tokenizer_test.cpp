@@ -266,7 +266,7 @@ TEST(SlowBpeTokenizer, LongWordsTakeLinearTime) {
     while (text.size() < 1 << 18) text += unit;
     const double part = seconds_for(text);
     const double whole = seconds_for(text + text + text + text);
-    EXPECT_LT(whole, 12 * part) << printable(unit) << ": " << part << " s, four times the text " << whole
+    EXPECT_LT(whole, 12 * part + 0.05) << printable(unit) << ": " << part << " s, four times the text " << whole
                                 << " s";
   }
 }
