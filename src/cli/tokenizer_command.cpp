@@ -16,6 +16,7 @@ namespace vkgpt::cli {
 namespace {
 
 constexpr std::array kSubcommands = {
+    Command{"train", "Learn a tokenizer from text", run_tokenizer_train},
     Command{"encode", "Write the token numbers of a text", run_tokenizer_encode},
     Command{"decode", "Write the text of token numbers", run_tokenizer_decode},
     Command{"info", "Say what a tokenizer is and how well it fits a text", run_tokenizer_info},

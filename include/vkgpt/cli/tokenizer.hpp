@@ -8,6 +8,7 @@ namespace vkgpt::cli {
 // The subcommands of `vkgpt tokenizer`; a new one costs its declaration here and its line in
 // tokenizer_command.cpp.
 
+int run_tokenizer_train(std::span<const std::string> args);
 int run_tokenizer_encode(std::span<const std::string> args);
 int run_tokenizer_decode(std::span<const std::string> args);
 int run_tokenizer_info(std::span<const std::string> args);

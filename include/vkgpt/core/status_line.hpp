@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+namespace vkgpt {
+
+/// A line at the bottom of the terminal that says how far something is, drawn over again and again; nothing
+/// where stderr is no terminal.
+class StatusLine {
+ public:
+  StatusLine();
+  StatusLine(const StatusLine&) = delete;
+  StatusLine& operator=(const StatusLine&) = delete;
+  ~StatusLine() { clear(); }
+
+  /// Whether `show` would draw now: it does ten times a second at most.
+  bool due() const;
+  /// `share` (0 to 1) as a bar, then `text`, cut to the width of the terminal.
+  void show(double share, std::string_view text);
+  /// Takes the line away; call it before anything else is written to the terminal.
+  void clear();
+
+ private:
+  bool live_ = false;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+}  // namespace vkgpt
