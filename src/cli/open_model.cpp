@@ -1,7 +1,5 @@
 #include "vkgpt/cli/open_model.hpp"
 
-#include <utility>
-
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 
@@ -9,16 +7,21 @@ namespace vkgpt::cli {
 
 OpenModel open_model(const std::string& path, bool use_ema) {
   if (path.empty()) fail_usage("--model is missing: give a run directory or a checkpoint");
-  Path directory = train::find_model_directory(path);
-  model::LoadedModel model = model::load_model(directory, use_ema);
-  std::unique_ptr<text::Tokenizer> tokenizer = text::load_tokenizer(directory);
-  const std::int64_t V = model.params.config().vocab_size;
+  const Path directory = train::find_model_directory(path);
+  OpenModel open{.directory = directory,
+                 .model = model::load_model(directory, use_ema),
+                 .tokenizer = text::load_tokenizer(directory)};
+  check_vocabulary(open);
+  return open;
+}
+
+void check_vocabulary(const OpenModel& open) {
   // Imported vocabularies may be padded.
-  if (tokenizer->vocab_size() > V) {
-    fail("{}: the tokenizer has {} tokens, the model only {}", directory.string(), tokenizer->vocab_size(),
-         V);
+  const std::int64_t V = open.model.params.config().vocab_size;
+  if (open.tokenizer->vocab_size() > V) {
+    fail("{}: the tokenizer has {} tokens, the model only {}", open.directory.string(),
+         open.tokenizer->vocab_size(), V);
   }
-  return {.directory = std::move(directory), .model = std::move(model), .tokenizer = std::move(tokenizer)};
 }
 
 }  // namespace vkgpt::cli

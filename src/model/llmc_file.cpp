@@ -162,7 +162,7 @@ LoadedModel read_llmc_model(const Path& path) {
     fail("{}: {} bytes, but a model of the sizes in its header has {}; it is truncated or damaged", where,
          file.size(), size);
   }
-  LoadedModel model{GptParams(config), {}};
+  LoadedModel model{GptParams(config), {}, {.config = config, .model_type = "gpt2"}};
   model.arena.resize(static_cast<std::size_t>(model.params.arena_elements()), 0.0f);
   std::uint64_t at = sizeof(Header);
   visit_in_file_order(model.params, [&](const ParamSpec& spec) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/model/llmc_file.hpp"
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/model/safetensors.hpp"
 #include "vkgpt/text/char_tokenizer.hpp"
@@ -56,6 +57,26 @@ TEST(ImportCommand, WritesAModelDirectory) {
               text::load_tokenizer(foreign.path())->fingerprint());
     EXPECT_EQ(run_vkgpt({"import", foreign.path().string(), "--out", foreign / "ours"}).code, 2);
   }
+}
+
+TEST(ImportCommand, TakesLlmcsFiles) {
+  const ForeignModel foreign("hf_gpt2");
+  const model::LoadedModel model = model::load_model(foreign.path());
+  {
+    OutputFile file(foreign / "model.bin");
+    model::write_llmc_model(file, model, model::TensorEncoding::kF32);
+    file.finish();
+  }
+  const RunResult result = run_vkgpt(
+      {"import", foreign / "model.bin", "--out", foreign / "ours", "--tokenizer", foreign.path().string()});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("gpt2: 0.03 M parameters, F32 to F32"));
+  EXPECT_EQ(model::load_model(foreign / "ours").arena, model.arena);
+  const RunResult refused = run_vkgpt({"import", foreign / "model.bin", "--out", foreign / "more"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("the tokenizer has 50257 tokens, the model only 41"));
+  std::filesystem::resize_file(foreign / "model.bin", 2000);
+  EXPECT_EQ(run_vkgpt({"import", foreign / "model.bin", "--out", foreign / "more"}).code, 1);
 }
 
 TEST(ImportCommand, LeavesNothingOfWhatItRefuses) {

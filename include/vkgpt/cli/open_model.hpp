@@ -19,4 +19,7 @@ struct OpenModel {
 /// Opens what `--model` names: a run directory, a checkpoint, or another model directory. Throws `Error`.
 OpenModel open_model(const std::string& path, bool use_ema);
 
+/// Refuses a tokenizer with more tokens than its model.
+void check_vocabulary(const OpenModel& open);
+
 }  // namespace vkgpt::cli
