@@ -1,0 +1,11 @@
+#include "vkgpt/text/tokenizer_formats.hpp"
+
+#include "fuzz/fuzz_target.hpp"
+
+namespace vkgpt::fuzz {
+
+VKGPT_FUZZ_TARGET(special_names) {
+  text::parse_special_names(input, "input");
+}
+
+}  // namespace vkgpt::fuzz
