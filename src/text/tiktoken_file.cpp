@@ -129,7 +129,11 @@ std::vector<BpeVocabulary::Merge> merges_of_ranks(const std::vector<std::string>
       fail("{}: the token of rank {} has {} bytes, at most {} are read", where, rank, tokens[rank].size(),
            kMaxTokenBytes);
     }
-    if (!tokens[rank].empty()) numbers.emplace(tokens[rank], static_cast<Token>(rank));
+    if (tokens[rank].empty()) continue;
+    const auto [same, fresh] = numbers.emplace(tokens[rank], static_cast<Token>(rank));
+    if (!fresh) {
+      fail("{}: ranks {} and {} are both the token '{}'", where, same->second, rank, printable(tokens[rank]));
+    }
   }
   std::vector<BpeVocabulary::Merge> merges;
   for (std::size_t rank = 0; rank < tokens.size(); ++rank) {
