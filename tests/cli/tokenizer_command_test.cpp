@@ -1,0 +1,77 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "vkgpt/core/file.hpp"
+#include "vkgpt/core/json.hpp"
+
+#include "cli/run_vkgpt.hpp"
+#include "support/temp_directory.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(TokenizerCommand, EncodesAndDecodesEveryByte) {
+  const TempDirectory directory;
+  std::string text = "Hello world <|endoftext|>\n";
+  for (int byte = 0; byte < 256; ++byte) text += static_cast<char>(byte);
+  write_file(directory / "text", text);
+  const RunResult encoded =
+      run_vkgpt({"tokenizer", "encode", (directory / "text").string(), "--threads", "1"});
+  ASSERT_EQ(encoded.code, 0) << encoded.err;
+  EXPECT_TRUE(encoded.out.starts_with("15496 995 ")) << encoded.out;
+  write_file(directory / "tokens", encoded.out);
+  const RunResult decoded = run_vkgpt({"tokenizer", "decode", (directory / "tokens").string()});
+  ASSERT_EQ(decoded.code, 0) << decoded.err;
+  EXPECT_EQ(decoded.out, text);
+}
+
+TEST(TokenizerCommand, WritesNanoGptsTokensAndKnowsSpecialNames) {
+  const TempDirectory directory;
+  write_file(directory / "text", "a<|endoftext|>");
+  const RunResult result = run_vkgpt({"tokenizer", "encode", (directory / "text").string(), "--special",
+                                      "--out", (directory / "out").string()});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(read_file(directory / "out"), std::string("\x40\x00\x50\xc4", 4));  // 64, 50256
+}
+
+TEST(TokenizerCommand, InfoDescribesAndSaves) {
+  const TempDirectory directory;
+  write_file(directory / "text", "banana");
+  const RunResult result = run_vkgpt({"tokenizer", "info", (directory / "text").string(), "--tokenizer",
+                                      "byte", "--save", (directory / "saved").string(), "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json record = parse_json(result.out, "out");
+  EXPECT_EQ(record["type"], "bpe");
+  EXPECT_EQ(record["vocab_size"], 257);
+  EXPECT_EQ(record["tokens"], 6);
+  const RunResult again =
+      run_vkgpt({"tokenizer", "info", "--tokenizer", (directory / "saved").string(), "--json"});
+  EXPECT_EQ(parse_json(again.out, "out")["fingerprint"], record["fingerprint"]);
+  EXPECT_THAT(run_vkgpt({"tokenizer", "info"}).out, HasSubstr("50257"));
+}
+
+TEST(TokenizerCommand, MistakesAreOneLine) {
+  const TempDirectory directory;
+  write_file(directory / "tokens", "12 99999");
+  const auto expect = [](const std::vector<std::string>& args, int code, const std::string& part) {
+    const RunResult result = run_vkgpt(args);
+    EXPECT_EQ(result.code, code) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(part));
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  };
+  expect({"tokenizer"}, 2, "no subcommand");
+  expect({"tokenizer", "encod"}, 2, "did you mean 'encode'?");
+  expect({"tokenizer", "encode"}, 2, "expected 'vkgpt tokenizer encode");
+  expect({"tokenizer", "encode", "/nonexistent"}, 1, "/nonexistent");
+  expect({"tokenizer", "decode", (directory / "tokens").string()}, 1, "'99999' (token 2)");
+  expect({"tokenizer", "info", "--tokenizer", "nothing"}, 1, "there is no tokenizer 'nothing'");
+}
+
+}  // namespace
+}  // namespace vkgpt::cli
