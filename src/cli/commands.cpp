@@ -19,6 +19,7 @@ constexpr std::array kCommands = {
     Command{"chat", "Talk with a model", run_chat},
     Command{"eval", "Measure a model on a text", run_eval},
     Command{"import", "Take over a model of transformers or llm.c", run_import},
+    Command{"export", "Write a model for transformers, llama.cpp or llm.c", run_export},
     Command{"plot", "Draw the curves of runs", run_plot},
     Command{"sweep", "Search over settings", run_sweep},
     Command{"plan", "Print the train step without a GPU", run_plan},

@@ -287,7 +287,8 @@ TensorLayout hf_layout(const GptConfig& config) {
   return type == "gpt2" || type == "vkgpt" ? TensorLayout::kGpt2 : TensorLayout::kLlama;
 }
 
-std::string model_config_json(const GptConfig& config, std::optional<std::int32_t> end_of_text) {
+std::string model_config_json(const GptConfig& config, std::optional<std::int32_t> end_of_text,
+                              std::string_view dtype) {
   const std::string_view type = hf_model_type(config);
   OrderedJson json;
   if (type == "vkgpt") {
@@ -300,7 +301,7 @@ std::string model_config_json(const GptConfig& config, std::optional<std::int32_
     const OrderedJson token = end_of_text ? OrderedJson(*end_of_text) : OrderedJson(nullptr);
     json["bos_token_id"] = token;
     json["eos_token_id"] = token;
-    json["dtype"] = "float32";
+    json["dtype"] = dtype;
   }
   json["vkgpt"] = config_to_json(config);
   return json.dump(2) + "\n";

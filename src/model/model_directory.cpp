@@ -30,21 +30,30 @@ std::vector<SafetensorsTensor> zero_biases(const GptConfig& config) {
   return zeros;
 }
 
+DType stored_dtype(TensorEncoding encoding) {
+  VKGPT_CHECK(encoding != TensorEncoding::kQ8_0, "safetensors has no Q8_0");
+  if (encoding == TensorEncoding::kF32) return DType::kF32;
+  return encoding == TensorEncoding::kF16 ? DType::kF16 : DType::kBF16;
+}
+
 void write_tensors(OutputFile& file, const std::vector<FileTensor>& tensors, std::span<const float> arena,
-                   std::vector<SafetensorsTensor> zeros = {}) {
+                   TensorEncoding encoding, std::vector<SafetensorsTensor> zeros = {}) {
   std::map<std::string, const FileTensor*> by_name;
   std::vector<SafetensorsTensor> written = std::move(zeros);
   for (const FileTensor& tensor : tensors) {
     by_name[tensor.name] = &tensor;
     written.push_back({tensor.name, DType::kF32, tensor.shape});
   }
+  for (SafetensorsTensor& tensor : written) tensor.dtype = stored_dtype(encoding);
   std::vector<float> values;
   write_safetensors(file, std::move(written),
                     [&](const SafetensorsTensor& tensor, const SafetensorsSink& sink) {
                       values.assign(static_cast<std::size_t>(tensor.shape.numel()), 0.0f);
                       const auto source = by_name.find(tensor.name);
                       if (source != by_name.end()) to_file(*source->second, arena, values);
-                      sink(std::as_bytes(std::span(values)));
+                      // A run that diverged can still be saved as it is, so that it can be looked at.
+                      if (encoding == TensorEncoding::kF32) return sink(std::as_bytes(std::span(values)));
+                      encode_tensor(tensor.name, values, encoding, sink);
                     });
 }
 
@@ -159,13 +168,14 @@ void read_adapters(const Path& directory, const GptParams& params, TensorLayout 
 
 }  // namespace
 
-void write_model_parameters(OutputFile& file, const GptParams& params, std::span<const float> arena) {
+void write_model_parameters(OutputFile& file, const GptParams& params, std::span<const float> arena,
+                            TensorEncoding encoding) {
   const GptConfig& config = params.config();
-  write_tensors(file, file_tensors(params, hf_layout(config)), arena, zero_biases(config));
+  write_tensors(file, file_tensors(params, hf_layout(config)), arena, encoding, zero_biases(config));
 }
 
 void write_adapters(OutputFile& file, const GptParams& params, std::span<const float> arena) {
-  write_tensors(file, adapter_tensors(params, hf_layout(params.config())), arena);
+  write_tensors(file, adapter_tensors(params, hf_layout(params.config())), arena, TensorEncoding::kF32);
 }
 
 GptConfig read_model_config(const Path& directory) {

@@ -24,6 +24,7 @@ int run_generate(std::span<const std::string> args);
 int run_chat(std::span<const std::string> args);
 int run_eval(std::span<const std::string> args);
 int run_import(std::span<const std::string> args);
+int run_export(std::span<const std::string> args);
 int run_plan(std::span<const std::string> args);
 int run_kernels(std::span<const std::string> args);
 int run_plot(std::span<const std::string> args);

@@ -29,8 +29,10 @@ std::string_view hf_model_type(const GptConfig& config);
 TensorLayout hf_layout(const GptConfig& config);
 
 /// Contents of `config.json`. `end_of_text`, where the tokenizer has it, is the token that begins and ends a
-/// text. The exact configuration stands in the member "vkgpt".
-std::string model_config_json(const GptConfig& config, std::optional<std::int32_t> end_of_text = {});
+/// text; `dtype` is torch's word for the type of the weights. The exact configuration stands in the member
+/// "vkgpt".
+std::string model_config_json(const GptConfig& config, std::optional<std::int32_t> end_of_text = {},
+                              std::string_view dtype = "float32");
 
 /// Reads a `config.json` of transformers or of this program. Throws `Error`, one line that names the file,
 /// for a model of another kind, features that this version does not compute and sizes that contradict each
