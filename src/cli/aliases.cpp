@@ -70,7 +70,6 @@ constexpr auto kAliases = std::to_array<Alias>({
     {.name = "gradient_accumulation_steps", .key = "grad_accum_steps"},
     {.name = "gradient_clip", .key = "grad_clip"},
     // Data, reports and checkpoints
-    {.name = "tokenizer", .value = "char"},
     {.name = "output_dir", .key = "out_dir"},
     {.name = "eval_every", .key = "eval_interval"},
     {.name = "save_every", .key = "save_interval"},

@@ -4,73 +4,66 @@
 #include <print>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "vkgpt/cli/command_line.hpp"
 #include "vkgpt/cli/commands.hpp"
-#include "vkgpt/cli/download.hpp"
+#include "vkgpt/cli/data_commands.hpp"
 #include "vkgpt/core/error.hpp"
-#include "vkgpt/core/log.hpp"
+#include "vkgpt/core/units.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt::cli {
 namespace {
 
-struct DataOptions {
-  std::string out = "data";
-
-  template <typename Visitor, typename Self>
-  static void visit_fields(Visitor&& visit, Self& self) {
-    visit(FieldInfo{.name = "out", .group = "Data", .help = "Directory for the text"}, self.out);
-  }
-};
-
-struct Dataset {
+struct Verb {
   std::string_view name;
-  std::string_view file_name;
-  RemoteFile file;
+  std::string_view arguments;
+  std::string_view summary;
+  int (*run)(std::span<const std::string> args);
 };
 
-constexpr std::array kDatasets = {
-    Dataset{
-        .name = "tinyshakespeare",
-        .file_name = "tinyshakespeare.txt",
-        .file =
-            {.url =
-                 "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
-             .size = 1115394,
-             .sha256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"}},
+constexpr std::array kVerbs = {
+    Verb{"get", "[NAME]", "Fetch a known text or set of token shards; without a name: list them",
+         run_data_get},
+    Verb{"prepare", "INPUT...", "Encode texts into shards of tokens", run_data_prepare},
+    Verb{"info", "DIR|FILE...", "Describe prepared data and token files; --verify checks them",
+         run_data_info},
 };
 
-const Dataset& find_dataset(const std::string& name) {
-  const auto found = std::ranges::find(kDatasets, name, &Dataset::name);
-  if (found != kDatasets.end()) return *found;
-  std::string known;
-  for (const Dataset& dataset : kDatasets)
-    known += std::format("{}{}", known.empty() ? "" : ", ", dataset.name);
-  fail_usage("unknown text '{}': there is {}", printable(name), known);
+int print_help() {
+  std::print("Usage: vkgpt data VERB [arguments] [flags]\n\nTexts and tokens to train on.\n\nVerbs:\n");
+  for (const Verb& verb : kVerbs)
+    std::print("  {:<22}{}\n", std::format("{} {}", verb.name, verb.arguments), verb.summary);
+  std::print("\n'vkgpt data VERB --help' lists a verb's flags with their defaults.\n");
+  return 0;
 }
 
 }  // namespace
 
+void ByteProgress::update(std::uint64_t done, std::optional<std::uint64_t> total, const std::string& remark) {
+  if (!first_) first_ = done;
+  const double speed = static_cast<double>(done - *first_) / std::max(seconds(), 1e-3);
+  std::string text = format_bytes(done);
+  if (total) text += " of " + format_bytes(*total);
+  text += std::format(" | {:.1f} MB/s", speed / 1e6);
+  if (!remark.empty()) text += " | " + remark;
+  if (total)
+    text += " | eta " + train::format_duration(static_cast<double>(*total - std::min(done, *total)) / speed);
+  line_.update(total && *total > 0 ? static_cast<double>(done) / static_cast<double>(*total) : 0,
+               std::move(text));
+}
+
+double ByteProgress::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
 int run_data(std::span<const std::string> args) {
-  DataOptions options;
-  CommandLine command(
-      "data", "Fetches training text: 'vkgpt data get tinyshakespeare' (1.1 MB of Shakespeare).", "get NAME");
-  command.add(options);
-  if (!command.parse(args)) return 0;
-  const std::vector<std::string>& words = command.positionals();
-  if (words.size() != 2 || words[0] != "get") fail_usage("expected 'vkgpt data get NAME [--out DIR]'");
-  if (options.out.empty()) fail_usage("--out is empty: give a directory");
-  const Dataset& dataset = find_dataset(words[1]);
-  const Path path = Path(options.out) / dataset.file_name;
-  if (download(dataset.file, path)) {
-    log_info("fetched {} ({} bytes)", dataset.name, dataset.file.size);
-  } else {
-    log_info("{} is already there", dataset.name);
+  if (args.empty()) fail_usage("expected 'vkgpt data get|prepare|info': 'vkgpt data --help' says more");
+  if (args[0] == "--help" || args[0] == "-h") return print_help();
+  const auto found = std::ranges::find(kVerbs, args[0], &Verb::name);
+  if (found == kVerbs.end()) {
+    fail_usage("unknown verb '{}': expected 'vkgpt data get|prepare|info'", printable(args[0]));
   }
-  std::print("{}\n", path.string());
-  return 0;
+  return found->run(args.subspan(1));
 }
 
 }  // namespace vkgpt::cli

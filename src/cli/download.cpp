@@ -1,9 +1,13 @@
 #include "vkgpt/cli/download.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <format>
 #include <optional>
+#include <sstream>
 #include <system_error>
 #include <vector>
 
@@ -12,6 +16,7 @@
 
 #include "vkgpt/cli/process.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -54,25 +59,51 @@ std::string_view meaning_of(std::string_view program, int code) {
   }
 }
 
-void fetch(const std::string& url, const Path& part) {
-  const std::vector<std::vector<std::string>> programs = {
-      {"curl", "-q", "-f", "-s", "-L", "--connect-timeout", "15", "--speed-limit", "1", "--speed-time", "60",
-       "--retry", "2", "-C", "-", "-o", part.string(), "--", url},
-      {"wget", "-q", "-c", "-T", "15", "-t", "3", "-O", part.string(), "--", url}};
+std::uint64_t size_of(const Path& path) {
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
+}
+
+/// Runs the first of the programs that is there; `words` are theirs.
+void run_first(const std::string& url, const std::vector<std::vector<std::string>>& programs,
+               const std::function<void()>& on_wait = {}) {
   for (const std::vector<std::string>& words : programs) {
-    const std::optional<int> code = run_process(words);
+    const std::optional<int> code = run_process(words, on_wait);
     if (!code) continue;
-    if (*code != 0)
+    if (interrupted()) throw Error("interrupted; run it again to continue", ExitCode::kInterrupted);
+    if (*code != 0) {
       fail("cannot download {}: {} ended with {}: {}", url, words[0], *code, meaning_of(words[0], *code));
+    }
     return;
   }
   fail("cannot download {}: neither curl nor wget is installed", url);
 }
 
-std::uint64_t size_of(const Path& path) {
-  std::error_code error;
-  const std::uint64_t size = std::filesystem::file_size(path, error);
-  return error ? 0 : size;
+void fetch(const std::string& url, const Path& part, const OnBytes& on_bytes) {
+  const auto on_wait = [&] {
+    if (on_bytes) on_bytes(size_of(part));
+  };
+  run_first(url,
+            {{"curl", "-q", "-f", "-s", "-L", "--connect-timeout", "15", "--speed-limit", "1", "--speed-time",
+              "60", "--retry", "2", "-C", "-", "-o", part.string(), "--", url},
+             {"wget", "-q", "-c", "-T", "15", "-t", "3", "-O", part.string(), "--", url}},
+            on_wait);
+}
+
+/// The value of the first header of this name (in lower case) in an answer, without quotes.
+std::string header_value(const std::string& answer, std::string_view name) {
+  std::istringstream lines(answer);
+  for (std::string line; std::getline(lines, line);) {
+    std::string key = line.substr(0, line.find(':'));
+    std::ranges::transform(key, key.begin(), [](unsigned char c) { return std::tolower(c); });
+    key.erase(0, key.find_first_not_of(' '));
+    if (key != name) continue;
+    std::string value = line.substr(std::min(line.size(), line.find(':') + 1));
+    std::erase_if(value, [](char c) { return c == ' ' || c == '"' || c == '\r'; });
+    return value;
+  }
+  return {};
 }
 
 void make_durable(const Path& path) {
@@ -85,7 +116,32 @@ void make_durable(const Path& path) {
 
 }  // namespace
 
-bool download(const RemoteFile& file, const Path& path) {
+RemoteFile ask_hub(const std::string& url, const Path& scratch) {
+  make_directories(scratch.parent_path());
+  // The headers are those of the hub itself, before it sends one elsewhere.
+  run_first(url,
+            {{"curl", "-q", "-f", "-s", "-I", "--connect-timeout", "15", "--max-time", "60", "-o",
+              scratch.string(), "--", url},
+             // wget has no success without following: its log is what counts.
+             {"wget", "-q", "-S", "--spider", "-T", "15", "-t", "2", "-o", scratch.string(), "--", url}});
+  constexpr std::uint64_t kMaxBytes = 1 << 20;
+  const std::string answer = read_file(scratch, kMaxBytes);
+  remove_tree(scratch);
+  RemoteFile file{.url = url, .size = 0, .sha256 = header_value(answer, "x-linked-etag")};
+  const std::string size = header_value(answer, "x-linked-size");
+  const auto [end, code] = std::from_chars(size.data(), size.data() + size.size(), file.size);
+  if (size.empty() || code != std::errc{} || end != size.data() + size.size() || file.sha256.size() != 64 ||
+      file.sha256.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    fail(
+        "{}: the server does not say the size and checksum of the file (X-Linked-Size, X-Linked-ETag): is it "
+        "a "
+        "proxy's page?",
+        url);
+  }
+  return file;
+}
+
+bool download(const RemoteFile& file, const Path& path, const OnBytes& on_bytes) {
   if (std::filesystem::exists(path)) {
     if (sha256_file(path) == file.sha256) return false;
     fail("{} is there with other contents: move it away or choose another directory with --out",
@@ -95,7 +151,7 @@ bool download(const RemoteFile& file, const Path& path) {
   make_directories(directory);
   const Path part = path.string() + ".part";
   if (size_of(part) > file.size) remove_tree(part);
-  if (size_of(part) < file.size) fetch(std::string(file.url), part);
+  if (size_of(part) < file.size) fetch(file.url, part, on_bytes);
   const std::uint64_t size = size_of(part);
   const std::string found = sha256_file(part);
   if (found != file.sha256) {

@@ -10,9 +10,11 @@
 #include "vkgpt/cli/commands.hpp"
 #include "vkgpt/cli/open_model.hpp"
 #include "vkgpt/cli/run_options.hpp"
+#include "vkgpt/cli/train_data.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/text/corpus.hpp"
+#include "vkgpt/text/dataset.hpp"
 #include "vkgpt/train/evaluator.hpp"
 #include "vkgpt/vk/context.hpp"
 
@@ -22,6 +24,8 @@ namespace {
 struct EvalOptions {
   std::string model;
   std::string data_path;
+  std::string memmap_dataset;
+  std::string split = "val";
   std::int64_t batch_size = 16;
   std::int64_t block_size = 0;
   bool use_ema = false;
@@ -30,8 +34,19 @@ struct EvalOptions {
   static void visit_fields(Visitor&& visit, Self& self) {
     constexpr auto kGroup = "Evaluation";
     visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or checkpoint"}, self.model);
-    visit(FieldInfo{.name = "data_path", .group = kGroup, .help = "Text file, evaluated from end to end"},
+    visit(FieldInfo{.name = "data_path",
+                    .group = kGroup,
+                    .help = "Text file, evaluated from end to end, or prepared data"},
           self.data_path);
+    visit(FieldInfo{.name = "memmap_dataset",
+                    .group = kGroup,
+                    .help = "Instead: token files of the model's tokenizer, as a file, directory or glob"},
+          self.memmap_dataset);
+    visit(FieldInfo{.name = "split",
+                    .group = kGroup,
+                    .help = "Which part of prepared data and token files; train where val is empty",
+                    .choices = "train|val"},
+          self.split);
     visit(FieldInfo{.name = "batch_size",
                     .group = kGroup,
                     .help = "Windows of block_size tokens that are evaluated at once",
@@ -51,6 +66,34 @@ struct EvalOptions {
   }
 };
 
+/// What is evaluated, in tokens of the model's tokenizer.
+text::Corpus open_corpus(const EvalOptions& options, const text::Tokenizer& tokenizer) {
+  if (!options.memmap_dataset.empty()) {
+    return text::Corpus::open_shards(options.memmap_dataset, tokenizer.vocab_size(), 0);
+  }
+  if (text::is_dataset(options.data_path)) return text::Corpus::open_dataset(options.data_path, tokenizer);
+  return text::Corpus::encode(text::read_text(options.data_path), tokenizer, 0, options.data_path);
+}
+
+/// Bytes of the text of all tokens but the first, which is not predicted. Ends of documents are no text.
+std::uint64_t text_bytes(const text::TokenView& tokens, const text::Tokenizer& tokenizer) {
+  std::vector<std::uint32_t> lengths(static_cast<std::size_t>(tokenizer.vocab_size()));
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const auto token = static_cast<text::Token>(i);
+    if (token != tokenizer.end_of_text()) {
+      lengths[i] = static_cast<std::uint32_t>(tokenizer.decode({&token, 1}).size());
+    }
+  }
+  std::uint64_t bytes = 0;
+  std::vector<text::Token> part;
+  for (std::size_t at = 1; at < tokens.size(); at += part.size()) {
+    part.resize(std::min<std::size_t>(tokens.size() - at, 1 << 16));
+    tokens.copy(at, part);
+    for (const text::Token token : part) bytes += lengths[static_cast<std::size_t>(token)];
+  }
+  return bytes;
+}
+
 }  // namespace
 
 int run_eval(std::span<const std::string> args) {
@@ -61,7 +104,11 @@ int run_eval(std::span<const std::string> args) {
   if (!command.parse(args)) return 0;
   install_interrupt_handlers();
 
-  const std::string text = text::read_text(options.data_path);
+  if (!options.data_path.empty() && !options.memmap_dataset.empty()) {
+    fail_usage("--data_path and --memmap_dataset are both given: one of them is the data");
+  }
+  const std::string name = options.memmap_dataset.empty() ? options.data_path : options.memmap_dataset;
+  if (options.memmap_dataset.empty()) check_data_path(options.data_path);
   OpenModel open = open_model(options.model, options.use_ema);
   if (options.block_size > open.model.params.config().block_size) {
     fail_usage("--block_size {}: the model's context is {}", options.block_size,
@@ -69,23 +116,25 @@ int run_eval(std::span<const std::string> args) {
   }
   if (options.block_size > 0) model::shorten_context(open.model, options.block_size);
   const model::GptConfig& config = open.model.params.config();
-  const std::vector<text::Token> tokens = open.tokenizer->encode(text);
-  if (tokens.size() < 2) fail("{} has {} tokens; at least two are needed", options.data_path, tokens.size());
+  const text::Corpus corpus = open_corpus(options, *open.tokenizer);
+  const bool is_validation = options.split == "val" && corpus.validation().size() > 0;
+  const text::TokenView tokens = is_validation ? corpus.validation() : corpus.train();
+  if (tokens.size() < 2) fail("{} has {} tokens; at least two are needed", name, tokens.size());
   const auto windows = static_cast<std::int64_t>(tokens.size() - 2) / config.block_size + 1;
 
   vk::Context context(context_options(run));
   train::Evaluator evaluator(context, open.model.params, std::min(options.batch_size, windows),
                              open.model.arena);
   const auto start = std::chrono::steady_clock::now();
-  const auto result = evaluator.evaluate(std::span<const text::Token>(tokens), [] { return !interrupted(); });
+  const auto result = evaluator.evaluate(tokens, [] { return !interrupted(); });
   context.instance().check_messages();
   if (!result) return static_cast<int>(ExitCode::kInterrupted);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const std::uint64_t bytes = text.size() - open.tokenizer->decode(std::span(tokens).first(1)).size();
+  const std::uint64_t bytes = text_bytes(tokens, *open.tokenizer);
   const double tokens_per_second = static_cast<double>(result->predicted) / seconds;
   if (run.json) {
     const nlohmann::ordered_json record = {{"model", open.directory.string()},
-                                           {"data_path", options.data_path},
+                                           {"data_path", name},
                                            {"loss", result->loss()},
                                            {"perplexity", result->perplexity()},
                                            {"bits_per_byte", result->bits_per_byte(bytes)},
@@ -101,8 +150,8 @@ int run_eval(std::span<const std::string> args) {
       "model          {}\ntext           {}: {} tokens in windows of {}\nloss           {:.4f} nats per "
       "token\n"
       "perplexity     {:.4f}\nbits per byte  {:.4f}\n",
-      open.directory.string(), options.data_path, tokens.size(), config.block_size, result->loss(),
-      result->perplexity(), result->bits_per_byte(bytes));
+      open.directory.string(), name, tokens.size(), config.block_size, result->loss(), result->perplexity(),
+      result->bits_per_byte(bytes));
   return 0;
 }
 

@@ -18,7 +18,7 @@
 
 namespace vkgpt::cli {
 
-std::optional<int> run_process(std::vector<std::string> words) {
+std::optional<int> run_process(std::vector<std::string> words, const std::function<void()>& on_wait) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -33,8 +33,15 @@ std::optional<int> run_process(std::vector<std::string> words) {
   if (code == ENOENT || code == EACCES) return std::nullopt;
   if (code != 0) fail("cannot run {}: {}", words[0], std::strerror(code));
   int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) fail("cannot wait for {}: {}", words[0], std::strerror(errno));
+  bool told = false;
+  for (int naps = 1;; ++naps) {
+    const pid_t ended = waitpid(child, &status, on_wait ? WNOHANG : 0);
+    if (ended == child) break;
+    if (ended < 0 && errno != EINTR) fail("cannot wait for {}: {}", words[0], std::strerror(errno));
+    if (!on_wait) continue;
+    if (interrupted() && !std::exchange(told, true)) kill(child, SIGTERM);
+    if (naps % 10 == 0) on_wait();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -13,14 +13,13 @@
 #include "vkgpt/cli/generate.hpp"
 #include "vkgpt/cli/presets.hpp"
 #include "vkgpt/cli/run_options.hpp"
+#include "vkgpt/cli/train_data.hpp"
 #include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/model_directory.hpp"
-#include "vkgpt/text/char_tokenizer.hpp"
-#include "vkgpt/text/corpus.hpp"
 #include "vkgpt/text/sampler.hpp"
 #include "vkgpt/train/recovery.hpp"
 #include "vkgpt/vk/context.hpp"
@@ -120,11 +119,30 @@ model::GptConfig model_of(const Path& origin, const FieldSet& given, const model
   return loaded;
 }
 
-/// A model that is continued keeps its vocabulary even if the text has changed.
-std::unique_ptr<text::Tokenizer> open_tokenizer(const train::TrainConfig& config, const std::string& text,
-                                                const std::optional<Path>& origin) {
-  if (origin) return text::load_tokenizer(*origin);
-  return std::make_unique<text::CharTokenizer>(text::CharTokenizer::from_text(text, config.data_path));
+/// V of a new model is the tokenizer's; a model that is continued may have more, as padding.
+void settle_vocabulary(model::GptConfig& model, const TrainData& data, const std::optional<Path>& origin) {
+  const std::int64_t V = data.tokenizer->vocab_size();
+  if (model.vocab_size != 0 && model.vocab_size < V) {
+    fail_usage("vocab_size is {} in the configuration, but {} has a vocabulary of {}", model.vocab_size,
+               data.name, V);
+  }
+  if (!origin && model.vocab_size > V) {
+    log_info("vocab_size: {} instead of the configuration's {}, as many as {} has", V, model.vocab_size,
+             data.name);
+  }
+  model.vocab_size = origin ? model::read_model_config(*origin).vocab_size : V;
+}
+
+/// The first token of the data, where the tokenizer has no word for the default prompt.
+std::string usable_prompt(const std::string& prompt, const TrainData& data) {
+  try {
+    if (!data.tokenizer->encode(prompt).empty()) return prompt;
+  } catch (const Error&) {
+    // A vocabulary of characters may lack one of them.
+  }
+  text::Token first = 0;
+  data.corpus.train().copy(0, {&first, 1});
+  return data.tokenizer->decode({&first, 1});
 }
 
 }  // namespace
@@ -142,34 +160,28 @@ int run_train(std::span<const std::string> args) {
   if (options.generate_only) return run_generate_only(args);
   model.validate();
   config.validate();
-  if (config.data_path.empty()) {
+  if (config.data_path.empty() && config.memmap_dataset.empty()) {
     fail_usage(
         "--data_path is missing: give a text file, or fetch one with 'vkgpt data get tinyshakespeare'");
   }
+  if (!config.data_path.empty() && !config.memmap_dataset.empty()) {
+    fail_usage("--data_path and --memmap_dataset are both given: one of them is the data");
+  }
   install_interrupt_handlers();
 
-  const std::string text = text::read_text(config.data_path);
+  if (config.memmap_dataset.empty()) check_data_path(config.data_path);
   train::CheckpointStore checkpoints(config.out_dir, static_cast<int>(config.keep_checkpoints));
   const std::optional<Path> origin = find_origin(config, checkpoints);
   if (origin && !config.init_from.empty()) model = model_of(*origin, command.fields(), model);
   config.validate(model);
-  const std::unique_ptr<text::Tokenizer> tokenizer = open_tokenizer(config, text, origin);
-  if (model.vocab_size != 0 && model.vocab_size < tokenizer->vocab_size()) {
-    fail_usage("vocab_size is {} in the configuration, but {} has {} characters", model.vocab_size,
-               config.data_path, tokenizer->vocab_size());
-  }
-  if (!origin && model.vocab_size > tokenizer->vocab_size()) {
-    log_info("vocab_size: {} instead of the configuration's {}, as many as {} has characters",
-             tokenizer->vocab_size(), model.vocab_size, config.data_path);
-  }
-  model.vocab_size = origin ? model::read_model_config(*origin).vocab_size : tokenizer->vocab_size();
-  const text::Corpus corpus =
-      text::Corpus::encode(text, *tokenizer, config.val_fraction, model.block_size, config.data_path);
-  if (!command.fields().was_set("sample_prompt") && !text.contains(config.sample_prompt)) {
-    config.sample_prompt = tokenizer->decode(std::span(corpus.train).first(1));
+  const TrainData data = open_train_data(config, origin);
+  data.corpus.check_length(model.block_size, data.name);
+  settle_vocabulary(model, data, origin);
+  if (!command.fields().was_set("sample_prompt")) {
+    config.sample_prompt = usable_prompt(config.sample_prompt, data);
   }
   replace_file(Path(config.out_dir) / "effective_config.json", to_json(command.fields()).dump(2) + "\n");
-  for (const text::TokenizerFile& file : tokenizer->files()) {
+  for (const text::TokenizerFile& file : data.tokenizer->files()) {
     replace_file(Path(config.out_dir) / file.name, file.contents);
   }
   const auto open_device = [&] {
@@ -177,8 +189,8 @@ int run_train(std::span<const std::string> args) {
     log_info("device: {} ({})", context->caps().name, context->caps().driver);
     const model::GptParams params(model, train::adaptation(config));
     const std::int64_t trained = params.trainable_count();
-    log_info("{}: {} training tokens, {} for validation, vocabulary {}; {:.2f} M parameters{}",
-             config.data_path, corpus.train.size(), corpus.validation.size(), model.vocab_size,
+    log_info("{}: {} training tokens, {} for validation, vocabulary {}; {:.2f} M parameters{}", data.name,
+             data.corpus.train().size(), data.corpus.validation().size(), model.vocab_size,
              static_cast<double>(params.parameter_count()) / 1e6,
              trained == params.parameter_count()
                  ? ""
@@ -186,7 +198,7 @@ int run_train(std::span<const std::string> args) {
     return context;
   };
   const train::TrainSummary summary =
-      train::train_with_recovery(open_device, model, config, *tokenizer, corpus, checkpoints);
+      train::train_with_recovery(open_device, model, config, *data.tokenizer, data.corpus, checkpoints);
   print_summary(summary, model, config.out_dir, run.json);
   return static_cast<int>(summary.interrupted ? ExitCode::kInterrupted : ExitCode::kSuccess);
 }

@@ -48,25 +48,13 @@ void add_directory(const Path& directory, std::vector<Path>& files) {
   }
 }
 
-std::vector<Path> matches_of(const std::string& pattern) {
-  glob_t found{};
-  const int code = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found);
-  std::vector<Path> paths(found.gl_pathv, found.gl_pathv + (code == 0 ? found.gl_pathc : 0));
-  ::globfree(&found);
-  std::ranges::sort(paths);
-  return paths;
-}
-
 /// The files that one word of the user's names.
 std::vector<Path> files_of(const std::string& word) {
   if (word.empty()) fail_usage("an input is empty: give files, directories or globs");
   if (word == kStandardInput) return {word};
   std::error_code error;
-  const bool is_pattern = word.find_first_of("*?[") != std::string::npos && !fs::exists(word, error);
-  const std::vector<Path> named = is_pattern ? matches_of(word) : std::vector<Path>{word};
-  if (named.empty()) fail("nothing matches {}: check the pattern", printable(word, 200));
   std::vector<Path> files;
-  for (const Path& path : named) {
+  for (const Path& path : files_matching(word)) {
     if (fs::is_directory(path, error)) {
       add_directory(path, files);
     } else {
@@ -81,6 +69,18 @@ std::vector<Path> files_of(const std::string& word) {
 }
 
 }  // namespace
+
+std::vector<Path> files_matching(const std::string& pattern) {
+  std::error_code error;
+  if (pattern.find_first_of("*?[") == std::string::npos || fs::exists(pattern, error)) return {pattern};
+  glob_t found{};
+  const int code = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found);
+  std::vector<Path> paths(found.gl_pathv, found.gl_pathv + (code == 0 ? found.gl_pathc : 0));
+  ::globfree(&found);
+  if (paths.empty()) fail("nothing matches {}: check the pattern", printable(pattern, 200));
+  std::ranges::sort(paths);
+  return paths;
+}
 
 TextSource::TextSource(TextSourceConfig config) : config_(std::move(config)) {
   VKGPT_CHECK(config_.piece_bytes >= 16, "pieces of {} bytes", config_.piece_bytes);
@@ -189,14 +189,23 @@ std::optional<TextPiece> TextSource::next() {
 }
 
 std::optional<TextPiece> TextSource::next_text() {
-  fill(config_.piece_bytes + 1);
-  const std::string_view text = waiting();
-  if (text.empty()) return std::nullopt;
-  const bool last = text.size() <= config_.piece_bytes;
-  const std::size_t count = last ? text.size() : complete_utf8_prefix(text.substr(0, config_.piece_bytes));
-  std::string taken(text.substr(0, count));
-  take(count);
-  return piece(std::move(taken), last);
+  const std::string& separator = config_.document_separator;
+  for (;;) {
+    fill(config_.piece_bytes + separator.size() + 1);
+    if (waiting().empty()) return std::nullopt;
+    const std::uint64_t cut = inputs_[input_].cut;
+    const std::string_view text =
+        waiting().substr(0, cut > offset_ ? std::min<std::uint64_t>(cut - offset_, SIZE_MAX) : SIZE_MAX);
+    const std::size_t end = separator.empty() ? std::string_view::npos : text.find(separator);
+    const bool separated = end < config_.piece_bytes;
+    const bool last = separated || text.size() <= config_.piece_bytes;
+    const std::size_t count = separated ? end
+                              : last    ? text.size()
+                                        : complete_utf8_prefix(text.substr(0, config_.piece_bytes));
+    std::string taken(text.substr(0, count));
+    take(count + (separated ? separator.size() : 0));
+    if (!taken.empty() || !separated) return piece(std::move(taken), last);
+  }
 }
 
 std::optional<TextPiece> TextSource::next_line() {

@@ -19,40 +19,33 @@ void check_length(std::string_view name, const TokenView& tokens, std::size_t T)
   }
 }
 
+void check_shape(std::size_t T, std::span<std::int32_t> tokens, std::span<std::int32_t> targets) {
+  VKGPT_CHECK(tokens.size() == targets.size() && tokens.size() % T == 0, "{} tokens, {} targets, T = {}",
+              tokens.size(), targets.size(), T);
+}
+
+void fill_row(const TokenView& split, std::size_t start, std::size_t T, std::size_t row,
+              std::span<std::int32_t> tokens, std::span<std::int32_t> targets) {
+  split.copy(start, tokens.subspan(row * T, T));
+  split.copy(start + 1, targets.subspan(row * T, T));
+}
+
 /// Row b of the batch is the crop that stream.index = b draws.
 void fill_crops(const TokenView& split, std::size_t T, RngStream stream, std::span<std::int32_t> tokens,
                 std::span<std::int32_t> targets) {
-  VKGPT_CHECK(tokens.size() == targets.size() && tokens.size() % T == 0, "{} tokens, {} targets, T = {}",
-              tokens.size(), targets.size(), T);
+  check_shape(T, tokens, targets);
   for (std::size_t row = 0; row < tokens.size() / T; ++row) {
     stream.index = static_cast<std::uint32_t>(row);
-    const std::size_t start = RngReader(stream).below(split.size() - T);
-    split.copy(start, tokens.subspan(row * T, T));
-    split.copy(start + 1, targets.subspan(row * T, T));
+    fill_row(split, RngReader(stream).below(split.size() - T), T, row, tokens, targets);
   }
 }
 
 }  // namespace
 
-std::size_t TokenView::size() const {
-  return std::visit([](const auto& tokens) { return tokens.size(); }, tokens_);
-}
-
-TokenView TokenView::subview(std::size_t offset, std::size_t count) const {
-  VKGPT_CHECK(offset <= size() && count <= size() - offset, "[{}, +{}) of {}", offset, count, size());
-  return std::visit([&](const auto& tokens) { return TokenView(tokens.subspan(offset, count)); }, tokens_);
-}
-
-void TokenView::copy(std::size_t offset, std::span<std::int32_t> out) const {
-  VKGPT_CHECK(offset <= size() && out.size() <= size() - offset, "[{}, +{}) of {}", offset, out.size(),
-              size());
-  std::visit([&](const auto& tokens) { std::ranges::copy(tokens.subspan(offset, out.size()), out.begin()); },
-             tokens_);
-}
-
-DataLoader::DataLoader(TokenView train, TokenView validation, std::int64_t T, std::uint64_t seed)
-    : train_(train), validation_(validation), T_(static_cast<std::size_t>(T)), seed_(seed) {
-  VKGPT_CHECK(T >= 1, "T = {}", T);
+DataLoader::DataLoader(TokenView train, TokenView validation, std::int64_t T, std::uint64_t seed,
+                       DataOrder order)
+    : train_(train), validation_(validation), T_(static_cast<std::size_t>(T)), seed_(seed), order_(order) {
+  VKGPT_CHECK(T >= 1 && order.micro_steps >= 1, "T = {}, {} micro-steps", T, order.micro_steps);
   check_length("training", train_, T_);
   if (validation_.size() != 0) check_length("validation", validation_, T_);
 }
@@ -60,6 +53,16 @@ DataLoader::DataLoader(TokenView train, TokenView validation, std::int64_t T, st
 void DataLoader::fill_train(std::uint64_t step, std::uint32_t micro_step, std::span<std::int32_t> tokens,
                             std::span<std::int32_t> targets) const {
   VKGPT_CHECK(step <= UINT32_MAX, "step = {}", step);
+  if (order_.order != BatchOrder::kRandom) {
+    check_shape(T_, tokens, targets);
+    const std::size_t B = tokens.size() / T_;
+    const std::uint64_t first = (step * static_cast<std::uint64_t>(order_.micro_steps) + micro_step) * B;
+    for (std::size_t row = 0; row < B; ++row) {
+      const std::uint64_t window = window_of(order_.order, first + row, (train_.size() - 1) / T_, seed_);
+      fill_row(train_, window * T_, T_, row, tokens, targets);
+    }
+    return;
+  }
   const RngStream stream{.seed = seed_,
                          .purpose = RngPurpose::kTrainData,
                          .sub = micro_step,

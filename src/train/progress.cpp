@@ -90,16 +90,19 @@ ProgressLine::~ProgressLine() {
 }
 
 void ProgressLine::update(const Progress& progress) {
+  if (live_) update(share_done(progress), format_progress(progress));
+}
+
+void ProgressLine::update(double share, std::string line) {
   if (!live_) return;
   const auto now = std::chrono::steady_clock::now();
   if (drawn_ && now - last_ < std::chrono::milliseconds(100)) return;
   last_ = now;
-  std::string line = format_progress(progress);
   const int room =
       width_ - kBarColumns - 1;  // the last column stays free: some terminals wrap when it is filled
   if (room < 1) return;
   line.resize(std::min(line.size(), static_cast<std::size_t>(room)));
-  write_stderr(std::format("{}{}{}", kEraseLine, bar(share_done(progress), color_), line));
+  write_stderr(std::format("{}{}{}", kEraseLine, bar(std::clamp(share, 0.0, 1.0), color_), line));
   drawn_ = true;
 }
 

@@ -58,9 +58,9 @@ Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, con
       tokenizer_(tokenizer),
       checkpoints_(checkpoints),
       constructed_(Clock::now()),
-      loader_(std::span<const text::Token>(corpus.train), std::span<const text::Token>(corpus.validation),
-              model_config.block_size, config.seed),
-      has_validation_(!corpus.validation.empty()),
+      loader_(corpus.train(), corpus.validation(), model_config.block_size, config.seed,
+              {.order = parse_batch_order(config.batch_order), .micro_steps = config.grad_accum_steps}),
+      has_validation_(corpus.validation().size() > 0),
       schedule_(config),
       runner_(context, model_config, config_, loader_, [] { return !interrupted(); }, submit_budget_ns) {
   if (config_.sample_interval > 0) {

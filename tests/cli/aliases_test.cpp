@@ -133,8 +133,6 @@ TEST_F(AliasesTest, RefusesContradictionsAndValuesThatNobodyHas) {
                 ", line 2 mean the same setting: keep one");
   EXPECT_EQ(expect_error([&] { parse({"--use_rope=maybe"}); }, ""),
             "--use_rope = 'maybe': expected one of true|false");
-  EXPECT_EQ(expect_error([&] { parse({"--tokenizer", "gpt5"}); }, ""),
-            "--tokenizer = 'gpt5': expected one of char");
   EXPECT_EQ(expect_error([&] { parse({"--d_model", "many"}); }, ""),
             "--d_model = 'many': expected an integer from 16 to 131072");
   EXPECT_EQ(expect_error([&] { parse({"--d_model", "64", "--n_embd", "32"}); }, ""),

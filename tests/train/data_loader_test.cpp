@@ -126,18 +126,5 @@ TEST_F(DataLoaderTest, ChecksItsArguments) {
   EXPECT_THROW(loader().fill_train(std::uint64_t{1} << 32, 0, {}, {}), CheckFailure);
 }
 
-TEST(TokenView, ReadsBothWidths) {
-  const std::vector<std::uint16_t> narrow = {1, 65535, 3};
-  const std::vector<std::int32_t> wide = {1, 70000, 3};
-  std::vector<std::int32_t> out(2);
-  TokenView(std::span(narrow)).copy(1, out);
-  EXPECT_EQ(out, (std::vector<std::int32_t>{65535, 3}));
-  TokenView(std::span(wide)).subview(1, 2).copy(0, out);
-  EXPECT_EQ(out, (std::vector<std::int32_t>{70000, 3}));
-  EXPECT_THROW(TokenView(std::span(wide)).copy(2, out), CheckFailure);
-  EXPECT_THROW(TokenView(std::span(wide)).subview(4, 0), CheckFailure);
-  EXPECT_THROW(TokenView(std::span(wide)).subview(1, SIZE_MAX), CheckFailure);
-}
-
 }  // namespace
 }  // namespace vkgpt::train

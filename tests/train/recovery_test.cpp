@@ -60,7 +60,7 @@ class GpuRecovery : public testing::Test {
     for (int i = 0; i < 60; ++i) text += "one two three " + std::to_string(i) + "\n";
     const text::CharTokenizer tokenizer = text::CharTokenizer::from_text(text, "text");
     model.vocab_size = tokenizer.vocab_size();
-    const text::Corpus corpus = text::Corpus::encode(text, tokenizer, 0.2, model.block_size, "text");
+    const text::Corpus corpus = text::Corpus::encode(text, tokenizer, 0.2, "text");
     CheckpointStore checkpoints(config.out_dir);
     return train_with_recovery(open_device, model, config, tokenizer, corpus, checkpoints);
   }

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
-#include <string_view>
 
 #include "vkgpt/core/file.hpp"
 
@@ -10,16 +10,23 @@ namespace vkgpt::cli {
 
 /// A file on the net whose contents are known.
 struct RemoteFile {
-  std::string_view url;
-  std::uint64_t size = 0;   ///< bytes
-  std::string_view sha256;  ///< 64 hexadecimal digits
+  std::string url;
+  std::uint64_t size = 0;  ///< bytes
+  std::string sha256;      ///< 64 hexadecimal digits
 };
 
+/// Called with the bytes that are there.
+using OnBytes = std::function<void(std::uint64_t)>;
+
 /// Fetches `file` to `path` with the system's curl, or wget where that is missing. It arrives beside `path`
-/// as
-/// ".part", goes on where an interrupted one stopped, and gets its name only after its checksum was right.
+/// as ".part", goes on where an interrupted one stopped, and gets its name only after its checksum was right.
 /// False where it was there already. Throws `Error` when offline, for wrong contents, and where `path` holds
 /// something else.
-bool download(const RemoteFile& file, const Path& path);
+bool download(const RemoteFile& file, const Path& path, const OnBytes& on_bytes = {});
+
+/// What the Hugging Face hub says of a file that it keeps in its large file storage: the headers
+/// X-Linked-Size and X-Linked-ETag of its answer. `scratch` is a file for the answer. Throws `Error` when
+/// offline, and where the server does not say both.
+RemoteFile ask_hub(const std::string& url, const Path& scratch);
 
 }  // namespace vkgpt::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,8 +10,9 @@
 namespace vkgpt::cli {
 
 /// Runs a program of the PATH, its output discarded; its exit code, or nothing where there is no such
+/// program. With `on_wait`, it is called ten times a second meanwhile, and a signal to this process ends the
 /// program.
-std::optional<int> run_process(std::vector<std::string> words);
+std::optional<int> run_process(std::vector<std::string> words, const std::function<void()>& on_wait = {});
 
 /// Runs a long child with its own process group, so that Ctrl-C reaches this process alone; what arrives here
 /// is handed on once, and the child ends in its own way. It also ends when this process dies. Standard output

@@ -96,6 +96,8 @@ class InputFile {
   const Path& path() const { return path_; }
   /// Bytes, as of opening.
   std::uint64_t size() const { return size_; }
+  /// Open as long as this object lives.
+  int descriptor() const { return fd_; }
 
  private:
   Path path_;

@@ -20,7 +20,8 @@ enum class RngPurpose : std::uint32_t {
   kTrainData = 2,
   kEvalData = 3,
   kSampling = 4,
-  kDropout = 5
+  kDropout = 5,
+  kDataOrder = 6
 };
 
 /// Names one stream of numbers. The same name gives the same numbers on any host and in any order.

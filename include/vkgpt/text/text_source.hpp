@@ -12,12 +12,18 @@
 
 namespace vkgpt::text {
 
+/// The paths that a glob matches, sorted; `pattern` itself where it is a path that exists or holds none of
+/// *?[. Throws `Error` where nothing matches.
+std::vector<Path> files_matching(const std::string& pattern);
+
 struct TextSourceConfig {
   /// Files, directories (all .txt, .text, .md, .rst, .jsonl and .ndjson files below them; hidden entries and
   /// links to directories are passed over), globs; "-" is standard input.
   std::vector<std::string> inputs;
   std::string text_field = "text";  ///< the string of a JSON Lines record that is its text
   std::string format = "auto";      ///< "text", "jsonl", or "auto": by the name, .jsonl and .ndjson
+  /// Ends a document inside plain text, such as "<|endoftext|>"; may be empty.
+  std::string document_separator = {};
   std::size_t piece_bytes = std::size_t{1} << 20;  ///< a piece of plain text is about so long, at least 16
 };
 
@@ -26,6 +32,7 @@ struct TextInput {
   Path path;                           ///< "-" is standard input
   std::optional<std::uint64_t> bytes;  ///< of the file; nothing for standard input
   bool json_lines = false;
+  std::uint64_t cut = 0;  ///< where plain text falls into two documents; 0: nowhere
 };
 
 /// A stretch of a document.
@@ -37,8 +44,8 @@ struct TextPiece {
 };
 
 /// Reads texts in order, in pieces of bounded size, so that a text may be larger than memory. A file of plain
-/// text is one document; of JSON Lines each line is one, and comes as one piece (64 MiB at most). Documents
-/// without text are passed over.
+/// text is one document unless a separator cuts it; of JSON Lines each line is one, and comes as one piece
+/// (64 MiB at most). Documents without text are passed over.
 class TextSource {
  public:
   /// Finds the inputs, sorted by name inside directories and globs. Throws `Error` where there is nothing or
@@ -48,6 +55,9 @@ class TextSource {
   std::span<const TextInput> inputs() const { return inputs_; }
   /// Bytes of all inputs; nothing where one is standard input.
   std::optional<std::uint64_t> total_bytes() const;
+
+  /// From now on plain text of this input is two documents, the second from `offset` on.
+  void cut(std::size_t input, std::uint64_t offset) { inputs_[input].cut = offset; }
 
   /// The next piece; nothing at the end. Throws `Error`, with the line, for a text that cannot be read and
   /// for broken JSON Lines.

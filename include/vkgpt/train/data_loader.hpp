@@ -3,39 +3,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <variant>
+
+#include "vkgpt/text/token_view.hpp"
+#include "vkgpt/train/batch_order.hpp"
 
 namespace vkgpt::train {
 
-/// Tokens that somebody else owns, stored in 16 or 32 bits.
-class TokenView {
- public:
-  TokenView() = default;
-  TokenView(std::span<const std::uint16_t> tokens) : tokens_(tokens) {}  // NOLINT: a view, made implicitly
-  TokenView(std::span<const std::int32_t> tokens) : tokens_(tokens) {}   // NOLINT
-
-  std::size_t size() const;
-  TokenView subview(std::size_t offset, std::size_t count) const;
-  /// Copies tokens [offset, offset + out.size()).
-  void copy(std::size_t offset, std::span<std::int32_t> out) const;
-
- private:
-  std::variant<std::span<const std::uint16_t>, std::span<const std::int32_t>> tokens_;
-};
+using text::TokenView;
 
 enum class Split { kTrain, kValidation };
 
-/// Random crops of T tokens, each with its targets one token later. It has no state: what a batch holds
-/// follows from the seed and the arguments alone, so that a resumed run reads on exactly, and evaluations at
-/// different steps read the same text.
+/// Stretches of T tokens, each with its targets one token later, in the order that `DataOrder` says. It has
+/// no state: what a batch holds follows from the seed and the arguments alone, so that a resumed run reads on
+/// exactly, and evaluations, which are random crops in every order, read the same text at different steps.
 class DataLoader {
  public:
   /// Throws `Error` when a split has fewer than T + 1 tokens. `validation` may be empty; it then has no
   /// batches.
-  DataLoader(TokenView train, TokenView validation, std::int64_t T, std::uint64_t seed);
+  DataLoader(TokenView train, TokenView validation, std::int64_t T, std::uint64_t seed, DataOrder order = {});
 
   /// The same with another T.
-  DataLoader with_length(std::int64_t T) const { return {train_, validation_, T, seed_}; }
+  DataLoader with_length(std::int64_t T) const { return {train_, validation_, T, seed_, order_}; }
 
   /// The batch of one micro-step of an optimizer step, from the training split.
   /// tokens, targets: (B, T) with B = tokens.size() / T.
@@ -51,6 +39,7 @@ class DataLoader {
   TokenView validation_;
   std::size_t T_;
   std::uint64_t seed_;
+  DataOrder order_;
 };
 
 }  // namespace vkgpt::train

@@ -43,6 +43,8 @@ class ProgressLine {
 
   /// Redraws the bar, at most ten times a second; nothing where stderr is not a terminal.
   void update(const Progress& progress);
+  /// The same for other work: `share` done, 0 to 1, and what to say about it.
+  void update(double share, std::string text);
   /// A line that stays.
   void log(const Progress& progress);
   /// Takes the bar away; call it before anything else is written to the terminal.

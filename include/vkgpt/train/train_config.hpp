@@ -11,6 +11,9 @@ namespace vkgpt::train {
 /// How a model is trained; the architecture is in `model::GptConfig`.
 struct TrainConfig {
   std::string data_path;
+  std::string memmap_dataset;
+  std::string tokenizer;
+  std::int64_t bpe_vocab_size = 8192;
   std::string out_dir = "out";
   double val_fraction = 0.1;
   bool resume = false;
@@ -18,6 +21,7 @@ struct TrainConfig {
   std::int64_t max_steps = 2000;
   std::int64_t batch_size = 64;  ///< B, sequences in a micro-step; 0 = as many as the device's memory holds
   std::int64_t grad_accum_steps = 1;
+  std::string batch_order = "random";
   std::uint64_t seed = 1337;
 
   double learning_rate = 1e-3;
@@ -86,8 +90,25 @@ struct TrainConfig {
   template <typename Visitor, typename Self>
   static void visit_run(Visitor& visit, Self& self) {
     constexpr auto kData = "Data and run directory";
-    visit(FieldInfo{.name = "data_path", .group = kData, .help = "Text file to train on (UTF-8)"},
+    visit(FieldInfo{.name = "data_path",
+                    .group = kData,
+                    .help = "Text file to train on (UTF-8), or a directory that 'vkgpt data prepare' made"},
           self.data_path);
+    visit(FieldInfo{.name = "memmap_dataset",
+                    .group = kData,
+                    .help = "Instead: nanoGPT's or llm.c's token files, as a file, directory or glob"},
+          self.memmap_dataset);
+    visit(FieldInfo{.name = "tokenizer",
+                    .group = kData,
+                    .help = "char, byte, bpe (trained on the text), gpt2, a file or directory; empty: the "
+                            "model's or data's own, else char"},
+          self.tokenizer);
+    visit(FieldInfo{.name = "bpe_vocab_size",
+                    .group = kData,
+                    .help = "Tokens that --tokenizer bpe learns",
+                    .min = 257,
+                    .max = 1 << 20},
+          self.bpe_vocab_size);
     visit(
         FieldInfo{.name = "out_dir", .group = kData, .help = "Run directory: checkpoints, metrics, samples"},
         self.out_dir);
@@ -121,6 +142,11 @@ struct TrainConfig {
                     .min = 1,
                     .max = 1 << 20},
           self.grad_accum_steps);
+    visit(FieldInfo{.name = "batch_order",
+                    .group = kSteps,
+                    .help = "Crops drawn anywhere, or every window once an epoch, shuffled or in order",
+                    .choices = "random|shuffled|sequential"},
+          self.batch_order);
     visit(FieldInfo{.name = "seed", .group = kSteps, .help = "Decides initialization and the order of data"},
           self.seed);
   }
