@@ -24,8 +24,8 @@ constexpr std::array kSubcommands = {
 
 int print_help() {
   std::print(
-      "Makes tokens of text and text of tokens.\n\nUsage: vkgpt tokenizer SUBCOMMAND "
-      "[flags]\n\nSubcommands:\n");
+      "Usage: vkgpt tokenizer SUBCOMMAND [flags]\n\nMakes tokens of text and text of "
+      "tokens.\n\nSubcommands:\n");
   for (const Command& command : kSubcommands) std::print("  {:<12}{}\n", command.name, command.summary);
   std::print("\n'vkgpt tokenizer SUBCOMMAND --help' lists its flags.\n");
   return 0;

@@ -44,9 +44,11 @@ TEST(Program, RefusesWithOneLineAndExitCode2) {
   expect_usage_error({}, "no command is given: 'vkgpt --help' lists them");
   expect_usage_error({"dta"}, "unknown command 'dta': did you mean 'data'?");
   expect_usage_error({"zebra\n"}, "unknown command 'zebra\\x0a': 'vkgpt --help' lists them");
-  expect_usage_error({"data"}, "expected 'vkgpt data get NAME [--out DIR]'");
-  expect_usage_error({"data", "get", "x"}, "unknown text 'x': there is tinyshakespeare");
-  expect_usage_error({"data", "--ot", "x"}, "unknown flag --ot: did you mean --out?");
+  expect_usage_error({"data"}, "expected 'vkgpt data get|prepare|info': 'vkgpt data --help' says more");
+  expect_usage_error(
+      {"data", "get", "x"},
+      "unknown data 'x': there is tinyshakespeare, tinystories, fineweb-edu-sample, fineweb-sample");
+  expect_usage_error({"data", "get", "--ot", "x"}, "unknown flag --ot: did you mean --out?");
   expect_usage_error({"data", "get", "tinyshakespeare"},
                      "unknown variable VKGPT_SEDE in the environment: did you mean VKGPT_SEED?",
                      {"VKGPT_SEDE=1"});
