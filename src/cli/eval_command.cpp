@@ -28,6 +28,7 @@ struct EvalOptions {
   std::string split = "val";
   std::int64_t batch_size = 16;
   std::int64_t block_size = 0;
+  bool special = false;
   bool use_ema = false;
 
   template <typename Visitor, typename Self>
@@ -59,6 +60,10 @@ struct EvalOptions {
                     .min = 0,
                     .max = 1 << 20},
           self.block_size);
+    visit(FieldInfo{.name = "special",
+                    .group = kGroup,
+                    .help = "Names of special tokens in the text become those tokens"},
+          self.special);
     visit(FieldInfo{.name = "use_ema",
                     .group = kGroup,
                     .help = "Take the averaged weights of a model that was trained with --ema"},
@@ -67,11 +72,12 @@ struct EvalOptions {
 };
 
 /// What is evaluated, in tokens of the model's tokenizer.
-text::Corpus open_corpus(const EvalOptions& options, const text::Tokenizer& tokenizer) {
+text::Corpus open_corpus(const EvalOptions& options, text::Tokenizer& tokenizer) {
   if (!options.memmap_dataset.empty()) {
     return text::Corpus::open_shards(options.memmap_dataset, tokenizer.vocab_size(), 0);
   }
   if (text::is_dataset(options.data_path)) return text::Corpus::open_dataset(options.data_path, tokenizer);
+  if (options.special) tokenizer.find_special_names();
   return text::Corpus::encode(text::read_text(options.data_path), tokenizer, 0, options.data_path);
 }
 

@@ -70,6 +70,7 @@ TrainData open_train_data(const train::TrainConfig& config, const std::optional<
   }
   const std::string text = text::read_text(config.data_path);
   data.tokenizer = origin ? fixed_tokenizer(*origin, config.tokenizer) : learned_or_opened(config, text);
+  if (config.special) data.tokenizer->find_special_names();
   data.corpus = text::Corpus::encode(text, *data.tokenizer, config.val_fraction, config.data_path);
   return data;
 }

@@ -119,6 +119,14 @@ std::vector<Token> BpeTokenizer::encode_with_special(std::string_view text) cons
   return tokens;
 }
 
+void BpeTokenizer::find_special_names() {
+  if (vocabulary_.specials.empty()) return;
+  text_names_ = std::make_unique<NameFinder>();
+  for (const BpeVocabulary::Special& special : vocabulary_.specials) {
+    text_names_->add(special.name, special.token);
+  }
+}
+
 std::string BpeTokenizer::decode(std::span<const Token> tokens) const {
   std::string text;
   text.reserve(tokens.size() * 4);

@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kFormat = "vkgpt-dataset";
 constexpr std::uint64_t kVersion = 1;
 constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 62;
+constexpr std::uint64_t kMaxShardTokens = std::uint64_t{1} << 40;  // all that a manifest can name do not wrap
 
 bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -52,13 +53,13 @@ DatasetSplit dataset_split_from_json(const Json& json, const std::string& where)
   std::set<std::string> names;
   for (const Json& shard : shards) {
     split.shards.push_back({.file = json_string(shard, "file", where),
-                            .tokens = json_unsigned(shard, "tokens", where, kMaxCount),
+                            .tokens = json_unsigned(shard, "tokens", where, kMaxShardTokens),
                             .sha256 = json_string(shard, "sha256", where)});
     const DatasetShard& added = split.shards.back();
     if (!is_plain_name(added.file)) fail("{}: {} is no file name", where, json_quoted(added.file));
     if (!names.insert(added.file).second) fail("{}: shard {} appears twice", where, json_quoted(added.file));
     if (!is_sha256(added.sha256))
-      fail("{}: the sha256 of {} must be 64 hexadecimal digits", where, added.file);
+      fail("{}: the sha256 of {} must be 64 hexadecimal digits", where, json_quoted(added.file));
   }
   return split;
 }

@@ -35,6 +35,7 @@ nlohmann::ordered_json settings_of(const PrepareConfig& config, const TextSource
           {"text_field", config.text_field},
           {"input_format", config.input_format},
           {"document_separator", config.document_separator},
+          {"special", config.special},
           {"inputs", std::move(inputs)}};
 }
 
@@ -315,6 +316,7 @@ PrepareResult prepare_dataset(const PrepareConfig& config, TextSource& source,
   }
   for (const TokenizerFile& file : tokenizer->files()) replace_file(out / file.name, file.contents);
   result.resumed_at = bytes_before(source, journal->state);
+  if (config.special) tokenizer->find_special_names();
   result.interrupted = !encode_rest(config, source, *tokenizer, *journal, on_progress);
   result.manifest = {.tokenizer = journal->tokenizer,
                      .vocab_size = tokenizer->vocab_size(),

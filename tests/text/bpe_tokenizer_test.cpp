@@ -178,6 +178,23 @@ TEST(BpeTokenizer, SpecialNamesAreTextUntilAskedFor) {
   EXPECT_THROW(tokenizer.decode(std::vector<Token>{260}), CheckFailure);
 }
 
+TEST(BpeTokenizer, FindsSpecialNamesInEveryTextWhereAskedTo) {
+  BpeVocabulary vocabulary = vocabulary_of({});
+  vocabulary.tokens.emplace_back("<s>");
+  vocabulary.specials = {{.token = 256, .name = "<s>"}};
+  BpeTokenizer tokenizer(vocabulary, make_split_pattern("gpt2"), "t");
+  const std::string fingerprint = tokenizer.fingerprint();
+  EXPECT_EQ(tokenizer.encode("a<s>").size(), 4U);
+  tokenizer.find_special_names();
+  EXPECT_EQ(tokenizer.encode("a<s>b"), (std::vector<Token>{'a', 256, 'b'}));
+  EXPECT_EQ(tokenizer.fingerprint(), fingerprint);
+  const std::string text = "a<s>";
+  for (std::size_t length = 1; length <= text.size(); ++length) {
+    const std::size_t safe = tokenizer.safe_prefix(text.substr(0, length));
+    EXPECT_TRUE(safe <= 1 || safe == text.size()) << "a name is not cut in two: " << safe;
+  }
+}
+
 TEST(BpeTokenizer, SafePrefixKeepsTokens) {
   BpeVocabulary vocabulary = gpt2().vocabulary();
   vocabulary.tokens.insert(vocabulary.tokens.end(), {"a b", " \n", "xyz, "});
@@ -266,8 +283,8 @@ TEST(SlowBpeTokenizer, LongWordsTakeLinearTime) {
     while (text.size() < 1 << 18) text += unit;
     const double part = seconds_for(text);
     const double whole = seconds_for(text + text + text + text);
-    EXPECT_LT(whole, 12 * part + 0.05) << printable(unit) << ": " << part << " s, four times the text " << whole
-                                << " s";
+    EXPECT_LT(whole, 12 * part + 0.05)
+        << printable(unit) << ": " << part << " s, four times the text " << whole << " s";
   }
 }
 

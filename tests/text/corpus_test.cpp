@@ -174,7 +174,8 @@ TEST_F(Shards, TokensBeyondTheVocabularyAreRefusedWithTheirPlace) {
   expect_error([&] { corpus.train().copy(49'991, window); },
                "b.bin: token 50257 at position 50000 is not below the vocabulary's 50257");
   write_file(directory_ / "big-endian.bin", std::string("\x00\x01\xd8\x88", 4));
-  expect_error([&] { Corpus::open_shards((directory_ / "big-endian.bin").string(), 30000, 0); }, "token 35032 at position 1");
+  expect_error([&] { Corpus::open_shards((directory_ / "big-endian.bin").string(), 30000, 0); },
+               "token 35032 at position 1");
   expect_error([&] { Corpus::open_shards((directory_ / "none*.bin").string(), 100, 0); }, "nothing matches");
 }
 

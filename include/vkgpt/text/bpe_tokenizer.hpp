@@ -54,6 +54,7 @@ class BpeTokenizer final : public Tokenizer {
   /// The same with at most `threads` (>= 1) threads. The tokens do not depend on it.
   void append_tokens(std::string_view text, int threads, std::vector<Token>& out) const;
   std::vector<Token> encode_with_special(std::string_view text) const override;
+  void find_special_names() override;
   std::string decode(std::span<const Token> tokens) const override;
   std::optional<Token> special_token(std::string_view name) const override;
   std::optional<Token> end_of_text() const override;
@@ -73,7 +74,7 @@ class BpeTokenizer final : public Tokenizer {
   std::unique_ptr<SplitPattern> split_;
   std::unique_ptr<BpeEncoder> encoder_;
   std::unique_ptr<NameFinder> special_names_;
-  std::unique_ptr<NameFinder> text_names_;  // null where there are none
+  std::unique_ptr<NameFinder> text_names_;  // found in every text; null where there are none
 };
 
 /// A token's bytes as GPT-2 writes them in vocabulary files: printable Latin-1 for itself, the others from

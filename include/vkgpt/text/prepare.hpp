@@ -22,6 +22,7 @@ struct PrepareConfig {
   std::string text_field = "text";
   std::string input_format = "auto";
   std::string document_separator;
+  bool special = false;
   std::int64_t threads = 0;
 
   template <typename Visitor, typename Self>
@@ -62,6 +63,10 @@ struct PrepareConfig {
                     .group = kGroup,
                     .help = "What ends a document inside a text file, such as <|endoftext|>"},
           self.document_separator);
+    visit(FieldInfo{.name = "special",
+                    .group = kGroup,
+                    .help = "Names of special tokens in the text become those tokens"},
+          self.special);
     visit(FieldInfo{.name = "threads",
                     .group = kGroup,
                     .help = "Threads that encode; auto: one for each processor",

@@ -39,6 +39,10 @@ class Tokenizer {
   /// text of unknown origin.
   virtual std::vector<Token> encode_with_special(std::string_view text) const { return encode(text); }
 
+  /// From now on `append_tokens` too finds the names of special tokens: for texts that are written with them,
+  /// such as conversations.
+  virtual void find_special_names() {}
+
   /// The bytes of the tokens, one after the other. They need not be whole characters: `StreamDecoder` is for
   /// showing them as they come. A token outside the vocabulary is a defect.
   virtual std::string decode(std::span<const Token> tokens) const = 0;

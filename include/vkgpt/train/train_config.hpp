@@ -14,6 +14,7 @@ struct TrainConfig {
   std::string memmap_dataset;
   std::string tokenizer;
   std::int64_t bpe_vocab_size = 8192;
+  bool special = false;
   std::string out_dir = "out";
   double val_fraction = 0.1;
   bool resume = false;
@@ -109,6 +110,10 @@ struct TrainConfig {
                     .min = 257,
                     .max = 1 << 20},
           self.bpe_vocab_size);
+    visit(FieldInfo{.name = "special",
+                    .group = kData,
+                    .help = "Names of special tokens in the text become those tokens"},
+          self.special);
     visit(
         FieldInfo{.name = "out_dir", .group = kData, .help = "Run directory: checkpoints, metrics, samples"},
         self.out_dir);
