@@ -20,8 +20,8 @@ inline constexpr const char* kModelWeightsFile = "model.safetensors";
 inline constexpr const char* kModelIndexFile = "model.safetensors.index.json";
 inline constexpr const char* kEmaWeightsFile = "model_ema.safetensors";
 
-/// Writes the parameters in `arena` (`GptParams::arena_elements`), without adapters, in `hf_layout`. Throws as
-/// `encode_tensor` does where `encoding`, which is not Q8_0, is one of 16 bits.
+/// Writes the parameters in `arena` (`GptParams::arena_elements`), without adapters, in `hf_layout`. Throws
+/// as `encode_tensor` does where `encoding`, which is not Q8_0, is one of 16 bits.
 void write_model_parameters(OutputFile& file, const GptParams& params, std::span<const float> arena,
                             TensorEncoding encoding = TensorEncoding::kF32);
 /// Writes the adapters.
