@@ -10,6 +10,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/train/progress.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -48,8 +49,7 @@ void ByteProgress::update(std::uint64_t done, std::optional<std::uint64_t> total
   if (!remark.empty()) text += " | " + remark;
   if (total)
     text += " | eta " + train::format_duration(static_cast<double>(*total - std::min(done, *total)) / speed);
-  line_.update(total && *total > 0 ? static_cast<double>(done) / static_cast<double>(*total) : 0,
-               std::move(text));
+  line_.show(total && *total > 0 ? static_cast<double>(done) / static_cast<double>(*total) : 0, text);
 }
 
 double ByteProgress::seconds() const {

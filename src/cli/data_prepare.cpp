@@ -15,6 +15,7 @@
 #include "vkgpt/text/split_pattern.hpp"
 #include "vkgpt/text/text_cutter.hpp"
 #include "vkgpt/text/tokenizer_choice.hpp"
+#include "vkgpt/train/progress.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -91,7 +92,12 @@ int run_data_prepare(std::span<const std::string> args) {
   std::optional<ByteProgress> progress;
   std::uint64_t done = 0;
   const text::PrepareResult result = text::prepare_dataset(
-      config, source, [&] { return tokenizer_of(config, texts); },
+      config, source,
+      [&] {
+        std::unique_ptr<text::Tokenizer> tokenizer = tokenizer_of(config, texts);
+        progress.emplace();  // learning does not count
+        return tokenizer;
+      },
       [&](const text::PrepareProgress& p) {
         if (!progress) progress.emplace();
         done = p.bytes;

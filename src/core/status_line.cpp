@@ -15,10 +15,21 @@ namespace {
 
 constexpr std::string_view kEraseLine = "\r\x1b[K";
 constexpr int kCells = 12;
+constexpr int kBarColumns = kCells + 3;
 
 void write_stderr(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
   std::fflush(stderr);
+}
+
+bool is_set(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value != nullptr && value[0] != '\0';
+}
+
+bool can_draw() {
+  const char* const terminal = std::getenv("TERM");
+  return isatty(STDERR_FILENO) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
 int terminal_width() {
@@ -26,25 +37,29 @@ int terminal_width() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+/// "[####......] "
+std::string bar(double share, bool color) {
+  const auto full = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * kCells);
+  const std::string cells(full, '#');
+  const std::string rest(kCells - full, '.');
+  return color ? std::format("[\x1b[32m{}\x1b[0m{}] ", cells, rest) : std::format("[{}{}] ", cells, rest);
+}
+
 }  // namespace
 
-StatusLine::StatusLine() {
-  const char* const terminal = std::getenv("TERM");
-  live_ = isatty(STDERR_FILENO) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
-}
+StatusLine::StatusLine() : StatusLine(can_draw(), !is_set("NO_COLOR"), terminal_width()) {}
 
 bool StatusLine::due() const {
   return live_ && (!drawn_ || std::chrono::steady_clock::now() - last_ >= std::chrono::milliseconds(100));
 }
 
 void StatusLine::show(double share, std::string_view text) {
-  if (!due()) return;
-  last_ = std::chrono::steady_clock::now();
-  const auto full = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * kCells);
-  std::string line = std::format("[{}{}] {}", std::string(full, '#'), std::string(kCells - full, '.'), text);
   // The last column stays free: some terminals wrap when it is filled.
-  line.resize(std::min(line.size(), static_cast<std::size_t>(std::max(1, terminal_width() - 1))));
-  write_stderr(std::format("{}{}", kEraseLine, line));
+  const int room = width_ - kBarColumns - 1;
+  if (!due() || room < 1) return;
+  last_ = std::chrono::steady_clock::now();
+  write_stderr(
+      std::format("{}{}{}", kEraseLine, bar(share, color_), text.substr(0, static_cast<std::size_t>(room))));
   drawn_ = true;
 }
 

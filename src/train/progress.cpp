@@ -2,57 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <format>
-#include <string_view>
-
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <print>
 
 #include "vkgpt/core/units.hpp"
 
 namespace vkgpt::train {
 namespace {
 
-constexpr std::string_view kEraseLine = "\r\x1b[K";
-
-void write_stderr(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
-  std::fflush(stderr);
-}
-
-bool is_set(const char* variable) {
-  const char* const value = std::getenv(variable);
-  return value != nullptr && value[0] != '\0';
-}
-
-bool can_draw() {
-  const char* const terminal = std::getenv("TERM");
-  return isatty(STDERR_FILENO) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
-}
-
-int terminal_width() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
 double share_done(const Progress& progress) {
   if (progress.max_steps <= 0) return 0;
   return std::clamp(static_cast<double>(progress.step) / static_cast<double>(progress.max_steps), 0.0, 1.0);
 }
-
-/// "[####......] "
-std::string bar(double share, bool color) {
-  constexpr int kCells = 12;
-  const int full = static_cast<int>(share * kCells);
-  const std::string cells(static_cast<std::size_t>(full), '#');
-  const std::string rest(static_cast<std::size_t>(kCells - full), '.');
-  return color ? std::format("[\x1b[32m{}\x1b[0m{}] ", cells, rest) : std::format("[{}{}] ", cells, rest);
-}
-
-constexpr int kBarColumns = 15;
 
 }  // namespace
 
@@ -81,39 +44,13 @@ std::string format_progress(const Progress& p) {
       format_count(p.tokens_per_second), mfu, format_bytes(p.memory_bytes), format_duration(p.eta_seconds));
 }
 
-ProgressLine::ProgressLine() : ProgressLine(can_draw(), !is_set("NO_COLOR"), terminal_width()) {}
-
-ProgressLine::ProgressLine(bool live, bool color, int width) : live_(live), color_(color), width_(width) {}
-
-ProgressLine::~ProgressLine() {
-  clear();
-}
-
 void ProgressLine::update(const Progress& progress) {
-  if (live_) update(share_done(progress), format_progress(progress));
-}
-
-void ProgressLine::update(double share, std::string line) {
-  if (!live_) return;
-  const auto now = std::chrono::steady_clock::now();
-  if (drawn_ && now - last_ < std::chrono::milliseconds(100)) return;
-  last_ = now;
-  const int room =
-      width_ - kBarColumns - 1;  // the last column stays free: some terminals wrap when it is filled
-  if (room < 1) return;
-  line.resize(std::min(line.size(), static_cast<std::size_t>(room)));
-  write_stderr(std::format("{}{}{}", kEraseLine, bar(std::clamp(share, 0.0, 1.0), color_), line));
-  drawn_ = true;
+  if (line_.due()) line_.show(share_done(progress), format_progress(progress));
 }
 
 void ProgressLine::log(const Progress& progress) {
-  clear();
-  write_stderr(format_progress(progress) + "\n");
-}
-
-void ProgressLine::clear() {
-  if (drawn_) write_stderr(kEraseLine);
-  drawn_ = false;
+  line_.clear();
+  std::print(stderr, "{}\n", format_progress(progress));
 }
 
 }  // namespace vkgpt::train

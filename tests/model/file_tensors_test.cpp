@@ -6,28 +6,15 @@
 
 #include <gtest/gtest.h>
 
+#include "support/tiny_config.hpp"
+
 namespace vkgpt::model {
 namespace {
 
-GptConfig gpt2_config() {
-  GptConfig config;
-  config.vocab_size = 29;
-  config.n_layer = 2;
-  config.n_head = 2;
-  config.n_embd = 32;
-  config.block_size = 16;
-  return config;
-}
+using test::tiny_gpt2_config;
 
 GptConfig llama_config() {
-  GptConfig config = gpt2_config();
-  config.n_head = 4;
-  config.n_kv_head = 2;
-  config.n_embd = 64;
-  config.n_inner = 40;
-  config.norm = "rmsnorm";
-  config.mlp = "swiglu";
-  config.pos_encoding = "rope";
+  GptConfig config = test::tiny_llama_config();
   config.qk_norm = true;
   config.tie_weights = false;
   return config;
@@ -70,7 +57,7 @@ void expect_round_trip(const GptParams& params, const std::vector<FileTensor>& t
 }
 
 TEST(FileTensors, EveryParameterIsInOneTensor) {
-  const GptParams gpt2(gpt2_config());
+  const GptParams gpt2(tiny_gpt2_config());
   expect_round_trip(gpt2, file_tensors(gpt2, TensorLayout::kGpt2));
   const GptParams llama(llama_config());
   expect_round_trip(llama, file_tensors(llama, TensorLayout::kLlama));
@@ -78,7 +65,7 @@ TEST(FileTensors, EveryParameterIsInOneTensor) {
 }
 
 TEST(FileTensors, Gpt2HasTransposedMatricesUnderItsNames) {
-  const GptParams params(gpt2_config());
+  const GptParams params(tiny_gpt2_config());
   const auto tensors = by_name(file_tensors(params, TensorLayout::kGpt2));
   const FileTensor& c_fc = tensors.at("transformer.h.1.mlp.c_fc.weight");
   EXPECT_EQ(c_fc.shape, (Shape{32, 128}));

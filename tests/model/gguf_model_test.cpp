@@ -14,6 +14,7 @@
 #include "support/expect_error.hpp"
 #include "support/gguf_file.hpp"
 #include "support/temp_directory.hpp"
+#include "support/tiny_config.hpp"
 
 namespace vkgpt::model {
 namespace {
@@ -21,25 +22,13 @@ namespace {
 using test::GgufFile;
 
 GptConfig gpt2_config() {
-  GptConfig config;
-  config.vocab_size = 29;
-  config.n_layer = 2;
-  config.n_head = 2;
-  config.n_embd = 32;
+  GptConfig config = test::tiny_gpt2_config();
   config.n_inner = 48;
-  config.block_size = 16;
   return config;
 }
 
 GptConfig llama_config() {
-  GptConfig config = gpt2_config();
-  config.n_head = 4;
-  config.n_kv_head = 2;
-  config.n_embd = 64;
-  config.n_inner = 40;
-  config.norm = "rmsnorm";
-  config.mlp = "swiglu";
-  config.pos_encoding = "rope";
+  GptConfig config = test::tiny_llama_config();
   config.bias = false;
   config.rope_theta = 50000;
   config.layer_norm_eps = 1e-6;

@@ -67,12 +67,5 @@ TEST(ProgressLine, DrawsOverItsBarAndLeavesNothing) {
   EXPECT_EQ(text, "\r\x1b[K[#...........] step 250/2000 (12.5%) | \r\x1b[K");
 }
 
-TEST(ProgressLine, ColoursOnlyWhenAsked) {
-  EXPECT_NE(written([] { ProgressLine(true, true, 80).update(example()); }).find("\x1b[32m"),
-            std::string::npos);
-  EXPECT_EQ(written([] { ProgressLine(true, false, 80).update(example()); }).find("\x1b[3"),
-            std::string::npos);
-}
-
 }  // namespace
 }  // namespace vkgpt::train

@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "vkgpt/train/progress.hpp"
+#include "vkgpt/core/status_line.hpp"
 
 namespace vkgpt::cli {
 
@@ -24,7 +24,7 @@ class ByteProgress {
   double seconds() const;
 
  private:
-  train::ProgressLine line_;
+  StatusLine line_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::optional<std::uint64_t> first_;  // what was done before: an earlier run's share has no speed
 };

@@ -10,6 +10,8 @@ namespace vkgpt {
 class StatusLine {
  public:
   StatusLine();
+  /// For tests: `live` draws the line, `color` colours its bar, `width` is the terminal's columns.
+  StatusLine(bool live, bool color, int width) : live_(live), color_(color), width_(width) {}
   StatusLine(const StatusLine&) = delete;
   StatusLine& operator=(const StatusLine&) = delete;
   ~StatusLine() { clear(); }
@@ -23,6 +25,8 @@ class StatusLine {
 
  private:
   bool live_ = false;
+  bool color_ = false;
+  int width_ = 80;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point last_{};
 };

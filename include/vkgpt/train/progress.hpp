@@ -1,9 +1,10 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include "vkgpt/core/status_line.hpp"
 
 namespace vkgpt::train {
 
@@ -34,28 +35,19 @@ std::string format_count(double count);
 /// Shows progress on stderr: lines that stay, and on a terminal also a bar in between that is drawn over.
 class ProgressLine {
  public:
-  ProgressLine();
-  /// For tests: `live` draws the bar, `color` colours it, `width` is the terminal's columns.
-  ProgressLine(bool live, bool color, int width);
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-  ~ProgressLine();
+  ProgressLine() = default;
+  /// For tests: see `StatusLine`.
+  ProgressLine(bool live, bool color, int width) : line_(live, color, width) {}
 
   /// Redraws the bar, at most ten times a second; nothing where stderr is not a terminal.
   void update(const Progress& progress);
-  /// The same for other work: `share` done, 0 to 1, and what to say about it.
-  void update(double share, std::string text);
   /// A line that stays.
   void log(const Progress& progress);
   /// Takes the bar away; call it before anything else is written to the terminal.
-  void clear();
+  void clear() { line_.clear(); }
 
  private:
-  bool live_ = false;
-  bool color_ = false;
-  int width_ = 80;
-  bool drawn_ = false;
-  std::chrono::steady_clock::time_point last_{};
+  StatusLine line_;
 };
 
 }  // namespace vkgpt::train
