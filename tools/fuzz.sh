@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the parsers under AddressSanitizer and UBSan: `tools/fuzz.sh [SECONDS [TARGET...]]`, 60 seconds for each of
-# all targets by default. Installs clang, builds the programs of tests/fuzz and runs them one after the other. What
+# all targets by default. Installs clang, builds tests/fuzz and runs the targets one after the other. What
 # they learn goes to build-fuzz/corpus, what breaks a parser to build-fuzz/findings: make a seed of it in
 # tests/fuzz/corpus/TARGET, then mend the parser. The exit status is 0 only without a finding.
 set -euo pipefail
@@ -13,7 +13,7 @@ fi
 
 tools/install_deps.sh fuzz
 cmake --preset fuzz >/dev/null
-cmake --build build-fuzz --target "${targets[@]/%/_fuzz}"
+cmake --build --preset fuzz
 
 failed=0
 printf '%-20s %12s %9s %9s  %s\n' target executions exec/s coverage result
@@ -22,8 +22,8 @@ for target in "${targets[@]}"; do
   mkdir -p "$learned" "$findings"
   result=clean
   # More than 10 s or 1 GiB at once for an input of at most 64 KiB is a finding too.
-  "build-fuzz/${target}_fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
-    -max_len=65536 -print_final_stats=1 -artifact_prefix="$findings/" "$learned" "tests/fuzz/corpus/$target" \
+  VKGPT_FUZZ_TARGET=$target build-fuzz/vkgpt_fuzz -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+    -malloc_limit_mb=1024 -max_len=65536 -print_final_stats=1 -artifact_prefix="$findings/" "$learned" "tests/fuzz/corpus/$target" \
     >"$log" 2>&1 || { result="FINDING: see $log" failed=1; }
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
   rate=$(sed -n 's/^stat::average_exec_per_sec: *//p' "$log")

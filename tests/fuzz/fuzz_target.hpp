@@ -14,7 +14,7 @@ namespace vkgpt::fuzz {
 /// Feeds one input of unknown origin to a parser. An `Error` is caught for it; anything else is a finding.
 using Target = void (*)(std::string_view input);
 
-/// What this binary holds: all targets in the tests, one in each program for libFuzzer.
+/// Every target with its name.
 inline std::vector<std::pair<std::string_view, Target>>& targets() {
   static std::vector<std::pair<std::string_view, Target>> all;
   return all;
