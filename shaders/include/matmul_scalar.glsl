@@ -1,20 +1,14 @@
 // C = op(A) op(B) in registers, without shared memory: one subgroup is a workgroup and computes a tile of TM
 // rows and 4 LANES columns, a lane four columns of it. The lanes load the A tile together and hand its
-// elements round. The including file sets TRANSPOSITION; the host (ops/matmul.cpp) sets
+// elements round. The including file sets TRANSPOSITION; the host (src/ops/matmul_scalar.cpp)
+// sets, beside what matmul.glsl says,
 //   LANES       workgroup size, at most the subgroup size
 //   TM          rows of the tile: 16, 8, or (not for TN) 1
 //   K_STEP      k of an iteration: 8, or for TM = 1 twice LANES
 //   B_STEP      k of which B is in registers at a time; divides K_STEP and is even
-//   DTYPE       of A, B and pre (element.glsl); sums are fp32 always
-//   C_DTYPE     of C: DTYPE, or f32
 //   WIDE        1: two neighbours of DTYPE are one word; every extent along a row and offset is even
 //   WIDE_F32    1: so are two of f32, a 64-bit word
 //   K_TAIL      1: K is not a multiple of K_STEP
-//   PARTIAL     where the sums are that this dispatch continues: 0 nowhere, 1 in C, 2 in `partials`
-//   BIAS        1: + bias[n]
-//   EPILOGUE    what happens to a finished element, see below
-//   ACCUMULATE  1: + C, last of all
-//   ROW_SUMS    1 (TN only): also row_sums[m] += sum over k of A[k, m]
 // shaders/README.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require
@@ -23,13 +17,7 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif
 
-#define TRANSPOSITION_NN 0  // A (M, K), B (K, N)
-#define TRANSPOSITION_NT 1  // A (M, K), B (N, K)
-#define TRANSPOSITION_TN 2  // A (K, M), B (K, N)
-
-#define EPILOGUE_NONE 0
-#define EPILOGUE_GELU 1       // stored in pre, then GELU
-#define EPILOGUE_GELU_GRAD 2  // * gelu'(pre)
+#include "matmul_forms.glsl"
 
 #include "element.glsl"
 #include "gelu.glsl"
@@ -55,34 +43,7 @@ layout(local_size_x = LANES) in;
 #define RESULT OPERAND
 #endif
 
-layout(set = 0, binding = 0, std430) readonly buffer A { OPERAND a[]; };
-layout(set = 0, binding = 1, std430) readonly buffer B { OPERAND b[]; };
-layout(set = 0, binding = 2, std430) buffer C { RESULT c[]; };  // (M, N)
-#if BIAS
-layout(set = 0, binding = 3, std430) readonly buffer Bias { FLOATS bias[]; };  // (N)
-#endif
-#if EPILOGUE == EPILOGUE_GELU
-layout(set = 0, binding = 3 + BIAS, std430) writeonly buffer Pre { OPERAND pre[]; };  // (M, N)
-#elif EPILOGUE == EPILOGUE_GELU_GRAD
-layout(set = 0, binding = 3 + BIAS, std430) readonly buffer Pre { OPERAND pre[]; };  // (M, N)
-#elif ROW_SUMS
-layout(set = 0, binding = 3 + BIAS, std430) buffer RowSums { float row_sums[]; };  // (M)
-#endif
-#if PARTIAL == 2
-#define BEFORE_PARTIALS (3 + BIAS + (EPILOGUE == EPILOGUE_NONE ? 0 : 1))
-layout(set = 0, binding = BEFORE_PARTIALS, std430) readonly buffer Partials { FLOATS partials[]; };  // (M, N)
-#endif
-
-layout(push_constant) uniform Push {
-  uint M;
-  uint N;
-  uint K;
-  uint lda;  // elements from row to row
-  uint ldb;
-  uint ldc;
-  uint a_offset;  // first element of A in its binding
-  uint c_offset;  // first element of C, and of pre and partials, in theirs
-};
+#include "matmul.glsl"
 
 const int kStep = K_STEP;
 const int kBStep = B_STEP;

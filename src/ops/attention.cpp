@@ -1,8 +1,10 @@
 #include "vkgpt/ops/attention.hpp"
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +14,8 @@
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/qkv_heads.hpp"
 #include "vkgpt/ops/step_params.hpp"
+
+#include "attention_backends.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -24,31 +28,6 @@ using plan::write;
 std::uint64_t to_unsigned(std::int64_t value) {
   return static_cast<std::uint64_t>(value);
 }
-
-/// What a sequence of a tensor takes.
-struct Extent {
-  std::int64_t elements;
-  DType dtype = DType::kF32;
-
-  std::uint64_t bytes() const { return to_unsigned(elements) * dtype_size(dtype); }
-};
-
-struct AttentionShape {
-  std::int64_t B, T;
-  QkvHeads heads;
-  std::int64_t window;  // 1 to T
-  DType dtype;
-
-  Extent qkv() const { return {T * heads.width(), dtype}; }
-  Extent out() const { return {T * heads.C(), dtype}; }
-  Extent row_values() const { return {T * heads.NH}; }
-
-  /// What one product over all (query, key) pairs of a sequence costs, such as q k^T.
-  std::uint64_t product_flops() const {
-    const std::int64_t pairs = window * (window + 1) / 2 + (T - window) * window;
-    return to_unsigned(2 * pairs * heads.C());
-  }
-};
 
 /// qkv (B, T, (NH + 2 NKV) HS).
 AttentionShape shape_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv, std::int64_t n_head,
@@ -71,7 +50,7 @@ void check(const plan::Tensor& t, const Shape& shape, DType dtype = DType::kF32)
 std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, std::uint64_t flops,
                                    std::initializer_list<Extent> extents) {
   const std::uint64_t max_range = std::min<std::uint64_t>(caps.max_storage_buffer_range, 1ull << 32);
-  const std::uint64_t max_flops = caps.is_cpu() ? 500'000'000 : 5'000'000'000;
+  const std::uint64_t max_flops = caps.is_cpu() ? 500'000'000 : to_unsigned(max_dispatch_flops(caps));
   std::uint64_t granule = 1;  // sequences
   std::uint64_t bindable = to_unsigned(B);
   for (const Extent& extent : extents) {
@@ -106,65 +85,27 @@ std::uint32_t least_subgroup(const vk::DeviceCaps& caps) {
   return caps.subgroup_size_control ? caps.subgroup_size : caps.min_subgroup_size;
 }
 
-enum class Pass { kForward, kBackwardQ, kBackwardKV };
-
-/// How a kernel of attention.glsl cuts its work; the names are those of its macros.
-struct Tiling {
-  std::uint32_t lanes, rows, tile, split, broadcast;
+/// A backend's kernels, over the sequences of a slice.
+struct AttentionBackend {
+  Backend backend;
+  std::optional<plan::Dispatch> (*dispatch)(const vk::DeviceCaps&, const AttentionWork&);
 };
 
-Tiling choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS, Pass pass) {
-  const bool forward = pass == Pass::kForward;
-  if (caps.is_cpu() && caps.min_subgroup_size == caps.max_subgroup_size && caps.subgroup_size >= 4) {
-    // Registers of a lane are memory in the first cache: bounded by the time to compile (shaders/README.md).
-    const std::uint32_t broadcast = caps.shader_int64 ? 2 : 1;
-    if (HS <= 32) return {caps.subgroup_size, 2, forward ? 8u : 4u, 1, broadcast};
-    if (HS <= 64) return {caps.subgroup_size, 2, forward ? 4u : 2u, 1, broadcast};
-    return {caps.subgroup_size, forward ? 2u : 1u, 4, 1, broadcast};
+constexpr std::array kAttentionBackends = {
+    AttentionBackend{Backend::kScalar, scalar_attention},
+};
+
+/// A pass by the first backend that can do it, without bindings.
+plan::Dispatch dispatch_of(const vk::DeviceCaps& caps, const AttentionWork& work) {
+  for (const Backend backend : backend_order(caps, "attention", work.shape.dtype)) {
+    const auto of = std::ranges::find(kAttentionBackends, backend, &AttentionBackend::backend);
+    if (of == kAttentionBackends.end()) continue;
+    if (std::optional<plan::Dispatch> dispatch = of->dispatch(caps, work)) return *std::move(dispatch);
   }
-  const RegisterBudget budget = register_budget(caps);
-  // A row is shared until its part, of two or of four tensors, leaves registers to spare.
-  const std::int64_t most = forward ? 32 : 16;
-  std::uint32_t split = 1;
-  while (HS / split > most && HS % (8 * split) == 0 && 2 * split <= budget.subgroup) split *= 2;
-  const bool holds_two_tiles = budget.registers > 128 || pass != Pass::kBackwardKV;
-  const std::uint32_t tile = forward ? 4 : holds_two_tiles ? 2 : 1;
-  return {std::max<std::uint32_t>(32, caps.subgroup_size), 1, tile, split, 0};
+  VKGPT_CHECK(false, "no kernel of attention for heads of {}", work.shape.heads.HS);
 }
 
-/// A kernel of attention.glsl over the sequences of a slice, with a group for every block of rows of `owners`
-/// heads, without bindings.
-plan::Dispatch tiled(const vk::DeviceCaps& caps, std::string stem, const AttentionShape& shape, Slice slice,
-                     Pass pass, std::int64_t owners) {
-  const QkvHeads& heads = shape.heads;
-  const Tiling tiling = choose_tiling(caps, heads.HS, pass);
-  const std::uint64_t blocks = ceil_div(to_unsigned(shape.T), tiling.lanes / tiling.split * tiling.rows);
-  const std::uint64_t groups = blocks * to_unsigned(slice.count * owners);
-  std::vector<vk::Macro> macros = {{"HS", std::to_string(heads.HS)},
-                                   {"LANES", std::to_string(tiling.lanes)},
-                                   {"ROWS", std::to_string(tiling.rows)},
-                                   {"TILE", std::to_string(tiling.tile)},
-                                   {"SPLIT", std::to_string(tiling.split)},
-                                   {"BROADCAST", std::to_string(tiling.broadcast)},
-                                   {"QUADS", 4 * tiling.split <= register_budget(caps).subgroup ? "1" : "0"},
-                                   dtype_macro(shape.dtype),
-                                   {"WINDOW", shape.window < shape.T ? "1" : "0"},
-                                   {"GROUPED", owners < heads.NH ? "1" : "0"}};
-  return {.kernel = {.stem = std::move(stem),
-                     .macros = std::move(macros),
-                     .subgroup_size = register_budget(caps).required_size},
-          .bindings = {},
-          .push = PushWords{}
-                      .u32(to_unsigned(shape.T))
-                      .u32(to_unsigned(heads.NH))
-                      .u32(blocks)
-                      .u32(groups)
-                      .u32(to_unsigned(heads.NKV))
-                      .u32(to_unsigned(shape.window)),
-          .groups = fold_grid(caps, groups)};
-}
-
-/// Makes a dispatch of `tiled` over `slice`, with its bindings, drop probabilities.
+/// Makes a dispatch over `slice`, with its bindings, drop probabilities.
 void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, const AttentionShape& shape,
                         Slice slice, const Dropout& dropout) {
   VKGPT_CHECK(dropout.p >= 0 && dropout.p < 1 && dropout.site < 1U << 24, "dropout {} at site {}", dropout.p,
@@ -193,6 +134,28 @@ std::int64_t check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cac
 
 }  // namespace
 
+std::string AttentionWork::stem() const {
+  switch (pass) {
+    case AttentionPass::kForward:
+      return "attention_forward";
+    case AttentionPass::kBackwardQ:
+      return "attention_backward_dq";
+    case AttentionPass::kBackwardKV:
+      return "attention_backward_dkv";
+  }
+  VKGPT_CHECK(false, "pass {}", static_cast<int>(pass));
+}
+
+plan::PushWords attention_push(const AttentionWork& work, std::uint64_t blocks, std::uint64_t groups) {
+  return plan::PushWords{}
+      .u32(to_unsigned(work.shape.T))
+      .u32(to_unsigned(work.shape.heads.NH))
+      .u32(blocks)
+      .u32(groups)
+      .u32(to_unsigned(work.shape.heads.NKV))
+      .u32(to_unsigned(work.shape.window));
+}
+
 void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args) {
   const vk::DeviceCaps& caps = builder.caps();
   const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, args.window);
@@ -202,7 +165,8 @@ void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args)
   const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
   const std::uint64_t flops = 2 * shape.product_flops();
   for (const Slice slice : sequence_slices(caps, B, flops, {qkv, out, row_values})) {
-    plan::Dispatch dispatch = tiled(caps, "attention_forward", shape, slice, Pass::kForward, heads.NH);
+    plan::Dispatch dispatch =
+        dispatch_of(caps, {shape, slice, AttentionPass::kForward, heads.NH, args.dropout.p > 0});
     dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.out), out, slice),
                          sequences(write(args.lse), row_values, slice)};
     drop_probabilities(builder, dispatch, shape, slice, args.dropout);
@@ -237,16 +201,14 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
   }
   // Both write parts of dqkv that the other leaves alone.
   struct Part {
-    const char* stem;
+    AttentionPass pass;
     std::int64_t owners;
     std::uint64_t products;
-    Pass pass;
   };
-  for (const auto& [stem, owners, products, pass] :
-       {Part{"attention_backward_dq", heads.NH, 3, Pass::kBackwardQ},
-        {"attention_backward_dkv", heads.NKV, 4, Pass::kBackwardKV}}) {
+  for (const auto& [pass, owners, products] :
+       {Part{AttentionPass::kBackwardQ, heads.NH, 3}, {AttentionPass::kBackwardKV, heads.NKV, 4}}) {
     for (const Slice slice : slices) {
-      plan::Dispatch dispatch = tiled(caps, stem, shape, slice, pass, owners);
+      plan::Dispatch dispatch = dispatch_of(caps, {shape, slice, pass, owners, args.dropout.p > 0});
       dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.qkv), qkv, slice),
                            sequences(read(args.lse), row_values, slice),
                            sequences(read(row_sums), row_values, slice),

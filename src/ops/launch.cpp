@@ -98,6 +98,11 @@ RegisterBudget register_budget(const vk::DeviceCaps& caps) {
           .registers = is_intel ? 128U : 256U};
 }
 
+std::int64_t max_dispatch_flops(const vk::DeviceCaps& caps) {
+  if (caps.is_cpu()) return 4'000'000'000;
+  return caps.type == vk::DeviceType::kDiscrete ? 200'000'000'000 : 20'000'000'000;
+}
+
 std::int64_t reduction_blocks(const vk::DeviceCaps& caps) {
   return caps.is_cpu() ? 64 : 1024;
 }

@@ -67,6 +67,10 @@ struct RegisterBudget {
 /// size: there the smallest subgroups leave an invocation the most, half of what it has elsewhere.
 RegisterBudget register_budget(const vk::DeviceCaps& caps);
 
+/// Operations that one dispatch may hold, so that it stays far below a watchdog's patience on the slowest
+/// devices of the kind.
+std::int64_t max_dispatch_flops(const vk::DeviceCaps& caps);
+
 /// Blocks into which the first stage of a reduction cuts a tensor (a multiple of 64), and the elements of
 /// each of `blocks` equal ones (the last may be short or empty). They depend on the device and the shape
 /// only.

@@ -16,6 +16,7 @@ struct ContextOptions {
   std::string device;  // see `select_device`
   ValidationMode validation = ValidationMode::kOff;
   std::filesystem::path cache_dir = default_cache_dir();
+  KernelChoices kernels = {};
 };
 
 /// One device, ready to work: what every command of the program opens first. Members are in the order of

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "vkgpt/vk/kernel_choices.hpp"
+
 namespace vkgpt::vk {
 
 enum class DeviceType { kDiscrete, kIntegrated, kVirtual, kCpu, kOther };
@@ -54,6 +56,8 @@ struct DeviceCaps {
   bool pipeline_statistics = false;  // the driver tells what it made of a shader
   bool cooperative_matrix_nv2 = false;
   std::vector<CooperativeMatrixShape> cooperative_matrices;
+
+  KernelChoices kernels;
 
   bool is_cpu() const { return type == DeviceType::kCpu; }
 };

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "vkgpt/core/dtype.hpp"
+#include "vkgpt/vk/device_caps.hpp"
+
+namespace vkgpt::ops {
+
+using vk::Backend;
+
+/// Whether the device has what the kernels of `backend` need for elements of `dtype`.
+bool has_backend(const vk::DeviceCaps& caps, Backend backend, DType dtype);
+
+/// The backends of `op` ("matmul", "attention") for elements of `dtype`, the one to try first in front: what
+/// the user forced, then the device's own order without those that a self-test switched off. The scalar one
+/// is always the last.
+std::vector<Backend> backend_order(const vk::DeviceCaps& caps, std::string_view op, DType dtype);
+
+}  // namespace vkgpt::ops

@@ -1,0 +1,39 @@
+// What every backend of the matmul ops shares: C = op(A) op(B), then what is to happen to an element of C. The
+// including file sets TRANSPOSITION and the words that buffers are arrays of: OPERAND (A, B and pre), RESULT (C)
+// and FLOATS (bias and partials); the host (src/ops/matmul_product.cpp) sets
+//   DTYPE       of A, B and pre (element.glsl); sums are fp32 always
+//   C_DTYPE     of C: DTYPE, or f32
+//   PARTIAL     where the sums are that this dispatch continues: 0 nowhere, 1 in C, 2 in `partials`
+//   BIAS        1: + bias[n]
+//   EPILOGUE    what happens to a finished element, see below
+//   ACCUMULATE  1: + C, last of all
+//   ROW_SUMS    1 (TN only): also row_sums[m] += sum over k of A[k, m]
+
+layout(set = 0, binding = 0, std430) readonly buffer A { OPERAND a[]; };
+layout(set = 0, binding = 1, std430) readonly buffer B { OPERAND b[]; };
+layout(set = 0, binding = 2, std430) buffer C { RESULT c[]; };  // (M, N)
+#if BIAS
+layout(set = 0, binding = 3, std430) readonly buffer Bias { FLOATS bias[]; };  // (N)
+#endif
+#if EPILOGUE == EPILOGUE_GELU
+layout(set = 0, binding = 3 + BIAS, std430) writeonly buffer Pre { OPERAND pre[]; };  // (M, N)
+#elif EPILOGUE == EPILOGUE_GELU_GRAD
+layout(set = 0, binding = 3 + BIAS, std430) readonly buffer Pre { OPERAND pre[]; };  // (M, N)
+#elif ROW_SUMS
+layout(set = 0, binding = 3 + BIAS, std430) buffer RowSums { float row_sums[]; };  // (M)
+#endif
+#if PARTIAL == 2
+#define BEFORE_PARTIALS (3 + BIAS + (EPILOGUE == EPILOGUE_NONE ? 0 : 1))
+layout(set = 0, binding = BEFORE_PARTIALS, std430) readonly buffer Partials { FLOATS partials[]; };  // (M, N)
+#endif
+
+layout(push_constant) uniform Push {
+  uint M;
+  uint N;
+  uint K;
+  uint lda;  // elements from row to row
+  uint ldb;
+  uint ldc;
+  uint a_offset;  // first element of A in its binding
+  uint c_offset;  // first element of C, and of pre and partials, in theirs
+};

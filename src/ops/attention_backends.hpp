@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "vkgpt/core/dtype.hpp"
+#include "vkgpt/ops/backend.hpp"
+#include "vkgpt/ops/launch.hpp"
+#include "vkgpt/ops/qkv_heads.hpp"
+#include "vkgpt/plan/dispatch.hpp"
+
+// The passes of attention as every backend gets them; shaders/README.md has the designs.
+
+namespace vkgpt::ops {
+
+/// What a sequence of a tensor takes.
+struct Extent {
+  std::int64_t elements;
+  DType dtype = DType::kF32;
+
+  std::uint64_t bytes() const { return static_cast<std::uint64_t>(elements) * dtype_size(dtype); }
+};
+
+struct AttentionShape {
+  std::int64_t B, T;
+  QkvHeads heads;
+  std::int64_t window;  // 1 to T
+  DType dtype;
+
+  Extent qkv() const { return {T * heads.width(), dtype}; }
+  Extent out() const { return {T * heads.C(), dtype}; }
+  Extent row_values() const { return {T * heads.NH}; }
+
+  /// What one product over all (query, key) pairs of a sequence costs, such as q k^T.
+  std::uint64_t product_flops() const {
+    const std::int64_t pairs = window * (window + 1) / 2 + (T - window) * window;
+    return static_cast<std::uint64_t>(2 * pairs * heads.C());
+  }
+};
+
+enum class AttentionPass { kForward, kBackwardQ, kBackwardKV };
+
+/// The kernel, groups and first six push constants of a pass over the sequences of `slice`, or nothing where
+/// the backend cannot do it. Bindings, and what dropout adds, are the same for all backends: attention.cpp
+/// sets them. `owners` heads own the rows of the result.
+struct AttentionWork {
+  AttentionShape shape;
+  Slice slice;
+  AttentionPass pass;
+  std::int64_t owners;  // NH, or NKV in kBackwardKV
+  bool drops;           // probabilities, after the softmax
+
+  /// "attention_forward", "attention_backward_dq", "attention_backward_dkv".
+  std::string stem() const;
+};
+
+/// T, NH, `blocks` of rows per head, groups, NKV, window.
+plan::PushWords attention_push(const AttentionWork& work, std::uint64_t blocks, std::uint64_t groups);
+
+/// attention.glsl: rows in registers, the other side's rows from memory lane by lane (scalar) or through
+/// shared memory (simt).
+std::optional<plan::Dispatch> scalar_attention(const vk::DeviceCaps& caps, const AttentionWork& work);
+
+}  // namespace vkgpt::ops

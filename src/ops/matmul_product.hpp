@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vkgpt/ops/backend.hpp"
+#include "vkgpt/ops/launch.hpp"
+#include "vkgpt/plan/plan_builder.hpp"
+
+// A matrix product as every backend of the matmul ops gets it.
+
+namespace vkgpt::ops {
+
+/// Operands as stored: NN a (M, K), b (K, N); NT a (M, K), b (N, K); TN a (K, M), b (K, N). c is (M, N). The
+/// numbers are those of shaders/include/matmul_forms.glsl.
+enum class Transposition { kNN = 0, kNT = 1, kTN = 2 };
+
+/// What happens to a finished element of C; the numbers are those of shaders/include/matmul_forms.glsl.
+enum class Epilogue { kNone = 0, kGelu = 1, kGeluGrad = 2 };
+
+struct Product {
+  std::string stem;  // of the scalar kernel; those of other backends add "_simt" and so on
+  Transposition transposition;
+  plan::Tensor a, b, c;                   // a and b of one type; c of theirs or f32
+  bool accumulate = false;                // c += the finished elements
+  std::optional<plan::Tensor> bias = {};  // (N) f32, added before the epilogue
+  Epilogue epilogue = Epilogue::kNone;
+  std::optional<plan::Tensor> pre = {};       // (M, N), a's type; written by kGelu, read by kGeluGrad
+  std::optional<plan::Tensor> row_sums = {};  // (M) f32, TN only: += the sums of a's columns
+};
+
+struct Extents {
+  std::int64_t m, n, k;
+};
+
+/// Checks that shapes and types of `product` agree with each other and with the device.
+Extents checked_extents(const vk::DeviceCaps& caps, const Product& product);
+
+/// One dispatch: rows `m` and columns `n` of C, over `k`.
+struct Part {
+  Slice m, n, k;
+  bool is_first_k, is_last_k;
+};
+
+/// What a part does to C, and where the sums are that it continues.
+struct PartWork {
+  /// The numbers are those of shaders/include/matmul_forms.glsl.
+  enum class Partial { kNone = 0, kInC = 1, kApart = 2 };
+
+  plan::Tensor c;  // the product's, or f32 sums of the k so far
+  Partial partial = Partial::kNone;
+  bool accumulate = false;  // c += the finished elements, last of all
+  Epilogue epilogue = Epilogue::kNone;
+  bool has_bias = false;
+  bool sums_rows = false;
+
+  bool reads_c() const { return accumulate || partial == Partial::kInC; }
+};
+
+/// The parts of a product: operands within what a descriptor covers, work within what a submission's time
+/// allows, k cut where caches or the backend want it (`k_limit` elements at most).
+struct Slicing {
+  std::vector<Part> parts;  // those of one element of C in the order of their k
+  /// (M, N) f32, the sums between parts of k where C cannot hold them.
+  bool has_partials = false;
+};
+Slicing slice(const vk::DeviceCaps& caps, const Product& product, const Extents& extents,
+              std::int64_t k_limit);
+
+PartWork work_of(const Product& product, const std::optional<plan::Tensor>& partials, const Part& part);
+
+/// What shaders/include/matmul.glsl expects of every backend: the macros of `work`, the buffers in the order
+/// of its bindings, the push constants; also the cost. The backend adds its own macros and the groups.
+plan::Dispatch part_dispatch(const Product& product, const std::optional<plan::Tensor>& partials,
+                             const Part& part, const PartWork& work);
+
+}  // namespace vkgpt::ops
