@@ -53,6 +53,8 @@ void main() {
 #endif
   for (uint query = first; query < end; query += TILE) {
     uint q_base = b * T * row_stride + h * HS;
+    uint dy_base = b * T * NH * HS + h * HS;
+    NEXT_TILE(query, first, qkv, q_base, row_stride, dout, dy_base, NH * HS)
     uint head = b * NH + h;  // of all sequences
     uint t[TILE];
     float s[ROWS][TILE];
@@ -65,8 +67,8 @@ void main() {
     }
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       UNROLL for (uint r = 0; r < TILE; ++r) {
-        q[c][r] = CHUNK_AT(qkv, q_base + t[r] * row_stride, c, lane);
-        dy[c][r] = CHUNK_AT(dout, (b * T + t[r]) * NH * HS + h * HS, c, lane);
+        q[c][r] = ROW_OF(0, qkv, q_base + t[r] * row_stride, c, r);
+        dy[c][r] = ROW_OF(1, dout, dy_base + t[r] * NH * HS, c, r);
       }
       UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {

@@ -50,6 +50,7 @@ void main() {
 
   uint end = min(T, first + OWNERS * ROWS);
   for (uint key = FIRST_KEY(first); key < end; key += TILE) {
+    NEXT_TILE(key, FIRST_KEY(first), qkv, k_base, row_stride, qkv, k_base + NKV * HS, row_stride)
     uint base[TILE];
     float s[ROWS][TILE];
     float dp[ROWS][TILE];
@@ -61,8 +62,8 @@ void main() {
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk v[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) {
-        k[c][r] = CHUNK_AT(qkv, base[r], c, lane);
-        v[r] = CHUNK_AT(qkv, base[r] + NKV * HS, c, lane);
+        k[c][r] = ROW_OF(0, qkv, base[r], c, r);
+        v[r] = ROW_OF(1, qkv, base[r] + NKV * HS, c, r);
       }
       UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {

@@ -43,6 +43,7 @@ void main() {
 
   uint end = min(T, first + OWNERS * ROWS);
   for (uint key = FIRST_KEY(first); key < end; key += TILE) {
+    NEXT_TILE(key, FIRST_KEY(first), qkv, k_base, row_stride, qkv, k_base + NKV * HS, row_stride)
     uint base[TILE];
     float s[ROWS][TILE];
     UNROLL for (uint r = 0; r < TILE; ++r) {
@@ -51,7 +52,7 @@ void main() {
     }
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk k[TILE];
-      UNROLL for (uint r = 0; r < TILE; ++r) k[r] = CHUNK_AT(qkv, base[r], c, lane);
+      UNROLL for (uint r = 0; r < TILE; ++r) k[r] = ROW_OF(0, qkv, base[r], c, r);
       UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(k[r], i);
@@ -80,7 +81,7 @@ void main() {
     }
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk v[TILE];
-      UNROLL for (uint r = 0; r < TILE; ++r) v[r] = CHUNK_AT(qkv, base[r] + NKV * HS, c, lane);
+      UNROLL for (uint r = 0; r < TILE; ++r) v[r] = ROW_OF(1, qkv, base[r] + NKV * HS, c, r);
       UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(v[r], i);

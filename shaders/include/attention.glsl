@@ -12,14 +12,15 @@
 //   QUADS      1: a subgroup holds four neighbouring rows that an invocation each owns
 //   DTYPE      of q, k, v, the output and their gradients (element.glsl)
 //   BROADCAST  0: an invocation loads the elements of a tile that it needs, four at a time; for GPUs
+//              3: likewise, from the PANEL rows that the group has put into shared memory; for GPUs
 //              1 or 2: the workgroup is one subgroup, whose lanes load a word of 32 or 64 bits each and
 //              broadcast its elements; for CPU drivers, where loads are costly (shaders/README.md)
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
-#if BROADCAST == 0 || defined(DROPOUT)
+#if BROADCAST == 0 || BROADCAST == 3 || defined(DROPOUT)
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
-#if BROADCAST != 0
+#if BROADCAST == 1 || BROADCAST == 2
 #extension GL_KHR_shader_subgroup_ballot : require
 #endif
 #if BROADCAST == 2
@@ -59,7 +60,7 @@ layout(push_constant) uniform Push {
 // Buffers are arrays of WORD. LOAD4 and STORE4 take four elements at a multiple of four; CHUNK_AT brings this
 // lane's share of chunk c, CHUNK elements, of the tile row at `base`; the last chunk of a row may be short.
 // chunk_element(chunk, i) is element i of the chunk, i a constant.
-#if BROADCAST == 0
+#if BROADCAST == 0 || BROADCAST == 3
 #define WORD WORD4
 #define CHUNK 4
 #define Chunk vec4
@@ -103,7 +104,30 @@ float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk[i % 2]
 #endif
 #define CHUNKS ((DIMS + CHUNK - 1) / CHUNK)
 
-#if BROADCAST == 0
+// The rows of the other side are those of two matrices (k and v, or q and dout). NEXT_TILE stands where a tile
+// begins whose first row is `at`, `start` being the first row of all; ROW_OF(which, words, base, c) is this lane's
+// share of chunk c of the tile's row r of matrix `which`, which begins at words[base].
+#if BROADCAST == 3
+shared WORD4 panels[2][PANEL * HS / 4];
+#define NEXT_TILE(at, start, words0, base0, stride0, words1, base1, stride1)         \
+  const uint panel_row = ((at) - (start)) % PANEL;                                   \
+  if (panel_row == 0) {                                                              \
+    barrier();                                                                       \
+    for (uint i = lane; i < PANEL * HS / 4; i += LANES) {                            \
+      const uint panel_t = min((at) + i / (HS / 4), T - 1);                          \
+      panels[0][i] = words0[((base0) + panel_t * (stride0)) / 4 + i % (HS / 4)];     \
+      panels[1][i] = words1[((base1) + panel_t * (stride1)) / 4 + i % (HS / 4)];     \
+    }                                                                                \
+    barrier();                                                                       \
+  }
+#define ROW_OF(which, words, base, c, r) \
+  unpack4(panels[which][(panel_row + (r)) * (HS / 4) + (c) * SPLIT + lane % SPLIT])
+#else
+#define NEXT_TILE(at, start, words0, base0, stride0, words1, base1, stride1)
+#define ROW_OF(which, words, base, c, r) CHUNK_AT(words, base, c, lane)
+#endif
+
+#if BROADCAST == 0 || BROADCAST == 3
 uint lane_index() { return gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID; }
 // Sum over the invocations that share a row, the same bits in each.
 float sum_parts(float x) {

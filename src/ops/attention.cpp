@@ -93,6 +93,7 @@ struct AttentionBackend {
 
 constexpr std::array kAttentionBackends = {
     AttentionBackend{Backend::kScalar, scalar_attention},
+    AttentionBackend{Backend::kSimt, simt_attention},
 };
 
 /// A pass by the first backend that can do it, without bindings.

@@ -61,5 +61,6 @@ plan::PushWords attention_push(const AttentionWork& work, std::uint64_t blocks, 
 /// attention.glsl: rows in registers, the other side's rows from memory lane by lane (scalar) or through
 /// shared memory (simt).
 std::optional<plan::Dispatch> scalar_attention(const vk::DeviceCaps& caps, const AttentionWork& work);
+std::optional<plan::Dispatch> simt_attention(const vk::DeviceCaps& caps, const AttentionWork& work);
 
 }  // namespace vkgpt::ops

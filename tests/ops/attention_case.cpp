@@ -49,12 +49,20 @@ bool is_gpu_assisted() {
 
 std::vector<CapsVariant> attention_kernels(std::int64_t HS) {
   std::vector<CapsVariant> variants = caps_variants(0);
+  variants[1].caps.kernels.attention = vk::Backend::kScalar;
   variants[2] = {"without int64", variants[0].caps};
   variants[2].caps.shader_int64 = false;
   if (HS != 20) variants.pop_back();
-  variants.push_back({"as an Intel GPU", variants[1].caps});
+  variants.push_back({"scalar as an Intel GPU", variants[1].caps});
   variants.back().caps.vendor_id = 0x8086;
-  if (is_gpu_assisted()) return {variants[HS == 20 ? 0 : 1]};
+  variants.push_back({"simt", variants[1].caps});
+  variants.back().caps.kernels.attention = vk::Backend::kSimt;
+  variants.push_back({"simt as an Intel GPU", variants.back().caps});
+  variants.back().caps.vendor_id = 0x8086;
+  if (HS != 20 && HS != 24)
+    std::erase_if(variants, [](const CapsVariant& v) { return v.caps.vendor_id == 0x8086; });
+  if (is_gpu_assisted() && HS == 20) return {variants[0]};
+  if (is_gpu_assisted()) return {variants[HS == 24 ? 3 : 1]};
   return variants;
 }
 

@@ -40,8 +40,8 @@ struct AttentionRun {
 /// GPU-assisted validation multiplies the time to compile an unrolled kernel by ten.
 bool is_gpu_assisted();
 
-/// The kernels of CPU drivers, those of GPUs, and for heads of 20 those of a CPU driver without 64-bit loads;
-/// under GPU-assisted validation one of them.
+/// The kernels of CPU drivers, those of GPUs by backend, and for heads of 20 those of a CPU driver without
+/// 64-bit loads; under GPU-assisted validation one of them: heads of 20 CPU, 24 shared memory, others GPU.
 std::vector<CapsVariant> attention_kernels(std::int64_t HS);
 
 /// The part (0 = q, 1 = k, 2 = v) of every row of x (rows, (NH + 2 NKV) HS).
