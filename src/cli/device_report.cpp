@@ -52,8 +52,53 @@ std::string matrices_text(const DeviceCaps& caps) {
     text +=
         std::format("{}{}x{}x{} {} -> {}", text.empty() ? "" : ", ", s.m, s.n, s.k, s.ab_type, s.result_type);
   }
-  if (text.empty()) return "none";
-  return caps.cooperative_matrix_nv2 ? text + "; NV_cooperative_matrix2" : text;
+  return text.empty() ? "none" : text;
+}
+
+/// "workgroup scope, ...; 16x16x16 f16 -> f32 of a subgroup, 32x32x16 f16 -> f32 of 256 invocations, ...".
+std::string matrix2_text(const vk::CooperativeMatrix2& matrix) {
+  const std::pair<bool, std::string_view> features[] = {
+      {matrix.workgroup_scope, "workgroup scope"},
+      {matrix.flexible_dimensions, "flexible dimensions"},
+      {matrix.reductions, "reductions"},
+      {matrix.conversions, "conversions"},
+      {matrix.per_element_operations, "per-element operations"},
+      {matrix.tensor_addressing, "tensor addressing"},
+      {matrix.block_loads, "block loads"}};
+  std::string text;
+  for (const auto& [present, name] : features) {
+    if (present) text += std::format("{}{}", text.empty() ? "" : ", ", name);
+  }
+  std::string_view separator = "; ";
+  for (const vk::FlexibleMatrixShape& s : matrix.shapes) {
+    text += std::format("{}{}x{}x{} {} -> {} of {}", separator, s.m, s.n, s.k, s.ab_type, s.result_type,
+                        s.invocations == 0 ? "a subgroup" : std::format("{} invocations", s.invocations));
+    separator = ", ";
+  }
+  return text;
+}
+
+nlohmann::ordered_json matrix2_json(const vk::CooperativeMatrix2& matrix) {
+  nlohmann::ordered_json shapes = nlohmann::ordered_json::array();
+  for (const vk::FlexibleMatrixShape& s : matrix.shapes) {
+    shapes.push_back({{"m", s.m},
+                      {"n", s.n},
+                      {"k", s.k},
+                      {"ab_type", s.ab_type},
+                      {"result_type", s.result_type},
+                      {"invocations", s.invocations}});
+  }
+  return {{"workgroup_scope", matrix.workgroup_scope},
+          {"flexible_dimensions", matrix.flexible_dimensions},
+          {"reductions", matrix.reductions},
+          {"conversions", matrix.conversions},
+          {"per_element_operations", matrix.per_element_operations},
+          {"tensor_addressing", matrix.tensor_addressing},
+          {"block_loads", matrix.block_loads},
+          {"max_workgroup_invocations", matrix.max_workgroup_invocations},
+          {"max_dimension", matrix.max_dimension},
+          {"reserved_shared_memory_bytes", matrix.reserved_shared_memory_bytes},
+          {"shapes", std::move(shapes)}};
 }
 
 std::string caps_lines(const DeviceCaps& caps) {
@@ -82,6 +127,7 @@ std::string caps_lines(const DeviceCaps& caps) {
        std::format("f16 {}, bf16 {}, storage {}; int64 {}", yes_no(caps.shader_f16), yes_no(caps.shader_bf16),
                    yes_no(caps.storage_16bit), yes_no(caps.shader_int64)));
   line("matrices", matrices_text(caps));
+  if (caps.cooperative_matrix2) line("matrices 2", matrix2_text(*caps.cooperative_matrix2));
   line("statistics", caps.pipeline_statistics ? "of pipelines: see 'vkgpt kernels --stats'" : "none");
   line("timestamps", caps.timestamp_period_ns == 0 ? "none" : std::format("{} ns", caps.timestamp_period_ns));
   return text;
@@ -95,36 +141,37 @@ nlohmann::ordered_json caps_json(const DeviceCaps& caps) {
     matrices.push_back(
         {{"m", s.m}, {"n", s.n}, {"k", s.k}, {"ab_type", s.ab_type}, {"result_type", s.result_type}});
   }
-  return {{"name", caps.name},
-          {"type", type_name(caps.type)},
-          {"driver", caps.driver},
-          {"api_version", version_text(caps.api_version)},
-          {"uuid", caps.uuid},
-          {"vendor_id", caps.vendor_id},
-          {"device_id", caps.device_id},
-          {"driver_version", caps.driver_version},
-          {"heap_bytes", caps.heap_bytes},
-          {"heap_budget_bytes", caps.heap_budget_bytes},
-          {"max_allocation_bytes", caps.max_allocation_bytes},
-          {"max_storage_buffer_range", caps.max_storage_buffer_range},
-          {"storage_buffer_alignment", caps.storage_buffer_alignment},
-          {"subgroup_size", caps.subgroup_size},
-          {"min_subgroup_size", caps.min_subgroup_size},
-          {"max_subgroup_size", caps.max_subgroup_size},
-          {"subgroup_size_control", caps.subgroup_size_control},
-          {"max_workgroup_invocations", caps.max_workgroup_invocations},
-          {"max_workgroup_size", caps.max_workgroup_size},
-          {"max_workgroup_count", caps.max_workgroup_count},
-          {"shared_memory_bytes", caps.shared_memory_bytes},
-          {"max_push_constant_bytes", caps.max_push_constant_bytes},
-          {"shader_f16", caps.shader_f16},
-          {"shader_bf16", caps.shader_bf16},
-          {"storage_16bit", caps.storage_16bit},
-          {"shader_int64", caps.shader_int64},
-          {"timestamp_period_ns", caps.timestamp_period_ns},
-          {"pipeline_statistics", caps.pipeline_statistics},
-          {"cooperative_matrices", std::move(matrices)},
-          {"cooperative_matrix_nv2", caps.cooperative_matrix_nv2}};
+  return {
+      {"name", caps.name},
+      {"type", type_name(caps.type)},
+      {"driver", caps.driver},
+      {"api_version", version_text(caps.api_version)},
+      {"uuid", caps.uuid},
+      {"vendor_id", caps.vendor_id},
+      {"device_id", caps.device_id},
+      {"driver_version", caps.driver_version},
+      {"heap_bytes", caps.heap_bytes},
+      {"heap_budget_bytes", caps.heap_budget_bytes},
+      {"max_allocation_bytes", caps.max_allocation_bytes},
+      {"max_storage_buffer_range", caps.max_storage_buffer_range},
+      {"storage_buffer_alignment", caps.storage_buffer_alignment},
+      {"subgroup_size", caps.subgroup_size},
+      {"min_subgroup_size", caps.min_subgroup_size},
+      {"max_subgroup_size", caps.max_subgroup_size},
+      {"subgroup_size_control", caps.subgroup_size_control},
+      {"max_workgroup_invocations", caps.max_workgroup_invocations},
+      {"max_workgroup_size", caps.max_workgroup_size},
+      {"max_workgroup_count", caps.max_workgroup_count},
+      {"shared_memory_bytes", caps.shared_memory_bytes},
+      {"max_push_constant_bytes", caps.max_push_constant_bytes},
+      {"shader_f16", caps.shader_f16},
+      {"shader_bf16", caps.shader_bf16},
+      {"storage_16bit", caps.storage_16bit},
+      {"shader_int64", caps.shader_int64},
+      {"timestamp_period_ns", caps.timestamp_period_ns},
+      {"pipeline_statistics", caps.pipeline_statistics},
+      {"cooperative_matrices", std::move(matrices)},
+      {"cooperative_matrix2", caps.cooperative_matrix2 ? matrix2_json(*caps.cooperative_matrix2) : nullptr}};
 }
 
 std::vector<std::string> choice_reasons(const std::vector<PhysicalDevice>& devices,

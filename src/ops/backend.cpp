@@ -10,21 +10,33 @@ namespace {
 
 constexpr std::uint32_t kIntel = 0x8086;
 
+/// What every kernel on VK_NV_cooperative_matrix2 is written with.
+bool has_flexible_matrices(const vk::DeviceCaps& caps) {
+  const std::optional<vk::CooperativeMatrix2>& matrix = caps.cooperative_matrix2;
+  return matrix && matrix->flexible_dimensions && matrix->conversions && matrix->per_element_operations;
+}
+
 /// The order of a device for which nothing was said. Intel's drivers fill a matrix lane by lane, and emulate
-/// the matrices of Xe-LP (tools/bench/trials/README.md): matrices come after SIMT there.
+/// the matrices of Xe-LP (tools/bench/trials/README.md): matrices come after SIMT there. Without matrices of
+/// workgroups, as in Mesa, those of VK_NV_cooperative_matrix2 are made of fragments as
+/// VK_KHR_cooperative_matrix has them, only with less control.
 std::vector<Backend> device_order(const vk::DeviceCaps& caps) {
   if (caps.is_cpu()) return {};
-  if (caps.vendor_id == kIntel) return {Backend::kSimt, Backend::kNv, Backend::kKhr};
+  if (caps.vendor_id == kIntel) return {Backend::kSimt, Backend::kKhr};
+  if (!has_workgroup_matrices(caps)) return {Backend::kKhr, Backend::kSimt};
   return {Backend::kNv, Backend::kKhr, Backend::kSimt};
 }
 
 }  // namespace
 
+bool has_workgroup_matrices(const vk::DeviceCaps& caps) {
+  return has_flexible_matrices(caps) && caps.cooperative_matrix2->workgroup_scope &&
+         caps.cooperative_matrix2->tensor_addressing;
+}
+
 bool has_backend(const vk::DeviceCaps& caps, Backend backend, DType dtype) {
-  const auto has_matrices = [&] {
-    return std::ranges::any_of(caps.cooperative_matrices, [&](const vk::CooperativeMatrixShape& shape) {
-      return shape.ab_type == dtype_name(dtype) && shape.result_type == "f32";
-    });
+  const auto is_ours = [&](const auto& shape) {
+    return shape.ab_type == dtype_name(dtype) && shape.result_type == "f32";
   };
   if (dtype_size(dtype) == 2 && !caps.storage_16bit) return false;
   switch (backend) {
@@ -32,9 +44,12 @@ bool has_backend(const vk::DeviceCaps& caps, Backend backend, DType dtype) {
     case Backend::kSimt:
       return true;
     case Backend::kKhr:
-      return has_matrices();
+      return caps.subgroup_size_control && std::ranges::any_of(caps.cooperative_matrices, is_ours);
     case Backend::kNv:
-      return caps.cooperative_matrix_nv2 && has_matrices();
+      return has_flexible_matrices(caps) && caps.subgroup_size_control &&
+             std::ranges::any_of(caps.cooperative_matrix2->shapes, [&](const vk::FlexibleMatrixShape& shape) {
+               return is_ours(shape) && (shape.invocations == 0 || has_workgroup_matrices(caps));
+             });
   }
   VKGPT_CHECK(false, "backend {}", static_cast<int>(backend));
 }

@@ -59,6 +59,7 @@ Device::Device(const Instance& instance, const PhysicalDevice& physical)
   };
   const bool has_budget = enable(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   enable(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+  enable(VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME);
   enable(VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME);
   enable("VK_KHR_portability_subset");  // must be enabled where it exists
 #ifdef VK_KHR_shader_bfloat16

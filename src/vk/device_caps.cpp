@@ -83,6 +83,51 @@ std::vector<CooperativeMatrixShape> cooperative_shapes(VkPhysicalDevice device) 
   return shapes;
 }
 
+std::vector<FlexibleMatrixShape> flexible_shapes(VkPhysicalDevice device) {
+  std::uint32_t count = 0;
+  VK_CHECK(vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV(device, &count, nullptr));
+  VkCooperativeMatrixFlexibleDimensionsPropertiesNV blank{};
+  blank.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_FLEXIBLE_DIMENSIONS_PROPERTIES_NV;
+  std::vector<VkCooperativeMatrixFlexibleDimensionsPropertiesNV> properties(count, blank);
+  VK_CHECK(
+      vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV(device, &count, properties.data()));
+  std::vector<FlexibleMatrixShape> shapes;
+  for (const VkCooperativeMatrixFlexibleDimensionsPropertiesNV& p : properties) {
+    const bool is_of_workgroup = p.scope == VK_SCOPE_WORKGROUP_KHR;
+    const bool usable = (is_of_workgroup || p.scope == VK_SCOPE_SUBGROUP_KHR) && p.AType == p.BType &&
+                        p.CType == p.ResultType && !p.saturatingAccumulation;
+    const std::string ab = component_name(p.AType);
+    const std::string result = component_name(p.ResultType);
+    if (!usable || ab.empty() || result.empty()) continue;
+    shapes.push_back({p.MGranularity, p.NGranularity, p.KGranularity, ab, result,
+                      is_of_workgroup ? p.workgroupInvocations : 0});
+  }
+  return shapes;
+}
+
+CooperativeMatrix2 cooperative_matrix2(VkPhysicalDevice device,
+                                       const VkPhysicalDeviceCooperativeMatrix2FeaturesNV& features) {
+  VkPhysicalDeviceCooperativeMatrix2PropertiesNV limits{};
+  limits.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_PROPERTIES_NV;
+  VkPhysicalDeviceProperties2 properties{};
+  properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
+  properties.pNext = &limits;
+  vkGetPhysicalDeviceProperties2(device, &properties);
+  const auto has = [](VkBool32 feature) { return feature == VK_TRUE; };
+  return {.workgroup_scope = has(features.cooperativeMatrixWorkgroupScope),
+          .flexible_dimensions = has(features.cooperativeMatrixFlexibleDimensions),
+          .reductions = has(features.cooperativeMatrixReductions),
+          .conversions = has(features.cooperativeMatrixConversions),
+          .per_element_operations = has(features.cooperativeMatrixPerElementOperations),
+          .tensor_addressing = has(features.cooperativeMatrixTensorAddressing),
+          .block_loads = has(features.cooperativeMatrixBlockLoads),
+          .max_workgroup_invocations = limits.cooperativeMatrixWorkgroupScopeMaxWorkgroupSize,
+          .max_dimension = limits.cooperativeMatrixFlexibleDimensionsMaxDimension,
+          .reserved_shared_memory_bytes = limits.cooperativeMatrixWorkgroupScopeReservedSharedMemory,
+          .shapes = features.cooperativeMatrixFlexibleDimensions ? flexible_shapes(device)
+                                                                 : std::vector<FlexibleMatrixShape>{}};
+}
+
 /// Size and budget of the largest device-local heap. (Small "resizable BAR" heaps are windows into it.)
 void query_memory(VkPhysicalDevice device, bool has_budget, DeviceCaps& caps) {
   VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{};
@@ -191,8 +236,9 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
   caps.pipeline_statistics = features.executable_properties.pipelineExecutableInfo;
   if (features.cooperative_matrix.cooperativeMatrix) {
     caps.cooperative_matrices = cooperative_shapes(handle);
-    caps.cooperative_matrix_nv2 =
-        std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME);
+    if (std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) {
+      caps.cooperative_matrix2 = cooperative_matrix2(handle, features.cooperative_matrix2);
+    }
   }
 
   const std::vector<VkQueueFamilyProperties> families = queue_families(handle);

@@ -13,6 +13,7 @@ FeatureChain::FeatureChain(const std::vector<std::string>& extensions) {
   vulkan12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
   vulkan13.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES;
   cooperative_matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+  cooperative_matrix2.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV;
   executable_properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR;
   core.pNext = &vulkan11;
   vulkan11.pNext = &vulkan12;
@@ -21,6 +22,10 @@ FeatureChain::FeatureChain(const std::vector<std::string>& extensions) {
   if (std::ranges::contains(extensions, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) {
     *next = &cooperative_matrix;
     next = &cooperative_matrix.pNext;
+  }
+  if (std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) {
+    *next = &cooperative_matrix2;
+    next = &cooperative_matrix2.pNext;
   }
   if (std::ranges::contains(extensions, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME)) {
     *next = &executable_properties;
@@ -92,6 +97,16 @@ void choose_features(const FeatureChain& available, FeatureChain& enabled) {
   enabled.vulkan13.subgroupSizeControl = available.vulkan13.subgroupSizeControl;
   enabled.vulkan13.computeFullSubgroups = available.vulkan13.computeFullSubgroups;
   enabled.cooperative_matrix.cooperativeMatrix = available.cooperative_matrix.cooperativeMatrix;
+  const VkPhysicalDeviceCooperativeMatrix2FeaturesNV& matrix2 = available.cooperative_matrix2;
+  enabled.cooperative_matrix2.cooperativeMatrixWorkgroupScope = matrix2.cooperativeMatrixWorkgroupScope;
+  enabled.cooperative_matrix2.cooperativeMatrixFlexibleDimensions =
+      matrix2.cooperativeMatrixFlexibleDimensions;
+  enabled.cooperative_matrix2.cooperativeMatrixReductions = matrix2.cooperativeMatrixReductions;
+  enabled.cooperative_matrix2.cooperativeMatrixConversions = matrix2.cooperativeMatrixConversions;
+  enabled.cooperative_matrix2.cooperativeMatrixPerElementOperations =
+      matrix2.cooperativeMatrixPerElementOperations;
+  enabled.cooperative_matrix2.cooperativeMatrixTensorAddressing = matrix2.cooperativeMatrixTensorAddressing;
+  enabled.cooperative_matrix2.cooperativeMatrixBlockLoads = matrix2.cooperativeMatrixBlockLoads;
   enabled.executable_properties.pipelineExecutableInfo =
       available.executable_properties.pipelineExecutableInfo;
 #ifdef VK_KHR_shader_bfloat16

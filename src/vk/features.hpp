@@ -19,6 +19,7 @@ struct FeatureChain {
   VkPhysicalDeviceVulkan12Features vulkan12{};
   VkPhysicalDeviceVulkan13Features vulkan13{};
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR cooperative_matrix{};
+  VkPhysicalDeviceCooperativeMatrix2FeaturesNV cooperative_matrix2{};
   VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executable_properties{};
 #ifdef VK_KHR_shader_bfloat16
   VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16{};

@@ -1,5 +1,6 @@
 #include "vkgpt/vk/device.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,13 @@ TEST(GpuDevice, CapsMeetTheMinimaOfVulkan13) {
   EXPECT_LE(caps.heap_budget_bytes, caps.heap_bytes);
   for (const CooperativeMatrixShape& shape : caps.cooperative_matrices) {
     EXPECT_GT(shape.m * shape.n * shape.k, 0u);
+  }
+  if (!caps.cooperative_matrix2) return;
+  EXPECT_LE(caps.cooperative_matrix2->max_workgroup_invocations, caps.max_workgroup_invocations);
+  for (const FlexibleMatrixShape& shape : caps.cooperative_matrix2->shapes) {
+    EXPECT_GT(shape.m * shape.n * shape.k, 0u);
+    EXPECT_LE(std::max({shape.m, shape.n, shape.k}), caps.cooperative_matrix2->max_dimension);
+    EXPECT_LE(shape.invocations, caps.cooperative_matrix2->max_workgroup_invocations);
   }
 }
 

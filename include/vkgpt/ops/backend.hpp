@@ -13,6 +13,11 @@ using vk::Backend;
 /// Whether the device has what the kernels of `backend` need for elements of `dtype`.
 bool has_backend(const vk::DeviceCaps& caps, Backend backend, DType dtype);
 
+/// Whether matrices of VK_NV_cooperative_matrix2 may be those of a whole workgroup, moved by tensor
+/// addressing. Mesa's drivers (26.1) have neither: there they belong to a subgroup and are moved element by
+/// element.
+bool has_workgroup_matrices(const vk::DeviceCaps& caps);
+
 /// The backends of `op` ("matmul", "attention") for elements of `dtype`, the one to try first in front: what
 /// the user forced, then the device's own order without those that a self-test switched off. The scalar one
 /// is always the last.

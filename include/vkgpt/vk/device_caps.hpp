@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,29 @@ struct CooperativeMatrixShape {
   std::uint32_t m = 0, n = 0, k = 0;
   std::string ab_type;      // "f16", "f32", "bf16", "s8", "u8", ...
   std::string result_type;  // type of C and D
+};
+
+/// Multiples in which a matrix of `VK_NV_cooperative_matrix2` may be sized: D(M,N) = A(M,K) B(K,N) + C(M,N).
+struct FlexibleMatrixShape {
+  std::uint32_t m = 0, n = 0, k = 0;
+  std::string ab_type;            // "f16", "f32", "bf16", ...
+  std::string result_type;        // type of C and D
+  std::uint32_t invocations = 0;  // of a workgroup whose matrices they are; 0 = of a subgroup
+};
+
+/// What a device can do of `VK_NV_cooperative_matrix2`.
+struct CooperativeMatrix2 {
+  bool workgroup_scope = false;
+  bool flexible_dimensions = false;
+  bool reductions = false;
+  bool conversions = false;
+  bool per_element_operations = false;
+  bool tensor_addressing = false;
+  bool block_loads = false;
+  std::uint32_t max_workgroup_invocations = 0;     // of a workgroup with matrices of its own
+  std::uint32_t max_dimension = 0;                 // of a matrix of flexible size
+  std::uint32_t reserved_shared_memory_bytes = 0;  // that a workgroup with matrices of its own does not have
+  std::vector<FlexibleMatrixShape> shapes;
 };
 
 /// What kernels and planners need to know of a device, free of Vulkan types so that plans can be built
@@ -54,8 +78,8 @@ struct DeviceCaps {
   bool shader_int64 = false;
   double timestamp_period_ns = 0;    // nanoseconds per tick; 0 = no timestamps
   bool pipeline_statistics = false;  // the driver tells what it made of a shader
-  bool cooperative_matrix_nv2 = false;
   std::vector<CooperativeMatrixShape> cooperative_matrices;
+  std::optional<CooperativeMatrix2> cooperative_matrix2;  // where the device has the extension
 
   KernelChoices kernels;
 
