@@ -7,7 +7,7 @@
 //   BIAS        1: + bias[n]
 //   EPILOGUE    what happens to a finished element, see below
 //   ACCUMULATE  1: + C, last of all
-//   ROW_SUMS    1 (TN only): also row_sums[m] += sum over k of A[k, m]
+//   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: row_sums[m] = that. See PUT_ROW_SUM
 
 layout(set = 0, binding = 0, std430) readonly buffer A { OPERAND a[]; };
 layout(set = 0, binding = 1, std430) readonly buffer B { OPERAND b[]; };
@@ -21,6 +21,11 @@ layout(set = 0, binding = 3 + BIAS, std430) writeonly buffer Pre { OPERAND pre[]
 layout(set = 0, binding = 3 + BIAS, std430) readonly buffer Pre { OPERAND pre[]; };  // (M, N)
 #elif ROW_SUMS
 layout(set = 0, binding = 3 + BIAS, std430) buffer RowSums { float row_sums[]; };  // (M)
+#endif
+#if ROW_SUMS == 1
+#define PUT_ROW_SUM(m, sum) row_sums[m] += sum
+#elif ROW_SUMS == 2
+#define PUT_ROW_SUM(m, sum) row_sums[m] = sum
 #endif
 #if PARTIAL == 2
 #define BEFORE_PARTIALS (3 + BIAS + (EPILOGUE == EPILOGUE_NONE ? 0 : 1))

@@ -277,7 +277,7 @@ void main() {
     UNROLL for (int i = 0; i < TM; ++i) {
       float sum = 0.0;
       UNROLL for (int u = 0; u < kStep; ++u) sum += A_VALUE(a_sum, i, u);
-      if (m0 + i < M && lane == 0) row_sums[m0 + i] += sum;
+      if (m0 + i < M && lane == 0) PUT_ROW_SUM(m0 + i, sum);
     }
   }
 #endif

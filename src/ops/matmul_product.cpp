@@ -120,7 +120,7 @@ PartWork work_of(const Product& p, const std::optional<Tensor>& partials, const 
           .accumulate = p.accumulate && !starts_from_c && is_last,
           .epilogue = is_last ? p.epilogue : Epilogue::kNone,
           .has_bias = is_last && p.bias.has_value(),
-          .sums_rows = p.row_sums.has_value()};
+          .row_sums = p.row_sums ? PartWork::RowSums::kAdd : PartWork::RowSums::kNone};
 }
 
 Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, const Part& part,
@@ -134,7 +134,10 @@ Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, 
   if (work.has_bias) d.bindings.push_back(elements(read(*p.bias), part.n));
   if (work.epilogue == Epilogue::kGelu) d.bindings.push_back(bind(write(*p.pre), *p.pre, part.m));
   if (work.epilogue == Epilogue::kGeluGrad) d.bindings.push_back(bind(read(*p.pre), *p.pre, part.m));
-  if (work.sums_rows) d.bindings.push_back(elements(read_write(*p.row_sums), part.m));
+  if (work.row_sums != PartWork::RowSums::kNone) {
+    const bool adds = work.row_sums == PartWork::RowSums::kAdd;
+    d.bindings.push_back(elements(adds ? read_write(*p.row_sums) : write(*p.row_sums), part.m));
+  }
   const bool reads_partials = work.partial == PartWork::Partial::kApart;
   if (reads_partials) d.bindings.push_back(bind(read(*partials), *partials, part.m));
 
@@ -145,7 +148,7 @@ Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, 
       .stem = p.stem,
       .macros = {dtype_macro(p.a.dtype), dtype_macro(work.c.dtype, "C_DTYPE"), macro("PARTIAL", work.partial),
                  macro("BIAS", work.has_bias), macro("EPILOGUE", work.epilogue),
-                 macro("ACCUMULATE", work.accumulate), macro("ROW_SUMS", work.sums_rows)}};
+                 macro("ACCUMULATE", work.accumulate), macro("ROW_SUMS", work.row_sums)}};
 
   const auto word = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
   const std::int64_t a_column = p.transposition == Transposition::kTN   ? part.m.first

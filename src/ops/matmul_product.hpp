@@ -48,13 +48,14 @@ struct Part {
 struct PartWork {
   /// The numbers are those of shaders/include/matmul_forms.glsl.
   enum class Partial { kNone = 0, kInC = 1, kApart = 2 };
+  enum class RowSums { kNone = 0, kAdd = 1, kStore = 2 };
 
-  plan::Tensor c;  // the product's, or f32 sums of the k so far
+  plan::Tensor c;  // the product's, or f32 sums: of the k so far, or of the part's
   Partial partial = Partial::kNone;
   bool accumulate = false;  // c += the finished elements, last of all
   Epilogue epilogue = Epilogue::kNone;
   bool has_bias = false;
-  bool sums_rows = false;
+  RowSums row_sums = RowSums::kNone;
 
   bool reads_c() const { return accumulate || partial == Partial::kInC; }
 };

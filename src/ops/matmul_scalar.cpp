@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <string>
-#include <utility>
 
 #include "vkgpt/ops/grid.hpp"
 
 #include "matmul_backends.hpp"
+#include "matmul_parts.hpp"
 
 namespace vkgpt::ops {
 
@@ -61,12 +61,8 @@ void append_scalar(PlanBuilder& builder, const Product& product, const Extents& 
   const vk::DeviceCaps& caps = builder.caps();
   const Variant variant = choose_variant(caps, product, extents);
   const auto size = static_cast<std::int64_t>(dtype_size(product.a.dtype));
-  const Slicing slicing =
-      slice(caps, product, extents, caps.is_cpu() ? kCachedColumnBytes / size : extents.k);
-  std::optional<Tensor> partials;
-  if (slicing.has_partials) partials = builder.transient("matmul_partials", {extents.m, extents.n});
-  for (const Part& part : slicing.parts) {
-    Dispatch d = part_dispatch(product, partials, part, work_of(product, partials, part));
+  const KParts k_parts{.limit = caps.is_cpu() ? kCachedColumnBytes / size : extents.k};
+  append_parts(builder, product, extents, k_parts, [&](Dispatch& d, const Part& part) {
     const auto add = [&](const char* name, std::uint32_t value) {
       d.kernel.macros.push_back({name, std::to_string(value)});
     };
@@ -83,8 +79,7 @@ void append_scalar(PlanBuilder& builder, const Product& product, const Extents& 
     d.groups = {
         static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(part.n.count), 4 * variant.lanes)),
         static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(part.m.count), variant.tile_rows)), 1};
-    builder.dispatch(std::move(d));
-  }
+  });
 }
 
 }  // namespace vkgpt::ops

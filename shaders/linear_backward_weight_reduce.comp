@@ -1,0 +1,41 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "elementwise.glsl"
+
+// dW += the sums of each part of K, in their order, and so dbias; see src/ops/matmul_parts.hpp. The host sets WIDTH,
+// the elements of a word (1, or 4 where rows are made of them), and ROW_SUMS.
+
+#if WIDTH == 4
+#define FLOATS vec4
+#else
+#define FLOATS float
+#endif
+
+layout(set = 0, binding = 0, std430) readonly buffer Parts { FLOATS parts[]; };  // (splits, stride)
+layout(set = 0, binding = 1, std430) buffer C { FLOATS c[]; };                   // (count)
+#if ROW_SUMS
+layout(set = 0, binding = 2, std430) readonly buffer RowParts { float row_parts[]; };  // (splits, row_stride)
+layout(set = 0, binding = 3, std430) buffer RowSums { float row_sums[]; };             // (rows)
+#endif
+layout(push_constant) uniform Push {
+  uint count;  // words
+  uint splits;
+  uint stride;
+  uint rows;  // at most `count`
+  uint row_stride;
+};
+
+void main() {
+  ELEMENTWISE_LOOP(i, count) {
+    FLOATS sum = parts[i];
+    for (uint s = 1; s < splits; ++s) sum += parts[s * stride + i];
+    c[i] += sum;
+  }
+#if ROW_SUMS
+  ELEMENTWISE_LOOP(i, rows) {
+    float sum = row_parts[i];
+    for (uint s = 1; s < splits; ++s) sum += row_parts[s * row_stride + i];
+    row_sums[i] += sum;
+  }
+#endif
+}
