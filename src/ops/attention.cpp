@@ -94,7 +94,6 @@ struct AttentionBackend {
 constexpr std::array kAttentionBackends = {
     AttentionBackend{Backend::kScalar, scalar_attention},
     AttentionBackend{Backend::kSimt, simt_attention},
-    AttentionBackend{Backend::kKhr, khr_attention},
 };
 
 /// A pass by the first backend that can do it, without bindings.

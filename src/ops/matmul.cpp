@@ -22,6 +22,7 @@ struct MatmulBackend {
 
 constexpr std::array kMatmulBackends = {
     MatmulBackend{Backend::kScalar, scalar_kernels, append_scalar},
+    MatmulBackend{Backend::kSimt, simt_kernels, append_simt},
 };
 
 const MatmulBackend* find(Backend backend) {

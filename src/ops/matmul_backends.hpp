@@ -18,4 +18,8 @@ std::vector<MatmulKernel> scalar_kernels(const vk::DeviceCaps& caps, const Produ
 void append_scalar(plan::PlanBuilder& builder, const Product& product, const Extents& e,
                    const MatmulKernel& kernel);
 
+std::vector<MatmulKernel> simt_kernels(const vk::DeviceCaps& caps, const Product& product, const Extents& e);
+void append_simt(plan::PlanBuilder& builder, const Product& product, const Extents& e,
+                 const MatmulKernel& kernel);
+
 }  // namespace vkgpt::ops

@@ -32,10 +32,10 @@ struct Case {
   std::size_t y_size() const { return static_cast<std::size_t>(M * N); }
 };
 
-// Tails of everything; one row; rows that bindings of kSlicedBytes cut, in each role; odd; the kernels that
-// are built fastest.
-constexpr Case kTails{8, 70, 42}, kOneRow{1, 34, 48}, kSliced{140, 150, 34}, kOdd{7, 5, 33}, kLeast{1, 8, 48},
-    kLeastOdd{1, 5, 33};
+// Tails of everything; tails of tiles of words; one row; rows that bindings of kSlicedBytes cut, in each
+// role; odd; the kernels that are built fastest.
+constexpr Case kTails{8, 70, 42}, kVectors{20, 36, 28}, kOneRow{1, 34, 48}, kSliced{140, 150, 34},
+    kOdd{7, 5, 33}, kLeast{1, 8, 48}, kLeastOdd{1, 5, 33};
 constexpr std::uint64_t kSlicedBytes = 128 * 4 * 150;
 
 /// Of one rounding to nearest: the mean of squared errors of up to 2^-12 x for f16, 2^-9 x for bf16 where x
@@ -67,7 +67,10 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
   static void for_each_variant(Test test) {
     vk::DeviceCaps native = test::shared_context().caps(), gpu = native, sliced = native;
     gpu.type = vk::DeviceType::kDiscrete;
+    native.kernels.matmul = gpu.kernels.matmul = sliced.kernels.matmul = vk::Backend::kScalar;
     sliced.max_storage_buffer_range = kSlicedBytes;
+    vk::DeviceCaps simt = native, sliced_simt = sliced;
+    simt.kernels.matmul = sliced_simt.kernels.matmul = vk::Backend::kSimt;
     std::vector<Variant> variants{{"native", kTails, native}};
     if (is_instrumented()) {
       variants[0].c = kLeast;
@@ -75,7 +78,9 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
       variants.push_back({"as a GPU", kTails, gpu});
       variants.push_back({"one row", kOneRow, native});
       variants.push_back({"sliced", kSliced, sliced});
+      variants.push_back({"simt, sliced", kSliced, sliced_simt});
     }
+    if (!is_instrumented()) variants.push_back({"simt", kVectors, simt});
     for (const Variant& v : variants) {
       SCOPED_TRACE(v.name);
       test(v.c, v.caps);

@@ -48,12 +48,24 @@ bool is_instrumented() {
   return test::shared_context().instance().validation() == vk::ValidationMode::kGpu;
 }
 
-/// The shared device as it is, taken for a GPU and for one of Intel's, without 64-bit integers, and with
-/// bindings so small that rows are cut; and one without control of the subgroup size.
+/// The scalar backend on the shared device as it is, taken for a GPU and for one of Intel's, without 64-bit
+/// integers, and with bindings so small that rows are cut; and one without control of the subgroup size. The
+/// other backends as it is and with small bindings.
 std::vector<test::CapsVariant> variants(const Case& c) {
   const std::int64_t widest = std::max({c.M, c.N, c.K});
   std::vector<test::CapsVariant> all = test::caps_variants(static_cast<std::uint64_t>(64 * 4 * widest));
-  if (is_instrumented()) return {all[0], all[2]};
+  for (test::CapsVariant& variant : all) variant.caps.kernels.matmul = vk::Backend::kScalar;
+  const auto add_simt = [&](const char* name, vk::DeviceCaps caps) {
+    caps.kernels.matmul = vk::Backend::kSimt;
+    all.push_back({name, std::move(caps)});
+  };
+  if (is_instrumented()) {
+    all = {all[0], all[2]};
+    if (c.M == kInstrumentedCases[2].M) add_simt("simt", all[1].caps);
+    return all;
+  }
+  add_simt("simt", all[0].caps);
+  add_simt("simt, sliced", all[2].caps);
   all.push_back({"without int64", all[0].caps});
   all.back().caps.shader_int64 = false;
   all.push_back({"without subgroup size control", all[0].caps});

@@ -1,0 +1,251 @@
+// C = op(A) op(B) by tiles in shared memory: a workgroup computes BM x BN elements, an invocation TM x TN of them. The
+// panels of A and B of the next BK k are loaded into registers while those of the present ones are multiplied, and
+// then put into the other half of shared memory, as fp32 and with the rows or columns of C side by side. The
+// including file sets TRANSPOSITION; the host (src/ops/matmul_simt.cpp) sets, beside what matmul.glsl says,
+//   BM, BN, BK  the tile; multiples of 4
+//   TM, TN      an invocation's rows, neighbours, and columns, in groups of 4
+//   VECTOR      1: four neighbours of a row are one word; every extent along a row and offset is a multiple of 4
+//   K_TAIL      1: K is not a multiple of BK
+// shaders/README.md says why it looks like this.
+
+#extension GL_EXT_control_flow_attributes : require
+
+#include "matmul_forms.glsl"
+
+#include "gelu.glsl"
+#include "packed.glsl"
+
+#define COLUMN_GROUPS (BN / TN)  // invocations side by side
+#define LANES (BM / TM * COLUMN_GROUPS)
+
+layout(local_size_x = LANES) in;
+
+// What buffers are arrays of, and four neighbours as a load brings them: `left` says how many come after the first.
+#if VECTOR
+#define FLOATS vec4
+#define OPERAND WORD4
+#define WORD WORD4
+#define LOAD(array, i, left) array[(i) >> 2]
+#define VALUE(word) unpack4(word)
+#define LOAD_F32(array, i, left) array[(i) >> 2]
+#define STORE(array, i, left, v) array[(i) >> 2] = pack4(v);
+#define STORE_F32(array, i, left, v) array[(i) >> 2] = v;
+#define LAST_WORD(extent) ((extent) - 4)
+#else
+#define FLOATS float
+#define OPERAND ELEMENT
+#define WORD vec4
+#define NEXT(array, i, left, e) array[(i) + min(e, left)]
+#define LOAD(array, i, left)                                                                 \
+  vec4(from_element(array[i]), from_element(NEXT(array, i, left, 1)), \
+       from_element(NEXT(array, i, left, 2)), from_element(NEXT(array, i, left, 3)))
+#define VALUE(word) (word)
+#define LOAD_F32(array, i, left) \
+  vec4(array[i], NEXT(array, i, left, 1), NEXT(array, i, left, 2), NEXT(array, i, left, 3))
+#define STORE_EACH(array, i, left, convert, v)               \
+  {                                                          \
+    array[i] = convert((v).x);                               \
+    if ((left) >= 1) array[(i) + 1] = convert((v).y);        \
+    if ((left) >= 2) array[(i) + 2] = convert((v).z);        \
+    if ((left) >= 3) array[(i) + 3] = convert((v).w);        \
+  }
+#define STORE(array, i, left, v) STORE_EACH(array, i, left, to_element, v)
+#define STORE_F32(array, i, left, v) STORE_EACH(array, i, left, float, v)
+#define LAST_WORD(extent) ((extent) - 1)
+#endif
+#if C_DTYPE == 0
+#define RESULT FLOATS
+#define LOAD_C(i, left) LOAD_F32(c, i, left)
+#define STORE_C(i, left, v) STORE_F32(c, i, left, v)
+#else
+#define RESULT OPERAND
+#define LOAD_C(i, left) VALUE(LOAD(c, i, left))
+#define STORE_C(i, left, v) STORE(c, i, left, v)
+#endif
+
+#include "matmul.glsl"
+
+#define UNROLL [[unroll]]
+
+const uint kStripTiles = 8;   // rows of tiles that are computed together, so that B is read from the cache
+const uint kStrideA = BM + 4;  // of a k in shared memory, so that what is put there word by word falls into
+const uint kStrideB = BN + 4;  // different banks
+const uint kWordsA = BM * BK / 4 / LANES;
+const uint kWordsB = BN * BK / 4 / LANES;
+
+shared float a_panel[2 * BK * kStrideA];
+shared float b_panel[2 * BK * kStrideB];
+
+// A word of a panel holds four k of a row of it (of C's rows for A, of C's columns for B), or four rows of a k.
+#define A_IS_ALONG_K (TRANSPOSITION != TRANSPOSITION_TN)
+#define B_IS_ALONG_K (TRANSPOSITION == TRANSPOSITION_NT)
+
+struct Place {
+  uint row, k;  // in the panel
+};
+Place place(uint word, bool is_along_k, uint rows) {
+  return is_along_k ? Place(word / (BK / 4), word % (BK / 4) * 4) : Place(word % (rows / 4) * 4, word / (rows / 4));
+}
+
+// Where four neighbours begin that are there, at or before the ones that are wanted, and how many follow the first.
+struct At {
+  uint index, left;
+};
+At at_place(Place p, uint k, uint row0, uint rows, uint ld, bool is_along_k) {
+#if K_TAIL
+  const uint at_k = min(k + p.k, is_along_k ? LAST_WORD(K) : K - 1);
+#else
+  const uint at_k = k + p.k;
+#endif
+  const uint row = min(row0 + p.row, is_along_k ? rows - 1 : LAST_WORD(rows));
+  return is_along_k ? At(row * ld + at_k, K - 1 - at_k) : At(at_k * ld + row, rows - 1 - row);
+}
+
+// Zeros for what lies beyond K.
+vec4 inside_k(vec4 v, Place p, uint k, bool is_along_k) {
+  const uint first = k + p.k;
+#if VECTOR
+  return first < K ? v : vec4(0.0);
+#else
+  if (!is_along_k) return first < K ? v : vec4(0.0);
+  return vec4(first < K ? v.x : 0.0, first + 1 < K ? v.y : 0.0, first + 2 < K ? v.z : 0.0, first + 3 < K ? v.w : 0.0);
+#endif
+}
+
+#define FETCH(k)                                                                    \
+  UNROLL for (uint l = 0; l < kWordsA; ++l) {                                       \
+    const Place p = place(l * LANES + lane, A_IS_ALONG_K, BM);                      \
+    const At at = at_place(p, k, m0, M, lda, A_IS_ALONG_K);                         \
+    a_words[l] = LOAD(a, a_offset + at.index, at.left);                             \
+  }                                                                                 \
+  UNROLL for (uint l = 0; l < kWordsB; ++l) {                                       \
+    const Place p = place(l * LANES + lane, B_IS_ALONG_K, BN);                      \
+    const At at = at_place(p, k, n0, N, ldb, B_IS_ALONG_K);                         \
+    b_words[l] = LOAD(b, at.index, at.left);                                        \
+  }
+
+#define PUT_WORD(panel, base, stride, p, is_along_k, v) \
+  UNROLL for (uint e = 0; e < 4; ++e)                   \
+      panel[(base) + (is_along_k ? (p.k + e) * stride + p.row : p.k * stride + p.row + e)] = v[e];
+
+#define PUT(half, k)                                                                  \
+  UNROLL for (uint l = 0; l < kWordsA; ++l) {                                         \
+    const Place p = place(l * LANES + lane, A_IS_ALONG_K, BM);                        \
+    const vec4 v = INSIDE_K(VALUE(a_words[l]), p, k, A_IS_ALONG_K);                   \
+    ADD_ROW_SUMS(v)                                                                   \
+    PUT_WORD(a_panel, (half) * BK * kStrideA, kStrideA, p, A_IS_ALONG_K, v)           \
+  }                                                                                   \
+  UNROLL for (uint l = 0; l < kWordsB; ++l) {                                         \
+    const Place p = place(l * LANES + lane, B_IS_ALONG_K, BN);                        \
+    const vec4 v = INSIDE_K(VALUE(b_words[l]), p, k, B_IS_ALONG_K);                   \
+    PUT_WORD(b_panel, (half) * BK * kStrideB, kStrideB, p, B_IS_ALONG_K, v)           \
+  }
+
+#if K_TAIL
+#define NEXT_PANEL(k) (k)
+#define INSIDE_K(v, p, k, is_along_k) inside_k(v, p, k, is_along_k)
+#else
+#define NEXT_PANEL(k) min(k, K - BK)  // beyond the last one it is loaded again, and not used
+#define INSIDE_K(v, p, k, is_along_k) v
+#endif
+#if ROW_SUMS
+#define ADD_ROW_SUMS(v) if (next < K) a_sum += v;
+#else
+#define ADD_ROW_SUMS(v)
+#endif
+
+void store(uint m, uint n, vec4 v) {
+  const uint at = c_offset + m * ldc + n, left = N - 1 - n;
+#if PARTIAL == 1
+  v += LOAD_C(at, left);
+#elif PARTIAL == 2
+  v += LOAD_F32(partials, at, left);
+#endif
+#if BIAS
+  v += LOAD_F32(bias, n, left);
+#endif
+#if EPILOGUE == EPILOGUE_GELU
+  STORE(pre, at, left, v)
+#if DTYPE != 0
+  // Of what pre holds, so that GELU of pre gives the same bits.
+  v = vec4(from_pair(to_pair(v.xy)), from_pair(to_pair(v.zw)));
+#endif
+  v = vec4(gelu(v.x), gelu(v.y), gelu(v.z), gelu(v.w));
+#elif EPILOGUE == EPILOGUE_GELU_GRAD
+  const vec4 x = VALUE(LOAD(pre, at, left));
+  v *= vec4(gelu_grad(x.x), gelu_grad(x.y), gelu_grad(x.z), gelu_grad(x.w));
+#endif
+#if ACCUMULATE
+  v += LOAD_C(at, left);
+#endif
+  STORE_C(at, left, v)
+}
+
+void main() {
+  const uint lane = gl_LocalInvocationIndex;
+
+  const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+  const uint strip = group / (kStripTiles * gl_NumWorkGroups.x);
+  const uint in_strip = group - strip * kStripTiles * gl_NumWorkGroups.x;
+  const uint strip_tiles = min(kStripTiles, gl_NumWorkGroups.y - strip * kStripTiles);
+  const uint column_tile = in_strip / strip_tiles;
+  const uint m0 = (strip * kStripTiles + in_strip - column_tile * strip_tiles) * BM;
+  const uint n0 = column_tile * BN;
+  const uint my_row = lane / COLUMN_GROUPS * TM;
+  const uint my_column = lane % COLUMN_GROUPS * 4;
+
+  float acc[TM][TN];
+  UNROLL for (int i = 0; i < TM; ++i) UNROLL for (int j = 0; j < TN; ++j) acc[i][j] = 0.0;
+  WORD a_words[kWordsA];
+  WORD b_words[kWordsB];
+  uint next = 0;
+#if ROW_SUMS
+  vec4 a_sum = vec4(0.0);  // of the four rows that every word of this invocation belongs to
+#endif
+  FETCH(0)
+  PUT(0, 0)
+  barrier();
+
+  uint present = 0;  // the half of shared memory
+  for (uint k = 0; k < K; k += BK) {
+    next = k + BK;
+    FETCH(NEXT_PANEL(next))
+    // A loop of few k, since otherwise compilers move all loads of shared memory up and run out of registers.
+    [[dont_unroll]] for (uint four = 0; four < BK; four += 4) {
+      UNROLL for (uint u = 0; u < 4; ++u) {
+        const uint a_at = (present * BK + four + u) * kStrideA + my_row;
+        const uint b_at = (present * BK + four + u) * kStrideB + my_column;
+        float x[TM];
+        float y[TN];
+        UNROLL for (uint i = 0; i < TM; ++i) x[i] = a_panel[a_at + i];
+        UNROLL for (uint j = 0; j < TN; ++j) y[j] = b_panel[b_at + j / 4 * 4 * COLUMN_GROUPS + j % 4];
+        UNROLL for (int i = 0; i < TM; ++i) {
+          UNROLL for (int j = 0; j < TN; ++j) acc[i][j] = fma(x[i], y[j], acc[i][j]);
+        }
+      }
+    }
+    present = 1 - present;
+    PUT(present, next)
+    barrier();
+  }
+
+  UNROLL for (int i = 0; i < TM; ++i) {
+    UNROLL for (int j = 0; j < TN; j += 4) {
+      const uint m = m0 + my_row + i, n = n0 + my_column + j * COLUMN_GROUPS;
+      if (m < M && n < N) store(m, n, vec4(acc[i][j], acc[i][j + 1], acc[i][j + 2], acc[i][j + 3]));
+    }
+  }
+
+#if ROW_SUMS
+  // The panels are no longer read: every row's sums by invocation, in their order.
+  if (column_tile == 0) {
+    UNROLL for (uint e = 0; e < 4; ++e) a_panel[lane / (BM / 4) * kStrideA + lane % (BM / 4) * 4 + e] = a_sum[e];
+    barrier();
+    for (uint m = lane; m < BM && m0 + m < M; m += LANES) {
+      float sum = a_panel[m];
+      for (uint s = 1; s < LANES / (BM / 4); ++s) sum += a_panel[s * kStrideA + m];
+      PUT_ROW_SUM(m0 + m, sum);
+    }
+  }
+#endif
+}
