@@ -129,7 +129,8 @@ int run_kernels(std::span<const std::string> args) {
   const vk::Instance instance(vk::parse_validation_mode(run.validation));
   const std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
   const vk::Device device(instance, vk::select_device(devices, run.device));
-  const vk::DeviceCaps& caps = device.caps();
+  vk::DeviceCaps caps = device.caps();
+  caps.kernels = context_options(run).kernels;
   const plan::KernelList list = list_kernels(model, config, caps);
   const std::vector<BuiltKernel> kernels = build_kernels(device, list, options.capture());
   instance.check_messages();

@@ -94,6 +94,7 @@ struct AttentionBackend {
 constexpr std::array kAttentionBackends = {
     AttentionBackend{Backend::kScalar, scalar_attention},
     AttentionBackend{Backend::kSimt, simt_attention},
+    AttentionBackend{Backend::kKhr, khr_attention},
 };
 
 /// A pass by the first backend that can do it, without bindings.

@@ -63,4 +63,8 @@ plan::PushWords attention_push(const AttentionWork& work, std::uint64_t blocks, 
 std::optional<plan::Dispatch> scalar_attention(const vk::DeviceCaps& caps, const AttentionWork& work);
 std::optional<plan::Dispatch> simt_attention(const vk::DeviceCaps& caps, const AttentionWork& work);
 
+/// attention_khr.glsl: products by VK_KHR_cooperative_matrix, in 16 bits with f32 sums. Head sizes that are
+/// multiples of a matrix; no dropout.
+std::optional<plan::Dispatch> khr_attention(const vk::DeviceCaps& caps, const AttentionWork& work);
+
 }  // namespace vkgpt::ops

@@ -66,4 +66,13 @@ std::vector<CapsVariant> attention_kernels(std::int64_t HS) {
   return variants;
 }
 
+std::vector<CapsVariant> matrix_kernels() {
+  std::vector<CapsVariant> variants{{"khr", shared_context().caps()}};
+  variants[0].caps.kernels.attention = vk::Backend::kKhr;
+  if (is_gpu_assisted()) return variants;
+  variants.push_back({"khr as an Intel GPU", variants[0].caps});
+  variants[1].caps.vendor_id = 0x8086;
+  return variants;
+}
+
 }  // namespace vkgpt::test

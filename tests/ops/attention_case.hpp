@@ -44,6 +44,9 @@ bool is_gpu_assisted();
 /// 64-bit loads; under GPU-assisted validation one of them: heads of 20 CPU, 24 shared memory, others GPU.
 std::vector<CapsVariant> attention_kernels(std::int64_t HS);
 
+/// Those of cooperative matrices, as on GPUs with many registers and with few.
+std::vector<CapsVariant> matrix_kernels();
+
 /// The part (0 = q, 1 = k, 2 = v) of every row of x (rows, (NH + 2 NKV) HS).
 template <typename T>
 std::vector<T> part_of(const std::vector<T>& x, const AttentionCase& c, int part) {

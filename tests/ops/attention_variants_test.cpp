@@ -7,6 +7,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/rng.hpp"
 #include "vkgpt/ops/attention.hpp"
+#include "vkgpt/ops/backend.hpp"
 
 #include "gpu_context.hpp"
 #include "ops/attention_case.hpp"
@@ -84,7 +85,7 @@ double gradient_bound(DType dtype) {
   return dtype == DType::kF16 ? 1e-6 : 6.4e-5;
 }
 
-void expect_matches_reference(const AttentionCase& c) {
+void expect_matches_reference(const AttentionCase& c, const std::vector<test::CapsVariant>& variants) {
   const std::vector<float> qkv = test::rounded(random_floats(c.qkv_elements(), 1, 2.0F), c.dtype);
   const std::vector<float> dout = test::rounded(random_floats(c.out_elements(), 2, 3.0F), c.dtype);
   const reference::ProbabilityMask mask = host_mask(c);
@@ -92,7 +93,7 @@ void expect_matches_reference(const AttentionCase& c) {
       reference::attention_forward(to_double(qkv), c.reference_shape(), mask);
   const reference::Vector dqkv =
       reference::attention_backward(to_double(dout), to_double(qkv), c.reference_shape(), mask);
-  for (const test::CapsVariant& variant : kernels_for(c)) {
+  for (const test::CapsVariant& variant : variants) {
     SCOPED_TRACE(testing::Message() << variant.name << ", " << c);
     OpRunner runner(variant.caps);
     const AttentionRun run(runner, c, qkv, dout);
@@ -107,6 +108,10 @@ void expect_matches_reference(const AttentionCase& c) {
   }
 }
 
+void expect_matches_reference(const AttentionCase& c) {
+  expect_matches_reference(c, kernels_for(c));
+}
+
 TEST(GpuAttentionVariants, GroupsAndWindowsMatchTheReference) {
   for (const AttentionCase& c : kCases) expect_matches_reference(c);
 }
@@ -117,6 +122,25 @@ TEST(GpuAttentionVariants, SixteenBitsMatchTheReferenceButForTheRounding) {
       c.dtype = dtype;
       expect_matches_reference(c);
     }
+  }
+}
+
+/// Rows that a matrix does not divide, several tiles, groups and windows, heads whose parts several subgroups
+/// make.
+constexpr AttentionCase kMatrixCases[] = {
+    {.B = 2, .T = 70, .NH = 4, .HS = 40, .NKV = 2, .window = 9, .dtype = DType::kF16},
+    {.B = 2, .T = 5, .NH = 2, .HS = 24, .window = 1, .dtype = DType::kF16},
+    {.B = 1, .T = 131, .NH = 2, .HS = 64, .NKV = 1, .dtype = DType::kF16},
+    {.B = 1, .T = 67, .NH = 1, .HS = 128, .dtype = DType::kF16},
+};
+
+TEST(GpuAttentionVariants, MatricesMatchTheReferenceButForTheRounding) {
+  if (!has_backend(test::shared_context().caps(), Backend::kKhr, DType::kF16)) {
+    GTEST_SKIP() << "no matrices of 16-bit elements";
+  }
+  for (const AttentionCase& c : kMatrixCases) {
+    if (test::is_gpu_assisted() && c.HS != 40) continue;
+    expect_matches_reference(c, test::matrix_kernels());
   }
 }
 
@@ -227,6 +251,44 @@ TEST(GpuAttentionVariants, DecodingAfterAPromptMatchesTheFullPass) {
       }
     }
   }
+}
+
+/// The kernels of a forward and a backward in f16 on a device of Intel's or AMD's kind.
+std::vector<std::string> stems_on(std::int64_t HS, vk::CooperativeMatrixShape matrix, std::uint32_t vendor,
+                                  ops::Dropout dropout = {}) {
+  vk::DeviceCaps caps;
+  caps.vendor_id = vendor;
+  caps.subgroup_size_control = caps.shader_f16 = caps.storage_16bit = true;
+  caps.min_subgroup_size = 16;
+  caps.max_subgroup_size = 64;
+  caps.shared_memory_bytes = 65536;
+  caps.max_workgroup_invocations = 1024;
+  caps.max_workgroup_size = {1024, 1024, 64};
+  caps.cooperative_matrices = {std::move(matrix)};
+  caps.kernels.attention = Backend::kKhr;
+  plan::PlanBuilder builder{caps};
+  builder.begin_segment("op");
+  const auto tensor = [&](const char* name, Shape shape, DType dtype = DType::kF16) {
+    return builder.persistent(name, std::move(shape), plan::Role::kActivations, dtype);
+  };
+  const plan::Tensor qkv = tensor("qkv", {1, 64, 6 * HS}), out = tensor("out", {1, 64, 2 * HS});
+  const plan::Tensor lse = tensor("lse", {1, 2, 64}, DType::kF32);
+  attention_forward(builder, {.qkv = qkv, .out = out, .lse = lse, .n_head = 2, .dropout = dropout});
+  const plan::Plan plan = std::move(builder).finish();
+  std::vector<std::string> stems;
+  for (const plan::Dispatch& dispatch : plan.segments[0].dispatches) stems.push_back(dispatch.kernel.stem);
+  return stems;
+}
+
+TEST(AttentionVariants, MatricesAreTakenWhereTheyFitAHead) {
+  const std::vector<std::string> matrices = {"attention_forward_khr"}, others = {"attention_forward"};
+  const vk::CooperativeMatrixShape amd{16, 16, 16, "f16", "f32"}, intel{8, 16, 16, "f16", "f32"};
+  EXPECT_EQ(stems_on(64, amd, 0x1002), matrices);
+  EXPECT_EQ(stems_on(128, amd, 0x1002), matrices);
+  EXPECT_EQ(stems_on(128, intel, 0x8086), matrices);
+  EXPECT_EQ(stems_on(40, amd, 0x1002), others);
+  EXPECT_EQ(stems_on(64, amd, 0x1002, {.p = 0.1, .site = 1}), others);
+  EXPECT_EQ(stems_on(64, {16, 16, 16, "f16", "f16"}, 0x1002), others);
 }
 
 TEST(AttentionVariants, TheWorkIsThatOfTheWindow) {

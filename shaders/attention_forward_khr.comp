@@ -1,0 +1,102 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+
+// softmax(q k^T / sqrt(HS)) v, causal, with the softmax taken online over tiles of keys (arXiv:2205.14135), on
+// cooperative matrices.
+
+#include "attention_khr.glsl"
+
+layout(set = 0, binding = 0, std430) readonly buffer Qkv { WORD4 qkv4[]; };      // (B, T, NH + 2 NKV, HS)
+layout(set = 0, binding = 1, std430) writeonly buffer Out { WORD4 result4[]; };  // (B, T, NH, HS)
+layout(set = 0, binding = 2, std430) writeonly buffer Lse { float lse[]; };      // (B, NH, T)
+
+shared uvec2 k_tile[TILE * ROW_WORDS];
+shared uvec2 v_transposed[HS * TILE_WORDS];
+shared float factors[OWN * FRAG_N];  // a row has the same everywhere
+#if !OWN_REGISTERS
+shared uvec2 own_q[OWN * ROW_WORDS];
+#endif
+float inverse_sum(uint row) { return factors[row * FRAG_N]; }
+
+// Rows of acc times those of `factors`.
+void scale_rows(inout Accumulator acc[DIMS]) {
+  Accumulator factor;
+  coopMatLoad(factor, factors, ROW_GROUP * FRAG_M * FRAG_N, FRAG_N, gl_CooperativeMatrixLayoutRowMajor);
+  UNROLL for (uint j = 0; j < DIMS; ++j) {
+    for (int i = 0; i < acc[j].length(); ++i) acc[j][i] *= factor[i];
+  }
+}
+
+void main() {
+  uint group = grid_group();
+  if (group >= groups) return;
+  uint head = group / blocks;  // of all sequences
+  // The last block sees the most keys and goes first.
+  uint first = (blocks - 1 - group % blocks) * OWN;
+  uint b = head / NH;
+  uint h = head % NH;
+  uint row_stride = (NH + 2 * NKV) * HS;
+  uint q_base = b * T * row_stride + h * HS;
+  uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
+  uint query = first + OWN_ROW;
+
+#if OWN_REGISTERS
+  OperandA q[HS / FRAG_K];
+  LOAD_OWN(q, k_tile, qkv4, q_base, row_stride, first)
+#else
+  STAGE_ROWS(own_q, 0, qkv4, q_base, row_stride, first, OWN)
+#endif
+  Accumulator acc[DIMS];
+  UNROLL for (uint j = 0; j < DIMS; ++j) acc[j] = Accumulator(0);
+  float row_max = MASKED;  // of scores in units of log 2
+  float row_sum = 0;
+
+  uint end = min(T, first + OWN);
+  for (uint key = FIRST_KEY(first); key < end; key += TILE) {
+    barrier();
+    STAGE_ROWS(k_tile, 0, qkv4, k_base, row_stride, key, TILE)
+    STAGE_TRANSPOSED(v_transposed, qkv4, k_base + NKV * HS, row_stride, key, KEEP_NONE)
+    barrier();
+    Accumulator s[COLUMNS];
+    UNROLL for (uint j = 0; j < COLUMNS; ++j) s[j] = Accumulator(0);
+    ADD_SCORES(s, q, own_q, k_tile)
+    store_scores(s);
+    rows_barrier();
+
+    vec4 p[TILE / (4 * ROW_LANES)];
+    float new_max = row_max;
+    UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
+      vec4 x = load_scores(OWN_ROW, c + OWN_COLUMN) * (SCALE * LOG2E);
+      UNROLL for (uint i = 0; i < 4; ++i) {
+        x[i] = SEES(query, key + c + OWN_COLUMN + i) ? x[i] : MASKED;
+        new_max = max(new_max, x[i]);
+      }
+      p[c / (4 * ROW_LANES)] = x;
+    }
+    new_max = row_max_of(new_max);
+    float sum = 0;
+    UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
+      vec4 x = exp2(p[c / (4 * ROW_LANES)] - new_max);
+      sum += x.x + x.y + x.z + x.w;
+      weights[OWN_ROW * TILE_WORDS + (c + OWN_COLUMN) / 4] = uvec2(operand_pair(x.xy), operand_pair(x.zw));
+    }
+    float shrink = exp2(row_max - new_max);
+    row_max = new_max;
+    row_sum = row_sum * shrink + row_sum_of(sum);
+    // Maxima seldom change after the first tiles; subgroups that share rows cannot know.
+    bool shrinks = WAYS > 1 || subgroupMin(shrink) < 1;
+    if (shrinks) {
+      for (uint c = lane_index() % ROW_LANES; c < FRAG_N; c += ROW_LANES) {
+        factors[OWN_ROW * FRAG_N + c] = shrink;
+      }
+    }
+    rows_barrier();
+    if (shrinks) scale_rows(acc);
+    ADD_WEIGHTED(acc, v_transposed)
+  }
+
+  barrier();
+  factors[OWN_ROW * FRAG_N] = 1 / row_sum;
+  STORE_ROWS(acc, result4, b * T * NH * HS + h * HS, NH * HS, first, inverse_sum)
+  if (query < T && lane_index() % ROW_LANES == 0) lse[head * T + query] = (row_max + log2(row_sum)) * LN2;
+}

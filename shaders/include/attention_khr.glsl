@@ -1,0 +1,248 @@
+// Shared by attention_forward_khr, attention_backward_dq_khr and attention_backward_dkv_khr: attention on the
+// matrices of VK_KHR_cooperative_matrix, whose fragments have a layout that is not known (shaders/README.md).
+//
+// A workgroup owns OWN rows (queries, or keys in _dkv) of one head and walks over the rows of the other side in
+// tiles of TILE rows, which it stages in shared memory. WAYS subgroups share FRAG_M of the owned rows: each
+// makes a part of the columns of the scores and of the result. What depends on the place of an element (masks,
+// row maxima and sums, the rounding to an operand) is done by invocations, on scores in shared memory. Macros:
+//   HS                      head size, a multiple of FRAG_K and of WAYS * FRAG_N
+//   DTYPE                   1 f16 or 2 bf16: q, k, v, the output, their gradients and all operands
+//   SUBGROUP                invocations of a subgroup
+//   ROW_GROUPS, WAYS        subgroups in a workgroup: ROW_GROUPS * WAYS
+//   FRAG_M, FRAG_N, FRAG_K  the device's shape of matrices
+//   TILE                    a multiple of WAYS * FRAG_N, of FRAG_K and of 4 * ROW_LANES
+//   OWN_REGISTERS           1: owned operands stay in registers, 0: in shared memory
+//   WINDOW                  1: query t sees the keys in (t - window, t] only
+//   GROUPED                 1: _dkv sums over the query heads that share a key head
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#if DTYPE == 2
+#extension GL_EXT_bfloat16 : require
+#define OPERAND bfloat16_t
+#else
+#define OPERAND float16_t
+#endif
+
+#include "packed.glsl"
+
+#define LANES (SUBGROUP * ROW_GROUPS * WAYS)
+layout(local_size_x = LANES) in;
+
+#include "grid.glsl"
+
+layout(push_constant) uniform Push {
+  uint T;
+  uint NH;
+  uint blocks;  // of OWN rows, per head
+  uint groups;  // blocks * heads * sequences
+  uint NKV;     // key and value heads; query head h uses number h / (NH / NKV)
+  uint window;
+};
+
+#define UNROLL [[unroll]]
+// Where registers are few loads must not all be moved to the front.
+#if OWN_REGISTERS
+#define UNROLL_OWN UNROLL
+#else
+#define UNROLL_OWN [[dont_unroll]]
+#endif
+#define LOG2E 1.4426950408889634
+#define LN2 0.6931471805599453
+#define SCALE inversesqrt(float(HS))
+// Finite, so that no difference of scores is a NaN.
+#define MASKED -1e38
+
+#if WINDOW
+#define SEES(query, key) ((key) <= (query) && (query) - (key) < window)
+#define FIRST_KEY(first) (((first) + 1 - min((first) + 1, window)) / TILE * TILE)
+#define END_OF_QUERIES(first) min(T, (first) + OWN + window - 1)
+#else
+#define SEES(query, key) ((key) <= (query))
+#define FIRST_KEY(first) 0
+#define END_OF_QUERIES(first) T
+#endif
+
+#define OWN (ROW_GROUPS * FRAG_M)
+#define ROW_LANES (SUBGROUP * WAYS / FRAG_M)  // invocations, neighbours of one subgroup, that share a row
+#define COLUMNS (TILE / FRAG_N / WAYS)        // fragments of the scores that a subgroup makes
+#define DIMS (HS / FRAG_N / WAYS)             // fragments of the result that a subgroup owns
+
+#define Accumulator coopmat<float, gl_ScopeSubgroup, FRAG_M, FRAG_N, gl_MatrixUseAccumulator>
+#define OperandA coopmat<OPERAND, gl_ScopeSubgroup, FRAG_M, FRAG_K, gl_MatrixUseA>
+#define OperandB coopmat<OPERAND, gl_ScopeSubgroup, FRAG_K, FRAG_N, gl_MatrixUseB>
+
+// Matrices in shared memory. Operands lie with K, what a product sums over, contiguous, and in words of four,
+// so that a fragment is loaded with wide loads; rows are padded to spread over the banks, and stay aligned to
+// 16 bytes as cooperative matrices demand.
+#define ROW_WORDS ((HS + 8) / 4)     // of a row of q, k, v, dout
+#define TILE_WORDS ((TILE + 8) / 4)  // of a row of their transposes and of the weights
+#define SCORE_ROW (TILE + 4)
+shared float scores[OWN * SCORE_ROW];
+shared uvec2 weights[OWN * TILE_WORDS];  // the scores as operands: probabilities or their gradients
+
+// Two neighbours of an operand. The rounding of float16_t(x) is the driver's: these never leave the kernel.
+uint operand_pair(vec2 x) {
+#if DTYPE == 2
+  return to_pair(x);
+#else
+  return packFloat2x16(f16vec2(x));
+#endif
+}
+
+uint lane_index() { return gl_SubgroupID * SUBGROUP + gl_SubgroupInvocationID; }
+#define ROW_GROUP (gl_SubgroupID / WAYS)
+#define WAY (gl_SubgroupID % WAYS)
+// The row, of the group's, whose scores the invocation looks at, and the first of each 4 * ROW_LANES columns.
+#define OWN_ROW (lane_index() / ROW_LANES)
+#define OWN_COLUMN (lane_index() % ROW_LANES * 4)
+
+// Between those that share rows of scores.
+void rows_barrier() {
+#if WAYS == 1
+  subgroupBarrier();
+#else
+  barrier();
+#endif
+}
+
+float row_max_of(float x) {
+  UNROLL for (uint step = 1; step < ROW_LANES; step *= 2) x = max(x, subgroupShuffleXor(x, step));
+  return x;
+}
+// The same bits in each of a row's invocations.
+float row_sum_of(float x) {
+  UNROLL for (uint step = 1; step < ROW_LANES; step *= 2) x += subgroupShuffleXor(x, step);
+  return x;
+}
+
+// `rows` rows from `first` on, clamped to the sequence, of `source`, where row r is at element base + r *
+// stride, into rows from `target_row` on.
+#define STAGE_ROWS(target, target_row, source, base, stride, first, rows)                  \
+  UNROLL for (uint start = 0; start < (rows) * HS / 4; start += LANES) {                   \
+    uint item = start + lane_index();                                                      \
+    uint r = item / (HS / 4);                                                              \
+    uint c = item % (HS / 4);                                                              \
+    if ((rows) * HS / 4 % LANES == 0 || r < (rows)) {                                      \
+      target[((target_row) + r) * ROW_WORDS + c] =                                         \
+          source[((base) + min((first) + r, T - 1) * (stride)) / 4 + c];                   \
+    }                                                                                      \
+  }
+
+// The transpose of 4 x 4 elements.
+void transpose4(inout uvec2 x[4]) {
+  uvec4 low = uvec4(x[0].x, x[1].x, x[2].x, x[3].x), high = uvec4(x[0].y, x[1].y, x[2].y, x[3].y);
+  x[0] = (low.xz & 0xffffu) | low.yw << 16;
+  x[1] = low.xz >> 16 | (low.yw & 0xffff0000u);
+  x[2] = (high.xz & 0xffffu) | high.yw << 16;
+  x[3] = high.xz >> 16 | (high.yw & 0xffff0000u);
+}
+
+// A tile of TILE rows, transposed to HS rows of TILE_WORDS; `keep` may use the words x[4] of rows r to r + 3,
+// column c.
+#define STAGE_TRANSPOSED(target, source, base, stride, first, keep)                                    \
+  UNROLL for (uint start = 0; start < TILE / 4 * (HS / 4); start += LANES) {                           \
+    uint item = start + lane_index();                                                                  \
+    uint r = item % (TILE / 4) * 4;                                                                    \
+    uint c = item / (TILE / 4);                                                                        \
+    if (TILE / 4 * (HS / 4) % LANES == 0 || c < HS / 4) {                                              \
+      uvec2 x[4];                                                                                      \
+      UNROLL for (uint j = 0; j < 4; ++j) {                                                            \
+        x[j] = source[((base) + min((first) + r + j, T - 1) * (stride)) / 4 + c];                      \
+      }                                                                                                \
+      keep;                                                                                            \
+      transpose4(x);                                                                                   \
+      UNROLL for (uint j = 0; j < 4; ++j) target[(4 * c + j) * TILE_WORDS + r / 4] = x[j];             \
+    }                                                                                                  \
+  }
+#define KEEP_ROWS(target) UNROLL for (uint j = 0; j < 4; ++j) target[(r + j) * ROW_WORDS + c] = x[j]
+#define KEEP_NONE
+
+// Owned rows as operands: OWN_PARTS parts of OWN_PART rows pass through the array of a tile, or stay in one of
+// their own.
+#if OWN_REGISTERS
+#define OWN_PART (OWN < TILE ? OWN : TILE)
+#define LOAD_OWN(operands, array, source, base, stride, first)                                     \
+  for (uint part = 0; part < OWN; part += OWN_PART) {                                              \
+    barrier();                                                                                     \
+    STAGE_ROWS(array, 0, source, base, stride, (first) + part, OWN_PART)                           \
+    barrier();                                                                                     \
+    uint own_row = ROW_GROUP * FRAG_M;                                                             \
+    if (own_row >= part && own_row < part + OWN_PART) {                                            \
+      UNROLL for (uint kk = 0; kk < HS / FRAG_K; ++kk) {                                           \
+        coopMatLoad(operands[kk], array, (own_row - part) * ROW_WORDS + kk * (FRAG_K / 4),         \
+                    ROW_WORDS, gl_CooperativeMatrixLayoutRowMajor);                                \
+      }                                                                                            \
+    }                                                                                              \
+  }
+#define OWN_OPERAND(operand, operands, array, kk) operand = operands[kk]
+#else
+#define OWN_OPERAND(operand, operands, array, kk)                                   \
+  coopMatLoad(operand, array, ROW_GROUP * FRAG_M * ROW_WORDS + (kk) * (FRAG_K / 4), \
+              ROW_WORDS, gl_CooperativeMatrixLayoutRowMajor)
+#endif
+
+// sums[j] += the owned rows' operands times column fragment j of the transpose of `tile`.
+#define ADD_SCORES(sums, operands, own_array, tile)                                                        \
+  UNROLL_OWN for (uint kk = 0; kk < HS / FRAG_K; ++kk) {                                                       \
+    OperandA a;                                                                                            \
+    OWN_OPERAND(a, operands, own_array, kk);                                                               \
+    UNROLL for (uint j = 0; j < COLUMNS; ++j) {                                                            \
+      OperandB b;                                                                                          \
+      coopMatLoad(b, tile, (WAY * COLUMNS + j) * FRAG_N * ROW_WORDS + kk * (FRAG_K / 4), ROW_WORDS,        \
+                  gl_CooperativeMatrixLayoutColumnMajor);                                                  \
+      sums[j] = coopMatMulAdd(a, b, sums[j]);                                                              \
+    }                                                                                                      \
+  }
+
+void store_scores(Accumulator sums[COLUMNS]) {
+  UNROLL for (uint j = 0; j < COLUMNS; ++j) {
+    coopMatStore(sums[j], scores, ROW_GROUP * FRAG_M * SCORE_ROW + (WAY * COLUMNS + j) * FRAG_N, SCORE_ROW,
+                 gl_CooperativeMatrixLayoutRowMajor);
+  }
+}
+
+// results[j] += weights times the rows of the tile whose transpose is `transposed`.
+#define ADD_WEIGHTED(results, transposed)                                                                  \
+  UNROLL_OWN for (uint kk = 0; kk < TILE / FRAG_K; ++kk) {                                                     \
+    OperandA a;                                                                                            \
+    coopMatLoad(a, weights, ROW_GROUP * FRAG_M * TILE_WORDS + kk * (FRAG_K / 4), TILE_WORDS,               \
+                gl_CooperativeMatrixLayoutRowMajor);                                                       \
+    UNROLL for (uint j = 0; j < DIMS; ++j) {                                                               \
+      OperandB b;                                                                                          \
+      coopMatLoad(b, transposed, (WAY * DIMS + j) * FRAG_N * TILE_WORDS + kk * (FRAG_K / 4), TILE_WORDS,   \
+                  gl_CooperativeMatrixLayoutColumnMajor);                                                  \
+      results[j] = coopMatMulAdd(a, b, results[j]);                                                        \
+    }                                                                                                      \
+  }
+
+vec4 load_scores(uint row, uint column) {
+  uint i = row * SCORE_ROW + column;
+  return vec4(scores[i], scores[i + 1], scores[i + 2], scores[i + 3]);
+}
+
+// Rows of the results times factor(row) into `target`, by way of the scores, which nobody uses any more: row r
+// of the group, first + r of the sequence, is at element base + (first + r) * stride.
+#define STORE_ROWS(results, target, base, stride, first, factor)                                           \
+  barrier();                                                                                               \
+  UNROLL for (uint dim = 0; dim < DIMS; dim += COLUMNS) {                                                  \
+    const uint width = min(COLUMNS, DIMS - dim) * FRAG_N;                                                  \
+    UNROLL for (uint j = 0; j < COLUMNS && dim + j < DIMS; ++j) {                                          \
+      coopMatStore(results[dim + j], scores,                                                               \
+                   ROW_GROUP * FRAG_M * SCORE_ROW + (WAY * COLUMNS + j) * FRAG_N, SCORE_ROW,               \
+                   gl_CooperativeMatrixLayoutRowMajor);                                                    \
+    }                                                                                                      \
+    subgroupBarrier();                                                                                     \
+    for (uint item = gl_SubgroupInvocationID; item < FRAG_M * width / 4; item += SUBGROUP) {               \
+      uint row = ROW_GROUP * FRAG_M + item / (width / 4);                                                  \
+      uint column = item % (width / 4) * 4;                                                                \
+      vec4 x = load_scores(row, WAY * COLUMNS * FRAG_N + column) * factor(row);                            \
+      uint element = (base) + ((first) + row) * (stride) + (WAY * DIMS + dim) * FRAG_N + column;           \
+      if ((first) + row < T) target[element / 4] = pack4(x);                                               \
+    }                                                                                                      \
+    subgroupBarrier();                                                                                     \
+  }
