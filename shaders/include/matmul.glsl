@@ -1,6 +1,6 @@
 // What every backend of the matmul ops shares: C = op(A) op(B), then what is to happen to an element of C. The
-// including file sets TRANSPOSITION and the words that buffers are arrays of: OPERAND (A, B and pre), RESULT (C)
-// and FLOATS (bias and partials); the host (src/ops/matmul_product.cpp) sets
+// including file sets TRANSPOSITION and the words that buffers are arrays of: OPERAND (A, B and, unless there is a
+// PRE, pre), RESULT (C) and FLOATS (bias and partials); the host (src/ops/matmul_product.cpp) sets
 //   DTYPE       of A, B and pre (element.glsl); sums are fp32 always
 //   C_DTYPE     of C: DTYPE, or f32
 //   PARTIAL     where the sums are that this dispatch continues: 0 nowhere, 1 in C, 2 in `partials`
@@ -9,6 +9,10 @@
 //   ACCUMULATE  1: + C, last of all
 //   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: row_sums[m] = that. See PUT_ROW_SUM
 
+#ifndef PRE
+#define PRE OPERAND
+#endif
+
 layout(set = 0, binding = 0, std430) readonly buffer A { OPERAND a[]; };
 layout(set = 0, binding = 1, std430) readonly buffer B { OPERAND b[]; };
 layout(set = 0, binding = 2, std430) buffer C { RESULT c[]; };  // (M, N)
@@ -16,9 +20,9 @@ layout(set = 0, binding = 2, std430) buffer C { RESULT c[]; };  // (M, N)
 layout(set = 0, binding = 3, std430) readonly buffer Bias { FLOATS bias[]; };  // (N)
 #endif
 #if EPILOGUE == EPILOGUE_GELU
-layout(set = 0, binding = 3 + BIAS, std430) writeonly buffer Pre { OPERAND pre[]; };  // (M, N)
+layout(set = 0, binding = 3 + BIAS, std430) writeonly buffer Pre { PRE pre[]; };  // (M, N)
 #elif EPILOGUE == EPILOGUE_GELU_GRAD
-layout(set = 0, binding = 3 + BIAS, std430) readonly buffer Pre { OPERAND pre[]; };  // (M, N)
+layout(set = 0, binding = 3 + BIAS, std430) readonly buffer Pre { PRE pre[]; };  // (M, N)
 #elif ROW_SUMS
 layout(set = 0, binding = 3 + BIAS, std430) buffer RowSums { float row_sums[]; };  // (M)
 #endif

@@ -6,6 +6,7 @@
 #include "vkgpt/core/check.hpp"
 
 #include "matmul_backends.hpp"
+#include "matmul_gemv.hpp"
 
 namespace vkgpt::ops {
 
@@ -32,6 +33,8 @@ const MatmulBackend* find(Backend backend) {
 
 /// Every kernel that can do the product, the one to take without a measurement first.
 std::vector<MatmulKernel> candidates(const vk::DeviceCaps& caps, const Product& product, const Extents& e) {
+  // Tiles of the others would be mostly empty.
+  if (prefers_gemv(caps, product, e) && !caps.kernels.matmul) return scalar_kernels(caps, product, e);
   std::vector<MatmulKernel> all;
   for (const Backend backend : backend_order(caps, "matmul", product.a.dtype)) {
     const MatmulBackend* of = find(backend);

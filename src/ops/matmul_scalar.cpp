@@ -4,6 +4,7 @@
 #include "vkgpt/ops/grid.hpp"
 
 #include "matmul_backends.hpp"
+#include "matmul_gemv.hpp"
 #include "matmul_parts.hpp"
 
 namespace vkgpt::ops {
@@ -59,6 +60,7 @@ std::vector<MatmulKernel> scalar_kernels(const vk::DeviceCaps&, const Product&, 
 void append_scalar(PlanBuilder& builder, const Product& product, const Extents& extents,
                    const MatmulKernel&) {
   const vk::DeviceCaps& caps = builder.caps();
+  if (prefers_gemv(caps, product, extents)) return append_gemv(builder, product, extents);
   const Variant variant = choose_variant(caps, product, extents);
   const auto size = static_cast<std::int64_t>(dtype_size(product.a.dtype));
   const KParts k_parts{.limit = caps.is_cpu() ? kCachedColumnBytes / size : extents.k};

@@ -29,8 +29,6 @@ constexpr std::array kTiles = {Tile{128, 128, 8, 8, 8, 1.0}, Tile{128, 64, 8, 8,
                                Tile{128, 64, 16, 8, 4, 0.8}, Tile{64, 64, 8, 8, 4, 0.8},
                                Tile{64, 64, 16, 4, 4, 0.55}, Tile{32, 32, 16, 4, 4, 0.45}};
 
-constexpr std::int64_t kFewRows = 8;
-
 bool fits(const vk::DeviceCaps& caps, const Tile& tile) {
   // 64 sums and what they are made of do not fit 128 registers.
   return tile.sums() < register_budget(caps).registers / 2 &&
@@ -63,8 +61,6 @@ double cost_of(const vk::DeviceCaps& caps, const Extents& e, const Tile& tile, s
 }  // namespace
 
 std::vector<MatmulKernel> simt_kernels(const vk::DeviceCaps& caps, const Product& product, const Extents& e) {
-  // Tiles would be mostly empty.
-  if (e.m <= kFewRows && caps.kernels.matmul != Backend::kSimt) return {};
   std::vector<Candidate> all;
   for (const Tile& tile : kTiles) {
     if (!fits(caps, tile)) continue;

@@ -77,6 +77,7 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
     } else if (GetParam() == DType::kF16) {
       variants.push_back({"as a GPU", kTails, gpu});
       variants.push_back({"one row", kOneRow, native});
+      variants.push_back({"one row, as a GPU", kOneRow, gpu});
       variants.push_back({"sliced", kSliced, sliced});
       variants.push_back({"simt, sliced", kSliced, sliced_simt});
     }

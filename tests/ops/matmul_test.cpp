@@ -35,10 +35,10 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
 }
 
 // 1 element; odd; one row; even with a tail of k; tile borders +-1; several strips; the widths of small
-// models.
+// models; few long rows.
 constexpr Case kCases[] = {{1, 1, 1},       {3, 5, 7},      {1, 384, 128}, {1, 33, 17},   {2, 2, 2},
                            {6, 34, 10},     {17, 33, 65},   {65, 64, 63},  {130, 96, 72}, {16, 32, 8},
-                           {128, 384, 128}, {200, 70, 514}, {31, 257, 96}};
+                           {128, 384, 128}, {200, 70, 514}, {31, 257, 96}, {5, 70, 516}};
 
 /// GPU-assisted validation makes a pipeline of these kernels take seconds to build: then only what differs in
 /// its accesses.

@@ -1,0 +1,126 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+
+// y = x W^T for a few rows of x; see ops/matmul.hpp. A subgroup takes ROWS rows of W, its lanes words of K side by
+// side. The host (src/ops/matmul_gemv.cpp) sets, beside what matmul.glsl says,
+//   TM     rows of x and y; TM ROWS is at most the subgroup size
+//   ROWS   rows of W at a time
+//   DEPTH  words of each that a lane has under way
+//   WIDTH  elements of a word: 16 bytes of them, or 1
+// shaders/README.md says why it looks like this.
+
+#define TRANSPOSITION TRANSPOSITION_NT
+#include "matmul_forms.glsl"
+
+#include "element.glsl"
+#include "gelu.glsl"
+#include "subgroup_rows.glsl"
+
+#if PARTIAL == 2 || EPILOGUE == EPILOGUE_GELU_GRAD
+#error K is not cut, and products of gradients are others
+#endif
+
+// A word in a buffer, and in registers.
+#if WIDTH == 8
+#define OPERAND uvec4
+#define WORD uvec4
+#define LOAD(array, i) array[i]
+#elif WIDTH == 4
+#define OPERAND vec4
+#define WORD vec4
+#define LOAD(array, i) array[i]
+#else
+#define OPERAND ELEMENT
+#define WORD float
+#define LOAD(array, i) from_element(array[i])
+#endif
+#define PRE ELEMENT
+#define RESULT ELEMENT_OF(C_DTYPE)
+#define FLOATS float
+#include "matmul.glsl"
+
+#define UNROLL [[unroll]]
+
+#if WIDTH == 8
+float add_product(float sum, uvec4 x, uvec4 w) {
+  UNROLL for (int i = 0; i < 4; ++i) {
+    const vec2 xs = from_pair(x[i]), ws = from_pair(w[i]);
+    sum = fma(xs.y, ws.y, fma(xs.x, ws.x, sum));
+  }
+  return sum;
+}
+#elif WIDTH == 4
+float add_product(float sum, vec4 x, vec4 w) {
+  UNROLL for (int i = 0; i < 4; ++i) sum = fma(x[i], w[i], sum);
+  return sum;
+}
+#else
+float add_product(float sum, float x, float w) { return fma(x, w, sum); }
+#endif
+
+// Adds `depth` words of x and W, from word `first` on; all of W's are under way before one is needed.
+#define ADD_WORDS(depth)                                                                                          \
+  {                                                                                                               \
+    WORD ws[depth][ROWS];                                                                                      \
+    UNROLL for (uint d = 0; d < depth; ++d) {                                                                     \
+      UNROLL for (uint r = 0; r < ROWS; ++r) {                                                                    \
+        ws[d][r] = LOAD(b, min(n0 + r, N - 1) * row_words + first + d * gl_SubgroupSize);                         \
+      }                                                                                                           \
+    }                                                                                                             \
+    UNROLL for (uint d = 0; d < depth; ++d) {                                                                     \
+      UNROLL for (uint m = 0; m < TM; ++m) {                                                                      \
+        const WORD x = LOAD(a, m * row_words + first + d * gl_SubgroupSize);                                         \
+        UNROLL for (uint r = 0; r < ROWS; ++r) acc[m][r] = add_product(acc[m][r], x, ws[d][r]);                   \
+      }                                                                                                           \
+    }                                                                                                             \
+  }
+
+void store(uint m, uint n, float v) {
+  const uint at = c_offset + m * ldc + n;
+#if PARTIAL == 1
+  v += from_element_of(C_DTYPE, c[at]);
+#endif
+#if BIAS
+  v += bias[n];
+#endif
+#if EPILOGUE == EPILOGUE_GELU
+  pre[at] = to_element(v);
+#if DTYPE != 0
+  v = from_pair(to_pair(vec2(v, 0.0))).x;  // of what pre holds, so that GELU of pre gives the same bits
+#endif
+  v = gelu(v);
+#endif
+#if ACCUMULATE
+  v += from_element_of(C_DTYPE, c[at]);
+#endif
+  c[at] = to_element_of(C_DTYPE, v);
+}
+
+void main() {
+  const uint row_words = K / WIDTH;
+  SUBGROUP_ROW_LOOP(row, (N + ROWS - 1) / ROWS) {
+    const uint n0 = row * ROWS;
+    float acc[TM][ROWS];
+    UNROLL for (uint m = 0; m < TM; ++m) UNROLL for (uint r = 0; r < ROWS; ++r) acc[m][r] = 0.0;
+    uint first = gl_SubgroupInvocationID;
+    const uint rounds = row_words / (DEPTH * gl_SubgroupSize);
+    for (uint round = 0; round < rounds; ++round) {
+      ADD_WORDS(DEPTH)
+      first += DEPTH * gl_SubgroupSize;
+    }
+    for (; first < row_words; first += gl_SubgroupSize) ADD_WORDS(1)
+
+    // Every lane gets all sums, and finishes one of them.
+    float mine = 0.0;
+    UNROLL for (uint m = 0; m < TM; ++m) {
+      UNROLL for (uint r = 0; r < ROWS; ++r) {
+        const float sum = subgroupAdd(acc[m][r]);
+        if (gl_SubgroupInvocationID == m * ROWS + r) mine = sum;
+      }
+    }
+    const uint n = n0 + gl_SubgroupInvocationID % ROWS;
+    if (gl_SubgroupInvocationID < TM * ROWS && n < N) store(gl_SubgroupInvocationID / ROWS, n, mine);
+  }
+}
