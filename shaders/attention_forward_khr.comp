@@ -22,9 +22,7 @@ float inverse_sum(uint row) { return factors[row * FRAG_N]; }
 void scale_rows(inout Accumulator acc[DIMS]) {
   Accumulator factor;
   coopMatLoad(factor, factors, ROW_GROUP * FRAG_M * FRAG_N, FRAG_N, gl_CooperativeMatrixLayoutRowMajor);
-  UNROLL for (uint j = 0; j < DIMS; ++j) {
-    for (int i = 0; i < acc[j].length(); ++i) acc[j][i] *= factor[i];
-  }
+  UNROLL for (uint j = 0; j < DIMS; ++j) acc[j] = acc[j] * factor;
 }
 
 void main() {
@@ -66,7 +64,7 @@ void main() {
     vec4 p[TILE / (4 * ROW_LANES)];
     float new_max = row_max;
     UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
-      vec4 x = load_scores(OWN_ROW, c + OWN_COLUMN) * (SCALE * LOG2E);
+      vec4 x = scores[OWN_ROW * SCORE_WORDS + (c + OWN_COLUMN) / 4] * (SCALE * LOG2E);
       UNROLL for (uint i = 0; i < 4; ++i) {
         x[i] = SEES(query, key + c + OWN_COLUMN + i) ? x[i] : MASKED;
         new_max = max(new_max, x[i]);

@@ -81,8 +81,8 @@ layout(push_constant) uniform Push {
 // 16 bytes as cooperative matrices demand.
 #define ROW_WORDS ((HS + 8) / 4)     // of a row of q, k, v, dout
 #define TILE_WORDS ((TILE + 8) / 4)  // of a row of their transposes and of the weights
-#define SCORE_ROW (TILE + 4)
-shared float scores[OWN * SCORE_ROW];
+#define SCORE_WORDS ((TILE + 4) / 4)
+shared vec4 scores[OWN * SCORE_WORDS];
 shared uvec2 weights[OWN * TILE_WORDS];  // the scores as operands: probabilities or their gradients
 
 // Two neighbours of an operand. The rounding of float16_t(x) is the driver's: these never leave the kernel.
@@ -123,7 +123,7 @@ float row_sum_of(float x) {
 // `rows` rows from `first` on, clamped to the sequence, of `source`, where row r is at element base + r *
 // stride, into rows from `target_row` on.
 #define STAGE_ROWS(target, target_row, source, base, stride, first, rows)                  \
-  UNROLL for (uint start = 0; start < (rows) * HS / 4; start += LANES) {                   \
+  UNROLL_OWN for (uint start = 0; start < (rows) * HS / 4; start += LANES) {               \
     uint item = start + lane_index();                                                      \
     uint r = item / (HS / 4);                                                              \
     uint c = item % (HS / 4);                                                              \
@@ -145,7 +145,7 @@ void transpose4(inout uvec2 x[4]) {
 // A tile of TILE rows, transposed to HS rows of TILE_WORDS; `keep` may use the words x[4] of rows r to r + 3,
 // column c.
 #define STAGE_TRANSPOSED(target, source, base, stride, first, keep)                                    \
-  UNROLL for (uint start = 0; start < TILE / 4 * (HS / 4); start += LANES) {                           \
+  UNROLL_OWN for (uint start = 0; start < TILE / 4 * (HS / 4); start += LANES) {                       \
     uint item = start + lane_index();                                                                  \
     uint r = item % (TILE / 4) * 4;                                                                    \
     uint c = item / (TILE / 4);                                                                        \
@@ -201,8 +201,8 @@ void transpose4(inout uvec2 x[4]) {
 
 void store_scores(Accumulator sums[COLUMNS]) {
   UNROLL for (uint j = 0; j < COLUMNS; ++j) {
-    coopMatStore(sums[j], scores, ROW_GROUP * FRAG_M * SCORE_ROW + (WAY * COLUMNS + j) * FRAG_N, SCORE_ROW,
-                 gl_CooperativeMatrixLayoutRowMajor);
+    coopMatStore(sums[j], scores, ROW_GROUP * FRAG_M * SCORE_WORDS + (WAY * COLUMNS + j) * (FRAG_N / 4),
+                 SCORE_WORDS, gl_CooperativeMatrixLayoutRowMajor);
   }
 }
 
@@ -220,9 +220,25 @@ void store_scores(Accumulator sums[COLUMNS]) {
     }                                                                                                      \
   }
 
-vec4 load_scores(uint row, uint column) {
-  uint i = row * SCORE_ROW + column;
-  return vec4(scores[i], scores[i + 1], scores[i + 2], scores[i + 3]);
+// The scores as operands, 0 where `sees`, of `column`, is false.
+#define STORE_WEIGHTS(sees)                                                                                   \
+  UNROLL for (uint c = OWN_COLUMN; c < TILE; c += 4 * ROW_LANES) {                                            \
+    vec4 x = scores[OWN_ROW * SCORE_WORDS + c / 4];                                                                         \
+    UNROLL for (uint i = 0; i < 4; ++i) {                                                                     \
+      uint column = c + i;                                                                                    \
+      x[i] = (sees) ? x[i] : 0;                                                                               \
+    }                                                                                                         \
+    weights[OWN_ROW * TILE_WORDS + c / 4] = uvec2(operand_pair(x.xy), operand_pair(x.zw));                    \
+  }
+
+// Sums of q k^T - lse sqrt(HS) become probabilities, those of dout v^T - row_sum their gradients. As a matrix
+// of the same type has its elements in the same places, this needs no knowledge of the layout. A probability is
+// at most 1: the bound keeps rounding of huge scores from overflowing.
+void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) {
+  UNROLL for (uint j = 0; j < COLUMNS; ++j) {
+    UNROLL for (int i = 0; i < s[j].length(); ++i) s[j][i] = exp2(min(s[j][i] * (SCALE * LOG2E), 0));
+    dp[j] = dp[j] * s[j];
+  }
 }
 
 // Rows of the results times factor(row) into `target`, by way of the scores, which nobody uses any more: row r
@@ -233,14 +249,14 @@ vec4 load_scores(uint row, uint column) {
     const uint width = min(COLUMNS, DIMS - dim) * FRAG_N;                                                  \
     UNROLL for (uint j = 0; j < COLUMNS && dim + j < DIMS; ++j) {                                          \
       coopMatStore(results[dim + j], scores,                                                               \
-                   ROW_GROUP * FRAG_M * SCORE_ROW + (WAY * COLUMNS + j) * FRAG_N, SCORE_ROW,               \
+                   ROW_GROUP * FRAG_M * SCORE_WORDS + (WAY * COLUMNS + j) * (FRAG_N / 4), SCORE_WORDS,     \
                    gl_CooperativeMatrixLayoutRowMajor);                                                    \
     }                                                                                                      \
     subgroupBarrier();                                                                                     \
     for (uint item = gl_SubgroupInvocationID; item < FRAG_M * width / 4; item += SUBGROUP) {               \
       uint row = ROW_GROUP * FRAG_M + item / (width / 4);                                                  \
       uint column = item % (width / 4) * 4;                                                                \
-      vec4 x = load_scores(row, WAY * COLUMNS * FRAG_N + column) * factor(row);                            \
+      vec4 x = scores[row * SCORE_WORDS + (WAY * COLUMNS * FRAG_N + column) / 4] * factor(row);            \
       uint element = (base) + ((first) + row) * (stride) + (WAY * DIMS + dim) * FRAG_N + column;           \
       if ((first) + row < T) target[element / 4] = pack4(x);                                               \
     }                                                                                                      \

@@ -78,14 +78,19 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS
   const std::uint32_t subgroup =
       is_small ? std::clamp(16U, caps.min_subgroup_size, caps.max_subgroup_size) : caps.subgroup_size;
   const std::uint32_t ways = ways_of(HS, *frag, budget, subgroup, pass);
-  Tiling tiling{.frag = *frag,
-                .subgroup = subgroup,
-                .row_groups = caps.is_cpu() ? 2U : 4U,
-                .ways = ways,
-                .tile = std::lcm(std::lcm(ways * frag->n, frag->k), caps.is_cpu() ? 16U : 32U),
-                .own_registers = !is_small};
-  while (tiling.row_groups > 1 && !fits(caps, tiling, HS, pass)) tiling.row_groups /= 2;
-  return fits(caps, tiling, HS, pass) ? std::optional(tiling) : std::nullopt;
+  const std::uint32_t least_tile = std::lcm(ways * frag->n, frag->k);
+  for (std::uint32_t row_groups = caps.is_cpu() ? 2 : 4; row_groups > 0; row_groups /= 2) {
+    for (const std::uint32_t wanted : {caps.is_cpu() ? 16U : 32U, least_tile}) {
+      const Tiling tiling{.frag = *frag,
+                          .subgroup = subgroup,
+                          .row_groups = row_groups,
+                          .ways = ways,
+                          .tile = std::lcm(least_tile, wanted),
+                          .own_registers = !is_small && (HS <= 64 || pass == AttentionPass::kForward)};
+      if (fits(caps, tiling, HS, pass)) return tiling;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -93,7 +98,7 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS
 std::optional<plan::Dispatch> khr_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {
   const AttentionShape& shape = work.shape;
   const QkvHeads& heads = shape.heads;
-  if (work.drops || work.pass != AttentionPass::kForward) return std::nullopt;
+  if (work.drops) return std::nullopt;
   const auto HS = static_cast<std::uint32_t>(heads.HS);
   const std::optional<Tiling> tiling = choose_tiling(caps, HS, shape.dtype, work.pass);
   if (!tiling) return std::nullopt;

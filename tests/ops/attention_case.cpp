@@ -66,12 +66,10 @@ std::vector<CapsVariant> attention_kernels(std::int64_t HS) {
   return variants;
 }
 
-std::vector<CapsVariant> matrix_kernels() {
+std::vector<CapsVariant> matrix_kernels(std::int64_t HS) {
   std::vector<CapsVariant> variants{{"khr", shared_context().caps()}};
   variants[0].caps.kernels.attention = vk::Backend::kKhr;
-  if (is_gpu_assisted()) return variants;
-  variants.push_back({"khr as an Intel GPU", variants[0].caps});
-  variants[1].caps.vendor_id = 0x8086;
+  if (HS == 48) variants[0].caps.vendor_id = 0x8086;
   return variants;
 }
 
