@@ -280,6 +280,27 @@ TEST(Matmul, CutsTheHeadOfGpt2IntoSlices) {
   EXPECT_EQ(flops, 3u * 2u * static_cast<std::uint64_t>(rows * C * Vp));
 }
 
+TEST(Matmul, GpusTakeAFewRowsAtTheSpeedOfReadingTheWeight) {
+  vk::DeviceCaps gpu;
+  gpu.max_workgroup_invocations = gpu.max_workgroup_size[0] = 256;
+  vk::DeviceCaps cpu = gpu, forced = gpu;
+  cpu.type = vk::DeviceType::kCpu;
+  forced.kernels.matmul = vk::Backend::kSimt;
+  const auto stem = [](const vk::DeviceCaps& caps, std::int64_t rows) {
+    const plan::Plan plan = plan_of(caps, [&](plan::PlanBuilder& builder) {
+      linear_forward(builder, {.x = declare(builder, "x", {rows, 768}),
+                               .weight = declare(builder, "w", {3072, 768}),
+                               .y = declare(builder, "y", {rows, 3072})});
+    });
+    return plan.segment("op").dispatches.at(0).kernel.stem;
+  };
+  EXPECT_EQ(stem(gpu, 1), "linear_forward_gemv");
+  EXPECT_EQ(stem(gpu, 8), "linear_forward_gemv");
+  EXPECT_EQ(stem(gpu, 9), "linear_forward_simt");
+  EXPECT_EQ(stem(forced, 1), "linear_forward_simt");
+  EXPECT_EQ(stem(cpu, 1), "linear_forward");
+}
+
 TEST(Matmul, RejectsShapesThatDoNotFit) {
   const auto forward = [](Shape x, Shape weight, Shape y, Shape bias) {
     plan_of({}, [&](plan::PlanBuilder& builder) {
