@@ -143,12 +143,22 @@ TEST(GpuMatmul, ForwardWithGelu) {
 
 // The long one is cut along k on CPU drivers.
 TEST(GpuMatmul, AddsToWhatIsThere) {
-  for (const Case& c : {Case{17, 33, 65}, Case{1, 9, 33}, Case{1, 1030, 64}}) {
+  const vk::DeviceCaps native = test::shared_context().caps();
+  vk::DeviceCaps simt = native, gpu = native;
+  simt.kernels.matmul = vk::Backend::kSimt;
+  gpu.type = vk::DeviceType::kDiscrete;
+  const std::vector<std::pair<Case, vk::DeviceCaps>> all = {{{17, 33, 65}, native},
+                                                            {{1, 9, 33}, native},
+                                                            {{1, 1030, 64}, native},
+                                                            {{17, 36, 20}, simt},
+                                                            {{1, 9, 33}, gpu}};
+  for (const auto& [c, caps] : all) {
+    if (is_instrumented() && c.N > 33) continue;
     SCOPED_TRACE(testing::Message() << c);
     const Inputs in(c);
     const std::vector<float> old_y = random_floats(c.y_size(), 8), old_dx = random_floats(c.x_size(), 9);
     const std::vector<float> pre = random_floats(c.x_size(), 5, 2.0F);
-    test::OpRunner runner;
+    test::OpRunner runner(caps);
     const plan::Tensor x = runner.input({c.M, c.K}, in.x), weight = runner.input({c.N, c.K}, in.weight);
     const plan::Tensor bias = runner.input({c.N}, in.bias), dy = runner.input({c.M, c.N}, in.dy);
     const plan::Tensor pre_gelu = runner.input({c.M, c.K}, pre);
