@@ -1,9 +1,10 @@
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
+#include <algorithm>
+#include <array>
 #include <format>
+#include <optional>
 #include <print>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -11,114 +12,250 @@
 #include "vkgpt/cli/command_line.hpp"
 #include "vkgpt/cli/commands.hpp"
 #include "vkgpt/cli/presets.hpp"
-#include "vkgpt/cli/process.hpp"
 #include "vkgpt/cli/run_options.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/units.hpp"
-#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/train/plan_options.hpp"
 
 namespace vkgpt::cli {
 namespace {
 
-constexpr std::int64_t kGemmSize = 768;
 constexpr std::int64_t kVocabSize = 65;  // tiny shakespeare's characters
+constexpr std::array kBenches = {"start", "gemm", "attention", "norm", "optimizer", "step", "decode"};
 
-void print_gemm(vk::Context& context, nlohmann::ordered_json& record) {
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
-    if (dtype != DType::kF32 && !context.caps().storage_16bit) continue;
-    const std::string key = dtype == DType::kF32 ? "gemm" : std::format("gemm_{}", dtype_name(dtype));
-    for (const GemmTime& time : bench_gemm(context, kGemmSize, kGemmSize, kGemmSize, dtype)) {
-      record[key][time.form] = time.gflops;
-      std::print(stderr, "gemm {} {} {}x{}x{}: {:.1f} GFLOP/s\n", dtype_name(dtype), time.form, time.m,
-                 time.n, time.k, time.gflops);
-    }
+struct BenchOptions {
+  std::int64_t gemm_size = 0;
+  bool compare_devices = false;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    constexpr auto kGroup = "Benchmarks";
+    visit(FieldInfo{.name = "gemm_size",
+                    .group = kGroup,
+                    .help = "Side of the matrices of 'gemm'; 0: the shapes of the preset, without one 768",
+                    .min = 0,
+                    .max = 1 << 15},
+          self.gemm_size);
+    visit(
+        FieldInfo{
+            .name = "compare_devices", .group = kGroup, .help = "Every usable device in turn, in one table"},
+        self.compare_devices);
   }
+};
+
+/// The configurations of one `bench` command line.
+struct BenchRequest {
+  model::GptConfig model;
+  train::TrainConfig config;
+  PresetOptions preset;
+  BenchOptions options;
+  RunOptions run;
+  std::string what = "all";
+
+  bool wants(std::string_view bench) const { return what == bench || what == "all"; }
+  bool has_preset() const { return !preset.preset.empty(); }
+
+  /// False where the help was asked for.
+  bool parse(std::span<const std::string> args) {
+    config.batch_size = 16;
+    std::string names;
+    for (const char* bench : kBenches) names += std::format("{}|", bench);
+    CommandLine command("bench",
+                        "Times this device: matrix products and attention by each of its backends, norms, "
+                        "optimizers, the train step, decoding, the start of a run; beside what a copy and a "
+                        "loop of multiply-adds reach.",
+                        "[" + names + "all]");
+    command.add(preset).add(model).add(config).add(options).add(run);
+    if (!command.parse(args)) return false;
+    const std::vector<std::string>& words = command.positionals();
+    if (!words.empty()) what = words[0];
+    if (words.size() > 1 ||
+        (what != "all" && what != "first_step" && !std::ranges::contains(kBenches, what))) {
+      fail_usage("unknown benchmark '{}': expected one of {}all", words.back(), names);
+    }
+    model.vocab_size = has_preset() ? find_preset(preset.preset).vocab_size : kVocabSize;
+    model.validate();
+    config.validate();
+    return true;
+  }
+};
+
+std::vector<DType> value_types(const vk::DeviceCaps& caps) {
+  if (!caps.storage_16bit) return {DType::kF32};
+  return {DType::kF32, DType::kF16, DType::kBF16};
 }
 
-void print_step(vk::Context& context, const model::GptConfig& model, const train::TrainConfig& config,
-                nlohmann::ordered_json& record) {
-  const StepTime time = bench_step(context, model, config);
-  nlohmann::ordered_json kernels = nlohmann::ordered_json::array();
-  std::print(stderr, "{:<32} {:>6} {:>10} {:>9} {:>8}\n", "kernel (one step)", "calls", "ms", "GFLOP/s",
-             "GB/s");
-  for (const KernelTime& kernel : time.kernels) {
-    std::print(stderr, "{:<32} {:>6} {:>10.2f} {:>9.1f} {:>8.1f}\n", kernel.stem, kernel.calls,
-               kernel.milliseconds, kernel.gflops, kernel.gigabytes_per_second);
-    kernels.push_back({{"kernel", kernel.stem},
-                       {"calls", kernel.calls},
-                       {"ms", kernel.milliseconds},
-                       {"gflops", kernel.gflops},
-                       {"gbytes_per_second", kernel.gigabytes_per_second}});
+/// Benchmarks of one device, each figure said as it comes.
+class BenchRun {
+ public:
+  BenchRun(vk::Context& context, const BenchRequest& request) : context_(context), request_(request) {
+    result_.device = context.caps().name;
+    result_.driver = context.caps().driver;
+    result_.limits = measure_limits(context);
+    std::print(stderr, "device: {} ({})\nlimits: {}\n", result_.device, result_.driver,
+               limits_text(result_.limits));
   }
-  std::print(
-      stderr,
-      "train step, batch {}: {:.1f} ms, {:.0f} tokens/s, {:.1f} GFLOP/s by 6N + 12LCT; host {:.2f}% of the "
-      "step; {}\n",
-      config.batch_size, 1e3 * time.step_seconds, time.tokens_per_second, time.gflops, 100 * time.host_share,
-      format_bytes(time.device_bytes));
-  record["step"] = {{"batch_size", config.batch_size},
-                    {"ms", 1e3 * time.step_seconds},
-                    {"tokens_per_second", time.tokens_per_second},
-                    {"gflops", time.gflops},
-                    {"host_share", time.host_share},
-                    {"device_bytes", time.device_bytes},
-                    {"kernels", kernels}};
+
+  const DeviceFigures& figures() const { return result_; }
+  const std::optional<StepTime>& step() const { return step_; }
+  void add(Figure figure) {
+    std::print(stderr, "{} {}: {:.4g} {}\n", figure.bench, figure.name, figure.rate, figure.unit);
+    result_.figures.push_back(std::move(figure));
+  }
+
+  void run_all() {
+    if (request_.wants("gemm")) run_gemm();
+    if (request_.wants("attention")) run_attention();
+    if (request_.wants("norm")) run_norm();
+    if (request_.wants("optimizer")) run_optimizer();
+    if (request_.wants("step")) run_step();
+    if (request_.wants("decode")) add_all(bench_decode(context_, request_.model, result_.limits));
+  }
+
+ private:
+  void add_all(std::vector<Figure> figures) {
+    for (Figure& figure : figures) add(std::move(figure));
+  }
+
+  train::TrainConfig config() const {
+    train::TrainConfig config = request_.config;
+    const model::GptParams params(request_.model, train::adaptation(config));
+    config.batch_size = train::resolve_batch_size(params, config, context_.caps());
+    return config;
+  }
+  std::int64_t batch_tokens() const { return config().batch_size * request_.model.block_size; }
+
+  void run_gemm() {
+    constexpr std::int64_t kSize = 768;
+    const std::int64_t size = request_.options.gemm_size;
+    const bool is_square = size > 0 || !request_.has_preset();
+    const std::vector<GemmShape> shapes =
+        is_square ? square_gemms(size > 0 ? size : kSize) : model_gemms(request_.model, batch_tokens());
+    for (const DType dtype : value_types(context_.caps())) {
+      for (const GemmShape& shape : shapes) add_all(bench_gemm(context_, shape, dtype, result_.limits));
+    }
+  }
+
+  void run_attention() {
+    const model::GptConfig& model = request_.model;
+    std::vector<AttentionSize> sizes = {{config().batch_size, model.block_size, model.n_head,
+                                         model.kv_heads(), model.head_size(), model.attention_window}};
+    if (!request_.has_preset()) sizes.insert(sizes.begin(), {4, 256, 12, 12, 64, 0});
+    for (const DType dtype : value_types(context_.caps())) {
+      for (const AttentionSize& size : sizes) add_all(bench_attention(context_, size, dtype, result_.limits));
+    }
+  }
+
+  void run_norm() {
+    const bool is_model = request_.has_preset();
+    add_all(bench_norm(context_, is_model ? batch_tokens() : 8192, is_model ? request_.model.n_embd : 768,
+                       result_.limits));
+  }
+
+  void run_optimizer() {
+    const std::int64_t elements =
+        request_.has_preset() ? model::GptParams(request_.model).arena_elements() : 1 << 24;
+    add_all(bench_optimizer(context_, elements, result_.limits));
+  }
+
+  void run_step() {
+    step_ = bench_step(context_, request_.model, config(), result_.limits);
+    add({.bench = "step",
+         .name = std::format("{} B{} T{} {}", request_.has_preset() ? request_.preset.preset : "model",
+                             step_->batch_size, request_.model.block_size, dtype_name(step_->dtype)),
+         .milliseconds = 1e3 * step_->step_seconds,
+         .rate = step_->tokens_per_second,
+         .unit = "tokens/s",
+         .share = step_->mfu});
+  }
+
+  vk::Context& context_;
+  const BenchRequest& request_;
+  DeviceFigures result_;
+  std::optional<StepTime> step_;
+};
+
+std::string step_text(const StepTime& step, const DeviceLimits& limits) {
+  return std::format(
+      "{}\ntrain step, batch {}: {:.1f} ms, {:.0f} tokens/s, {:.1f} GFLOP/s counting 6N + 12LCT: MFU {:.1f} "
+      "% of "
+      "the {:.0f} GFLOP/s measured here ({})\nhost {:.2f} % of the step; memory {}\n",
+      kernel_time_table(step.kernels), step.batch_size, 1e3 * step.step_seconds, step.tokens_per_second,
+      step.gflops, 100 * step.mfu, limits.peak(step.dtype), limits.peak_name(step.dtype),
+      100 * step.host_share, format_bytes(step.device_bytes));
 }
 
-void print_start(const RunOptions& run, nlohmann::ordered_json& record) {
-  const auto directory = std::filesystem::temp_directory_path() / std::format("vkgpt-bench-{}", std::rand());
-  std::filesystem::create_directories(directory);
-  for (const char* caches : {"empty", "warm"}) {
-    const auto start = std::chrono::steady_clock::now();
-    const auto code = run_process({"env", "XDG_CACHE_HOME=" + directory.string(),
-                                   std::filesystem::read_symlink("/proc/self/exe").string(), "bench",
-                                   "first_step", "--device", run.device});
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (code != 0) {
-      std::filesystem::remove_all(directory);
-      fail("the process that bench started to time its first step failed");
-    }
-    record["first_step_seconds"][caches] = seconds;
-    std::print(stderr, "first step, {} caches: {:.2f} s from process start\n", caches, seconds);
+nlohmann::ordered_json step_json(const StepTime& step, const DeviceLimits& limits) {
+  return {{"batch_size", step.batch_size},
+          {"dtype", dtype_name(step.dtype)},
+          {"ms", 1e3 * step.step_seconds},
+          {"tokens_per_second", step.tokens_per_second},
+          {"gflops", step.gflops},
+          {"mfu", step.mfu},
+          {"mfu_peak", limits.peak_name(step.dtype)},
+          {"mfu_peak_gflops", limits.peak(step.dtype)},
+          {"host_share", step.host_share},
+          {"device_bytes", step.device_bytes},
+          {"kernels", kernel_times_json(step.kernels)}};
+}
+
+/// All benchmarks of the device that `request` selects; prints its table and adds its record.
+DeviceFigures bench_device(const BenchRequest& request, nlohmann::ordered_json& records) {
+  vk::Context context(context_options(request.run));
+  BenchRun bench(context, request);
+  if (request.wants("start")) {
+    for (Figure& figure : bench_start(request.run.device)) bench.add(std::move(figure));
   }
-  std::filesystem::remove_all(directory);
+  bench.run_all();
+  context.instance().check_messages();
+  const DeviceFigures& figures = bench.figures();
+  nlohmann::ordered_json record = figures_json(figures);
+  if (bench.step()) record["step"] = step_json(*bench.step(), figures.limits);
+  records.push_back(std::move(record));
+  if (request.run.json) return figures;
+  std::print("{} ({})\nlimits: {}\n\n{}", figures.device, figures.driver, limits_text(figures.limits),
+             figure_table(figures.figures));
+  if (bench.step()) std::print("\n{}", step_text(*bench.step(), figures.limits));
+  return figures;
+}
+
+std::vector<std::string> usable_devices(const RunOptions& run) {
+  const vk::Instance instance(vk::parse_validation_mode(run.validation));
+  std::vector<std::string> selectors;
+  const std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (devices[i].rejection.empty()) selectors.push_back(std::to_string(i));
+  }
+  return selectors;
 }
 
 }  // namespace
 
 int run_bench(std::span<const std::string> args) {
-  model::GptConfig model;
-  train::TrainConfig config;
-  PresetOptions preset;
-  RunOptions run;
-  config.batch_size = 16;
-  CommandLine command("bench", "Times this device: matrix products, the train step, the start of a run.",
-                      "[gemm|step|start|all]");
-  command.add(preset).add(model).add(config).add(run);
-  if (!command.parse(args)) return 0;
-  const std::vector<std::string>& words = command.positionals();
-  if (words.size() > 1) fail_usage("expected one of gemm, step, start, all");
-  const std::string what = words.empty() ? "all" : words[0];
-  if (what != "gemm" && what != "step" && what != "start" && what != "all" && what != "first_step") {
-    fail_usage("unknown benchmark '{}': expected gemm, step, start or all", what);
+  BenchRequest request;
+  if (!request.parse(args)) return 0;
+  install_interrupt_handlers();
+  if (request.what == "first_step") {
+    vk::Context context(context_options(request.run));
+    run_first_step(context, request.model, request.config);
+    return 0;
   }
-  model.vocab_size = preset.preset.empty() ? kVocabSize : find_preset(preset.preset).vocab_size;
-  model.validate();
-  config.validate();
-
-  nlohmann::ordered_json record;
-  if (what == "start" || what == "all") print_start(run, record);
-  if (what != "start") {
-    vk::Context context(context_options(run));
-    record["device"] = context.caps().name;
-    record["driver"] = context.caps().driver;
-    std::print(stderr, "device: {} ({})\n", context.caps().name, context.caps().driver);
-    if (what == "first_step") run_first_step(context, model, config);
-    if (what == "gemm" || what == "all") print_gemm(context, record);
-    if (what == "step" || what == "all") print_step(context, model, config, record);
-    context.instance().check_messages();
+  nlohmann::ordered_json records = nlohmann::ordered_json::array();
+  if (!request.options.compare_devices) {
+    bench_device(request, records);
+    if (request.run.json) std::print("{}\n", records[0].dump(2));
+    return 0;
   }
-  if (run.json) std::print("{}\n", record.dump(2));
+  std::vector<DeviceFigures> devices;
+  for (const std::string& selector : usable_devices(request.run)) {
+    request.run.device = selector;
+    devices.push_back(bench_device(request, records));
+    if (!request.run.json) std::print("\n");
+  }
+  if (devices.empty()) fail("no device can be used: 'vkgpt devices' says why");
+  std::print("{}", request.run.json ? records.dump(2) + "\n" : comparison_table(devices));
   return 0;
 }
 
