@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/vk/glsl_support.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -39,14 +40,19 @@ bool has_backend(const vk::DeviceCaps& caps, Backend backend, DType dtype) {
     return shape.ab_type == dtype_name(dtype) && shape.result_type == "f32";
   };
   if (dtype_size(dtype) == 2 && !caps.storage_16bit) return false;
+  // Matrices are declared with the type of their elements.
+  const bool has_type = dtype == DType::kF16    ? caps.shader_f16
+                        : dtype == DType::kBF16 ? caps.shader_bf16 && vk::compiles_bfloat16()
+                                                : true;
   switch (backend) {
     case Backend::kScalar:
     case Backend::kSimt:
       return true;
     case Backend::kKhr:
-      return caps.subgroup_size_control && std::ranges::any_of(caps.cooperative_matrices, is_ours);
+      return has_type && caps.subgroup_size_control &&
+             std::ranges::any_of(caps.cooperative_matrices, is_ours);
     case Backend::kNv:
-      return has_flexible_matrices(caps) && caps.subgroup_size_control &&
+      return has_type && has_flexible_matrices(caps) && caps.subgroup_size_control &&
              std::ranges::any_of(caps.cooperative_matrix2->shapes, [&](const vk::FlexibleMatrixShape& shape) {
                return is_ours(shape) && (shape.invocations == 0 || has_workgroup_matrices(caps));
              });

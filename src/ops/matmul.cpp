@@ -24,6 +24,8 @@ struct MatmulBackend {
 constexpr std::array kMatmulBackends = {
     MatmulBackend{Backend::kScalar, scalar_kernels, append_scalar},
     MatmulBackend{Backend::kSimt, simt_kernels, append_simt},
+    MatmulBackend{Backend::kKhr, khr_kernels, append_khr},
+    MatmulBackend{Backend::kNv, nv_kernels, append_nv},
 };
 
 const MatmulBackend* find(Backend backend) {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/backend.hpp"
 #include "vkgpt/ops/matmul.hpp"
 
 #include "gpu_context.hpp"
@@ -36,6 +37,10 @@ struct Case {
 // role; odd; the kernels that are built fastest.
 constexpr Case kTails{8, 70, 42}, kVectors{20, 36, 28}, kOneRow{1, 34, 48}, kSliced{140, 150, 34},
     kOdd{7, 5, 33}, kLeast{1, 8, 48}, kLeastOdd{1, 5, 33};
+// Rows of eight: tails in all directions, and none.
+constexpr Case kMatrixTails{40, 72, 24}, kMatrixWhole{64, 32, 32};
+// That of weight gradients.
+constexpr Case kLongK{600, 24, 32};
 constexpr std::uint64_t kSlicedBytes = 128 * 4 * 150;
 
 /// Of one rounding to nearest: the mean of squared errors of up to 2^-12 x for f16, 2^-9 x for bf16 where x
@@ -62,6 +67,35 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
     return test::shared_context().instance().validation() == vk::ValidationMode::kGpu;
   }
 
+  /// The kernels on matrices, where the device has them: rows of eight and others, tails and none, panels as
+  /// memory has them (NVIDIA).
+  static void add_matrices(std::vector<Variant>& variants) {
+    vk::DeviceCaps khr = test::shared_context().caps(), nv = khr;
+    khr.kernels.matmul = Backend::kKhr;
+    nv.kernels.matmul = Backend::kNv;
+    variants.push_back({"khr", kMatrixTails, khr});
+    variants.push_back({"nv", kMatrixTails, nv});
+    if (is_instrumented()) return;
+    variants.push_back({"khr, odd and sliced", kSliced, khr});
+    variants.back().caps.max_storage_buffer_range = kSlicedBytes;
+    variants.push_back({"nv, whole tiles", kMatrixWhole, nv});
+    khr.vendor_id = 0x10de;
+    variants.push_back({"khr, as NVIDIA's", kMatrixWhole, khr});
+  }
+
+  /// Matrices with K in parts, which fill a large device.
+  static std::vector<Variant> split_variants() {
+    std::vector<Variant> variants;
+    if (is_instrumented() || GetParam() != DType::kF16) return variants;
+    for (const Backend backend : {Backend::kKhr, Backend::kNv}) {
+      vk::DeviceCaps caps = test::shared_context().caps();
+      caps.type = vk::DeviceType::kDiscrete;
+      caps.kernels.matmul = backend;
+      variants.push_back({"K in parts", kLongK, caps});
+    }
+    return variants;
+  }
+
   /// bf16 differs in conversions alone, and a pipeline takes a CPU driver up to half a second to build.
   template <typename Test>
   static void for_each_variant(Test test) {
@@ -74,12 +108,14 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
     std::vector<Variant> variants{{"native", kTails, native}};
     if (is_instrumented()) {
       variants[0].c = kLeast;
+      add_matrices(variants);
     } else if (GetParam() == DType::kF16) {
       variants.push_back({"as a GPU", kTails, gpu});
       variants.push_back({"one row", kOneRow, native});
       variants.push_back({"one row, as a GPU", kOneRow, gpu});
       variants.push_back({"sliced", kSliced, sliced});
       variants.push_back({"simt, sliced", kSliced, sliced_simt});
+      add_matrices(variants);
     }
     if (!is_instrumented()) variants.push_back({"simt", kVectors, simt});
     for (const Variant& v : variants) {
@@ -186,7 +222,7 @@ TEST_P(GpuMatmul16Bit, BackwardInput) {
 
 TEST_P(GpuMatmul16Bit, BackwardWeightAddsToF32Gradients) {
   const DType dtype = GetParam();
-  for_each_variant([dtype](const Case& c, const vk::DeviceCaps& caps) {
+  const auto test = [dtype](const Case& c, const vk::DeviceCaps& caps) {
     const Inputs in(c, dtype);
     OpRunner runner(caps);
     const LinearBackwardWeight args{.dy = runner.input({c.M, c.N}, in.dy, dtype),
@@ -199,7 +235,12 @@ TEST_P(GpuMatmul16Bit, BackwardWeightAddsToF32Gradients) {
     reference::expect_close(runner.floats(args.dweight),
                             reference::add(expected.dweight, to_double(in.old_dweight)));
     reference::expect_close(runner.floats(*args.dbias), reference::add(expected.dbias, to_double(in.bias)));
-  });
+  };
+  for_each_variant(test);
+  for (const Variant& v : split_variants()) {
+    SCOPED_TRACE(testing::Message() << v.name << ", " << vk::backend_name(*v.caps.kernels.matmul));
+    test(v.c, v.caps);
+  }
 }
 
 // Without pairs. The first product has all kinds of accesses.
@@ -297,6 +338,60 @@ TEST_P(GpuMatmul16Bit, OverflowIsInfinite) {
 
 INSTANTIATE_TEST_SUITE_P(Types, GpuMatmul16Bit, testing::Values(DType::kF16, DType::kBF16),
                          [](const auto& param) { return std::string(dtype_name(param.param)); });
+
+/// The stem of what linear_forward appends for a device with these limits.
+std::string forward_stem(const vk::DeviceCaps& caps, std::int64_t M, DType dtype) {
+  plan::PlanBuilder builder(caps);
+  builder.begin_segment("op");
+  const auto declare = [&](const char* name, Shape shape) {
+    return builder.persistent(name, std::move(shape), plan::Role::kActivations, dtype);
+  };
+  linear_forward(
+      builder,
+      {.x = declare("x", {M, 256}), .weight = declare("w", {256, 256}), .y = declare("y", {M, 256})});
+  return std::move(builder).finish().segment("op").dispatches.at(0).kernel.stem;
+}
+
+TEST(Matmul16Bit, TakesMatricesWhereTheDeviceHasThem) {
+  vk::DeviceCaps caps;
+  caps.storage_16bit = caps.shader_f16 = caps.subgroup_size_control = true;
+  caps.max_workgroup_invocations = 1024;
+  caps.max_workgroup_size = {1024, 1024, 64};
+  caps.shared_memory_bytes = 48 << 10;
+  caps.vendor_id = 0x10de;
+  EXPECT_EQ(forward_stem(caps, 64, DType::kF16).find("_khr"), std::string::npos);
+  caps.cooperative_matrices = {{16, 8, 8, "f16", "f32"}, {16, 16, 16, "f16", "f32"}};
+  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_khr");
+  for (const auto& [M, dtype] : {std::pair{64, DType::kF32}, {64, DType::kBF16}, {1, DType::kF16}}) {
+    EXPECT_EQ(forward_stem(caps, M, dtype).find("_khr"), std::string::npos) << M << " " << dtype_name(dtype);
+  }
+  caps.cooperative_matrix2 = vk::CooperativeMatrix2{.workgroup_scope = true,
+                                                    .flexible_dimensions = true,
+                                                    .reductions = true,
+                                                    .conversions = true,
+                                                    .per_element_operations = true,
+                                                    .tensor_addressing = true,
+                                                    .block_loads = false,
+                                                    .max_workgroup_invocations = 256,
+                                                    .max_dimension = 256,
+                                                    .reserved_shared_memory_bytes = 0,
+                                                    .shapes = {{32, 32, 16, "f16", "f32", 256}}};
+  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_nv");
+  caps.kernels.matmul = Backend::kKhr;
+  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_khr");
+  caps.kernels = {.matmul = {}, .attention = {}, .disabled = {"matmul khr", "matmul nv"}, .measured = {}};
+  EXPECT_EQ(forward_stem(caps, 64, DType::kF16).find("_khr"), std::string::npos);
+}
+
+TEST(GpuMatmul16BitBackends, AreThoseThatAreForced) {
+  for (const Backend backend : {Backend::kKhr, Backend::kNv}) {
+    vk::DeviceCaps caps = test::shared_context().caps();
+    if (!has_backend(caps, backend, DType::kF16)) GTEST_SKIP() << "the device has no matrices";
+    caps.kernels.matmul = backend;
+    EXPECT_EQ(forward_stem(caps, 64, DType::kF16),
+              std::string("linear_forward_") + std::string(vk::backend_name(backend)));
+  }
+}
 
 TEST(Matmul16Bit, RejectsMixedTypesAndDevicesWithout16BitStorage) {
   const auto forward = [](bool has_storage, DType x, DType weight, DType y, DType bias) {

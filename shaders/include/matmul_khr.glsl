@@ -1,0 +1,224 @@
+// C = op(A) op(B) by the matrices of VK_KHR_cooperative_matrix, 16-bit ones summed in f32. A workgroup of
+// several subgroups computes a tile of C; its panels of A and B pass through shared memory, those of the next
+// iteration on their way while this one's are multiplied. Finished sums leave through shared memory too, so that
+// what happens to an element needs no knowledge of how a matrix lies in its subgroup. The including file sets
+// TRANSPOSITION; the host (src/ops/matmul_khr.cpp) sets, beside what matmul.glsl says,
+//   BM, BN, BK  the workgroup's tile of C, and k of an iteration: multiples of 8
+//   SM, SN      of the tile, a subgroup's
+//   FRAGMENT_M, FRAGMENT_N, FRAGMENT_K  of one matrix operation; divide SM, SN and BK
+//   LANES       of a subgroup, all of them at work
+//   BUFFERS     panels in shared memory: 2, or 1 where there is no room for more
+//   WIDE        1: every row in memory, and every offset, is a multiple of 8 elements
+//   K_TAIL      1: K is not a multiple of BK
+//   TRANSPOSES  1: panels hold K side by side whatever memory does; 0: as memory does
+// shaders/README.md says why it looks like this.
+
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_basic : require
+#if DTYPE == 1
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#define MATRIX_ELEMENT float16_t
+#else
+#extension GL_EXT_bfloat16 : require
+#define MATRIX_ELEMENT bfloat16_t
+#endif
+
+#include "matmul_forms.glsl"
+
+#include "element.glsl"
+#include "gelu.glsl"
+
+layout(local_size_x = (BM / SM) * (BN / SN) * LANES) in;
+const uint kThreads = (BM / SM) * (BN / SN) * LANES;
+
+#include "matmul_fours.glsl"
+
+#define UNROLL [[unroll]]
+
+#define A_BY_K (TRANSPOSITION == TRANSPOSITION_TN)
+#define B_BY_K (TRANSPOSITION != TRANSPOSITION_NT)
+
+// What panels are arrays of: 16 bytes, or the four elements that turning gives.
+#if TRANSPOSES && B_BY_K
+#define PANEL uvec2
+#define PUT_WORD(at, word)        \
+  {                               \
+    panels[at] = (word).xy;       \
+    panels[(at) + 1] = (word).zw; \
+  }
+const uint kPanelElements = 4;
+#else
+#define PANEL uvec4
+#define PUT_WORD(at, word) panels[at] = word;
+const uint kPanelElements = 8;
+#endif
+const uint kSkew = 8;  // elements between rows of a panel, so that those of a fragment lie in different banks
+
+const uint kFragmentRows = SM / FRAGMENT_M;
+const uint kFragmentColumns = SN / FRAGMENT_N;
+const uint kResultRow = SN + 4;                                       // f32 from row to row of a subgroup's results
+const uint kResultSize = FRAGMENT_M * kResultRow / (kPanelElements / 2);  // one row of fragments
+const uint kSubgroups = kThreads / LANES;
+
+// Of both panels; matmul_panel.glsl has the sizes again, under names of each.
+const uint kPanelSize = ((A_BY_K && !(TRANSPOSES != 0) ? BK * (BM + kSkew) : BM * (BK + kSkew)) +
+                         (B_BY_K && !(TRANSPOSES != 0) ? BK * (BN + kSkew) : BN * (BK + kSkew))) /
+                        kPanelElements;
+shared PANEL panels[max(BUFFERS * kPanelSize, kSubgroups * kResultSize)];
+
+#define PANEL_NAME(x) a_##x
+#define SOURCE a
+#define TILE BM
+#define EXTENT M
+#define ROW_LENGTH lda
+#define ORIGIN a_offset
+#define BY_K A_BY_K
+#define FIRST_THREAD 0
+#include "matmul_panel.glsl"
+#undef PANEL_NAME
+#undef SOURCE
+#undef TILE
+#undef EXTENT
+#undef ROW_LENGTH
+#undef ORIGIN
+#undef BY_K
+#undef FIRST_THREAD
+
+#define PANEL_NAME(x) b_##x
+#define SOURCE b
+#define TILE BN
+#define EXTENT N
+#define ROW_LENGTH ldb
+#define ORIGIN 0
+#define BY_K B_BY_K
+#define FIRST_THREAD (kThreads / 2)  // where turning leaves threads without work, others than with A
+#include "matmul_panel.glsl"
+
+#if A_BY_K && !TRANSPOSES
+#define A_LAYOUT gl_CooperativeMatrixLayoutColumnMajor
+#define A_AT(m, k) ((k) * a_kRow + (m))
+#else
+#define A_LAYOUT gl_CooperativeMatrixLayoutRowMajor
+#define A_AT(m, k) ((m) * a_kRow + (k))
+#endif
+#if B_BY_K && !TRANSPOSES
+#define B_LAYOUT gl_CooperativeMatrixLayoutRowMajor
+#define B_AT(n, k) ((k) * b_kRow + (n))
+#else
+#define B_LAYOUT gl_CooperativeMatrixLayoutColumnMajor
+#define B_AT(n, k) ((n) * b_kRow + (k))
+#endif
+
+#define SUMS coopmat<float, gl_ScopeSubgroup, FRAGMENT_M, FRAGMENT_N, gl_MatrixUseAccumulator>
+#define OF_A coopmat<MATRIX_ELEMENT, gl_ScopeSubgroup, FRAGMENT_M, FRAGMENT_K, gl_MatrixUseA>
+#define OF_B coopmat<MATRIX_ELEMENT, gl_ScopeSubgroup, FRAGMENT_K, FRAGMENT_N, gl_MatrixUseB>
+
+const uint kStripTiles = 8;  // rows of tiles that are computed together, so that B is read from the cache
+
+// Four neighbours of f32 in the results, the first at a multiple of four.
+vec4 result(uint at) {
+#if TRANSPOSES && B_BY_K
+  return uintBitsToFloat(uvec4(panels[at / 2], panels[at / 2 + 1]));
+#else
+  return uintBitsToFloat(panels[at / 4]);
+#endif
+}
+
+void main() {
+  const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+  const uint strip = group / (kStripTiles * gl_NumWorkGroups.x);
+  const uint in_strip = group - strip * kStripTiles * gl_NumWorkGroups.x;
+  const uint strip_tiles = min(kStripTiles, gl_NumWorkGroups.y - strip * kStripTiles);
+  const uint column_tile = in_strip / strip_tiles;
+  const uint m0 = (strip * kStripTiles + in_strip - column_tile * strip_tiles) * BM;
+  const uint n0 = column_tile * BN;
+  const uint m_part = gl_SubgroupID / (BN / SN) * SM;  // the subgroup's first row and column in the tile
+  const uint n_part = gl_SubgroupID % (BN / SN) * SN;
+
+  SUMS sums[kFragmentRows][kFragmentColumns];
+  UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
+    UNROLL for (uint j = 0; j < kFragmentColumns; ++j) sums[i][j] = SUMS(0.0);
+  }
+#if ROW_SUMS
+  // Of the same products, with a B of ones.
+  const bool sums_rows = column_tile == 0 && n_part == 0;
+  const OF_B ones = OF_B(1.0);
+  SUMS a_sums[kFragmentRows];
+  UNROLL for (uint i = 0; i < kFragmentRows; ++i) a_sums[i] = SUMS(0.0);
+#endif
+
+  a_load(m0, 0);
+  b_load(n0, 0);
+  a_store(0);
+  b_store(a_kSize);
+  barrier();
+  uint base = 0;
+  for (uint k = 0; k < K; k += BK) {
+    const bool has_next = k + BK < K;
+    if (has_next) {
+      a_load(m0, k + BK);
+      b_load(n0, k + BK);
+    }
+    UNROLL for (uint kk = 0; kk < BK; kk += FRAGMENT_K) {
+      OF_A fa[kFragmentRows];
+      UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
+        coopMatLoad(fa[i], panels, base + A_AT(m_part + i * FRAGMENT_M, kk) / kPanelElements,
+                    a_kRow / kPanelElements, A_LAYOUT);
+      }
+#if ROW_SUMS
+      if (sums_rows) {
+        UNROLL for (uint i = 0; i < kFragmentRows; ++i) a_sums[i] = coopMatMulAdd(fa[i], ones, a_sums[i]);
+      }
+#endif
+      UNROLL for (uint j = 0; j < kFragmentColumns; ++j) {
+        OF_B fb;
+        coopMatLoad(fb, panels, base + a_kSize + B_AT(n_part + j * FRAGMENT_N, kk) / kPanelElements,
+                    b_kRow / kPanelElements, B_LAYOUT);
+        UNROLL for (uint i = 0; i < kFragmentRows; ++i) sums[i][j] = coopMatMulAdd(fa[i], fb, sums[i][j]);
+      }
+    }
+#if BUFFERS == 2
+    base = kPanelSize - base;
+#else
+    barrier();
+#endif
+    if (has_next) {
+      a_store(base);
+      b_store(base + a_kSize);
+    }
+    barrier();
+  }
+
+  // Each subgroup's results have a place of their own in what the panels no longer need.
+  const uint region = gl_SubgroupID * kResultSize;
+  UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
+    UNROLL for (uint j = 0; j < kFragmentColumns; ++j) {
+      coopMatStore(sums[i][j], panels, region + j * FRAGMENT_N / (kPanelElements / 2),
+                   kResultRow / (kPanelElements / 2), gl_CooperativeMatrixLayoutRowMajor);
+    }
+    subgroupBarrier();
+    for (uint four = gl_SubgroupInvocationID; four < FRAGMENT_M * SN / 4; four += LANES) {
+      const uint row = four / (SN / 4);
+      const uint column = four % (SN / 4) * 4;
+      const uint m = m0 + m_part + i * FRAGMENT_M + row;
+      const uint n = n0 + n_part + column;
+      if (m < M && n < N) finish(m, n, result(region * (kPanelElements / 2) + row * kResultRow + column));
+    }
+    subgroupBarrier();
+  }
+#if ROW_SUMS
+  // Stored by all: of matrices in an array, llvmpipe stores only the first under a condition.
+  UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
+    coopMatStore(a_sums[i], panels, region, kResultRow / (kPanelElements / 2),
+                 gl_CooperativeMatrixLayoutRowMajor);
+    subgroupBarrier();
+    for (uint row = gl_SubgroupInvocationID; row < FRAGMENT_M; row += LANES) {
+      const uint m = m0 + m_part + i * FRAGMENT_M + row;
+      if (sums_rows && m < M) PUT_ROW_SUM(m, result(region * (kPanelElements / 2) + row * kResultRow).x);
+    }
+    subgroupBarrier();
+  }
+#endif
+}

@@ -1,0 +1,252 @@
+// C = op(A) op(B) by the matrices of VK_NV_cooperative_matrix2, 16-bit ones summed in f32: each operand's tile is
+// one matrix, and the driver stages and divides it. The including file sets TRANSPOSITION; the host
+// (src/ops/matmul_nv.cpp) sets, beside what matmul.glsl says,
+//   BM, BN, BK    the tile of C, and k of an iteration
+//   INVOCATIONS   of a workgroup
+//   WORKGROUP     1: matrices are the whole workgroup's and are moved by tensor addressing, which fills what is
+//                 outside with zeros and does not write it; 0: a subgroup's, the only one of its workgroup, moved
+//                 element by element
+//   GRANULARITY_N the least columns of a matrix
+//   WIDE          1: every row in memory, and every offset, is a multiple of 8 elements
+//   TAILS         1: some tile reaches beyond the matrices
+// shaders/README.md says why it looks like this.
+
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_NV_cooperative_matrix2 : require
+#extension GL_EXT_shader_explicit_arithmetic_types : require
+#if DTYPE == 1
+#define MATRIX_ELEMENT float16_t
+#define from_bits(bits) uint16BitsToHalf(bits)
+#else
+#extension GL_EXT_bfloat16 : require
+#define MATRIX_ELEMENT bfloat16_t
+#define from_bits(bits) uintBitsToBFloat16EXT(bits)
+#endif
+
+#include "matmul_forms.glsl"
+
+#include "element.glsl"
+#include "gelu.glsl"
+
+layout(local_size_x = INVOCATIONS) in;
+
+#define OPERAND ELEMENT
+#define FLOATS float
+#define RESULT ELEMENT_OF(C_DTYPE)
+
+#include "matmul.glsl"
+
+#define A_BY_K (TRANSPOSITION == TRANSPOSITION_TN)
+#define B_BY_K (TRANSPOSITION != TRANSPOSITION_NT)
+
+#if WORKGROUP
+#define SCOPE gl_ScopeWorkgroup
+#else
+#define SCOPE gl_ScopeSubgroup
+#endif
+#define SUMS coopmat<float, SCOPE, BM, BN, gl_MatrixUseAccumulator>
+#define ROUNDED coopmat<MATRIX_ELEMENT, SCOPE, BM, BN, gl_MatrixUseAccumulator>
+#define OF_A coopmat<MATRIX_ELEMENT, SCOPE, BM, BK, gl_MatrixUseA>
+#define OF_B coopmat<MATRIX_ELEMENT, SCOPE, BK, BN, gl_MatrixUseB>
+#define ROW_OF_SUMS coopmat<float, SCOPE, BM, GRANULARITY_N, gl_MatrixUseAccumulator>
+#define ONES coopmat<MATRIX_ELEMENT, SCOPE, BK, GRANULARITY_N, gl_MatrixUseB>
+
+const uint kStripTiles = 8;  // rows of tiles that are computed together, so that B is read from the cache
+
+// Rows start on 16 bytes then; the driver cannot know.
+#if WIDE
+#define ALIGNED(x) ((x) & ~7u)
+#else
+#define ALIGNED(x) (x)
+#endif
+
+bool is_inside(uint m, uint n) {
+#if TAILS
+  return m < M && n < N;
+#else
+  return true;
+#endif
+}
+
+// The functions below are called for each element of a tile with its row and column there.
+
+#if WORKGROUP
+#if TAILS
+#define CLAMP gl_CooperativeMatrixClampModeConstantNV
+#else
+#define CLAMP gl_CooperativeMatrixClampModeUndefinedNV
+#endif
+#define LAYOUT tensorLayoutNV<2, CLAMP>
+LAYOUT layout_of(uint rows, uint columns, uint row_length) {
+  LAYOUT l = createTensorLayoutNV(2, CLAMP);
+  l = setTensorLayoutDimensionNV(l, rows, columns);
+  return setTensorLayoutStrideNV(l, ALIGNED(row_length), 1);
+}
+#else
+MATRIX_ELEMENT a_element(const in uint row, const in uint column, const in MATRIX_ELEMENT, const in uint m0,
+                         const in uint k0) {
+  const uint m = min(m0 + row, M - 1), k = k0 + column;
+#if A_BY_K
+  const uint at = min(k, K - 1) * lda + m;
+#else
+  const uint at = m * lda + min(k, K - 1);
+#endif
+  return from_bits(k < K ? a[a_offset + at] : uint16_t(0));
+}
+MATRIX_ELEMENT b_element(const in uint row, const in uint column, const in MATRIX_ELEMENT, const in uint k0,
+                         const in uint n0) {
+  const uint n = min(n0 + column, N - 1), k = k0 + row;
+#if B_BY_K
+  const uint at = min(k, K - 1) * ldb + n;
+#else
+  const uint at = n * ldb + min(k, K - 1);
+#endif
+  return from_bits(k < K ? b[at] : uint16_t(0));
+}
+float c_store(const in uint row, const in uint column, const in float v, const in uint m0, const in uint n0) {
+  if (is_inside(m0 + row, n0 + column)) c[c_offset + (m0 + row) * ldc + n0 + column] = to_element_of(C_DTYPE, v);
+  return v;
+}
+#if EPILOGUE == EPILOGUE_GELU
+float pre_store(const in uint row, const in uint column, const in float v, const in uint m0, const in uint n0) {
+  const ELEMENT bits = to_element(v);
+  if (is_inside(m0 + row, n0 + column)) pre[c_offset + (m0 + row) * ldc + n0 + column] = bits;
+  return from_element(bits);
+}
+#endif
+#endif
+
+// What comes before the epilogue.
+float sum(const in uint row, const in uint column, const in float x, const in uint m0, const in uint n0) {
+  const uint m = m0 + row, n = n0 + column;
+  if (!is_inside(m, n)) return x;
+  float v = x;
+#if PARTIAL == 1
+  v += from_element_of(C_DTYPE, c[c_offset + m * ldc + n]);
+#elif PARTIAL == 2
+  v += partials[c_offset + m * ldc + n];
+#endif
+#if BIAS
+  v += bias[n];
+#endif
+  return v;
+}
+
+float finish(const in uint row, const in uint column, const in float x, const in uint m0, const in uint n0) {
+  const uint m = m0 + row, n = n0 + column;
+  if (!is_inside(m, n)) return x;
+  float v = x;
+#if EPILOGUE == EPILOGUE_GELU
+  v = gelu(v);
+#elif EPILOGUE == EPILOGUE_GELU_GRAD
+  v *= gelu_grad(from_element(pre[c_offset + m * ldc + n]));
+#endif
+#if ACCUMULATE
+  v += from_element_of(C_DTYPE, c[c_offset + m * ldc + n]);
+#endif
+  return v;
+}
+
+#if ROW_SUMS == 1
+float row_sum(const in uint row, const in uint column, const in float v, const in uint m0) {
+  return column == 0 && m0 + row < M ? v + row_sums[m0 + row] : v;
+}
+#endif
+#if ROW_SUMS
+float row_sum_store(const in uint row, const in uint column, const in float v, const in uint m0) {
+  if (column == 0 && m0 + row < M) row_sums[m0 + row] = v;
+  return v;
+}
+#endif
+
+void main() {
+  const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+  const uint strip = group / (kStripTiles * gl_NumWorkGroups.x);
+  const uint in_strip = group - strip * kStripTiles * gl_NumWorkGroups.x;
+  const uint strip_tiles = min(kStripTiles, gl_NumWorkGroups.y - strip * kStripTiles);
+  const uint column_tile = in_strip / strip_tiles;
+  const uint m0 = (strip * kStripTiles + in_strip - column_tile * strip_tiles) * BM;
+  const uint n0 = column_tile * BN;
+
+#if WORKGROUP
+#if A_BY_K
+  const LAYOUT a_layout = layout_of(K, M, lda);
+#else
+  const LAYOUT a_layout = layout_of(M, K, lda);
+#endif
+#if B_BY_K
+  const LAYOUT b_layout = layout_of(K, N, ldb);
+#else
+  const LAYOUT b_layout = layout_of(N, K, ldb);
+#endif
+  const tensorViewNV<2, false, 1, 0> turned = createTensorViewNV(2, false, 1, 0);
+#endif
+
+  SUMS sums = SUMS(0.0);
+#if ROW_SUMS
+  const bool sums_rows = column_tile == 0;
+  ROW_OF_SUMS a_sums = ROW_OF_SUMS(0.0);  // of the same products, with a B of ones
+#endif
+  [[dont_unroll]] for (uint k = 0; k < K; k += BK) {
+    OF_A ma = OF_A(0.0);
+    OF_B mb = OF_B(0.0);
+#if !WORKGROUP
+    coopMatPerElementNV(ma, ma, a_element, m0, k);
+    coopMatPerElementNV(mb, mb, b_element, k, n0);
+#else
+#if A_BY_K
+    coopMatLoadTensorNV(ma, a, ALIGNED(a_offset), sliceTensorLayoutNV(a_layout, k, BK, m0, BM), turned);
+#else
+    coopMatLoadTensorNV(ma, a, ALIGNED(a_offset), sliceTensorLayoutNV(a_layout, m0, BM, k, BK));
+#endif
+#if B_BY_K
+    coopMatLoadTensorNV(mb, b, 0, sliceTensorLayoutNV(b_layout, k, BK, n0, BN));
+#else
+    coopMatLoadTensorNV(mb, b, 0, sliceTensorLayoutNV(b_layout, n0, BN, k, BK), turned);
+#endif
+#endif
+    sums = coopMatMulAdd(ma, mb, sums);
+#if ROW_SUMS
+    if (sums_rows) a_sums = coopMatMulAdd(ma, ONES(1.0), a_sums);
+#endif
+  }
+
+#if PARTIAL || BIAS
+  coopMatPerElementNV(sums, sums, sum, m0, n0);
+#endif
+#if WORKGROUP
+  const LAYOUT c_layout = sliceTensorLayoutNV(layout_of(M, N, ldc), m0, BM, n0, BN);
+#endif
+#if EPILOGUE == EPILOGUE_GELU
+  // GELU of what pre holds, so that GELU of pre gives the same bits.
+#if WORKGROUP
+  const ROUNDED rounded = ROUNDED(sums);
+  coopMatStoreTensorNV(rounded, pre, ALIGNED(c_offset), c_layout);
+  sums = SUMS(rounded);
+#else
+  coopMatPerElementNV(sums, sums, pre_store, m0, n0);
+#endif
+#endif
+#if EPILOGUE != EPILOGUE_NONE || ACCUMULATE
+  coopMatPerElementNV(sums, sums, finish, m0, n0);
+#endif
+#if ROW_SUMS == 1
+  if (sums_rows) coopMatPerElementNV(a_sums, a_sums, row_sum, m0);
+#endif
+#if PARTIAL == 1 || ACCUMULATE || ROW_SUMS == 1
+  // An element may have been read more than once, and by any invocation.
+  barrier();
+#endif
+#if WORKGROUP && C_DTYPE == 0
+  coopMatStoreTensorNV(sums, c, ALIGNED(c_offset), c_layout);
+#elif WORKGROUP
+  coopMatStoreTensorNV(ROUNDED(sums), c, ALIGNED(c_offset), c_layout);
+#else
+  coopMatPerElementNV(sums, sums, c_store, m0, n0);
+#endif
+#if ROW_SUMS
+  if (sums_rows) coopMatPerElementNV(a_sums, a_sums, row_sum_store, m0);
+#endif
+}

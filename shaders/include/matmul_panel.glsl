@@ -1,0 +1,115 @@
+// One operand's panel on its way from memory through registers into shared memory, for matmul_khr.glsl, which
+// includes this file twice and sets
+//   PANEL_NAME(x)  x with the operand's name in it
+//   SOURCE         the buffer's array
+//   TILE           rows (of A) or columns (of B) of the panel; EXTENT all of them
+//   ROW_LENGTH     elements from row to row in memory
+//   ORIGIN         the first element
+//   BY_K           1: a row in memory is one k; 0: a row or column of C
+//   FIRST_THREAD   of the workgroup, the one that begins
+// A word is eight neighbours in memory. Where the panel is to hold K side by side and memory does not, four words
+// of successive k are turned on the way in.
+
+#if BY_K && TRANSPOSES
+#define TURNS 1
+const uint PANEL_NAME(kJobs) = TILE * BK / 32;
+#else
+#define TURNS 0
+const uint PANEL_NAME(kJobs) = TILE * BK / 8;
+#endif
+const uint PANEL_NAME(kRounds) = (PANEL_NAME(kJobs) + kThreads - 1) / kThreads;
+#if BY_K && !TURNS
+const uint PANEL_NAME(kRow) = TILE + kSkew;  // elements from row to row of the panel
+const uint PANEL_NAME(kSize) = BK * PANEL_NAME(kRow) / kPanelElements;
+#else
+const uint PANEL_NAME(kRow) = BK + kSkew;
+const uint PANEL_NAME(kSize) = TILE * PANEL_NAME(kRow) / kPanelElements;
+#endif
+
+// The word at `row` (of A; of B a column) and `k`; zeros beyond K, anything beyond EXTENT.
+uvec4 PANEL_NAME(word)(uint row, uint k) {
+#if WIDE
+#if K_TAIL
+  if (k >= K) return uvec4(0);
+#endif
+#if BY_K
+  return SOURCE[(ORIGIN + k * ROW_LENGTH + min(row, EXTENT - 8)) / 8];
+#else
+  return SOURCE[(ORIGIN + min(row, EXTENT - 1) * ROW_LENGTH + k) / 8];
+#endif
+#else
+  uvec4 word = uvec4(0);
+  UNROLL for (uint i = 0; i < 8; ++i) {
+#if BY_K
+    const uint at_row = min(row + i, EXTENT - 1), at_k = k;
+    const uint at = ORIGIN + min(at_k, K - 1) * ROW_LENGTH + at_row;
+#else
+    const uint at_row = min(row, EXTENT - 1), at_k = k + i;
+    const uint at = ORIGIN + at_row * ROW_LENGTH + min(at_k, K - 1);
+#endif
+    const uint bits = uint(SOURCE[at]);
+    if (at_k < K) word[i / 2] |= bits << (i % 2 * 16);
+  }
+  return word;
+#endif
+}
+
+// Job `job` of the panel is the words at this row and k.
+uvec2 PANEL_NAME(place)(uint job) {
+#if TURNS
+  return uvec2(job % (TILE / 8) * 8, job / (TILE / 8) * 4);
+#elif BY_K
+  return uvec2(job % (TILE / 8) * 8, job / (TILE / 8));
+#else
+  return uvec2(job / (BK / 8), job % (BK / 8) * 8);
+#endif
+}
+
+#if TURNS
+#define PANEL_WORDS 4
+#else
+#define PANEL_WORDS 1
+#endif
+uvec4 PANEL_NAME(words)[PANEL_NAME(kRounds) * PANEL_WORDS];
+
+void PANEL_NAME(load)(uint first, uint k) {
+  UNROLL for (uint round = 0; round < PANEL_NAME(kRounds); ++round) {
+    const uint job = round * kThreads + (gl_LocalInvocationIndex + FIRST_THREAD) % kThreads;
+    if (PANEL_NAME(kJobs) % kThreads == 0 || job < PANEL_NAME(kJobs)) {
+      const uvec2 place = PANEL_NAME(place)(job);
+      UNROLL for (uint i = 0; i < PANEL_WORDS; ++i) {
+        PANEL_NAME(words)[round * PANEL_WORDS + i] = PANEL_NAME(word)(first + place.x, k + place.y + i);
+      }
+    }
+  }
+}
+
+void PANEL_NAME(store)(uint base) {
+  UNROLL for (uint round = 0; round < PANEL_NAME(kRounds); ++round) {
+    const uint job = round * kThreads + (gl_LocalInvocationIndex + FIRST_THREAD) % kThreads;
+    if (PANEL_NAME(kJobs) % kThreads == 0 || job < PANEL_NAME(kJobs)) {
+      const uvec2 place = PANEL_NAME(place)(job);
+#if TURNS
+      UNROLL for (uint i = 0; i < 8; ++i) {
+        const uint low = i % 2 == 0 ? 0 : 16;
+        const uvec4 column =
+            uvec4(PANEL_NAME(words)[4 * round][i / 2], PANEL_NAME(words)[4 * round + 1][i / 2],
+                  PANEL_NAME(words)[4 * round + 2][i / 2], PANEL_NAME(words)[4 * round + 3][i / 2]) >>
+            low;
+        panels[base + ((place.x + i) * PANEL_NAME(kRow) + place.y) / kPanelElements] =
+            (column.xz & 0xffffu) | column.yw << 16;
+      }
+#else
+#if BY_K
+      const uint at = base + (place.y * PANEL_NAME(kRow) + place.x) / kPanelElements;
+#else
+      const uint at = base + (place.x * PANEL_NAME(kRow) + place.y) / kPanelElements;
+#endif
+      PUT_WORD(at, PANEL_NAME(words)[round])
+#endif
+    }
+  }
+}
+
+#undef TURNS
+#undef PANEL_WORDS

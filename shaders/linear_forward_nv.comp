@@ -1,0 +1,7 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+
+// y = x W^T; see ops/matmul.hpp.
+
+#define TRANSPOSITION TRANSPOSITION_NT
+#include "matmul_nv.glsl"
