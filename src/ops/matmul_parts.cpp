@@ -14,6 +14,7 @@ using namespace plan;
 namespace {
 
 constexpr std::int64_t kLeastSplit = 256;  // k of a part; below, writing and adding its sums costs as much
+constexpr std::int64_t kLongSplit = 2048;  // of one that only makes the last round fuller
 constexpr std::uint32_t kMostSplits = 32;
 
 /// Sums of each part of K. Rows are padded so that every part's begin at a multiple of 256 bytes.
@@ -84,8 +85,9 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
   if (k.splits > 1) {
     VKGPT_CHECK(can_split_k(builder.caps(), product, extents, k.splits), "{} in {} parts of K", product.stem,
                 k.splits);
-    k.limit = std::min(k.limit,
-                       static_cast<std::int64_t>(ceil_div(static_cast<std::uint64_t>(extents.k), k.splits)));
+    const auto granule = static_cast<std::uint64_t>(slice_granule(dtype_size(product.a.dtype) == 2));
+    const std::uint64_t part = ceil_div(static_cast<std::uint64_t>(extents.k), granule * k.splits) * granule;
+    k.limit = std::min(k.limit, static_cast<std::int64_t>(part));
   }
   const Slicing slicing = slice(builder.caps(), product, extents, k.limit);
   if (k.splits > 1) return append_splits(builder, product, extents, slicing, complete);
@@ -121,10 +123,19 @@ bool can_split_k(const vk::DeviceCaps& caps, const Product& p, const Extents& e,
 std::uint32_t k_splits_to_fill(const vk::DeviceCaps& caps, const Product& p, const Extents& e,
                                std::uint64_t invocations) {
   if (caps.is_cpu()) return 1;
-  std::uint32_t splits = static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(invocations_to_fill(caps) / invocations, 1, kMostSplits));
-  while (!can_split_k(caps, p, e, splits)) --splits;
-  return splits;
+  // Of the rounds in which the device works on a product, the last is seldom full.
+  const std::uint64_t full = invocations_to_fill(caps);
+  const auto busy = [&](std::uint32_t splits) {
+    const std::uint64_t all = invocations * splits;
+    return static_cast<double>(all) / static_cast<double>(ceil_div(all, full) * full);
+  };
+  std::uint32_t best = 1;
+  for (std::uint32_t splits = 2; splits <= kMostSplits && busy(best) < 0.9; ++splits) {
+    const bool has_rounds = invocations * splits > full;
+    if (!can_split_k(caps, p, e, splits) || (has_rounds && e.k < kLongSplit * splits)) break;
+    if (busy(splits) > 1.05 * busy(best)) best = splits;
+  }
+  return best;
 }
 
 }  // namespace vkgpt::ops

@@ -170,6 +170,26 @@ TEST(MatmulSplitK, PartsOfKAreComputedSideBySide) {
   EXPECT_EQ(schedule.barriers.at(0), (plan::BarrierPlan{dispatches.size() - 1}));
 }
 
+// 144 tiles of 128 x 128 take a little more than half of what 65536 invocations could do; 5 times that, 94%.
+TEST(MatmulSplitK, FillsTheLastRound) {
+  vk::DeviceCaps caps;
+  caps.shared_memory_bytes = 1 << 16;
+  caps.max_storage_buffer_range = 1ULL << 31;
+  caps.max_workgroup_invocations = caps.max_workgroup_size[0] = 1024;
+  const auto parts = [&](std::int64_t tokens) {
+    std::size_t count = 0;
+    const plan::Schedule schedule = schedule_of(caps, {tokens, 3072, 768});
+    for (const plan::Dispatch& d : schedule.plan.segment("op").dispatches) {
+      if (d.kernel.stem != "linear_backward_weight_simt") continue;
+      EXPECT_EQ(tile_of(d), "128x128x8 8x8");
+      ++count;
+    }
+    return count;
+  };
+  EXPECT_EQ(parts(65536), 5u);
+  EXPECT_EQ(parts(2048), 1u);
+}
+
 TEST(MatmulSplitK, ShortSumsAndCpusHaveOnePart) {
   vk::DeviceCaps caps;
   caps.max_workgroup_invocations = caps.max_workgroup_size[0] = 256;
