@@ -44,6 +44,10 @@ vk::Context& shared_context() {
   return *g_context;
 }
 
+bool stores(DType dtype) {
+  return dtype_size(dtype) != 2 || shared_context().caps().storage_16bit;
+}
+
 void watch_shared_context() {
   testing::AddGlobalTestEnvironment(new ContextCloser);
   testing::UnitTest::GetInstance()->listeners().Append(new MessageListener);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "vkgpt/core/dtype.hpp"
 #include "vkgpt/vk/context.hpp"
 
 namespace vkgpt::test {
@@ -8,6 +9,9 @@ namespace vkgpt::test {
 /// VKGPT_DEVICE selects, with the validation of VKGPT_VALIDATION (off, core, sync or gpu). A missing driver
 /// or layer fails the tests, it does not skip them.
 vk::Context& shared_context();
+
+/// Whether buffers of the shared device may hold elements of `dtype`.
+bool stores(DType dtype);
 
 /// Makes every test fail during which validation reported anything about the shared context, and closes it
 /// after the last test.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all]`.
 #   fast  tests labelled cpu and gpu, the gpu ones again under core+sync validation
-#   all   fast, then the gpu tests under GPU-assisted validation, the slow tests, and the CPU tests under
-#         AddressSanitizer and UBSan (default)
+#   all   fast, then the gpu tests under GPU-assisted validation, those of kernels on SwiftShader, the slow tests, and
+#         the CPU tests under AddressSanitizer and UBSan (default)
 # The last line is "N passed, N failed, N skipped"; the exit status is 0 only when nothing failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -22,9 +22,14 @@ build() {  # preset
 
 # Adds the counts of one run of the test binary; a crash counts as one failure.
 run_suite() {  # title binary filter [VARIABLE=value...]
-  local title=$1 binary=$2 filter=$3 start=$SECONDS status p s
+  local title=$1 binary=$2 filter=$3
   shift 3
-  env "$@" "$binary" --gtest_filter="$filter" --gtest_color=no >"$log/suite" 2>&1
+  count_suite "$title" env "$@" "$binary" --gtest_filter="$filter"
+}
+count_suite() {  # title command...
+  local title=$1 start=$SECONDS status p s
+  shift
+  "$@" --gtest_color=no >"$log/suite" 2>&1
   status=$?
   p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log/suite" | tail -n 1)
   s=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) tests\{0,1\}, listed below:$/\1/p' "$log/suite" | tail -n 1)
@@ -65,6 +70,7 @@ run_suite "gpu" "$tests" "$gpu"
 run_suite "gpu, core and synchronization validation" "$tests" "$gpu" VKGPT_VALIDATION=sync
 if [ "$mode" = all ]; then
   run_suite "gpu, GPU-assisted validation" "$tests" "$gpu" VKGPT_VALIDATION=gpu
+  count_suite "gpu kernels, SwiftShader" tools/swiftshader.sh "$tests"
   run_suite "slow" "$tests" 'Slow*'
   if build asan; then
     run_suite "cpu, address and undefined sanitizers" build-asan/vkgpt_tests "$cpu"

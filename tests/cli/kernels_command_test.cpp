@@ -10,6 +10,7 @@
 #include "vkgpt/cli/kernel_report.hpp"
 
 #include "cli/run_vkgpt.hpp"
+#include "gpu_context.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -85,6 +86,7 @@ TEST(GpuKernelsCommand, ListsThePipelinesOfTrainingAndDecoding) {
 }
 
 TEST(GpuKernelsCommand, FlagsChangeWhatIsBuilt) {
+  if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
   const RunResult plain = kernels_of_tiny_model({});
   const RunResult lion = kernels_of_tiny_model({"--optimizer", "lion", "--amp", "fp16"});
   ASSERT_EQ(plain.code, 0) << plain.err;

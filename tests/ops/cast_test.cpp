@@ -44,7 +44,7 @@ std::vector<std::uint32_t> bits_of(const std::vector<float>& values) {
 class GpuCast : public testing::Test {
  protected:
   void SetUp() override {
-    if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "no 16-bit storage";
+    if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
   }
 };
 

@@ -133,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(Gpu, GpuCrossEntropyVariants, test::kElementTypes, test
 
 // A gradient that f16 cannot hold unscaled: 2^-20 times probabilities of 2^-6.
 TEST(GpuCrossEntropyVariantsLimits, TheLossScaleSavesSmallGradientsInF16) {
-  if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "no 16-bit storage";
+  if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
   const std::vector<float> logits(64, 0.0F);
   const std::vector<std::int32_t> targets{7};
   std::vector<std::uint32_t> scale{0x47800000, 0, 0, 0};  // 2^16

@@ -62,7 +62,7 @@ TEST(GpuDropout, MasksFollowFromTheStream) {
 }
 
 TEST(GpuDropout, PairsOfTypes) {
-  if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "no 16-bit storage";
+  if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
   constexpr std::int64_t kCount = 1003;
   const Dropout place{.p = 0.5, .site = 3};  // a scale of 2: no rounding but that of the types
   constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16};

@@ -16,9 +16,7 @@ namespace vkgpt::test {
 class ElementTypeTest : public testing::TestWithParam<DType> {
  protected:
   void SetUp() override {
-    if (dtype_size(GetParam()) == 2 && !shared_context().caps().storage_16bit) {
-      GTEST_SKIP() << "no 16-bit storage";
-    }
+    if (!stores(GetParam())) GTEST_SKIP() << "no 16-bit storage";
   }
 };
 

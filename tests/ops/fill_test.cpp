@@ -26,7 +26,7 @@ TEST(GpuFill, SetsEveryWordAndNoOther) {
 }
 
 TEST(GpuFill, SetsEvery16BitElementAndNoOther) {
-  if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "no 16-bit storage";
+  if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
   for (const test::CapsVariant& variant : test::caps_variants_folded(1024)) {
     for (const std::int64_t n : {1, 7, 64, 257, 2001}) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << n << " elements");

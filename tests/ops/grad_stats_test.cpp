@@ -77,7 +77,7 @@ TEST(GpuGradStats, EachViewOfAnArenaHasItsRow) {
 }
 
 TEST(GpuGradStats, Of16BitActivations) {
-  if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "no 16-bit storage";
+  if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
   for (const DType dtype : {DType::kF16, DType::kBF16}) {
     for (const test::CapsVariant& variant : test::caps_variants_folded(2048)) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << dtype_name(dtype));

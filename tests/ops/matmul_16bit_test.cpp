@@ -58,7 +58,7 @@ struct Variant {
 class GpuMatmul16Bit : public testing::TestWithParam<DType> {
  protected:
   void SetUp() override {
-    if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "no 16-bit storage";
+    if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
     if (is_instrumented() && GetParam() == DType::kBF16) GTEST_SKIP() << "its accesses are those of f16";
   }
 

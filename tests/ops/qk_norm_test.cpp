@@ -11,6 +11,7 @@
 #include "vkgpt/core/check.hpp"
 
 #include "gpu_context.hpp"
+#include "ops/element_types.hpp"
 #include "ops/op_runner.hpp"
 #include "reference/compare.hpp"
 #include "reference/qk_norm.hpp"
@@ -47,7 +48,7 @@ double bound_of(DType dtype) {
   return dtype == DType::kF16 ? 1e-6 : 2e-5;
 }
 
-class GpuQkNorm : public testing::TestWithParam<DType> {};
+class GpuQkNorm : public test::ElementTypeTest {};
 
 TEST_P(GpuQkNorm, ForwardAndBackwardMatchTheReference) {
   const DType dtype = GetParam();

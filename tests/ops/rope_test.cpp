@@ -11,6 +11,7 @@
 #include "vkgpt/core/check.hpp"
 
 #include "gpu_context.hpp"
+#include "ops/element_types.hpp"
 #include "ops/op_runner.hpp"
 #include "reference/compare.hpp"
 #include "reference/rope.hpp"
@@ -49,7 +50,7 @@ double bound_of(DType dtype) {
   return dtype == DType::kF16 ? 1e-6 : 2e-5;
 }
 
-class GpuRope : public testing::TestWithParam<DType> {};
+class GpuRope : public test::ElementTypeTest {};
 
 TEST_P(GpuRope, TurnsAndTurnsBackAsTheReference) {
   const DType dtype = GetParam();

@@ -172,7 +172,7 @@ TEST(GpuLora, MergedWeightsAreTheAdaptedModel) {
 }
 
 TEST(GpuMixedPrecision, AnOverflowSkipsTheStepAndHalvesTheScale) {
-  if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "the device has no 16-bit storage";
+  if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
   TrainConfig config = small_training();
   config.amp = "fp16";
   TrainRun run(small_model(), config);
@@ -202,7 +202,7 @@ TEST(GpuMixedPrecision, AnOverflowSkipsTheStepAndHalvesTheScale) {
 }
 
 TEST(GpuMixedPrecision, APlantedNanSkipsTheStep) {
-  if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "the device has no 16-bit storage";
+  if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
   for (const char* amp : {"fp16", "bf16"}) {
     TrainConfig config = small_training();
     config.amp = amp;
@@ -221,7 +221,7 @@ TEST(GpuMixedPrecision, APlantedNanSkipsTheStep) {
 }
 
 TEST(GpuMixedPrecision, MemoryFallsAsPlanned) {
-  if (!test::shared_context().caps().storage_16bit) GTEST_SKIP() << "the device has no 16-bit storage";
+  if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
   model::GptConfig model = small_model();
   model.n_layer = 4;
   model.block_size = 128;
