@@ -2,19 +2,29 @@
 #extension GL_GOOGLE_include_directive : require
 #include "elementwise.glsl"
 
-// Sets the bits of every element, of 32 or, with IS_16BIT, 16 bits.
+// Sets the bits of every element, of 32 or, with IS_16BIT, 16 bits; 32-bit ones WIDTH at a time, which fits
+// the device (f32_width).
 layout(push_constant) uniform Push {
-  uint count;
+  uint count;  // words
   uint bits;
 };
-#ifdef IS_16BIT
+#if defined(IS_16BIT)
 #extension GL_EXT_shader_16bit_storage : require
 #define WORD uint16_t
+#define FILLED WORD(bits)
+#elif WIDTH == 4
+#define WORD uvec4
+#define FILLED WORD(bits)
+#elif WIDTH == 2
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#define WORD uint64_t
+#define FILLED packUint2x32(uvec2(bits))
 #else
 #define WORD uint
+#define FILLED bits
 #endif
 layout(set = 0, binding = 0, std430) writeonly buffer Words { WORD words[]; };  // (count)
 
 void main() {
-  ELEMENTWISE_LOOP(i, count) { words[i] = WORD(bits); }
+  ELEMENTWISE_LOOP(i, count) { words[i] = FILLED; }
 }

@@ -1,6 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "elementwise.glsl"
+#include "wide_f32.glsl"
 #include "step_params.glsl"
 
 // AdamW (Loshchilov and Hutter, arXiv:1711.05101) with PyTorch's meaning of the constants:
@@ -8,7 +9,7 @@
 //   w -= lr (m_hat / (sqrt(v_hat) + eps) + decay w).
 // A step that global_norm_clip marks as not finite changes nothing, bit for bit. With ACTIVE, elements whose bit
 // is not set belong to another optimizer. With BLOCK, m and v are those of some blocks of BLOCK elements only, which
-// `blocks` finds in the arena.
+// `blocks` finds in the arena. Elements are taken WIDTH at a time, which divides 64 and BLOCK.
 layout(push_constant) uniform Push {
   uint count;
   uint first;  // place of the slice in the arena, in elements
@@ -22,10 +23,10 @@ layout(push_constant) uniform Push {
   uint first_block;  // the first of m and v in `blocks`
 #endif
 };
-layout(set = 0, binding = 0, std430) buffer Weights { float weights[]; };               // (count)
-layout(set = 0, binding = 1, std430) readonly buffer Gradients { float gradients[]; };  // (count)
-layout(set = 0, binding = 2, std430) buffer M { float m[]; };                           // (count)
-layout(set = 0, binding = 3, std430) buffer V { float v[]; };                           // (count)
+layout(set = 0, binding = 0, std430) buffer Weights { WIDE_WORD weights[]; };               // (count)
+layout(set = 0, binding = 1, std430) readonly buffer Gradients { WIDE_WORD gradients[]; };  // (count)
+layout(set = 0, binding = 2, std430) buffer M { WIDE_WORD m[]; };                           // (count)
+layout(set = 0, binding = 3, std430) buffer V { WIDE_WORD v[]; };                           // (count)
 layout(set = 0, binding = 4, std430) readonly buffer Decay { uint decay_bits[]; };      // a bit per 64 elements of the arena
 layout(set = 0, binding = 5, std430) readonly buffer Norm { uint norm[4]; };            // see global_norm_clip
 layout(set = 0, binding = 6, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } step_params;
@@ -34,7 +35,10 @@ layout(set = 0, binding = 7, std430) readonly buffer Active { uint active_bits[]
 #endif
 #ifdef BLOCK
 layout(set = 0, binding = 7, std430) readonly buffer Blocks { uint blocks[]; };         // in the arena
-uint place_of(uint i) { return blocks[first_block + i / BLOCK] * BLOCK + i % BLOCK - first; }
+uint place_of(uint i) {
+  const uint words = BLOCK / WIDTH;
+  return blocks[first_block + i / words] * words + i % words - first / WIDTH;
+}
 #else
 #define place_of(i) (i)
 #endif
@@ -45,20 +49,20 @@ void main() {
   const float lr = step_params.learning_rate;
   const float correction1 = step_params.bias_correction1;
   const float correction2 = step_params.bias_correction2;
-  ELEMENTWISE_LOOP(i, count) {
+  ELEMENTWISE_LOOP(i, count / WIDTH) {
     const uint place = place_of(i);  // in weights and gradients
-    const uint block = (first + place) / 64;
+    const uint block = (first + place * WIDTH) / 64;
 #ifdef ACTIVE
     if ((active_bits[block / 32] >> (block % 32) & 1) == 0) continue;
 #endif
     const bool decays = (decay_bits[block / 32] >> (block % 32) & 1) != 0;
-    const float g = gradients[place] * clip_scale;
-    const float new_m = beta1 * m[i] + one_minus_beta1 * g;
-    const float new_v = beta2 * v[i] + one_minus_beta2 * g * g;
-    const float w = weights[place];
-    const float adam = new_m * correction1 / (sqrt(new_v * correction2) + eps);
-    m[i] = new_m;
-    v[i] = new_v;
-    weights[place] = w - lr * (adam + (decays ? weight_decay * w : 0.0));
+    const wide g = unpack_wide(gradients[place]) * clip_scale;
+    const wide new_m = beta1 * unpack_wide(m[i]) + one_minus_beta1 * g;
+    const wide new_v = beta2 * unpack_wide(v[i]) + one_minus_beta2 * g * g;
+    const wide w = unpack_wide(weights[place]);
+    const wide adam = new_m * correction1 / (sqrt(new_v * correction2) + eps);
+    m[i] = pack_wide(new_m);
+    v[i] = pack_wide(new_v);
+    weights[place] = pack_wide(w - lr * (adam + (decays ? weight_decay : 0.0) * w));
   }
 }

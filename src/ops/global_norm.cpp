@@ -27,7 +27,8 @@ void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, floa
 
   for (std::int64_t s = 0; s < slice_count; ++s) {
     const Slice slice = slices[static_cast<std::size_t>(s)];
-    plan::Dispatch dispatch = workgroups(caps, "global_norm_partial", blocks, subgroups);
+    plan::Dispatch dispatch = workgroups(caps, "global_norm_partial", blocks, subgroups,
+                                         {{"WIDTH", std::to_string(f32_width(caps, slice.count))}});
     dispatch.bindings = {elements(plan::read(gradients), slice),
                          matrix_rows(plan::write(partials), 2, {s * blocks, blocks})};
     dispatch.push = plan::PushWords{}

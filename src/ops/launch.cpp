@@ -60,6 +60,11 @@ vk::Macro dtype_macro(const vk::DeviceCaps& caps, const plan::Tensor& t, std::st
   return dtype_macro(t.dtype, std::move(name));
 }
 
+std::uint32_t f32_width(const vk::DeviceCaps& caps, std::int64_t count) {
+  const std::uint32_t width = !caps.is_cpu() ? 4 : caps.shader_int64 ? 2 : 1;
+  return count % width == 0 ? width : 1;
+}
+
 bool any_16bit(std::initializer_list<plan::Tensor> tensors) {
   return std::ranges::any_of(tensors, [](const plan::Tensor& t) { return dtype_size(t.dtype) == 2; });
 }

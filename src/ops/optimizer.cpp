@@ -1,5 +1,6 @@
 #include "vkgpt/ops/optimizer.hpp"
 
+#include <string>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
@@ -46,7 +47,9 @@ void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, con
 
   for (const Slice slice : element_slices(builder.caps(), n)) {
     const auto count = static_cast<std::uint64_t>(slice.count);
-    plan::Dispatch dispatch = elementwise(builder.caps(), "optimizer_adamw", slice.count);
+    const std::uint32_t width = f32_width(builder.caps(), slice.count);
+    plan::Dispatch dispatch = elementwise(builder.caps(), "optimizer_adamw", slice.count / width,
+                                          {{"WIDTH", std::to_string(width)}});
     dispatch.bindings = {elements(plan::read_write(args.weights), slice),
                          elements(plan::read(args.gradients), slice),
                          elements(plan::read_write(args.m), slice),

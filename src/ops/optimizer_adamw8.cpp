@@ -112,8 +112,10 @@ void append_small(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW
   const Tensor map = builder.constant("adamw8_small_blocks", {count}, DType::kU32, blocks);
   for_each_slice(builder.caps(), args.weights.shape.numel(), blocks, [&](Slice slice, Slice run) {
     const Slice moments{run.first * kAdamW8Block, run.count * kAdamW8Block};
-    Dispatch d = elementwise(builder.caps(), "optimizer_adamw", moments.count,
-                             {{"BLOCK", std::to_string(kAdamW8Block)}});
+    const std::uint32_t width =
+        std::min(f32_width(builder.caps(), slice.count), f32_width(builder.caps(), moments.count));
+    Dispatch d = elementwise(builder.caps(), "optimizer_adamw", moments.count / width,
+                             {{"BLOCK", std::to_string(kAdamW8Block)}, {"WIDTH", std::to_string(width)}});
     d.bindings = {elements(read_write(args.weights), slice),
                   elements(read(args.gradients), slice),
                   elements(read_write(m), moments),

@@ -38,6 +38,11 @@ vk::Macro dtype_macro(DType dtype, std::string name = "DTYPE");
 /// The same for a tensor of `caps`' device, which must store 16-bit elements if `t` has them.
 vk::Macro dtype_macro(const vk::DeviceCaps& caps, const plan::Tensor& t, std::string name = "DTYPE");
 
+/// How many neighbours of an f32 tensor of `count` elements a kernel reads at a time, the macro WIDTH of
+/// shaders/include/wide_f32.glsl: 4 on GPUs, 2 on CPU drivers that have 64-bit words, 1 where the tensor is
+/// no multiple of them.
+std::uint32_t f32_width(const vk::DeviceCaps& caps, std::int64_t count);
+
 /// Whether one of them has 16-bit elements.
 bool any_16bit(std::initializer_list<plan::Tensor> tensors);
 

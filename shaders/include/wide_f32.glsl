@@ -1,0 +1,27 @@
+// f32 tensors read and written WIDTH neighbours at a time, at a multiple of WIDTH (ops/launch.hpp: `f32_width`): a
+// buffer of them is an array of WIDE_WORD, read with unpack_wide(a[i]) and written with a[i] = pack_wide(x), x a
+// `wide`, which is a vector or a scalar (and `wide_uint` one of its bits).
+#if WIDTH == 4
+#define WIDE_WORD vec4
+#define wide vec4
+#define wide_uint uvec4
+#define unpack_wide(word) (word)
+#define pack_wide(x) (x)
+#elif WIDTH == 2
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#define WIDE_WORD uint64_t
+#define wide vec2
+#define wide_uint uvec2
+#define unpack_wide(word) uintBitsToFloat(unpackUint2x32(word))
+#define pack_wide(x) packUint2x32(floatBitsToUint(x))
+#else
+#define WIDE_WORD float
+#define wide float
+#define wide_uint uint
+#define unpack_wide(word) (word)
+#define pack_wide(x) (x)
+#endif
+
+uint largest_of(uint x) { return x; }
+uint largest_of(uvec2 x) { return max(x.x, x.y); }
+uint largest_of(uvec4 x) { return max(largest_of(x.xy), largest_of(x.zw)); }
