@@ -57,9 +57,9 @@ Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionShape& shape, Atte
     tiling.rows = pass == AttentionPass::kBackwardKV ? 1 : 2;
     tiling.tile = pass == AttentionPass::kBackwardQ ? 2 : 4;
     most = pass == AttentionPass::kBackwardKV ? 8 : 16;
-  } else if (pass != AttentionPass::kForward) {
-    tiling.tile = pass == AttentionPass::kBackwardQ ? 2 : 1;
-    most = 16;
+  } else {
+    if (pass != AttentionPass::kForward) tiling.tile = pass == AttentionPass::kBackwardQ ? 2 : 1;
+    if (pass != AttentionPass::kForward || dtype_size(shape.dtype) == 2) most = 16;
   }
   tiling.split = split_of(HS, most, budget.subgroup);
   const std::uint64_t row_bytes = static_cast<std::uint64_t>(HS) * dtype_size(shape.dtype);
