@@ -5,12 +5,14 @@
 #   --quick  one AMD and one Intel device, preset gpt2
 #   --vkgpt  the program; default: the newest of build*/vkgpt
 #   --cache  where the drivers are kept; default: $XDG_CACHE_HOME/vkgpt/vendor. The first run takes some minutes
-#   --out    where the reports of the program go, one JSON file for each device and configuration
+#   --out    where the reports of the program go, one JSON file for each device and configuration, and beside it a
+#            directory with the driver's listings
 #   --table  the Markdown table; default: vendor.md in --out
 # AMD: RADV of Mesa 25.0.7, the last one that has a null device. Intel: ANV of the same packages on a stub of the
 # kernel driver, which is built from Mesa's source package. Everything comes from the Debian mirror that this
 # system uses, verified by apt, and is unpacked in the cache: nothing is installed and root is not needed.
-# Exit status: 0 when no kernel spills or uses scratch memory, 1 when one does, 2 when the check cannot be made.
+# Exit status: 0 when no kernel spills or uses scratch memory and those on matrices use matrix instructions, 1 when one
+# does otherwise, 2 when the check cannot be made.
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$0")/.."
@@ -171,12 +173,18 @@ mkdir -p "$out"
 reports=()
 
 report() {  # device preset dtype VARIABLE=value...
-  local device=$1 preset=$2 dtype=$3 amp=$3 file
+  local device=$1 preset=$2 dtype=$3 amp=$3 file options=()
   shift 3
   [ "$dtype" = fp32 ] && amp=off
   file=$out/$device-$preset-$dtype.json
+  # "matrices": gpt2 with products on cooperative matrices where they are not the device's first choice.
+  if [ "$preset" = matrices ]; then
+    preset=gpt2
+    options=(--matmul_backend khr)
+  fi
   env -u DISPLAY LD_LIBRARY_PATH="$driver/$libraries" MESA_SHADER_CACHE_DISABLE=true XDG_CACHE_HOME="$cache/shaders" "$@" \
-    "$program" kernels --stats --json --preset "$preset" --amp "$amp" >"$file" 2>"$log" ||
+    "$program" kernels --stats --json --preset "$preset" --amp "$amp" "${options[@]}" \
+    --text_dir "${file%.json}.texts" >"$file" 2>"$log" ||
     die "$device, $preset, $dtype: $(grep -a 'vkgpt: error' "$log" || tail -n 1 "$log")"
   reports+=("$file")
 }
@@ -190,6 +198,11 @@ for preset in "${presets[@]}"; do
       report "$device" "$preset" "$dtype" INTEL_STUB_GPU_PLATFORM="$device" LD_PRELOAD="$stub" VK_DRIVER_FILES="$driver/intel.json"
     done
   done
+done
+
+for device in dg2 bmg; do
+  [[ " ${intel[*]} " = *" $device "* ]] || continue
+  report "$device" matrices fp16 INTEL_STUB_GPU_PLATFORM="$device" LD_PRELOAD="$stub" VK_DRIVER_FILES="$driver/intel.json"
 done
 
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)

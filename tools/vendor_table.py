@@ -1,14 +1,18 @@
 """Tabulates reports of `vkgpt kernels --stats --json` (see vendor_check.sh): one Markdown table for each device,
-a row for each distinct pipeline. Exits with 1 when a pipeline spills registers or uses scratch memory, and with 2
+a row for each distinct pipeline. Exits with 1 when a pipeline spills registers or uses scratch memory, or one for
+matrices has no matrix instructions, and with 2
 when a report is not what it should be."""
 
 import argparse
 import json
 import pathlib
+import re
 import sys
 
+MATRIX_INSTRUCTION = re.compile(r"\bv_wmma\w*|\bdpas\w*")
+MATRIX_BACKENDS = ("_khr", "_nv")
 COLUMNS = [("registers", "registers"), ("spills", "spills"), ("scratch_bytes", "scratch"), ("shared_bytes", "shared"),
-           ("occupancy", "occupancy"), ("instructions", "instructions"), ("cycles", "cycles"),
+           ("occupancy", "occupancy"), ("instructions", "instructions"), ("matrix_instructions", "matrix instructions"), ("cycles", "cycles"),
            ("inverse_throughput", "inv. throughput")]
 NOTES = """
 - registers: AMD VGPRs of an invocation; Intel the most registers alive at once, in units of 32 bytes for the whole
@@ -16,9 +20,11 @@ NOTES = """
 - spills: AMD registers, Intel instructions; scratch: bytes; shared: bytes of a workgroup.
 - occupancy: subgroups that a SIMD unit of AMD's holds as far as registers and shared memory allow. RADV counts one of
   64 lanes twice: 16 of 32 lanes or 32 of 64 are full. Intel's driver does not report it.
+- matrix instructions: of them, those that multiply matrices (AMD v_wmma, Intel dpas), by the driver's own listing.
 - cycles: the compiler's estimate of one subgroup's latency, with loops weighted by a guess. To be compared between
   versions of a kernel on one device, not between kernels.
-- in: the configurations that have the pipeline, g = gpt2, s = smollm2-135m, l = llama-tiny, 32 and 16 = fp32 and fp16.
+- in: the configurations that have the pipeline, g = gpt2, s = smollm2-135m, l = llama-tiny, m = gpt2 with
+  products on matrices where the device would not choose them, 32 and 16 = fp32 and fp16.
 """
 
 
@@ -45,8 +51,19 @@ def read_report(path):
     return device, preset[0] + dtype[2:], report
 
 
-def is_bad(figures):
-    return bool(figures["spills"] or figures["scratch_bytes"])
+def count_matrix_instructions(path, index, kernel, executable):
+    """Of the last listing of an executable, which is the driver's final code (`vkgpt kernels --text_dir`)."""
+    stem = f"{index:03}-{kernel}-{executable}-"
+    texts = sorted(path.with_suffix(".texts").glob(stem + "*.txt"))
+    if not texts:
+        raise BadReport(f"{path.name}: there is no listing {stem}*.txt")
+    return len(MATRIX_INSTRUCTION.findall(texts[-1].read_text(errors="replace")))
+
+
+def is_bad(kernel, figures):
+    """Spills, scratch memory, or a kernel on matrices that the compiler made of other instructions."""
+    return bool(figures["spills"] or figures["scratch_bytes"] or
+                (kernel.endswith(MATRIX_BACKENDS) and not figures["matrix_instructions"]))
 
 
 def collect(paths):
@@ -57,10 +74,14 @@ def collect(paths):
         device = devices.setdefault(name, {"caps": report["device"], "rows": {}})
         if device["caps"]["driver"] != report["device"]["driver"]:
             raise BadReport(f"{path.name}: another driver than the other reports of {name}")
-        for kernel in report["kernels"]:
-            for executable in kernel["executables"]:
+        for index, kernel in enumerate(report["kernels"]):
+            for number, executable in enumerate(kernel["executables"]):
+                figures = executable["figures"]
+                figures["matrix_instructions"] = None
+                if kernel["kernel"].endswith(MATRIX_BACKENDS):
+                    figures["matrix_instructions"] = count_matrix_instructions(path, index, kernel["kernel"], number)
                 key = (kernel["kernel"], kernel["variant"], executable["subgroup_size"])
-                row = device["rows"].setdefault(key, {"figures": executable["figures"], "in": []})
+                row = device["rows"].setdefault(key, {"figures": figures, "in": []})
                 row["in"].append(configuration)
     return devices
 
@@ -74,7 +95,7 @@ def summary_table(devices):
     text += markdown_row(["---"] * 5)
     for name, device in devices.items():
         rows = device["rows"].items()
-        bad = sum(is_bad(row["figures"]) for _, row in rows)
+        bad = sum(is_bad(key[0], row["figures"]) for key, row in rows)
         lowest = min(((row["figures"]["occupancy"], key[0]) for key, row in rows
                       if row["figures"]["occupancy"] is not None), default=None)
         text += markdown_row([name, device["caps"]["name"], len(rows), bad,
@@ -94,7 +115,7 @@ def device_table(name, device):
     text += markdown_row(["kernel", "lanes"] + [title for _, title in columns] + ["in", "variant"])
     text += markdown_row(["---"] * (len(columns) + 4))
     for (kernel, variant, lanes), row in sorted(device["rows"].items()):
-        title = f"**{kernel}**" if is_bad(row["figures"]) else kernel
+        title = f"**{kernel}**" if is_bad(kernel, row["figures"]) else kernel
         values = [row["figures"][key] for key, _ in columns]
         text += markdown_row([title, lanes] + ["" if v is None else v for v in values] +
                              [" ".join(sorted(set(row["in"]))), variant])
@@ -117,10 +138,10 @@ def main():
 
     pipelines = sum(len(device["rows"]) for device in devices.values())
     bad = [f"{name} {key[0]}" for name, device in devices.items() for key, row in device["rows"].items()
-           if is_bad(row["figures"])]
+           if is_bad(key[0], row["figures"])]
     verdict = (f"{pipelines} pipelines on {len(devices)} devices, " +
-               (f"{len(bad)} spill or use scratch memory: {', '.join(sorted(set(bad)))}" if bad else
-                "none spills, none uses scratch memory"))
+               (f"{len(bad)} spill, use scratch memory or lack matrix instructions: {', '.join(sorted(set(bad)))}" if bad else
+                "none spills, none uses scratch memory, all on matrices multiply by matrix instructions"))
     text = "# What AMD's and Intel's compilers make of the kernels\n\n"
     text += (f"By `tools/vendor_check.sh`, {args.date}, commit {args.commit}, Mesa {args.driver} (RADV's null device, ANV "
              f"on a stub of the kernel driver). Nothing was executed.\n\n**{verdict}.**\n\n")

@@ -11,6 +11,7 @@
 //   WIDE        1: every row in memory, and every offset, is a multiple of 8 elements
 //   K_TAIL      1: K is not a multiple of BK
 //   TRANSPOSES  1: panels hold K side by side whatever memory does; 0: as memory does
+//   NATIVE_ROUNDING  see matmul_fours.glsl
 // shaders/README.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require

@@ -148,6 +148,7 @@ void append_khr(PlanBuilder& builder, const Product& product, const Extents& ext
     add("WIDE", is_wide);
     add("K_TAIL", part.k.count % kernel.depth != 0);
     add("TRANSPOSES", transposes(caps));
+    add("NATIVE_ROUNDING", !caps.is_cpu());
     d.kernel.subgroup_size = plan.lanes;
     d.groups = tile_groups(part, kernel);
   });

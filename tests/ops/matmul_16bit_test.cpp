@@ -80,6 +80,7 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
     variants.back().caps.max_storage_buffer_range = kSlicedBytes;
     variants.push_back({"nv, whole tiles", kMatrixWhole, nv});
     khr.vendor_id = 0x10de;
+    khr.type = vk::DeviceType::kDiscrete;
     variants.push_back({"khr, as NVIDIA's", kMatrixWhole, khr});
   }
 
