@@ -14,60 +14,21 @@
 //   OWN_REGISTERS           1: owned operands stay in registers, 0: in shared memory
 //   WINDOW                  1: query t sees the keys in (t - window, t] only
 //   GROUPED                 1: _dkv sums over the query heads that share a key head
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
-#extension GL_KHR_cooperative_matrix : require
-#extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
-#if DTYPE == 2
-#extension GL_EXT_bfloat16 : require
-#define OPERAND bfloat16_t
-#else
-#define OPERAND float16_t
-#endif
-
-#include "packed.glsl"
 
 #define LANES (SUBGROUP * ROW_GROUPS * WAYS)
-layout(local_size_x = LANES) in;
-
-#include "grid.glsl"
-
-layout(push_constant) uniform Push {
-  uint T;
-  uint NH;
-  uint blocks;  // of OWN rows, per head
-  uint groups;  // blocks * heads * sequences
-  uint NKV;     // key and value heads; query head h uses number h / (NH / NKV)
-  uint window;
-};
-
-#define UNROLL [[unroll]]
+#define OWN (ROW_GROUPS * FRAG_M)
 // Where registers are few loads must not all be moved to the front.
 #if OWN_REGISTERS
-#define UNROLL_OWN UNROLL
+#define UNROLL_OWN [[unroll]]
 #else
 #define UNROLL_OWN [[dont_unroll]]
 #endif
-#define LOG2E 1.4426950408889634
-#define LN2 0.6931471805599453
-#define SCALE inversesqrt(float(HS))
-// Finite, so that no difference of scores is a NaN.
-#define MASKED -1e38
+#define UNROLL_STAGING UNROLL_OWN
+#include "attention_tiles.glsl"
 
-#if WINDOW
-#define SEES(query, key) ((key) <= (query) && (query) - (key) < window)
-#define FIRST_KEY(first) (((first) + 1 - min((first) + 1, window)) / TILE * TILE)
-#define END_OF_QUERIES(first) min(T, (first) + OWN + window - 1)
-#else
-#define SEES(query, key) ((key) <= (query))
-#define FIRST_KEY(first) 0
-#define END_OF_QUERIES(first) T
-#endif
-
-#define OWN (ROW_GROUPS * FRAG_M)
 #define ROW_LANES (SUBGROUP * WAYS / FRAG_M)  // invocations, neighbours of one subgroup, that share a row
 #define COLUMNS (TILE / FRAG_N / WAYS)        // fragments of the scores that a subgroup makes
 #define DIMS (HS / FRAG_N / WAYS)             // fragments of the result that a subgroup owns
@@ -79,8 +40,7 @@ layout(push_constant) uniform Push {
 // Matrices in shared memory. Operands lie with K, what a product sums over, contiguous, and in words of four,
 // so that a fragment is loaded with wide loads; rows are padded to spread over the banks, and stay aligned to
 // 16 bytes as cooperative matrices demand.
-#define ROW_WORDS ((HS + 8) / 4)     // of a row of q, k, v, dout
-#define TILE_WORDS ((TILE + 8) / 4)  // of a row of their transposes and of the weights
+#define TILE_WORDS ((TILE + 8) / 4)  // of a row of the transpose of a tile, and of the weights
 #define SCORE_WORDS ((TILE + 4) / 4)
 shared vec4 scores[OWN * SCORE_WORDS];
 shared uvec2 weights[OWN * TILE_WORDS];  // the scores as operands: probabilities or their gradients
@@ -119,19 +79,6 @@ float row_sum_of(float x) {
   UNROLL for (uint step = 1; step < ROW_LANES; step *= 2) x += subgroupShuffleXor(x, step);
   return x;
 }
-
-// `rows` rows from `first` on, clamped to the sequence, of `source`, where row r is at element base + r *
-// stride, into rows from `target_row` on.
-#define STAGE_ROWS(target, target_row, source, base, stride, first, rows)                  \
-  UNROLL_OWN for (uint start = 0; start < (rows) * HS / 4; start += LANES) {               \
-    uint item = start + lane_index();                                                      \
-    uint r = item / (HS / 4);                                                              \
-    uint c = item % (HS / 4);                                                              \
-    if ((rows) * HS / 4 % LANES == 0 || r < (rows)) {                                      \
-      target[((target_row) + r) * ROW_WORDS + c] =                                         \
-          source[((base) + min((first) + r, T - 1) * (stride)) / 4 + c];                   \
-    }                                                                                      \
-  }
 
 // The transpose of 4 x 4 elements.
 void transpose4(inout uvec2 x[4]) {

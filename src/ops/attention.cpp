@@ -95,6 +95,7 @@ constexpr std::array kAttentionBackends = {
     AttentionBackend{Backend::kScalar, scalar_attention},
     AttentionBackend{Backend::kSimt, simt_attention},
     AttentionBackend{Backend::kKhr, khr_attention},
+    AttentionBackend{Backend::kNv, nv_attention},
 };
 
 /// A pass by the first backend that can do it, without bindings.

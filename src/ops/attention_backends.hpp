@@ -67,4 +67,7 @@ std::optional<plan::Dispatch> simt_attention(const vk::DeviceCaps& caps, const A
 /// multiples of a matrix; no dropout.
 std::optional<plan::Dispatch> khr_attention(const vk::DeviceCaps& caps, const AttentionWork& work);
 
+/// attention_nv.glsl: the same by VK_NV_cooperative_matrix2.
+std::optional<plan::Dispatch> nv_attention(const vk::DeviceCaps& caps, const AttentionWork& work);
+
 }  // namespace vkgpt::ops

@@ -56,14 +56,16 @@ bool fits(const vk::DeviceCaps& caps, const Tiling& t, std::uint32_t HS, Attenti
          invocations <= caps.max_workgroup_size[0] && shared_bytes(t, HS, pass) <= caps.shared_memory_bytes;
 }
 
-/// Subgroups that share rows of the result, so that it takes a quarter of the registers.
+/// Subgroups that share rows of the result, so that it takes half of the registers, or a quarter where there
+/// are few.
 std::uint32_t ways_of(std::uint32_t HS, const vk::CooperativeMatrixShape& frag, const RegisterBudget& budget,
                       std::uint32_t subgroup, AttentionPass pass) {
   const std::uint32_t tensors = pass == AttentionPass::kBackwardKV ? 2 : 1;
   const std::uint32_t held = HS * tensors * frag.m / subgroup;  // words of an invocation
   const std::uint32_t registers = budget.registers * budget.subgroup / subgroup;
   std::uint32_t ways = 1;
-  while (held / ways > registers / 4 && HS % (2 * ways * frag.n) == 0) ways *= 2;
+  const std::uint32_t part = budget.registers > 128 ? 2 : 4;
+  while (held / ways > registers / part && HS % (2 * ways * frag.n) == 0) ways *= 2;
   return ways;
 }
 

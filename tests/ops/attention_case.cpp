@@ -1,5 +1,7 @@
 #include "ops/attention_case.hpp"
 
+#include "vkgpt/ops/backend.hpp"
+
 #include "gpu_context.hpp"
 
 namespace vkgpt::test {
@@ -66,11 +68,13 @@ std::vector<CapsVariant> attention_kernels(std::int64_t HS) {
   return variants;
 }
 
-std::vector<CapsVariant> matrix_kernels(std::int64_t HS) {
-  std::vector<CapsVariant> variants{{"khr", shared_context().caps()}};
-  variants[0].caps.kernels.attention = vk::Backend::kKhr;
-  if (HS == 48) variants[0].caps.vendor_id = 0x8086;
-  return variants;
+std::optional<CapsVariant> matrix_kernels(std::int64_t HS) {
+  const vk::Backend backend = HS <= 24 ? vk::Backend::kNv : vk::Backend::kKhr;
+  CapsVariant variant{HS <= 24 ? "nv" : "khr", shared_context().caps()};
+  if (!ops::has_backend(variant.caps, backend, DType::kF16)) return std::nullopt;
+  variant.caps.kernels.attention = backend;
+  if (HS == 48) variant.caps.vendor_id = 0x8086;
+  return variant;
 }
 
 }  // namespace vkgpt::test

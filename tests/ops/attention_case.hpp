@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <vector>
 
@@ -44,8 +45,9 @@ bool is_gpu_assisted();
 /// 64-bit loads; under GPU-assisted validation one of them: heads of 20 CPU, 24 shared memory, others GPU.
 std::vector<CapsVariant> attention_kernels(std::int64_t HS);
 
-/// Those of cooperative matrices, as on GPUs with many registers; for heads of 48 as on those with few.
-std::vector<CapsVariant> matrix_kernels(std::int64_t HS);
+/// Kernels on cooperative matrices, if the device has them: of heads up to 24 "nv", else "khr", of 48 as on
+/// GPUs with few registers.
+std::optional<CapsVariant> matrix_kernels(std::int64_t HS);
 
 /// The part (0 = q, 1 = k, 2 = v) of every row of x (rows, (NH + 2 NKV) HS).
 template <typename T>

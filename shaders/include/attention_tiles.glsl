@@ -1,0 +1,61 @@
+// Shared by the kernels of attention on matrices (attention_khr.glsl, attention_nv.glsl): push constants, what a
+// query sees, and staging in shared memory. The includer has said LANES (invocations), OWN (rows that a workgroup
+// owns), TILE, HS, DTYPE, WINDOW, and UNROLL_STAGING.
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#if DTYPE == 2
+#extension GL_EXT_bfloat16 : require
+#define OPERAND bfloat16_t
+#else
+#define OPERAND float16_t
+#endif
+
+
+#include "packed.glsl"
+
+layout(local_size_x = LANES) in;
+
+#include "grid.glsl"
+
+layout(push_constant) uniform Push {
+  uint T;
+  uint NH;
+  uint blocks;  // of OWN rows, per head
+  uint groups;  // blocks * heads * sequences
+  uint NKV;     // key and value heads; query head h uses number h / (NH / NKV)
+  uint window;
+};
+
+#define UNROLL [[unroll]]
+#define LOG2E 1.4426950408889634
+#define LN2 0.6931471805599453
+#define SCALE inversesqrt(float(HS))
+// Finite, so that no difference of scores is a NaN.
+#define MASKED -1e38
+
+#if WINDOW
+#define SEES(query, key) ((key) <= (query) && (query) - (key) < window)
+#define FIRST_KEY(first) (((first) + 1 - min((first) + 1, window)) / TILE * TILE)
+#define END_OF_QUERIES(first) min(T, (first) + OWN + window - 1)
+#else
+#define SEES(query, key) ((key) <= (query))
+#define FIRST_KEY(first) 0
+#define END_OF_QUERIES(first) T
+#endif
+
+#define ROW_WORDS ((HS + 8) / 4)  // of four elements in a staged row of q, k, v or dout, padded to spread over banks
+
+// `rows` rows from `first` on, clamped to the sequence, of `source`, where row r is at element base + r *
+// stride, into rows from `target_row` on.
+#define STAGE_ROWS(target, target_row, source, base, stride, first, rows)                  \
+  UNROLL_STAGING for (uint start = 0; start < (rows) * HS / 4; start += LANES) {               \
+    uint item = start + gl_LocalInvocationIndex;                                                      \
+    uint r = item / (HS / 4);                                                              \
+    uint c = item % (HS / 4);                                                              \
+    if ((rows) * HS / 4 % LANES == 0 || r < (rows)) {                                      \
+      target[((target_row) + r) * ROW_WORDS + c] =                                         \
+          source[((base) + min((first) + r, T - 1) * (stride)) / 4 + c];                   \
+    }                                                                                      \
+  }
