@@ -237,6 +237,7 @@ void main() {
 #endif
 #if PARTIAL == 1 || ACCUMULATE || ROW_SUMS == 1
   // An element may have been read more than once, and by any invocation.
+  memoryBarrierBuffer();
   barrier();
 #endif
 #if WORKGROUP && C_DTYPE == 0

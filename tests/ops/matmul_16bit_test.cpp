@@ -340,60 +340,6 @@ TEST_P(GpuMatmul16Bit, OverflowIsInfinite) {
 INSTANTIATE_TEST_SUITE_P(Types, GpuMatmul16Bit, testing::Values(DType::kF16, DType::kBF16),
                          [](const auto& param) { return std::string(dtype_name(param.param)); });
 
-/// The stem of what linear_forward appends for a device with these limits.
-std::string forward_stem(const vk::DeviceCaps& caps, std::int64_t M, DType dtype) {
-  plan::PlanBuilder builder(caps);
-  builder.begin_segment("op");
-  const auto declare = [&](const char* name, Shape shape) {
-    return builder.persistent(name, std::move(shape), plan::Role::kActivations, dtype);
-  };
-  linear_forward(
-      builder,
-      {.x = declare("x", {M, 256}), .weight = declare("w", {256, 256}), .y = declare("y", {M, 256})});
-  return std::move(builder).finish().segment("op").dispatches.at(0).kernel.stem;
-}
-
-TEST(Matmul16Bit, TakesMatricesWhereTheDeviceHasThem) {
-  vk::DeviceCaps caps;
-  caps.storage_16bit = caps.shader_f16 = caps.subgroup_size_control = true;
-  caps.max_workgroup_invocations = 1024;
-  caps.max_workgroup_size = {1024, 1024, 64};
-  caps.shared_memory_bytes = 48 << 10;
-  caps.vendor_id = 0x10de;
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16).find("_khr"), std::string::npos);
-  caps.cooperative_matrices = {{16, 8, 8, "f16", "f32"}, {16, 16, 16, "f16", "f32"}};
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_khr");
-  for (const auto& [M, dtype] : {std::pair{64, DType::kF32}, {64, DType::kBF16}, {1, DType::kF16}}) {
-    EXPECT_EQ(forward_stem(caps, M, dtype).find("_khr"), std::string::npos) << M << " " << dtype_name(dtype);
-  }
-  caps.cooperative_matrix2 = vk::CooperativeMatrix2{.workgroup_scope = true,
-                                                    .flexible_dimensions = true,
-                                                    .reductions = true,
-                                                    .conversions = true,
-                                                    .per_element_operations = true,
-                                                    .tensor_addressing = true,
-                                                    .block_loads = false,
-                                                    .max_workgroup_invocations = 256,
-                                                    .max_dimension = 256,
-                                                    .reserved_shared_memory_bytes = 0,
-                                                    .shapes = {{32, 32, 16, "f16", "f32", 256}}};
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_nv");
-  caps.kernels.matmul = Backend::kKhr;
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_khr");
-  caps.kernels = {.matmul = {}, .attention = {}, .disabled = {"matmul khr", "matmul nv"}, .measured = {}};
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16).find("_khr"), std::string::npos);
-}
-
-TEST(GpuMatmul16BitBackends, AreThoseThatAreForced) {
-  for (const Backend backend : {Backend::kKhr, Backend::kNv}) {
-    vk::DeviceCaps caps = test::shared_context().caps();
-    if (!has_backend(caps, backend, DType::kF16)) GTEST_SKIP() << "the device has no matrices";
-    caps.kernels.matmul = backend;
-    EXPECT_EQ(forward_stem(caps, 64, DType::kF16),
-              std::string("linear_forward_") + std::string(vk::backend_name(backend)));
-  }
-}
-
 TEST(Matmul16Bit, RejectsMixedTypesAndDevicesWithout16BitStorage) {
   const auto forward = [](bool has_storage, DType x, DType weight, DType y, DType bias) {
     vk::DeviceCaps caps;
