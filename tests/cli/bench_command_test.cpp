@@ -22,7 +22,7 @@ TEST(OnlyBackend, LeavesTheScalarOneForTheRest) {
   vk::DeviceCaps caps;
   caps.cooperative_matrices = {{.m = 16, .n = 16, .k = 16, .ab_type = "f16", .result_type = "f32"}};
   caps.subgroup_size_control = true;
-  caps.storage_16bit = true;
+  caps.shader_f16 = caps.storage_16bit = true;
   const vk::DeviceCaps khr = only_backend(caps, "matmul", vk::Backend::kKhr);
   EXPECT_THAT(ops::backend_order(khr, "matmul", DType::kF16),
               testing::ElementsAre(vk::Backend::kKhr, vk::Backend::kScalar));
