@@ -18,14 +18,16 @@ bool has_flexible_matrices(const vk::DeviceCaps& caps) {
 }
 
 /// The order of a device for which nothing was said. Intel's drivers fill a matrix lane by lane, and emulate
-/// the matrices of Xe-LP (tools/bench/trials/README.md): matrices come after SIMT there. Without matrices of
-/// workgroups, as in Mesa, those of VK_NV_cooperative_matrix2 are made of fragments as
-/// VK_KHR_cooperative_matrix has them, only with less control.
+/// the matrices of Xe-LP (tools/bench/trials/README.md): matrices come after SIMT there. Matrices of
+/// workgroups, which only NVIDIA has, have been compiled but never run: until they are measured they are
+/// taken where the user or the tuner says so. Without those of workgroups, as in Mesa, matrices of
+/// VK_NV_cooperative_matrix2 are made of the same fragments as those of VK_KHR_cooperative_matrix, only with
+/// less control.
 std::vector<Backend> device_order(const vk::DeviceCaps& caps) {
   if (caps.is_cpu()) return {};
   if (caps.vendor_id == kIntel) return {Backend::kSimt, Backend::kKhr};
   if (!has_workgroup_matrices(caps)) return {Backend::kKhr, Backend::kSimt};
-  return {Backend::kNv, Backend::kKhr, Backend::kSimt};
+  return {Backend::kKhr, Backend::kNv, Backend::kSimt};
 }
 
 }  // namespace

@@ -291,7 +291,7 @@ vk::DeviceCaps workgroup_matrix_caps(std::uint32_t reserved_bytes) {
       .reserved_shared_memory_bytes = reserved_bytes,
       .shapes = {
           {16, 16, 16, "f16", "f32", 0}, {32, 32, 32, "f16", "f32", 256}, {32, 32, 16, "f16", "f32", 128}}};
-  caps.kernels.attention.reset();
+  caps.kernels.attention = Backend::kNv;
   return caps;
 }
 

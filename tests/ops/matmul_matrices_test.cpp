@@ -90,10 +90,10 @@ TEST(MatmulMatrices, AreTakenWhereTheDeviceHasThem) {
   }
   EXPECT_THAT(forward_stem(gpu(kIntel), 64, DType::kF16), HasSubstr("_simt"));
   caps.cooperative_matrix2 = matrices_of_workgroups();
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_nv");
-  caps.cooperative_matrix2->tensor_addressing = false;
   EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_khr");
   caps.kernels.disabled = {"matmul khr"};
+  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_nv");
+  caps.cooperative_matrix2->tensor_addressing = false;
   EXPECT_THAT(forward_stem(caps, 64, DType::kF16), HasSubstr("_simt"));
   caps.kernels.matmul = Backend::kKhr;
   EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_khr");
@@ -115,6 +115,7 @@ TEST(MatmulMatrices, HaveTilesOfTheVendor) {
   EXPECT_EQ(on_amd.kernel.subgroup_size, 64U);
   EXPECT_EQ(on_amd.groups, (std::array<std::uint32_t, 3>{16, 64, 1}));
   nvidia.cooperative_matrix2 = matrices_of_workgroups();
+  nvidia.kernels.matmul = Backend::kNv;
   EXPECT_THAT(forward(nvidia, large).at(0).kernel.macros,
               testing::AllOf(Contains(vk::Macro{"BM", "128"}), Contains(vk::Macro{"BN", "256"}),
                              Contains(vk::Macro{"INVOCATIONS", "256"}), Contains(vk::Macro{"TAILS", "0"})));
@@ -125,7 +126,10 @@ TEST(MatmulMatrices, HaveTilesOfTheVendor) {
 TEST(MatmulMatrices, WeightGradientsHaveKInParts) {
   for (const bool has_nv : {false, true}) {
     vk::DeviceCaps caps = gpu(kNvidia);
-    if (has_nv) caps.cooperative_matrix2 = matrices_of_workgroups();
+    if (has_nv) {
+      caps.cooperative_matrix2 = matrices_of_workgroups();
+      caps.kernels.matmul = Backend::kNv;
+    }
     const std::vector<Dispatch> dispatches = backward_weight(caps, {16384, 256, 256});
     ASSERT_GT(dispatches.size(), 2U);
     EXPECT_EQ(dispatches.front().kernel.stem,
