@@ -67,7 +67,7 @@ void append_gemv(PlanBuilder& builder, const Product& product, const Extents& ex
     add("WIDTH", v.width);
     const std::uint32_t wanted = std::max(kInvocations / budget.subgroup, 4U);
     const std::uint32_t subgroups = std::clamp(caps.max_workgroup_invocations / budget.subgroup, 1U, wanted);
-    d.kernel.spec_constants = {subgroups * budget.subgroup};
+    d.kernel.spec_constants.push_back(subgroups * budget.subgroup);
     d.kernel.subgroup_size = budget.required_size;
     d.groups = fold_grid(caps, ceil_div(static_cast<std::uint64_t>(part.n.count), subgroups * v.rows));
   });
