@@ -6,8 +6,8 @@
 
 #include "vkgpt/core/check.hpp"
 
-#include "reference/compare.hpp"
 #include "reference/gpt_block.hpp"
+#include "reference/numbers.hpp"
 #include "reference/softcap.hpp"
 
 namespace vkgpt::reference {
