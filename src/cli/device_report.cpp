@@ -6,8 +6,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/cli/backend_report.hpp"
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/units.hpp"
+#include "vkgpt/ops/backend.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -128,6 +130,7 @@ std::string caps_lines(const DeviceCaps& caps) {
                    yes_no(caps.storage_16bit), yes_no(caps.shader_int64)));
   line("matrices", matrices_text(caps));
   if (caps.cooperative_matrix2) line("matrices 2", matrix2_text(*caps.cooperative_matrix2));
+  for (const std::string_view op : ops::kOpsWithBackends) line(op, backends_text(caps, op));
   line("statistics", caps.pipeline_statistics ? "of pipelines: see 'vkgpt kernels --stats'" : "none");
   line("timestamps", caps.timestamp_period_ns == 0 ? "none" : std::format("{} ns", caps.timestamp_period_ns));
   return text;
@@ -171,7 +174,8 @@ nlohmann::ordered_json caps_json(const DeviceCaps& caps) {
       {"timestamp_period_ns", caps.timestamp_period_ns},
       {"pipeline_statistics", caps.pipeline_statistics},
       {"cooperative_matrices", std::move(matrices)},
-      {"cooperative_matrix2", caps.cooperative_matrix2 ? matrix2_json(*caps.cooperative_matrix2) : nullptr}};
+      {"cooperative_matrix2", caps.cooperative_matrix2 ? matrix2_json(*caps.cooperative_matrix2) : nullptr},
+      {"backends", backends_json(caps)}};
 }
 
 std::vector<std::string> choice_reasons(const std::vector<PhysicalDevice>& devices,

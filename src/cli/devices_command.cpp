@@ -9,6 +9,7 @@
 #include "vkgpt/cli/commands.hpp"
 #include "vkgpt/cli/device_report.hpp"
 #include "vkgpt/cli/run_options.hpp"
+#include "vkgpt/vk/kernel_record.hpp"
 
 namespace vkgpt::cli {
 
@@ -20,7 +21,12 @@ int run_devices(std::span<const std::string> args) {
   if (!command.parse(args)) return 0;
 
   const vk::Instance instance(vk::parse_validation_mode(options.validation));
-  const std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
+  std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
+  for (auto& device : devices) {
+    if (!device.rejection.empty()) continue;
+    device.caps.kernels = context_options(options).kernels;
+    vk::read_kernel_record(vk::default_cache_dir(), device.caps).apply_to(device.caps.kernels);
+  }
   const bool any_usable =
       std::ranges::any_of(devices, [](const auto& device) { return device.rejection.empty(); });
   // Where there are devices but none can be used, the list itself says why.

@@ -126,11 +126,10 @@ int run_kernels(std::span<const std::string> args) {
   config.validate();
   if (config.batch_size == 0) fail_usage("--batch_size auto asks for memory: give a number here");
 
-  const vk::Instance instance(vk::parse_validation_mode(run.validation));
-  const std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
-  const vk::Device device(instance, vk::select_device(devices, run.device));
-  vk::DeviceCaps caps = device.caps();
-  caps.kernels = context_options(run).kernels;
+  const vk::ContextOptions context = context_options(run);
+  const vk::Instance instance(context.validation);
+  const vk::Device device(instance, vk::choose_device(instance, context));
+  const vk::DeviceCaps& caps = device.caps();
   const plan::KernelList list = list_kernels(model, config, caps);
   const std::vector<BuiltKernel> kernels = build_kernels(device, list, options.capture());
   instance.check_messages();

@@ -137,6 +137,10 @@ std::int64_t check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cac
 
 }  // namespace
 
+bool has_attention_kernels(Backend backend) {
+  return std::ranges::contains(kAttentionBackends, backend, &AttentionBackend::backend);
+}
+
 std::string AttentionWork::stem() const {
   switch (pass) {
     case AttentionPass::kForward:

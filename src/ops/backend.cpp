@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/attention.hpp"
+#include "vkgpt/ops/matmul.hpp"
 #include "vkgpt/vk/glsl_support.hpp"
 
 namespace vkgpt::ops {
@@ -60,6 +62,18 @@ bool has_backend(const vk::DeviceCaps& caps, Backend backend, DType dtype) {
              });
   }
   VKGPT_CHECK(false, "backend {}", static_cast<int>(backend));
+}
+
+bool is_implemented(std::string_view op, Backend backend) {
+  return op == "matmul" ? has_matmul_kernels(backend) : has_attention_kernels(backend);
+}
+
+std::vector<Backend> usable_backends(const vk::DeviceCaps& caps, std::string_view op, DType dtype) {
+  std::vector<Backend> usable;
+  for (const Backend backend : vk::kBackends) {
+    if (is_implemented(op, backend) && has_backend(caps, backend, dtype)) usable.push_back(backend);
+  }
+  return usable;
 }
 
 std::vector<Backend> backend_order(const vk::DeviceCaps& caps, std::string_view op, DType dtype) {

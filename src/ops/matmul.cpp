@@ -78,6 +78,10 @@ void append(PlanBuilder& builder, const Product& product) {
 
 }  // namespace
 
+bool has_matmul_kernels(Backend backend) {
+  return find(backend) != nullptr;
+}
+
 void linear_forward(PlanBuilder& builder, const LinearForward& args) {
   append(builder, {.stem = "linear_forward",
                    .transposition = Transposition::kNT,

@@ -1,19 +1,20 @@
 #include "vkgpt/vk/context.hpp"
 
-namespace vkgpt::vk {
-namespace {
+#include "vkgpt/vk/kernel_record.hpp"
 
-PhysicalDevice with_choices(PhysicalDevice device, const KernelChoices& kernels) {
-  device.caps.kernels = kernels;
+namespace vkgpt::vk {
+
+PhysicalDevice choose_device(const Instance& instance, const ContextOptions& options) {
+  PhysicalDevice device = select_device(enumerate_devices(instance), options.device);
+  device.caps.kernels = options.kernels;
+  read_kernel_record(options.cache_dir, device.caps).apply_to(device.caps.kernels);
+  if (options.check) options.check(device.caps);
   return device;
 }
 
-}  // namespace
-
 Context::Context(const ContextOptions& options)
     : instance_(options.validation),
-      device_(instance_,
-              with_choices(select_device(enumerate_devices(instance_), options.device), options.kernels)),
+      device_(instance_, choose_device(instance_, options)),
       compiler_(options.cache_dir),
       pipelines_(device_, compiler_, options.cache_dir),
       queue_(device_),

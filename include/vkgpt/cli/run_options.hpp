@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "vkgpt/cli/backend_report.hpp"
 #include "vkgpt/core/config_field.hpp"
 #include "vkgpt/vk/context.hpp"
 
@@ -46,7 +47,8 @@ inline vk::ContextOptions context_options(const RunOptions& options) {
   return {.device = options.device,
           .validation = vk::parse_validation_mode(options.validation),
           .kernels = {.matmul = vk::find_backend(options.matmul_backend),
-                      .attention = vk::find_backend(options.attention_backend)}};
+                      .attention = vk::find_backend(options.attention_backend)},
+          .check = check_backends};
 }
 
 }  // namespace vkgpt::cli

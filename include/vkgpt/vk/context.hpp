@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "vkgpt/vk/device.hpp"
@@ -16,8 +17,13 @@ struct ContextOptions {
   std::string device;  // see `select_device`
   ValidationMode validation = ValidationMode::kOff;
   std::filesystem::path cache_dir = default_cache_dir();
-  KernelChoices kernels = {};
+  KernelChoices kernels = {};  // joined by what the cache directory's record says (see `KernelRecord`)
+  /// Looks at the chosen device, with its choices of kernels, before it is opened; may refuse it.
+  std::function<void(const DeviceCaps&)> check = {};
 };
+
+/// The device that a context with these options opens.
+PhysicalDevice choose_device(const Instance& instance, const ContextOptions& options);
 
 /// One device, ready to work: what every command of the program opens first. Members are in the order of
 /// their construction.

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "vkgpt/vk/device_caps.hpp"
+
+namespace vkgpt::vk {
+
+/// What was found out about the kernels on one device with one version of its driver: by `vkgpt selftest`
+/// and `vkgpt tune`. A file of the cache directory holds it.
+struct KernelRecord {
+  struct Failure {
+    std::string reason;  // one line
+    std::string date;    // "2026-11-21"
+  };
+  std::map<std::string, Failure> disabled;      // see `KernelChoices`
+  std::map<std::string, std::string> measured;  // likewise
+  std::string tested;                           // date of the last self-test; empty = there was none
+
+  void apply_to(KernelChoices& choices) const;
+};
+
+/// Its file for the device and driver of `caps`.
+std::filesystem::path kernel_record_path(const std::filesystem::path& cache_dir, const DeviceCaps& caps);
+
+/// The record of the device, an empty one where there is none. A file that is damaged or of another device is
+/// ignored, with one line in the log: never throws for what is on the disk. An empty `cache_dir` holds none.
+KernelRecord read_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps);
+
+/// Replaces it atomically. Throws `IoError`.
+void write_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps,
+                         const KernelRecord& record);
+
+}  // namespace vkgpt::vk

@@ -1,0 +1,84 @@
+#include "vkgpt/vk/kernel_record.hpp"
+
+#include <exception>
+#include <format>
+#include <string_view>
+#include <system_error>
+
+#include "vkgpt/core/file.hpp"
+#include "vkgpt/core/json.hpp"
+#include "vkgpt/core/log.hpp"
+
+namespace vkgpt::vk {
+namespace {
+
+constexpr std::string_view kFormat = "vkgpt kernels 1";
+constexpr std::uint64_t kMaxBytes = 4 << 20;
+
+const Json& json_object(const Json& record, std::string_view key, std::string_view where) {
+  const Json& object = json_member(record, key, where);
+  if (!object.is_object()) fail("{}: '{}' is not an object", where, key);
+  return object;
+}
+
+KernelRecord parse(const std::filesystem::path& path, const DeviceCaps& caps) {
+  const Json json = read_json_file(path, kMaxBytes);
+  const std::string where = path.string();
+  if (json_string(json, "format", where) != kFormat) fail("{}: not a record of kernels", where);
+  if (json_string(json, "uuid", where) != caps.uuid || json_string(json, "driver", where) != caps.driver) {
+    fail("{}: of another device or driver", where);
+  }
+  KernelRecord record;
+  record.tested = json_string(json, "tested", where);
+  for (const auto& [name, failure] : json_object(json, "disabled", where).items()) {
+    record.disabled[name] = {json_string(failure, "reason", where), json_string(failure, "date", where)};
+  }
+  const Json& measured = json_object(json, "measured", where);
+  for (const auto& [key, kernel] : measured.items()) record.measured[key] = json_string(measured, key, where);
+  return record;
+}
+
+}  // namespace
+
+void KernelRecord::apply_to(KernelChoices& choices) const {
+  for (const auto& [name, failure] : disabled) choices.disabled.insert(name);
+  for (const auto& [key, kernel] : measured) choices.measured.emplace(key, kernel);
+}
+
+std::filesystem::path kernel_record_path(const std::filesystem::path& cache_dir, const DeviceCaps& caps) {
+  return cache_dir / std::format("kernels-{}-{:08x}.json", caps.uuid, caps.driver_version);
+}
+
+KernelRecord read_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps) {
+  if (cache_dir.empty()) return {};
+  const std::filesystem::path path = kernel_record_path(cache_dir, caps);
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return {};
+  try {
+    return parse(path, caps);
+  } catch (const std::exception& e) {
+    log_warning("{}; it is ignored until 'vkgpt selftest' or 'vkgpt tune' replaces it", e.what());
+    return {};
+  }
+}
+
+void write_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps,
+                         const KernelRecord& record) {
+  Json disabled = Json::object(), measured = Json::object();
+  for (const auto& [name, failure] : record.disabled) {
+    disabled[name] = {{"reason", failure.reason}, {"date", failure.date}};
+  }
+  for (const auto& [key, kernel] : record.measured) measured[key] = kernel;
+  const Json json = {{"format", kFormat},
+                     {"device", caps.name},
+                     {"uuid", caps.uuid},
+                     {"driver", caps.driver},
+                     {"tested", record.tested},
+                     {"disabled", std::move(disabled)},
+                     {"measured", std::move(measured)}};
+  make_directories(cache_dir);
+  replace_file(kernel_record_path(cache_dir, caps),
+               json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace vkgpt::vk
