@@ -23,6 +23,7 @@
 #include "vkgpt/text/sampler.hpp"
 #include "vkgpt/train/recovery.hpp"
 #include "vkgpt/vk/context.hpp"
+#include "vkgpt/vk/kernel_record.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -187,6 +188,9 @@ int run_train(std::span<const std::string> args) {
   const auto open_device = [&] {
     auto context = std::make_unique<vk::Context>(context_options(run));
     log_info("device: {} ({})", context->caps().name, context->caps().driver);
+    if (vk::read_kernel_record(vk::default_cache_dir(), context->caps()).tested.empty()) {
+      log_info("its kernels were never checked: 'vkgpt selftest' does it in seconds");
+    }
     const model::GptParams params(model, train::adaptation(config));
     const std::int64_t trained = params.trainable_count();
     log_info("{}: {} training tokens, {} for validation, vocabulary {}; {:.2f} M parameters{}", data.name,

@@ -64,6 +64,7 @@ KernelRecord read_kernel_record(const std::filesystem::path& cache_dir, const De
 
 void write_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps,
                          const KernelRecord& record) {
+  if (cache_dir.empty()) return;
   Json disabled = Json::object(), measured = Json::object();
   for (const auto& [name, failure] : record.disabled) {
     disabled[name] = {{"reason", failure.reason}, {"date", failure.date}};

@@ -10,6 +10,7 @@
 #include "gpu_context.hpp"
 #include "ops/op_runner.hpp"
 #include "reference/compare.hpp"
+#include "reference/dropout.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -26,16 +27,10 @@ StepParams step_of(std::uint32_t dropout_step) {
   return step;
 }
 
-// mask * x / (1 - p), from the stream's definition.
+// From the stream's definition.
 std::vector<double> expected_output(const std::vector<float>& x, const Dropout& dropout,
                                     std::uint32_t dropout_step) {
-  const RngStream stream{kSeed, RngPurpose::kDropout, dropout.site, dropout_step};
-  std::vector<double> y(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const float uniform = uniform_float(stream.block(static_cast<std::uint32_t>(i / 4))[i % 4]);
-    y[i] = uniform >= static_cast<float>(dropout.p) ? x[i] / (1 - dropout.p) : 0.0;
-  }
-  return y;
+  return reference::dropout_forward(reference::to_double(x), dropout.p, {kSeed, dropout.site, dropout_step});
 }
 
 double dropped_share(const std::vector<float>& y) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <format>
+#include <set>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
@@ -135,7 +136,17 @@ void GuardedRun::set(const plan::Tensor& t, std::span<const float> values) {
 
 void GuardedRun::reset() {
   prepare();
-  for (const auto& [id, tensor] : tensors_) upload(tensor, tensor.initial);
+  std::set<std::string_view> names;
+  for (const auto& [id, tensor] : tensors_) {
+    upload(tensor, tensor.initial);
+    names.insert(tensor.name);
+  }
+  for (std::size_t i = 0; i < plan().tensors.size(); ++i) {
+    const plan::TensorInfo& info = plan().tensors[i];
+    const bool is_state = info.storage == plan::Storage::kPersistent && info.root == plan::TensorId(i) &&
+                          !plan().constants.contains(info.root) && !names.contains(info.name);
+    if (is_state) store_->fill_zero(info.name);
+  }
 }
 
 std::string GuardedRun::run(const ops::StepParams& step) {

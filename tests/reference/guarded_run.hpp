@@ -46,7 +46,7 @@ class GuardedRun {
   /// new values. Gives what was written outside of tensors, in words; empty is good.
   std::string run(const ops::StepParams& step = {});
   void set(const plan::Tensor& t, std::span<const float> values);
-  /// Every tensor as it was declared.
+  /// Every tensor as it was declared; those that the op declared, but constants, zero.
   void reset();
 
   /// Values of an f32, f16 or bf16 tensor.

@@ -29,7 +29,7 @@ std::filesystem::path kernel_record_path(const std::filesystem::path& cache_dir,
 /// ignored, with one line in the log: never throws for what is on the disk. An empty `cache_dir` holds none.
 KernelRecord read_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps);
 
-/// Replaces it atomically. Throws `IoError`.
+/// Replaces it atomically; does nothing without a `cache_dir`. Throws `IoError`.
 void write_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps,
                          const KernelRecord& record);
 

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "vkgpt/vk/context.hpp"
+#include "vkgpt/vk/kernel_record.hpp"
+
+namespace vkgpt::cli {
+
+/// What is tested together: an op, or one of its backends.
+struct SelfTestGroup {
+  std::string_view op;                      // "matmul", "norm", ...
+  std::optional<vk::Backend> backend = {};  // of ops that have several
+
+  /// "matmul khr", "norm": as in `vk::KernelChoices::disabled`.
+  std::string name() const;
+};
+
+/// What became of one case.
+struct SelfTestResult {
+  SelfTestGroup group;
+  std::string variant;       // "f16 nt 17x33x65 bias"
+  double nmse = 0;           // of the output that is worst beside its bound
+  double bound = 0;          // of it
+  std::string failure = {};  // in words; empty = passed
+};
+
+/// What a unit test may do to the values of an output before they are compared: plant an error.
+using Perturbation = std::function<void(const SelfTestGroup&, std::span<float>)>;
+
+/// The groups of `context`'s device, scalar kernels first.
+std::vector<SelfTestGroup> selftest_groups(const vk::DeviceCaps& caps);
+
+/// Compares what the kernels of a group compute, over small shapes, with the double-precision definitions of
+/// their ops: every output, within its type's rounding; nothing written outside of it; the same bits a second
+/// time. Cases for which a backend has no kernel of its own are left out. An error of the driver, short of
+/// a lost device, is a failure too.
+std::vector<SelfTestResult> test_group(vk::Context& context, const SelfTestGroup& group,
+                                       const Perturbation& perturb = {});
+
+/// Stems of the kernels that `test_group` runs.
+std::set<std::string> tested_kernels(vk::Context& context, const SelfTestGroup& group);
+
+/// Switches the backend of `group` off in `record` if one of `results` failed, else on. Scalar kernels, that
+/// nothing can replace, are never switched off.
+void record_verdict(vk::KernelRecord& record, const SelfTestGroup& group,
+                    std::span<const SelfTestResult> results, std::string_view date);
+
+/// Columns: op, variant, NMSE, bound, ok or what failed.
+std::string selftest_line(const SelfTestResult& result);
+nlohmann::ordered_json selftest_json(std::span<const SelfTestResult> results);
+
+}  // namespace vkgpt::cli
