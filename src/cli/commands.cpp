@@ -27,6 +27,7 @@ constexpr std::array kCommands = {
     Command{"bench", "Time this device", run_bench},
     Command{"profile", "Time the train step by kernel, with a trace for Perfetto", run_profile},
     Command{"selftest", "Check every kernel on this device", run_selftest},
+    Command{"tune", "Find the fastest kernels for a model on this device", run_tune},
     Command{"data", "Fetch texts, prepare and check tokens", run_data},
     Command{"tokenizer", "Make tokens of text and text of tokens", run_tokenizer},
     Command{"devices", "List the Vulkan devices and which one is used", run_devices},

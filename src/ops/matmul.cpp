@@ -6,6 +6,7 @@
 #include "vkgpt/core/check.hpp"
 
 #include "matmul_backends.hpp"
+#include "matmul_choice.hpp"
 #include "matmul_gemv.hpp"
 
 namespace vkgpt::ops {
@@ -33,18 +34,6 @@ const MatmulBackend* find(Backend backend) {
   return found == kMatmulBackends.end() ? nullptr : &*found;
 }
 
-/// Every kernel that can do the product, the one to take without a measurement first.
-std::vector<MatmulKernel> candidates(const vk::DeviceCaps& caps, const Product& product, const Extents& e) {
-  // Tiles of the others would be mostly empty.
-  if (prefers_gemv(caps, product, e) && !caps.kernels.matmul) return scalar_kernels(caps, product, e);
-  std::vector<MatmulKernel> all;
-  for (const Backend backend : backend_order(caps, "matmul", product.a.dtype)) {
-    const MatmulBackend* of = find(backend);
-    if (of != nullptr) std::ranges::copy(of->kernels(caps, product, e), std::back_inserter(all));
-  }
-  return all;
-}
-
 MatmulKernel choose(const vk::DeviceCaps& caps, const std::string& key,
                     const std::vector<MatmulKernel>& candidates) {
   VKGPT_CHECK(!candidates.empty(), "no kernel for {}", key);
@@ -56,8 +45,36 @@ MatmulKernel choose(const vk::DeviceCaps& caps, const std::string& key,
   return is_usable ? *kernel : candidates[0];
 }
 
-/// "nt f16 2048x768x768 bias gelu": all that the speed of a product depends on.
-std::string key_of(const Product& p, const Extents& e) {
+void append(PlanBuilder& builder, const Product& product) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const Extents extents = checked_extents(caps, product);
+  const std::string key = matmul_key(product, extents);
+  note_product(key);
+  append_product(builder, product, extents, choose(caps, key, matmul_kernels(caps, product, extents)));
+}
+
+}  // namespace
+
+std::vector<MatmulKernel> matmul_kernels(const vk::DeviceCaps& caps, const Product& product,
+                                         const Extents& extents) {
+  // Tiles of the others would be mostly empty.
+  if (prefers_gemv(caps, product, extents) && !caps.kernels.matmul) {
+    return scalar_kernels(caps, product, extents);
+  }
+  std::vector<Backend> order = backend_order(caps, "matmul", product.a.dtype);
+  for (const Backend backend : usable_backends(caps, "matmul", product.a.dtype)) {
+    const bool is_allowed = caps.kernels.allows("matmul", backend);
+    if (is_allowed && !std::ranges::contains(order, backend)) order.push_back(backend);
+  }
+  std::vector<MatmulKernel> kernels;
+  for (const Backend backend : order) {
+    const MatmulBackend* of = find(backend);
+    if (of != nullptr) std::ranges::copy(of->kernels(caps, product, extents), std::back_inserter(kernels));
+  }
+  return kernels;
+}
+
+std::string matmul_key(const Product& p, const Extents& e) {
   constexpr std::array kNames = {"nn", "nt", "tn"};
   std::string key = std::format("{} {} {}x{}x{}", kNames[static_cast<std::size_t>(p.transposition)],
                                 dtype_name(p.a.dtype), e.m, e.n, e.k);
@@ -69,14 +86,10 @@ std::string key_of(const Product& p, const Extents& e) {
   return key;
 }
 
-void append(PlanBuilder& builder, const Product& product) {
-  const vk::DeviceCaps& caps = builder.caps();
-  const Extents extents = checked_extents(caps, product);
-  const MatmulKernel kernel = choose(caps, key_of(product, extents), candidates(caps, product, extents));
+void append_product(PlanBuilder& builder, const Product& product, const Extents& extents,
+                    const MatmulKernel& kernel) {
   find(kernel.backend)->append(builder, product, extents, kernel);
 }
-
-}  // namespace
 
 bool has_matmul_kernels(Backend backend) {
   return find(backend) != nullptr;

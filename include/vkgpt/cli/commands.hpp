@@ -32,6 +32,7 @@ int run_sweep(std::span<const std::string> args);
 int run_bench(std::span<const std::string> args);
 int run_profile(std::span<const std::string> args);
 int run_selftest(std::span<const std::string> args);
+int run_tune(std::span<const std::string> args);
 int run_data(std::span<const std::string> args);
 int run_tokenizer(std::span<const std::string> args);
 int run_devices(std::span<const std::string> args);
