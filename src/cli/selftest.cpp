@@ -74,7 +74,10 @@ CaseList own_cases(vk::Context& context, const SelfTestGroup& group) {
     OpCase& c = list.cases()[i];
     if (pipelines_of(c) != pipelines_of(scalar.cases()[i])) own.push_back(std::move(c));
   }
-  list.cases() = std::move(own);
+  // CPU drivers take a second or more to build each of these kernels, which are not for them.
+  const std::size_t step = context.caps().is_cpu() ? 3 : 1;
+  list.cases().clear();
+  for (std::size_t i = 0; i < own.size(); i += step) list.cases().push_back(std::move(own[i]));
   return list;
 }
 
