@@ -130,7 +130,7 @@ void attention_cases(CaseList& list) {
   for (const DType dtype : list.dtypes()) {
     both_passes(list, {.dtype = dtype, .B = 1, .T = 96, .NH = 2, .NKV = 2, .HS = 64});
     if (dtype != DType::kBF16) {
-      both_passes(list, {.dtype = dtype, .B = 2, .T = 70, .NH = 4, .NKV = 2, .HS = 32, .window = 23});
+      both_passes(list, {.dtype = dtype, .B = 2, .T = 70, .NH = 4, .NKV = 2, .HS = 16, .window = 23});
     }
     decoding(list, dtype);
   }
