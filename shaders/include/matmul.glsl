@@ -46,3 +46,14 @@ layout(push_constant) uniform Push {
   uint a_offset;  // first element of A in its binding
   uint c_offset;  // first element of C, and of pre and partials, in theirs
 };
+
+// Column and row of tiles of C that this workgroup computes: strips of `strip_rows` rows of tiles one after the
+// other, each column by column, so that B is read from the cache.
+uvec2 tile_of_group(uint strip_rows) {
+  const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+  const uint strip = group / (strip_rows * gl_NumWorkGroups.x);
+  const uint in_strip = group - strip * strip_rows * gl_NumWorkGroups.x;
+  const uint rows = min(strip_rows, gl_NumWorkGroups.y - strip * strip_rows);
+  const uint column = in_strip / rows;
+  return uvec2(column, strip * strip_rows + in_strip - column * rows);
+}

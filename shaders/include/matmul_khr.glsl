@@ -128,13 +128,9 @@ vec4 result(uint at) {
 }
 
 void main() {
-  const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
-  const uint strip = group / (kStripTiles * gl_NumWorkGroups.x);
-  const uint in_strip = group - strip * kStripTiles * gl_NumWorkGroups.x;
-  const uint strip_tiles = min(kStripTiles, gl_NumWorkGroups.y - strip * kStripTiles);
-  const uint column_tile = in_strip / strip_tiles;
-  const uint m0 = (strip * kStripTiles + in_strip - column_tile * strip_tiles) * BM;
-  const uint n0 = column_tile * BN;
+  const uvec2 tile = tile_of_group(kStripTiles);
+  const uint m0 = tile.y * BM;
+  const uint n0 = tile.x * BN;
   const uint m_part = gl_SubgroupID / (BN / SN) * SM;  // the subgroup's first row and column in the tile
   const uint n_part = gl_SubgroupID % (BN / SN) * SN;
 
@@ -144,7 +140,7 @@ void main() {
   }
 #if ROW_SUMS
   // Of the same products, with a B of ones.
-  const bool sums_rows = column_tile == 0 && n_part == 0;
+  const bool sums_rows = tile.x == 0 && n_part == 0;
   const OF_B ones = OF_B(1.0);
   SUMS a_sums[kFragmentRows];
   UNROLL for (uint i = 0; i < kFragmentRows; ++i) a_sums[i] = SUMS(0.0);

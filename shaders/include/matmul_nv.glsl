@@ -162,13 +162,9 @@ float row_sum_store(const in uint row, const in uint column, const in float v, c
 #endif
 
 void main() {
-  const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
-  const uint strip = group / (kStripTiles * gl_NumWorkGroups.x);
-  const uint in_strip = group - strip * kStripTiles * gl_NumWorkGroups.x;
-  const uint strip_tiles = min(kStripTiles, gl_NumWorkGroups.y - strip * kStripTiles);
-  const uint column_tile = in_strip / strip_tiles;
-  const uint m0 = (strip * kStripTiles + in_strip - column_tile * strip_tiles) * BM;
-  const uint n0 = column_tile * BN;
+  const uvec2 tile = tile_of_group(kStripTiles);
+  const uint m0 = tile.y * BM;
+  const uint n0 = tile.x * BN;
 
 #if WORKGROUP
 #if A_BY_K
@@ -186,7 +182,7 @@ void main() {
 
   SUMS sums = SUMS(0.0);
 #if ROW_SUMS
-  const bool sums_rows = column_tile == 0;
+  const bool sums_rows = tile.x == 0;
   ROW_OF_SUMS a_sums = ROW_OF_SUMS(0.0);  // of the same products, with a B of ones
 #endif
   [[dont_unroll]] for (uint k = 0; k < K; k += BK) {

@@ -49,7 +49,7 @@ const int kStep = K_STEP;
 const int kBStep = B_STEP;
 const int kBlock = TM < 8 ? TM : 8;
 const int kPairs = 2;       // column pairs of a lane
-const int kStripTiles = 4;  // rows of tiles that are computed together, so that B is read from the cache
+const uint kStripTiles = 4;  // rows of tiles that are computed together, so that B is read from the cache
 
 #define UNROLL [[unroll]]
 
@@ -136,13 +136,9 @@ const int kVectors = kParts * kSlots / kVectorSlots;
 void main() {
   const uint lane = gl_SubgroupInvocationID;
 
-  const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
-  const uint strip = group / (kStripTiles * gl_NumWorkGroups.x);
-  const uint in_strip = group - strip * kStripTiles * gl_NumWorkGroups.x;
-  const uint strip_tiles = min(kStripTiles, gl_NumWorkGroups.y - strip * kStripTiles);
-  const uint column_tile = in_strip / strip_tiles;
-  const uint m0 = (strip * kStripTiles + in_strip - column_tile * strip_tiles) * TM;
-  const uint n0 = column_tile * 2 * kPairs * LANES;
+  const uvec2 tile = tile_of_group(kStripTiles);
+  const uint m0 = tile.y * TM;
+  const uint n0 = tile.x * 2 * kPairs * LANES;
 
   // Beyond the edges of C a lane works on the last row or column again and stores nothing.
   const uint slot = lane / kExtent;
@@ -273,7 +269,7 @@ void main() {
   }
 
 #if ROW_SUMS
-  if (column_tile == 0) {
+  if (tile.x == 0) {
     UNROLL for (int i = 0; i < TM; ++i) {
       float sum = 0.0;
       UNROLL for (int u = 0; u < kStep; ++u) sum += A_VALUE(a_sum, i, u);

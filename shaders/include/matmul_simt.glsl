@@ -184,13 +184,9 @@ void store(uint m, uint n, vec4 v) {
 void main() {
   const uint lane = gl_LocalInvocationIndex;
 
-  const uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
-  const uint strip = group / (kStripTiles * gl_NumWorkGroups.x);
-  const uint in_strip = group - strip * kStripTiles * gl_NumWorkGroups.x;
-  const uint strip_tiles = min(kStripTiles, gl_NumWorkGroups.y - strip * kStripTiles);
-  const uint column_tile = in_strip / strip_tiles;
-  const uint m0 = (strip * kStripTiles + in_strip - column_tile * strip_tiles) * BM;
-  const uint n0 = column_tile * BN;
+  const uvec2 tile = tile_of_group(kStripTiles);
+  const uint m0 = tile.y * BM;
+  const uint n0 = tile.x * BN;
   const uint my_row = lane / COLUMN_GROUPS * TM;
   const uint my_column = lane % COLUMN_GROUPS * 4;
 
@@ -238,7 +234,7 @@ void main() {
 
 #if ROW_SUMS
   // The panels are no longer read: every row's sums by invocation, in their order.
-  if (column_tile == 0) {
+  if (tile.x == 0) {
     UNROLL for (uint e = 0; e < 4; ++e) a_panel[lane / (BM / 4) * kStrideA + lane % (BM / 4) * 4 + e] = a_sum[e];
     barrier();
     for (uint m = lane; m < BM && m0 + m < M; m += LANES) {

@@ -153,14 +153,28 @@ std::string AttentionWork::stem() const {
   VKGPT_CHECK(false, "pass {}", static_cast<int>(pass));
 }
 
-plan::PushWords attention_push(const AttentionWork& work, std::uint64_t blocks, std::uint64_t groups) {
-  return plan::PushWords{}
-      .u32(to_unsigned(work.shape.T))
-      .u32(to_unsigned(work.shape.heads.NH))
-      .u32(blocks)
-      .u32(groups)
-      .u32(to_unsigned(work.shape.heads.NKV))
-      .u32(to_unsigned(work.shape.window));
+plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWork& work,
+                                  std::string_view suffix, std::uint32_t rows, std::uint32_t subgroup_size,
+                                  std::vector<vk::Macro> macros) {
+  const AttentionShape& shape = work.shape;
+  const std::uint64_t blocks = ceil_div(to_unsigned(shape.T), rows);
+  const std::uint64_t groups = blocks * to_unsigned(work.slice.count * work.owners);
+  macros.insert(macros.end(), {{"HS", std::to_string(shape.heads.HS)},
+                               dtype_macro(shape.dtype),
+                               {"WINDOW", shape.window < shape.T ? "1" : "0"},
+                               {"GROUPED", work.owners < shape.heads.NH ? "1" : "0"}});
+  return {.kernel = {.stem = work.stem() + std::string(suffix),
+                     .macros = std::move(macros),
+                     .subgroup_size = subgroup_size},
+          .bindings = {},
+          .push = plan::PushWords{}
+                      .u32(to_unsigned(shape.T))
+                      .u32(to_unsigned(shape.heads.NH))
+                      .u32(blocks)
+                      .u32(groups)
+                      .u32(to_unsigned(shape.heads.NKV))
+                      .u32(to_unsigned(shape.window)),
+          .groups = fold_grid(caps, groups)};
 }
 
 void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args) {

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "vkgpt/core/dtype.hpp"
 #include "vkgpt/ops/backend.hpp"
@@ -55,8 +57,11 @@ struct AttentionWork {
   std::string stem() const;
 };
 
-/// T, NH, `blocks` of rows per head, groups, NKV, window.
-plan::PushWords attention_push(const AttentionWork& work, std::uint64_t blocks, std::uint64_t groups);
+/// A dispatch of the kernel `work.stem() + suffix`, whose workgroups own `rows` rows each: macros HS, DTYPE,
+/// WINDOW, GROUPED and the backend's own; push constants T, NH, blocks of rows per head, groups, NKV, window.
+plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWork& work,
+                                  std::string_view suffix, std::uint32_t rows, std::uint32_t subgroup_size,
+                                  std::vector<vk::Macro> macros);
 
 /// attention.glsl: rows in registers, the other side's rows from memory lane by lane (scalar) or through
 /// shared memory (simt).

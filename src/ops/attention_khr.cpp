@@ -2,10 +2,6 @@
 #include <cstdint>
 #include <numeric>
 #include <optional>
-#include <utility>
-#include <vector>
-
-#include "vkgpt/ops/grid.hpp"
 
 #include "attention_backends.hpp"
 
@@ -98,32 +94,19 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS
 }  // namespace
 
 std::optional<plan::Dispatch> khr_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {
-  const AttentionShape& shape = work.shape;
-  const QkvHeads& heads = shape.heads;
   if (work.drops) return std::nullopt;
-  const auto HS = static_cast<std::uint32_t>(heads.HS);
-  const std::optional<Tiling> tiling = choose_tiling(caps, HS, shape.dtype, work.pass);
+  const auto HS = static_cast<std::uint32_t>(work.shape.heads.HS);
+  const std::optional<Tiling> tiling = choose_tiling(caps, HS, work.shape.dtype, work.pass);
   if (!tiling) return std::nullopt;
-  const std::uint64_t blocks = ceil_div(static_cast<std::uint64_t>(shape.T), tiling->own());
-  const std::uint64_t groups = blocks * static_cast<std::uint64_t>(work.slice.count * work.owners);
-  std::vector<vk::Macro> macros = {{"HS", std::to_string(HS)},
-                                   dtype_macro(shape.dtype),
-                                   {"SUBGROUP", std::to_string(tiling->subgroup)},
-                                   {"ROW_GROUPS", std::to_string(tiling->row_groups)},
-                                   {"WAYS", std::to_string(tiling->ways)},
-                                   {"FRAG_M", std::to_string(tiling->frag.m)},
-                                   {"FRAG_N", std::to_string(tiling->frag.n)},
-                                   {"FRAG_K", std::to_string(tiling->frag.k)},
-                                   {"TILE", std::to_string(tiling->tile)},
-                                   {"OWN_REGISTERS", tiling->own_registers ? "1" : "0"},
-                                   {"WINDOW", shape.window < shape.T ? "1" : "0"},
-                                   {"GROUPED", work.owners < heads.NH ? "1" : "0"}};
-  return plan::Dispatch{.kernel = {.stem = work.stem() + "_khr",
-                                   .macros = std::move(macros),
-                                   .subgroup_size = tiling->subgroup},
-                        .bindings = {},
-                        .push = attention_push(work, blocks, groups),
-                        .groups = fold_grid(caps, groups)};
+  return attention_dispatch(caps, work, "_khr", tiling->own(), tiling->subgroup,
+                            {{"SUBGROUP", std::to_string(tiling->subgroup)},
+                             {"ROW_GROUPS", std::to_string(tiling->row_groups)},
+                             {"WAYS", std::to_string(tiling->ways)},
+                             {"FRAG_M", std::to_string(tiling->frag.m)},
+                             {"FRAG_N", std::to_string(tiling->frag.n)},
+                             {"FRAG_K", std::to_string(tiling->frag.k)},
+                             {"TILE", std::to_string(tiling->tile)},
+                             {"OWN_REGISTERS", tiling->own_registers ? "1" : "0"}});
 }
 
 }  // namespace vkgpt::ops

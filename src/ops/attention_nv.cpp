@@ -2,10 +2,6 @@
 #include <cstdint>
 #include <numeric>
 #include <optional>
-#include <utility>
-#include <vector>
-
-#include "vkgpt/ops/grid.hpp"
 
 #include "attention_backends.hpp"
 
@@ -74,28 +70,16 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS
 }  // namespace
 
 std::optional<plan::Dispatch> nv_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {
-  const AttentionShape& shape = work.shape;
-  const QkvHeads& heads = shape.heads;
   if (work.drops) return std::nullopt;
-  const auto HS = static_cast<std::uint32_t>(heads.HS);
-  const std::optional<Tiling> tiling = choose_tiling(caps, HS, shape.dtype, work.pass);
+  const auto HS = static_cast<std::uint32_t>(work.shape.heads.HS);
+  const std::optional<Tiling> tiling = choose_tiling(caps, HS, work.shape.dtype, work.pass);
   if (!tiling) return std::nullopt;
-  const std::uint64_t blocks = ceil_div(static_cast<std::uint64_t>(shape.T), tiling->own);
-  const std::uint64_t groups = blocks * static_cast<std::uint64_t>(work.slice.count * work.owners);
-  std::vector<vk::Macro> macros = {{"HS", std::to_string(HS)},
-                                   dtype_macro(shape.dtype),
-                                   {"WORKGROUP", tiling->workgroup ? "1" : "0"},
-                                   {"LANES", std::to_string(tiling->lanes)},
-                                   {"OWN", std::to_string(tiling->own)},
-                                   {"TILE", std::to_string(tiling->tile)},
-                                   {"COLUMNS", std::to_string(tiling->columns)},
-                                   {"WINDOW", shape.window < shape.T ? "1" : "0"},
-                                   {"GROUPED", work.owners < heads.NH ? "1" : "0"}};
-  return plan::Dispatch{
-      .kernel = {.stem = work.stem() + "_nv", .macros = std::move(macros), .subgroup_size = tiling->subgroup},
-      .bindings = {},
-      .push = attention_push(work, blocks, groups),
-      .groups = fold_grid(caps, groups)};
+  return attention_dispatch(caps, work, "_nv", tiling->own, tiling->subgroup,
+                            {{"WORKGROUP", tiling->workgroup ? "1" : "0"},
+                             {"LANES", std::to_string(tiling->lanes)},
+                             {"OWN", std::to_string(tiling->own)},
+                             {"TILE", std::to_string(tiling->tile)},
+                             {"COLUMNS", std::to_string(tiling->columns)}});
 }
 
 }  // namespace vkgpt::ops

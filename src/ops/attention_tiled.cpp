@@ -2,8 +2,6 @@
 #include <utility>
 #include <vector>
 
-#include "vkgpt/ops/grid.hpp"
-
 #include "attention_backends.hpp"
 
 namespace vkgpt::ops {
@@ -68,27 +66,16 @@ Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionShape& shape, Atte
 }
 
 plan::Dispatch tiled(const vk::DeviceCaps& caps, const AttentionWork& work, const Tiling& tiling) {
-  const AttentionShape& shape = work.shape;
-  const QkvHeads& heads = shape.heads;
-  const std::uint64_t blocks =
-      ceil_div(static_cast<std::uint64_t>(shape.T), tiling.lanes / tiling.split * tiling.rows);
-  const std::uint64_t groups = blocks * static_cast<std::uint64_t>(work.slice.count * work.owners);
   const RegisterBudget budget = register_budget(caps);
-  std::vector<vk::Macro> macros = {{"HS", std::to_string(heads.HS)},
-                                   {"LANES", std::to_string(tiling.lanes)},
+  std::vector<vk::Macro> macros = {{"LANES", std::to_string(tiling.lanes)},
                                    {"ROWS", std::to_string(tiling.rows)},
                                    {"TILE", std::to_string(tiling.tile)},
                                    {"SPLIT", std::to_string(tiling.split)},
                                    {"BROADCAST", std::to_string(tiling.broadcast)},
-                                   {"QUADS", 4 * tiling.split <= budget.subgroup ? "1" : "0"},
-                                   dtype_macro(shape.dtype),
-                                   {"WINDOW", shape.window < shape.T ? "1" : "0"},
-                                   {"GROUPED", work.owners < heads.NH ? "1" : "0"}};
+                                   {"QUADS", 4 * tiling.split <= budget.subgroup ? "1" : "0"}};
   if (tiling.panel > 0) macros.push_back({"PANEL", std::to_string(tiling.panel)});
-  return {.kernel = {.stem = work.stem(), .macros = std::move(macros), .subgroup_size = budget.required_size},
-          .bindings = {},
-          .push = attention_push(work, blocks, groups),
-          .groups = fold_grid(caps, groups)};
+  return attention_dispatch(caps, work, "", tiling.lanes / tiling.split * tiling.rows, budget.required_size,
+                            std::move(macros));
 }
 
 }  // namespace
