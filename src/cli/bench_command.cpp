@@ -22,7 +22,6 @@
 namespace vkgpt::cli {
 namespace {
 
-constexpr std::int64_t kVocabSize = 65;  // tiny shakespeare's characters
 constexpr std::array kBenches = {"start", "gemm", "attention", "norm", "optimizer", "step", "decode"};
 
 struct BenchOptions {
@@ -75,7 +74,7 @@ struct BenchRequest {
         (what != "all" && what != "first_step" && !std::ranges::contains(kBenches, what))) {
       fail_usage("unknown benchmark '{}': expected one of {}all", words.back(), names);
     }
-    model.vocab_size = has_preset() ? find_preset(preset.preset).vocab_size : kVocabSize;
+    model.vocab_size = vocabulary_of(preset);
     model.validate();
     config.validate();
     return true;

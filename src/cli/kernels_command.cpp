@@ -22,8 +22,6 @@
 namespace vkgpt::cli {
 namespace {
 
-constexpr std::int64_t kVocabSize = 65;  // tiny shakespeare's characters
-
 struct KernelsOptions {
   std::string text_dir;
   bool stats = false;
@@ -121,7 +119,7 @@ int run_kernels(std::span<const std::string> args) {
                       "them. Nothing is executed.");
   command.add(preset).add(model).add(config).add(options).add(run);
   if (!command.parse(args)) return 0;
-  model.vocab_size = preset.preset.empty() ? kVocabSize : find_preset(preset.preset).vocab_size;
+  model.vocab_size = vocabulary_of(preset);
   model.validate();
   config.validate();
   if (config.batch_size == 0) fail_usage("--batch_size auto asks for memory: give a number here");

@@ -102,4 +102,9 @@ std::vector<Setting> preset_settings(const Preset& preset) {
   return settings;
 }
 
+std::int64_t vocabulary_of(const PresetOptions& options) {
+  constexpr std::int64_t kCharacters = 65;
+  return options.preset.empty() ? kCharacters : find_preset(options.preset).vocab_size;
+}
+
 }  // namespace vkgpt::cli

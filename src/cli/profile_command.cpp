@@ -26,8 +26,6 @@
 namespace vkgpt::cli {
 namespace {
 
-constexpr std::int64_t kVocabSize = 65;  // tiny shakespeare's characters
-
 struct ProfileOptions {
   std::string out = "profile.json";
   std::int64_t profile_steps = 3;
@@ -95,7 +93,7 @@ int run_profile(std::span<const std::string> args) {
       "for Perfetto or chrome://tracing.");
   command.add(preset).add(model).add(config).add(options).add(run);
   if (!command.parse(args)) return 0;
-  model.vocab_size = preset.preset.empty() ? kVocabSize : find_preset(preset.preset).vocab_size;
+  model.vocab_size = vocabulary_of(preset);
   model.validate();
   config.curriculum = false;  // the step of the full context length
   config.validate();

@@ -25,8 +25,6 @@
 namespace vkgpt::cli {
 namespace {
 
-constexpr std::int64_t kVocabSize = 65;  // tiny shakespeare's characters
-
 struct TuneOptions {
   double seconds = 20;
 
@@ -100,7 +98,7 @@ int run_tune(std::span<const std::string> args) {
       "flags, and keeps the best for this device.");
   command.add(preset).add(model).add(config).add(options).add(run);
   if (!command.parse(args)) return 0;
-  model.vocab_size = preset.preset.empty() ? kVocabSize : find_preset(preset.preset).vocab_size;
+  model.vocab_size = vocabulary_of(preset);
   model.validate();
   config.validate();
   if (config.batch_size == 0) fail_usage("--batch_size auto asks for memory: give a number here");

@@ -39,4 +39,7 @@ struct PresetOptions {
   }
 };
 
+/// The vocabulary of a command that has no text: the preset's, or that of tiny shakespeare's characters.
+std::int64_t vocabulary_of(const PresetOptions& options);
+
 }  // namespace vkgpt::cli
