@@ -45,7 +45,6 @@ TEST(BackendReport, OneThatTheDeviceCannotRunIsAUsageError) {
 
 TEST(BackendReport, WhatASelfTestSwitchedOffIsNotedWhereItWouldBeTaken) {
   vk::DeviceCaps caps = card();
-  if (!ops::is_implemented("matmul", Backend::kSimt)) GTEST_SKIP() << "only scalar kernels";
   caps.kernels.disabled = {"matmul simt"};
   EXPECT_THAT(log_of_check(caps), HasSubstr("matmul simt is off on this device: its self-test failed; see "));
   EXPECT_THAT(backends_text(caps, "matmul"), HasSubstr("matmul simt is off, its self-test failed"));
@@ -83,7 +82,6 @@ TEST(GpuBackendReport, AForcedOneReachesTheListOfKernels) {
   const RunResult unknown = run("cuda");
   EXPECT_EQ(unknown.code, 2);
   EXPECT_THAT(unknown.err, HasSubstr("VKGPT_MATMUL_BACKEND"));
-  if (!ops::is_implemented("matmul", Backend::kSimt)) return;
   const RunResult simt = run("simt");
   EXPECT_EQ(simt.code, 0) << simt.err;
   EXPECT_NE(simt.out, scalar.out);
