@@ -1,0 +1,130 @@
+// Holds what the pages of documentation say about files: every kernel has its row on one page of
+// shaders/docs, and every file that a page names is there.
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/paths.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_page(const fs::path& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<fs::path> files_of(const fs::path& folder, std::string_view extension) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == extension) files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+std::vector<fs::path> pages() {
+  const fs::path root = vkgpt::test::source_dir();
+  std::vector<fs::path> all = {root / "README.md", root / "shaders/README.md"};
+  for (const char* folder : {"shaders/docs", "assets/docs"}) {
+    const std::vector<fs::path> some = files_of(root / folder, ".md");
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+/// What stands between two backquotes on one line.
+std::vector<std::string> code_spans(const std::string& page) {
+  std::vector<std::string> spans;
+  for (std::size_t at = page.find('`'); at != std::string::npos; at = page.find('`', at + 1)) {
+    const std::size_t end = page.find_first_of("`\n", at + 1);
+    if (end == std::string::npos) break;
+    if (page[end] == '`') spans.push_back(page.substr(at + 1, end - at - 1));
+    at = end;
+  }
+  return spans;
+}
+
+/// "src/ops/rope.cpp" and "include/rope.glsl", but no pattern and no command.
+bool names_source_file(const std::string& span) {
+  constexpr std::array<std::string_view, 8> kExtensions = {".comp",  ".glsl", ".cpp", ".hpp",
+                                                           ".cmake", ".sh",   ".py",  ".md"};
+  const bool plain = span.find_first_of(" *<>$,") == std::string::npos;
+  return plain && span.contains('/') &&
+         std::ranges::any_of(kExtensions, [&](std::string_view end) { return span.ends_with(end); });
+}
+
+/// Whether `name` is a file from the root, from the page's folder, or from where shaders and headers are
+/// included.
+bool is_there(const fs::path& page, const std::string& name) {
+  const fs::path root = vkgpt::test::source_dir();
+  const std::array folders = {root, page.parent_path(), root / "shaders", root / "include/vkgpt",
+                              root / "src"};
+  return std::ranges::any_of(folders, [&](const fs::path& folder) { return fs::exists(folder / name); });
+}
+
+/// Targets of links "[text](target)" that are files.
+std::vector<std::string> link_targets(const std::string& page) {
+  std::vector<std::string> targets;
+  for (std::size_t at = page.find("]("); at != std::string::npos; at = page.find("](", at + 1)) {
+    const std::string target = page.substr(at + 2, page.find(')', at) - at - 2);
+    if (!target.starts_with('#') && !target.contains("://")) targets.push_back(target);
+  }
+  return targets;
+}
+
+TEST(Docs, EveryKernelHasARowOnOnePage) {
+  const fs::path folder = vkgpt::test::source_dir() / "shaders";
+  std::string rows;
+  for (const fs::path& page : files_of(folder / "docs", ".md")) {
+    const std::string text = read_page(page);
+    const std::size_t table = text.find("| kernel | design | bound by | of the limit |");
+    if (table != std::string::npos) rows += text.substr(table, text.find("\n\n", table) - table);
+  }
+  const std::vector<fs::path> kernels = files_of(folder, ".comp");
+  EXPECT_GT(kernels.size(), 50U);
+  for (const fs::path& kernel : kernels) {
+    const std::string name = "`" + kernel.stem().string() + "`";
+    const std::size_t found = rows.find(name);
+    EXPECT_NE(found, std::string::npos) << name << " has no row on a page of shaders/docs";
+    if (found == std::string::npos) continue;
+    EXPECT_EQ(rows.find(name, found + 1), std::string::npos) << name << " has two rows";
+  }
+}
+
+TEST(Docs, TheTableOfContentsNamesEveryPageOfKernels) {
+  const fs::path folder = vkgpt::test::source_dir() / "shaders";
+  const std::string contents = read_page(folder / "README.md");
+  for (const fs::path& page : files_of(folder / "docs", ".md")) {
+    const std::string link = "(docs/" + page.filename().string() + ")";
+    EXPECT_TRUE(contents.contains(link)) << link;
+  }
+}
+
+TEST(Docs, FilesThatPagesNameAreThere) {
+  int named = 0;
+  for (const fs::path& page : pages()) {
+    const std::string text = read_page(page);
+    ASSERT_FALSE(text.empty()) << page;
+    for (const std::string& span : code_spans(text)) {
+      if (!names_source_file(span)) continue;
+      ++named;
+      EXPECT_TRUE(is_there(page, span)) << page << " names " << span;
+    }
+    for (const std::string& target : link_targets(text)) {
+      EXPECT_TRUE(fs::exists(page.parent_path() / target)) << page << " links to " << target;
+    }
+  }
+  EXPECT_GT(named, 100);
+}
+
+}  // namespace
