@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "vkgpt/cli/commands.hpp"
 #include "vkgpt/core/error.hpp"
+
+#include "cli/command/commands.hpp"
 
 namespace {
 

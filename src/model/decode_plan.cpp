@@ -2,16 +2,17 @@
 
 #include <utility>
 
-#include "vkgpt/model/gpt_block.hpp"
 #include "vkgpt/model/gpt_params.hpp"
-#include "vkgpt/model/linear.hpp"
 #include "vkgpt/model/train_plan.hpp"
-#include "vkgpt/ops/attention.hpp"
+#include "vkgpt/ops/attention/attention.hpp"
+#include "vkgpt/ops/attention/rope.hpp"
 #include "vkgpt/ops/embedding.hpp"
-#include "vkgpt/ops/matmul.hpp"
-#include "vkgpt/ops/rope.hpp"
+#include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/ops/row_select.hpp"
 #include "vkgpt/ops/softcap.hpp"
+
+#include "model/gpt_block.hpp"
+#include "model/linear.hpp"
 
 namespace vkgpt::model {
 

@@ -1,11 +1,11 @@
-#include "vkgpt/model/gpt_block.hpp"
+#include "model/gpt_block.hpp"
 
 #include "vkgpt/ops/activation.hpp"
+#include "vkgpt/ops/attention/qk_norm.hpp"
 #include "vkgpt/ops/cast.hpp"
 #include "vkgpt/ops/dropout.hpp"
-#include "vkgpt/ops/matmul.hpp"
+#include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/ops/norm.hpp"
-#include "vkgpt/ops/qk_norm.hpp"
 #include "vkgpt/ops/residual.hpp"
 
 namespace vkgpt::model {

@@ -1,11 +1,11 @@
-#include "vkgpt/model/linear.hpp"
+#include "model/linear.hpp"
 
 #include <string>
 #include <vector>
 
 #include "vkgpt/ops/cast.hpp"
 #include "vkgpt/ops/fill.hpp"
-#include "vkgpt/ops/matmul.hpp"
+#include "vkgpt/ops/matmul/matmul.hpp"
 
 namespace vkgpt::model {
 

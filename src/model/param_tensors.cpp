@@ -1,4 +1,4 @@
-#include "vkgpt/model/param_tensors.hpp"
+#include "model/param_tensors.hpp"
 
 namespace vkgpt::model {
 

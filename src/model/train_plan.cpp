@@ -4,19 +4,20 @@
 #include <string>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/model/gpt_block.hpp"
-#include "vkgpt/model/update_plan.hpp"
-#include "vkgpt/ops/attention.hpp"
+#include "vkgpt/ops/attention/attention.hpp"
+#include "vkgpt/ops/attention/rope.hpp"
 #include "vkgpt/ops/cast.hpp"
 #include "vkgpt/ops/cross_entropy.hpp"
 #include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/ops/embedding.hpp"
 #include "vkgpt/ops/fill.hpp"
-#include "vkgpt/ops/grad_stats.hpp"
-#include "vkgpt/ops/loss_scale.hpp"
-#include "vkgpt/ops/matmul.hpp"
-#include "vkgpt/ops/rope.hpp"
+#include "vkgpt/ops/matmul/matmul.hpp"
+#include "vkgpt/ops/optimizer/grad_stats.hpp"
+#include "vkgpt/ops/optimizer/loss_scale.hpp"
 #include "vkgpt/plan/dead_dispatches.hpp"
+
+#include "model/gpt_block.hpp"
+#include "model/update_plan.hpp"
 
 namespace vkgpt::model {
 namespace {

@@ -1,17 +1,17 @@
-#include "vkgpt/model/update_plan.hpp"
+#include "model/update_plan.hpp"
 
 #include <string>
 #include <vector>
 
 #include "vkgpt/ops/cast.hpp"
 #include "vkgpt/ops/cross_entropy.hpp"
-#include "vkgpt/ops/ema.hpp"
-#include "vkgpt/ops/global_norm.hpp"
-#include "vkgpt/ops/loss_scale.hpp"
-#include "vkgpt/ops/optimizer.hpp"
-#include "vkgpt/ops/optimizer_adamw8.hpp"
-#include "vkgpt/ops/optimizer_lion.hpp"
-#include "vkgpt/ops/optimizer_muon.hpp"
+#include "vkgpt/ops/optimizer/ema.hpp"
+#include "vkgpt/ops/optimizer/global_norm.hpp"
+#include "vkgpt/ops/optimizer/loss_scale.hpp"
+#include "vkgpt/ops/optimizer/optimizer.hpp"
+#include "vkgpt/ops/optimizer/optimizer_adamw8.hpp"
+#include "vkgpt/ops/optimizer/optimizer_lion.hpp"
+#include "vkgpt/ops/optimizer/optimizer_muon.hpp"
 
 namespace vkgpt::model {
 namespace {

@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/ops/attention.hpp"
-#include "vkgpt/ops/matmul.hpp"
+#include "vkgpt/ops/attention/attention.hpp"
+#include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/vk/glsl_support.hpp"
 
 namespace vkgpt::ops {

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/ops/grid.hpp"
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/step_params.hpp"
+
+#include "ops/grid.hpp"
 
 namespace vkgpt::ops {
 namespace {

@@ -1,4 +1,4 @@
-#include "vkgpt/ops/grid.hpp"
+#include "ops/grid.hpp"
 
 #include <algorithm>
 

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/ops/grid.hpp"
+
+#include "ops/grid.hpp"
 
 namespace vkgpt::ops {
 namespace {

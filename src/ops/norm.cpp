@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/ops/grid.hpp"
 #include "vkgpt/ops/launch.hpp"
+
+#include "ops/grid.hpp"
 
 namespace vkgpt::ops {
 namespace {

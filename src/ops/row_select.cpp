@@ -1,9 +1,10 @@
 #include "vkgpt/ops/row_select.hpp"
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/ops/grid.hpp"
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/step_params.hpp"
+
+#include "ops/grid.hpp"
 
 namespace vkgpt::ops {
 

@@ -1,4 +1,4 @@
-#include "vkgpt/train/run_state.hpp"
+#include "train/run_state.hpp"
 
 #include <cstddef>
 #include <string>

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/ops/loss_scale.hpp"
+#include "vkgpt/ops/optimizer/loss_scale.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
 namespace vkgpt::train {

@@ -12,7 +12,8 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/model_directory.hpp"
-#include "vkgpt/train/run_state.hpp"
+
+#include "train/run_state.hpp"
 
 namespace vkgpt::train {
 namespace {

@@ -8,7 +8,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/vk/result.hpp"
 
-#include "vma.hpp"
+#include "vk/vma.hpp"
 
 namespace vkgpt::vk {
 namespace {

@@ -1,4 +1,4 @@
-#include "cache_file.hpp"
+#include "vk/cache_file.hpp"
 
 #include <atomic>
 #include <exception>

@@ -6,9 +6,9 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/vk/result.hpp"
 
-#include "features.hpp"
-#include "query_device.hpp"
-#include "vma.hpp"
+#include "vk/features.hpp"
+#include "vk/query_device.hpp"
+#include "vk/vma.hpp"
 
 namespace vkgpt::vk {
 namespace {

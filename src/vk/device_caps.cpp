@@ -8,8 +8,8 @@
 
 #include "vkgpt/vk/result.hpp"
 
-#include "features.hpp"
-#include "query_device.hpp"
+#include "vk/features.hpp"
+#include "vk/query_device.hpp"
 
 namespace vkgpt::vk {
 namespace {

@@ -1,4 +1,4 @@
-#include "features.hpp"
+#include "vk/features.hpp"
 
 #include <algorithm>
 #include <string_view>

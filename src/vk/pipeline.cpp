@@ -15,7 +15,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/vk/result.hpp"
 
-#include "cache_file.hpp"
+#include "vk/cache_file.hpp"
 
 namespace vkgpt::vk {
 namespace {

@@ -14,9 +14,9 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/hash.hpp"
-#include "vkgpt/vk/shader_source.hpp"
 
-#include "cache_file.hpp"
+#include "vk/cache_file.hpp"
+#include "vk/shader_source.hpp"
 
 namespace vkgpt::vk {
 namespace {

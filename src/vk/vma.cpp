@@ -1,2 +1,2 @@
 #define VMA_IMPLEMENTATION
-#include "vma.hpp"
+#include "vk/vma.hpp"

@@ -2,12 +2,12 @@
 #include <string>
 #include <vector>
 
-#include "vkgpt/cli/aliases.hpp"
-#include "vkgpt/cli/arguments.hpp"
-#include "vkgpt/cli/environment.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/train/train_config.hpp"
 
+#include "cli/command/aliases.hpp"
+#include "cli/command/arguments.hpp"
+#include "cli/command/environment.hpp"
 #include "fuzz/fuzz_target.hpp"
 
 namespace vkgpt::fuzz {

@@ -1,5 +1,5 @@
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/text/dataset.hpp"
+#include "vkgpt/text/corpus/dataset.hpp"
 
 #include "fuzz/fuzz_target.hpp"
 

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/text/bpe_trainer.hpp"
-#include "vkgpt/text/tokenizer_formats.hpp"
+#include "vkgpt/text/tokenizer/bpe_trainer.hpp"
 
 #include "fuzz/fuzz_target.hpp"
+#include "text/tokenizer/tokenizer_formats.hpp"
 
 namespace vkgpt::fuzz {
 

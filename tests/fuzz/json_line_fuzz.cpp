@@ -1,6 +1,7 @@
-#include "vkgpt/text/json_line.hpp"
+
 
 #include "fuzz/fuzz_target.hpp"
+#include "text/corpus/json_line.hpp"
 
 namespace vkgpt::fuzz {
 

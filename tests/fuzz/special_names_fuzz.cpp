@@ -1,6 +1,7 @@
-#include "vkgpt/text/tokenizer_formats.hpp"
+
 
 #include "fuzz/fuzz_target.hpp"
+#include "text/tokenizer/tokenizer_formats.hpp"
 
 namespace vkgpt::fuzz {
 

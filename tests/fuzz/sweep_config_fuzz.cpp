@@ -1,5 +1,6 @@
-#include "vkgpt/cli/sweep_config.hpp"
 
+
+#include "cli/sweep/sweep_config.hpp"
 #include "fuzz/fuzz_target.hpp"
 
 namespace vkgpt::fuzz {

@@ -1,5 +1,5 @@
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/text/text_source.hpp"
+#include "vkgpt/text/corpus/text_source.hpp"
 
 #include "fuzz/fuzz_target.hpp"
 

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/text/token_file.hpp"
-#include "vkgpt/text/token_view.hpp"
+#include "vkgpt/text/corpus/token_file.hpp"
+#include "vkgpt/text/corpus/token_view.hpp"
 
 #include "fuzz/fuzz_target.hpp"
 

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/text/tokenizer_formats.hpp"
 
 #include "fuzz/fuzz_target.hpp"
+#include "text/tokenizer/tokenizer_formats.hpp"
 
 namespace vkgpt::fuzz {
 

@@ -1,5 +1,6 @@
-#include "vkgpt/cli/config_file.hpp"
 
+
+#include "cli/command/config_file.hpp"
 #include "fuzz/fuzz_target.hpp"
 
 namespace vkgpt::fuzz {

@@ -10,15 +10,15 @@
 
 #include <gtest/gtest.h>
 
-#include "vkgpt/ops/global_norm.hpp"
-#include "vkgpt/ops/optimizer.hpp"
-#include "vkgpt/ops/optimizer_adamw8.hpp"
-#include "vkgpt/ops/optimizer_lion.hpp"
-#include "vkgpt/ops/optimizer_muon.hpp"
+#include "vkgpt/ops/optimizer/global_norm.hpp"
+#include "vkgpt/ops/optimizer/optimizer.hpp"
+#include "vkgpt/ops/optimizer/optimizer_adamw8.hpp"
+#include "vkgpt/ops/optimizer/optimizer_lion.hpp"
+#include "vkgpt/ops/optimizer/optimizer_muon.hpp"
 
 #include "golden/golden_file.hpp"
 #include "ops/op_runner.hpp"
-#include "ops/optimizer_run.hpp"
+#include "ops/optimizer/optimizer_run.hpp"
 #include "reference/compare.hpp"
 #include "reference/matmul.hpp"
 

@@ -10,7 +10,7 @@
 #include "vkgpt/model/train_plan.hpp"
 #include "vkgpt/ops/step_params.hpp"
 #include "vkgpt/plan/schedule.hpp"
-#include "vkgpt/text/generator.hpp"
+#include "vkgpt/text/generate/generator.hpp"
 
 #include "gpu_context.hpp"
 #include "reference/compare.hpp"

@@ -6,7 +6,7 @@
 
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/model/train_plan.hpp"
-#include "vkgpt/text/generator.hpp"
+#include "vkgpt/text/generate/generator.hpp"
 
 #include "golden/golden_file.hpp"
 #include "gpu_context.hpp"

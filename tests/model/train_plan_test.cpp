@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "vkgpt/text/generator.hpp"
+#include "vkgpt/text/generate/generator.hpp"
 
 #include "gpu_context.hpp"
 #include "support/tiny_gpt.hpp"

@@ -3,7 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/ops/grid.hpp"
+
+#include "ops/grid.hpp"
 
 namespace vkgpt::ops {
 namespace {

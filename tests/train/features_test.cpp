@@ -8,14 +8,14 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/model/model_directory.hpp"
-#include "vkgpt/text/generator.hpp"
-#include "vkgpt/train/run_state.hpp"
+#include "vkgpt/text/generate/generator.hpp"
 
 #include "gpu_context.hpp"
 #include "reference/compare.hpp"
 #include "support/call_counter.hpp"
 #include "support/temp_directory.hpp"
 #include "support/train_run.hpp"
+#include "train/run_state.hpp"
 
 namespace vkgpt::train {
 namespace {

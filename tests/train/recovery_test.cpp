@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "vkgpt/text/char_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/char_tokenizer.hpp"
 #include "vkgpt/vk/result.hpp"
 
 #include "support/paths.hpp"

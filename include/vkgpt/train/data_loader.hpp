@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "vkgpt/text/token_view.hpp"
+#include "vkgpt/text/corpus/token_view.hpp"
 #include "vkgpt/train/batch_order.hpp"
 
 namespace vkgpt::train {

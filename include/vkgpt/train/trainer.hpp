@@ -6,9 +6,9 @@
 
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/model/gpt_config.hpp"
-#include "vkgpt/text/corpus.hpp"
-#include "vkgpt/text/generator.hpp"
-#include "vkgpt/text/tokenizer.hpp"
+#include "vkgpt/text/corpus/corpus.hpp"
+#include "vkgpt/text/generate/generator.hpp"
+#include "vkgpt/text/tokenizer/tokenizer.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/data_loader.hpp"
 #include "vkgpt/train/lr_schedule.hpp"

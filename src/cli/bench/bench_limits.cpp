@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vkgpt/ops/launch.hpp"
+#include "vkgpt/plan/plan_builder.hpp"
+
+#include "cli/bench/bench.hpp"
+#include "cli/bench/segment_clock.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+constexpr const char* kSegment = "limit";
+constexpr double kLongEnough = 5e-3;  // seconds
+
+std::uint32_t group_count(const vk::DeviceCaps& caps) {
+  return caps.is_cpu() ? 64 : 4096;
+}
+
+/// Bytes a second of a copy between tensors that no cache holds.
+double copy_rate(vk::Context& context) {
+  const vk::DeviceCaps& caps = context.caps();
+  const std::uint64_t most = std::min(caps.max_storage_buffer_range, caps.max_allocation_bytes);
+  const auto bytes =
+      static_cast<std::int64_t>(std::min<std::uint64_t>(most, caps.is_cpu() ? 1 << 26 : 1 << 28));
+  const bool has_wide_loads = !caps.is_cpu();  // there they cost more than they bring (shaders/README.md)
+  plan::PlanBuilder builder(caps);
+  const plan::Tensor x = builder.persistent("x", {bytes / 4}, plan::Role::kActivations);
+  const plan::Tensor y = builder.persistent("y", {bytes / 4}, plan::Role::kActivations);
+  builder.begin_segment(kSegment);
+  for (int i = 0; i < 4; ++i) {
+    const std::int64_t count = has_wide_loads ? bytes / 16 : bytes / 4;
+    plan::Dispatch dispatch =
+        ops::elementwise(caps, "bench_copy", count, {{"WORD", has_wide_loads ? "uvec4" : "uint"}});
+    dispatch.bindings = {plan::read(i % 2 == 0 ? x : y), plan::write(i % 2 == 0 ? y : x)};
+    dispatch.push = plan::PushWords{}.u32(static_cast<std::uint64_t>(count));
+    builder.dispatch(std::move(dispatch));
+  }
+  SegmentClock clock(context, std::move(builder).finish());
+  clock.fill("x");
+  return static_cast<double>(segment_cost(clock.plan(), kSegment).bytes) / clock.least_time(kSegment);
+}
+
+/// Operations a second of the dispatch that `make` gives for a number of iterations, of so many that it takes
+/// long enough.
+double compute_rate(vk::Context& context, const std::function<plan::Dispatch(std::uint64_t)>& make) {
+  for (std::uint64_t iterations = 64;; iterations *= 8) {
+    plan::PlanBuilder builder(context.caps());
+    const plan::Tensor y = builder.persistent("y", {64}, plan::Role::kActivations);
+    builder.begin_segment(kSegment);
+    plan::Dispatch dispatch = make(iterations);
+    dispatch.bindings = {plan::write(y)};
+    builder.dispatch(std::move(dispatch));
+    SegmentClock clock(context, std::move(builder).finish());
+    const double seconds = clock.least_time(kSegment);
+    const double flops = static_cast<double>(segment_cost(clock.plan(), kSegment).flops);
+    if (seconds >= kLongEnough) return flops / seconds;
+  }
+}
+
+double fma_rate(vk::Context& context, bool is_half) {
+  const vk::DeviceCaps& caps = context.caps();
+  const std::uint32_t subgroups = ops::subgroups_per_workgroup(caps);
+  return compute_rate(context, [&](std::uint64_t iterations) {
+    constexpr std::uint64_t kSteps = 12 * 4;  // chains by steps, as in the shader
+    std::vector<vk::Macro> macros;
+    if (is_half) macros.push_back({"HALF", "1"});
+    plan::Dispatch dispatch = ops::workgroups(caps, "bench_fma", group_count(caps), subgroups, macros);
+    dispatch.push = plan::PushWords{}.u32(iterations).f32(0.5F).f32(0.25F);
+    const std::uint64_t lanes = std::uint64_t{group_count(caps)} * subgroups * caps.subgroup_size;
+    dispatch.cost.flops = (is_half ? 4 : 2) * kSteps * iterations * lanes;
+    return dispatch;
+  });
+}
+
+/// The largest f16 shape with sums in f32.
+std::optional<vk::CooperativeMatrixShape> matrix_shape(const vk::DeviceCaps& caps) {
+  std::optional<vk::CooperativeMatrixShape> best;
+  for (const vk::CooperativeMatrixShape& shape : caps.cooperative_matrices) {
+    if (shape.ab_type != "f16" || shape.result_type != "f32") continue;
+    if (!best || shape.m * shape.n * shape.k > best->m * best->n * best->k) best = shape;
+  }
+  return best;
+}
+
+double matrix_rate(vk::Context& context, const vk::CooperativeMatrixShape& shape) {
+  const vk::DeviceCaps& caps = context.caps();
+  const std::uint32_t subgroups = std::min<std::uint32_t>(4, ops::subgroups_per_workgroup(caps));
+  return compute_rate(context, [&](std::uint64_t iterations) {
+    constexpr std::uint64_t kProducts = 4 * 2;  // as in the shader
+    plan::Dispatch dispatch = ops::workgroups(
+        caps, "bench_matrix", group_count(caps), subgroups,
+        {{"MM", std::to_string(shape.m)}, {"NN", std::to_string(shape.n)}, {"KK", std::to_string(shape.k)}});
+    dispatch.push = plan::PushWords{}.u32(iterations).f32(0.125F).f32(-1.0F);
+    dispatch.cost.flops = 2ULL * shape.m * shape.n * shape.k * kProducts * iterations *
+                          std::uint64_t{group_count(caps)} * subgroups;
+    return dispatch;
+  });
+}
+
+}  // namespace
+
+DeviceLimits measure_limits(vk::Context& context) {
+  const vk::DeviceCaps& caps = context.caps();
+  DeviceLimits limits;
+  limits.copy = 1e-9 * copy_rate(context);
+  limits.fma_f32 = 1e-9 * fma_rate(context, false);
+  if (caps.shader_f16) limits.fma_f16 = 1e-9 * fma_rate(context, true);
+  if (const auto shape = matrix_shape(caps)) limits.matrix_f16 = 1e-9 * matrix_rate(context, *shape);
+  return limits;
+}
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,124 @@
+#include "cli/bench/segment_clock.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/half.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/plan/schedule.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+constexpr double kBudgetSeconds = 0.25;  // for the replays of one segment
+constexpr std::size_t kLeastRuns = 3;
+constexpr std::size_t kMostRuns = 25;
+
+std::vector<std::byte> pattern(DType dtype, std::uint64_t count) {
+  VKGPT_CHECK(dtype == DType::kF32 || dtype_size(dtype) == 2, "a pattern of {}", dtype_name(dtype));
+  std::vector<std::byte> bytes(count * dtype_size(dtype));
+  std::uint32_t state = 1;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    state = state * 1664525U + 1013904223U;
+    const float value = static_cast<float>(static_cast<std::int32_t>(state)) * 0x1p-31F;
+    const auto half = dtype == DType::kF16 ? float_to_f16(value) : float_to_bf16(value);
+    const auto element =
+        dtype == DType::kF32 ? std::as_bytes(std::span(&value, 1)) : std::as_bytes(std::span(&half, 1));
+    std::ranges::copy(element, bytes.begin() + static_cast<std::ptrdiff_t>(i * dtype_size(dtype)));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+int repeats_of(const vk::DeviceCaps& caps, const plan::Cost& cost) {
+  const double flops = std::max(1.0, static_cast<double>(cost.flops));
+  const double bytes = std::max(1.0, static_cast<double>(cost.bytes));
+  const double repeats =
+      caps.is_cpu() ? std::min(1e9 / flops, 2e8 / bytes) : std::min(4e11 / flops, 2e10 / bytes);
+  return static_cast<int>(caps.is_cpu() ? std::clamp(repeats, 1.0, 16.0) : std::clamp(repeats, 4.0, 64.0));
+}
+
+plan::Cost segment_cost(const plan::Plan& plan, std::string_view segment) {
+  plan::Cost cost;
+  for (const plan::Dispatch& dispatch : plan.segment(segment).dispatches) {
+    cost.flops += dispatch.cost.flops;
+    cost.bytes += dispatch.cost.bytes;
+  }
+  return cost;
+}
+
+SegmentClock::SegmentClock(vk::Context& context, plan::Plan plan)
+    : context_(context),
+      store_(context),
+      executor_(context, store_, plan::make_schedule(std::move(plan), context.caps())),
+      has_timestamps_(context.caps().timestamp_period_ns > 0 && !context.caps().is_cpu()),
+      start_(context.device(), "start"),
+      stop_(context.device(), "stop") {
+  executor_.build_pipelines();
+  if (!has_timestamps_) return;
+  timestamps_ = vk::Timestamps(context.device(), 2);
+  start_.begin();
+  start_.reset_queries(timestamps_.pool(), 0, 2);
+  start_.write_timestamp(timestamps_.pool(), 0);
+  start_.end();
+  stop_.begin();
+  stop_.write_timestamp(timestamps_.pool(), 1);
+  stop_.end();
+}
+
+void SegmentClock::fill(std::string_view tensor) {
+  constexpr std::uint64_t kPiece = 1 << 20;  // elements
+  const plan::TensorInfo& info = plan().tensor(plan().find(tensor).id);
+  const auto count = static_cast<std::uint64_t>(info.shape.numel());
+  const std::vector<std::byte> bytes = pattern(info.dtype, std::min(count, kPiece));
+  for (std::uint64_t at = 0; at < info.bytes(); at += bytes.size()) {
+    store_.upload(tensor, std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), info.bytes() - at)),
+                  at);
+  }
+}
+
+double SegmentClock::time(std::string_view segment) {
+  const std::vector<double> seconds = times(segment);
+  return seconds[seconds.size() / 2];
+}
+
+double SegmentClock::least_time(std::string_view segment) {
+  return times(segment).front();
+}
+
+std::vector<double> SegmentClock::times(std::string_view segment) {
+  // Eagerly first: it warms up, and its times say how the recording cuts long work.
+  executor_.run_eager(segment, 0);
+  executor_.record(segment);
+  std::vector<double> seconds;
+  for (double total = 0;
+       seconds.size() < kLeastRuns || (total < kBudgetSeconds && seconds.size() < kMostRuns);) {
+    if (interrupted()) throw Error("interrupted", ExitCode::kInterrupted);
+    seconds.push_back(replay(segment));
+    total += seconds.back();
+  }
+  std::ranges::sort(seconds);
+  return seconds;
+}
+
+double SegmentClock::replay(std::string_view segment) {
+  vk::Queue& queue = context_.queue();
+  if (has_timestamps_) {
+    queue.submit(start_, "start");
+    executor_.submit(segment, 0);
+    queue.wait(queue.submit(stop_, "stop"));
+    return 1e-9 * timestamps_.read_ns()[1];
+  }
+  const auto start = std::chrono::steady_clock::now();
+  queue.wait(executor_.submit(segment, 0));
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,129 @@
+#include "cli/command/command_line.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <format>
+#include <iterator>
+#include <print>
+#include <string_view>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/utf8.hpp"
+
+#include "cli/command/aliases.hpp"
+#include "cli/command/arguments.hpp"
+#include "cli/command/config_file.hpp"
+#include "cli/command/environment.hpp"
+#include "cli/command/presets.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+/// "N", "X", "TEXT" or the choices; nothing for booleans.
+std::string value_shape(const Field& field) {
+  if (field.is_bool()) return {};
+  if (!field.info.choices.empty()) return std::format(" {}", field.info.choices);
+  if (std::holds_alternative<double*>(field.value)) return " X";
+  return std::holds_alternative<std::string*>(field.value) ? " TEXT" : " N";
+}
+
+/// The flag and, in a column of its own, what it means.
+std::string help_line(std::string_view flag, std::string_view text) {
+  constexpr std::size_t kColumn = 32;
+  constexpr std::size_t kWidth = 110;
+  std::string lines = std::format("  {:<28}  ", flag);
+  std::size_t used = lines.size();
+  while (used + text.size() > kWidth) {
+    const std::size_t room = kWidth > used ? kWidth - used : 0;
+    const std::size_t space = text.rfind(' ', room);
+    if (space != std::string_view::npos) {
+      lines += text.substr(0, space);
+      text.remove_prefix(space + 1);
+    } else if (used == kColumn) {
+      break;  // one word longer than the column
+    }
+    lines += "\n" + std::string(kColumn, ' ');
+    used = kColumn;
+  }
+  return lines.append(text) + "\n";
+}
+
+std::string field_line(const Field& field) {
+  std::string text(field.info.help);
+  if (field.is_bool()) {
+    text += std::format(" [{}]", field.default_text == "true" ? "on" : "off");
+  } else if (!field.default_text.empty()) {
+    text += std::format(" [{}]", printable(field.default_text));
+  }
+  return help_line(std::format("--{}{}", field.info.name, value_shape(field)), text);
+}
+
+}  // namespace
+
+CommandLine::CommandLine(std::string name, std::string summary, std::string positionals)
+    : name_(std::move(name)), summary_(std::move(summary)), positional_usage_(std::move(positionals)) {}
+
+bool CommandLine::parse(std::span<const std::string> args) {
+  Arguments arguments = read_arguments(fields_, args);
+  if (arguments.help) {
+    std::print("{}", help());
+    return false;
+  }
+  if (positional_usage_.empty() && !arguments.positionals.empty()) {
+    fail_usage("unexpected argument '{}': 'vkgpt {} --help' shows what it takes",
+               printable(arguments.positionals.front()), name_);
+  }
+  Environment environment = read_environment(fields_, environment_variables());
+  const std::string& config_path =
+      arguments.config_path.empty() ? environment.config_path : arguments.config_path;
+  std::vector<Setting> settings;
+  if (!config_path.empty()) settings = translate_all(fields_, read_config_file(config_path));
+  std::ranges::move(environment.settings, std::back_inserter(settings));
+  std::ranges::move(arguments.settings, std::back_inserter(settings));
+  apply_preset(settings);
+  for (const Setting& setting : settings) fields_.set(setting);
+  positionals_ = std::move(arguments.positionals);
+  return true;
+}
+
+void CommandLine::apply_preset(std::span<const Setting> settings) {
+  if (fields_.find("preset") == nullptr) return;
+  std::string name;
+  for (const Setting& setting : settings) {
+    if (setting.key == "preset") name = setting.text;
+  }
+  if (name.empty()) return;
+  for (const Setting& setting : preset_settings(find_preset(name))) {
+    if (fields_.find(setting.key) != nullptr) fields_.set(setting);
+  }
+}
+
+std::string CommandLine::help() const {
+  std::string text = std::format("Usage: vkgpt {}{}{} [flags]\n\n{}\n", name_,
+                                 positional_usage_.empty() ? "" : " ", positional_usage_, summary_);
+  std::vector<std::string_view> groups;
+  for (const Field& field : fields_.fields()) {
+    if (!field.info.file_only && std::ranges::find(groups, field.info.group) == groups.end()) {
+      groups.push_back(field.info.group);
+    }
+  }
+  for (const std::string_view group : groups) {
+    text += std::format("\n{}:\n", group);
+    for (const Field& field : fields_.fields()) {
+      if (field.info.group == group && !field.info.file_only) text += field_line(field);
+    }
+  }
+  text += "\nConfiguration:\n";
+  text += help_line("--config FILE", "JSON or YAML file with the keys above");
+  text += help_line("--help", "This text");
+  text +=
+      "\nA flag may be written --with_underscores or --with-dashes, with its value after a space or =. "
+      "Booleans\n"
+      "are --flag, --no-flag or --flag false. Defaults are overridden by a preset, it by the file, the file "
+      "by\n"
+      "variables such as VKGPT_SEED, and those by flags.\n";
+  return text;
+}
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <format>
+#include <print>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/log.hpp"
+#include "vkgpt/core/units.hpp"
+#include "vkgpt/core/utf8.hpp"
+
+#include "cli/command/command_line.hpp"
+#include "cli/data/data_commands.hpp"
+#include "cli/data/download.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+struct GetOptions {
+  std::string out = "data";
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    visit(FieldInfo{.name = "out", .group = "Data", .help = "Directory for the files"}, self.out);
+  }
+};
+
+constexpr std::string_view kShakespeare =
+    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt";
+
+struct DatasetFile {
+  std::string_view name;
+  std::string_view hub_path;  ///< below the hub's address; empty for `kShakespeare`
+};
+
+struct Dataset {
+  std::string_view name;
+  std::string_view summary;
+  std::string_view directory;  ///< below --out; empty: in it
+  std::vector<DatasetFile> files;
+};
+
+const std::vector<Dataset>& datasets() {
+  static const std::vector<Dataset> all = {
+      {.name = "tinyshakespeare",
+       .summary = "1.1 MB of Shakespeare: --data_path",
+       .directory = "",
+       .files = {{"tinyshakespeare.txt", ""}}},
+      {.name = "tinystories",
+       .summary = "2.2 GB of stories for children: 'data prepare --document_separator <|endoftext|>'",
+       .directory = "tinystories",
+       .files = {{"TinyStoriesV2-GPT4-valid.txt",
+                  "datasets/roneneldan/TinyStories/resolve/main/TinyStoriesV2-GPT4-valid.txt"},
+                 {"TinyStoriesV2-GPT4-train.txt",
+                  "datasets/roneneldan/TinyStories/resolve/main/TinyStoriesV2-GPT4-train.txt"}}},
+      {.name = "fineweb-edu-sample",
+       .summary =
+           "400 MB, 200M GPT-2 tokens of the web's educational pages: --memmap_dataset, --tokenizer gpt2",
+       .directory = "fineweb-edu-sample",
+       .files = {{"finewebedu_val_000000.bin",
+                  "datasets/kjj0/finewebedu10B-gpt2/resolve/main/finewebedu_val_000000.bin"},
+                 {"finewebedu_train_000001.bin",
+                  "datasets/kjj0/finewebedu10B-gpt2/resolve/main/finewebedu_train_000001.bin"}}},
+      {.name = "fineweb-sample",
+       .summary = "400 MB, 200M GPT-2 tokens of web pages: --memmap_dataset, --tokenizer gpt2",
+       .directory = "fineweb-sample",
+       .files = {{"fineweb_val_000000.bin",
+                  "datasets/kjj0/fineweb10B-gpt2/resolve/main/fineweb_val_000000.bin"},
+                 {"fineweb_train_000001.bin",
+                  "datasets/kjj0/fineweb10B-gpt2/resolve/main/fineweb_train_000001.bin"}}},
+  };
+  return all;
+}
+
+const Dataset& find_dataset(const std::string& name) {
+  const auto found = std::ranges::find(datasets(), name, &Dataset::name);
+  if (found != datasets().end()) return *found;
+  std::string known;
+  for (const Dataset& dataset : datasets())
+    known += std::format("{}{}", known.empty() ? "" : ", ", dataset.name);
+  fail_usage("unknown data '{}': there is {}", printable(name), known);
+}
+
+/// HF_ENDPOINT names a mirror, as for Hugging Face's own tools.
+std::string hub_address() {
+  const char* const mirror = std::getenv("HF_ENDPOINT");
+  std::string address = mirror == nullptr || *mirror == '\0' ? "https://huggingface.co" : mirror;
+  while (address.ends_with('/')) address.pop_back();
+  return address;
+}
+
+/// What was checked when the file arrived stands beside it, so that it is known again without the net.
+Path checksum_path(const Path& path) {
+  return Path(path) += ".sha256";
+}
+
+bool is_there(const Path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) || !std::filesystem::exists(checksum_path(path), error))
+    return false;
+  constexpr std::uint64_t kMaxBytes = 4096;
+  if (!read_file(checksum_path(path), kMaxBytes).starts_with(sha256_file(path) + " ")) {
+    fail("{} is not what was fetched: move it away, and {} too", path.string(), checksum_path(path).string());
+  }
+  return true;
+}
+
+/// False where the file was there.
+bool get_file(const DatasetFile& wanted, const Path& path) {
+  const bool pinned = wanted.hub_path.empty();
+  if (!pinned && is_there(path)) return false;
+  const RemoteFile file =
+      pinned ? RemoteFile{.url = std::string(kShakespeare),
+                          .size = 1115394,
+                          .sha256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"}
+             : ask_hub(std::format("{}/{}", hub_address(), wanted.hub_path), Path(path) += ".headers");
+  ByteProgress progress;
+  const bool fetched = download(file, path, [&](std::uint64_t bytes) { progress.update(bytes, file.size); });
+  progress.clear();
+  if (!pinned) {
+    replace_file(checksum_path(path), std::format("{}  {}\n", file.sha256, path.filename().string()));
+  }
+  if (fetched) log_info("fetched {} ({} bytes)", wanted.name, file.size);
+  return fetched;
+}
+
+}  // namespace
+
+int run_data_get(std::span<const std::string> args) {
+  GetOptions options;
+  CommandLine command("data get", "Fetches a known text or set of token shards, checks and resumes.",
+                      "[NAME]");
+  command.add(options);
+  if (!command.parse(args)) return 0;
+  if (command.positionals().empty()) {
+    for (const Dataset& dataset : datasets()) std::print("{:<20}{}\n", dataset.name, dataset.summary);
+    return 0;
+  }
+  if (command.positionals().size() > 1) fail_usage("expected 'vkgpt data get NAME [--out DIR]'");
+  if (options.out.empty()) fail_usage("--out is empty: give a directory");
+  install_interrupt_handlers();
+  const Dataset& dataset = find_dataset(command.positionals()[0]);
+  const Path directory = Path(options.out) / dataset.directory;
+  bool fetched = false;
+  for (const DatasetFile& file : dataset.files) fetched |= get_file(file, directory / file.name);
+  if (!fetched) log_info("{} is already there", dataset.name);
+  const Path shown = dataset.files.size() == 1 ? directory / dataset.files[0].name : directory;
+  std::print("{}\n", shown.string());
+  return 0;
+}
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,232 @@
+#include "cli/device/device_report.hpp"
+
+#include <array>
+#include <cstdint>
+#include <format>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/units.hpp"
+#include "vkgpt/ops/backend.hpp"
+
+#include "cli/device/backend_report.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+using vk::DeviceCaps;
+using vk::DeviceType;
+using vk::PhysicalDevice;
+
+std::string_view type_name(DeviceType type) {
+  switch (type) {
+    case DeviceType::kDiscrete:
+      return "discrete";
+    case DeviceType::kIntegrated:
+      return "integrated";
+    case DeviceType::kVirtual:
+      return "virtual";
+    case DeviceType::kCpu:
+      return "cpu";
+    case DeviceType::kOther:
+      break;
+  }
+  return "other";
+}
+
+std::string version_text(std::uint32_t version) {
+  return std::format("{}.{}.{}", VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version),
+                     VK_API_VERSION_PATCH(version));
+}
+
+std::string dimensions(const std::array<std::uint32_t, 3>& sizes) {
+  return std::format("{} x {} x {}", sizes[0], sizes[1], sizes[2]);
+}
+
+std::string yes_no(bool value) {
+  return value ? "yes" : "no";
+}
+
+/// "8x8x8 f16 -> f32, ...", or "none".
+std::string matrices_text(const DeviceCaps& caps) {
+  std::string text;
+  for (const vk::CooperativeMatrixShape& s : caps.cooperative_matrices) {
+    text +=
+        std::format("{}{}x{}x{} {} -> {}", text.empty() ? "" : ", ", s.m, s.n, s.k, s.ab_type, s.result_type);
+  }
+  return text.empty() ? "none" : text;
+}
+
+/// "workgroup scope, ...; 16x16x16 f16 -> f32 of a subgroup, 32x32x16 f16 -> f32 of 256 invocations, ...".
+std::string matrix2_text(const vk::CooperativeMatrix2& matrix) {
+  const std::pair<bool, std::string_view> features[] = {
+      {matrix.workgroup_scope, "workgroup scope"},
+      {matrix.flexible_dimensions, "flexible dimensions"},
+      {matrix.reductions, "reductions"},
+      {matrix.conversions, "conversions"},
+      {matrix.per_element_operations, "per-element operations"},
+      {matrix.tensor_addressing, "tensor addressing"},
+      {matrix.block_loads, "block loads"}};
+  std::string text;
+  for (const auto& [present, name] : features) {
+    if (present) text += std::format("{}{}", text.empty() ? "" : ", ", name);
+  }
+  std::string_view separator = "; ";
+  for (const vk::FlexibleMatrixShape& s : matrix.shapes) {
+    text += std::format("{}{}x{}x{} {} -> {} of {}", separator, s.m, s.n, s.k, s.ab_type, s.result_type,
+                        s.invocations == 0 ? "a subgroup" : std::format("{} invocations", s.invocations));
+    separator = ", ";
+  }
+  return text;
+}
+
+nlohmann::ordered_json matrix2_json(const vk::CooperativeMatrix2& matrix) {
+  nlohmann::ordered_json shapes = nlohmann::ordered_json::array();
+  for (const vk::FlexibleMatrixShape& s : matrix.shapes) {
+    shapes.push_back({{"m", s.m},
+                      {"n", s.n},
+                      {"k", s.k},
+                      {"ab_type", s.ab_type},
+                      {"result_type", s.result_type},
+                      {"invocations", s.invocations}});
+  }
+  return {{"workgroup_scope", matrix.workgroup_scope},
+          {"flexible_dimensions", matrix.flexible_dimensions},
+          {"reductions", matrix.reductions},
+          {"conversions", matrix.conversions},
+          {"per_element_operations", matrix.per_element_operations},
+          {"tensor_addressing", matrix.tensor_addressing},
+          {"block_loads", matrix.block_loads},
+          {"max_workgroup_invocations", matrix.max_workgroup_invocations},
+          {"max_dimension", matrix.max_dimension},
+          {"reserved_shared_memory_bytes", matrix.reserved_shared_memory_bytes},
+          {"shapes", std::move(shapes)}};
+}
+
+std::string caps_lines(const DeviceCaps& caps) {
+  std::string text;
+  const auto line = [&text](std::string_view name, const std::string& value) {
+    text += std::format("   {:<16}{}\n", name, value);
+  };
+  const std::string budget =
+      caps.heap_budget_bytes == 0 ? "budget unknown" : format_bytes(caps.heap_budget_bytes) + " free for us";
+  line("type", std::string(type_name(caps.type)));
+  line("driver", caps.driver);
+  line("Vulkan", version_text(caps.api_version));
+  line("UUID", caps.uuid);
+  line("memory", std::format("{}, {}", format_bytes(caps.heap_bytes), budget));
+  line("buffers",
+       std::format("{} a binding (offsets in {}), {} an allocation",
+                   format_bytes(caps.max_storage_buffer_range), format_bytes(caps.storage_buffer_alignment),
+                   format_bytes(caps.max_allocation_bytes)));
+  line("subgroups", std::format("{} ({} to {}, {})", caps.subgroup_size, caps.min_subgroup_size,
+                                caps.max_subgroup_size, caps.subgroup_size_control ? "selectable" : "fixed"));
+  line("workgroup", std::format("{} invocations, {}, {} shared memory", caps.max_workgroup_invocations,
+                                dimensions(caps.max_workgroup_size), format_bytes(caps.shared_memory_bytes)));
+  line("dispatch", std::format("{} workgroups, {} of push constants", dimensions(caps.max_workgroup_count),
+                               format_bytes(caps.max_push_constant_bytes)));
+  line("16-bit",
+       std::format("f16 {}, bf16 {}, storage {}; int64 {}", yes_no(caps.shader_f16), yes_no(caps.shader_bf16),
+                   yes_no(caps.storage_16bit), yes_no(caps.shader_int64)));
+  line("matrices", matrices_text(caps));
+  if (caps.cooperative_matrix2) line("matrices 2", matrix2_text(*caps.cooperative_matrix2));
+  for (const std::string_view op : ops::kOpsWithBackends) line(op, backends_text(caps, op));
+  line("statistics", caps.pipeline_statistics ? "of pipelines: see 'vkgpt kernels --stats'" : "none");
+  line("timestamps", caps.timestamp_period_ns == 0 ? "none" : std::format("{} ns", caps.timestamp_period_ns));
+  return text;
+}
+
+}  // namespace
+
+nlohmann::ordered_json caps_json(const DeviceCaps& caps) {
+  nlohmann::ordered_json matrices = nlohmann::ordered_json::array();
+  for (const vk::CooperativeMatrixShape& s : caps.cooperative_matrices) {
+    matrices.push_back(
+        {{"m", s.m}, {"n", s.n}, {"k", s.k}, {"ab_type", s.ab_type}, {"result_type", s.result_type}});
+  }
+  return {
+      {"name", caps.name},
+      {"type", type_name(caps.type)},
+      {"driver", caps.driver},
+      {"api_version", version_text(caps.api_version)},
+      {"uuid", caps.uuid},
+      {"vendor_id", caps.vendor_id},
+      {"device_id", caps.device_id},
+      {"driver_version", caps.driver_version},
+      {"heap_bytes", caps.heap_bytes},
+      {"heap_budget_bytes", caps.heap_budget_bytes},
+      {"max_allocation_bytes", caps.max_allocation_bytes},
+      {"max_storage_buffer_range", caps.max_storage_buffer_range},
+      {"storage_buffer_alignment", caps.storage_buffer_alignment},
+      {"subgroup_size", caps.subgroup_size},
+      {"min_subgroup_size", caps.min_subgroup_size},
+      {"max_subgroup_size", caps.max_subgroup_size},
+      {"subgroup_size_control", caps.subgroup_size_control},
+      {"max_workgroup_invocations", caps.max_workgroup_invocations},
+      {"max_workgroup_size", caps.max_workgroup_size},
+      {"max_workgroup_count", caps.max_workgroup_count},
+      {"shared_memory_bytes", caps.shared_memory_bytes},
+      {"max_push_constant_bytes", caps.max_push_constant_bytes},
+      {"shader_f16", caps.shader_f16},
+      {"shader_bf16", caps.shader_bf16},
+      {"storage_16bit", caps.storage_16bit},
+      {"shader_int64", caps.shader_int64},
+      {"timestamp_period_ns", caps.timestamp_period_ns},
+      {"pipeline_statistics", caps.pipeline_statistics},
+      {"cooperative_matrices", std::move(matrices)},
+      {"cooperative_matrix2", caps.cooperative_matrix2 ? matrix2_json(*caps.cooperative_matrix2) : nullptr},
+      {"backends", backends_json(caps)}};
+}
+
+std::vector<std::string> choice_reasons(const std::vector<PhysicalDevice>& devices,
+                                        const PhysicalDevice* chosen, std::string_view selector) {
+  std::vector<std::string> reasons;
+  for (const PhysicalDevice& device : devices) {
+    VKGPT_CHECK(chosen != nullptr || !device.rejection.empty(), "{} can be used", device.caps.name);
+    if (!device.rejection.empty()) {
+      reasons.push_back(std::format("cannot be used: it {}", device.rejection));
+    } else if (&device == chosen) {
+      reasons.push_back(selector.empty()
+                            ? std::format("chosen: the best usable device ({})", type_name(device.caps.type))
+                            : std::format("chosen: --device {}", selector));
+    } else if (!selector.empty()) {
+      reasons.push_back(std::format("not chosen: --device {} is another one", selector));
+    } else if (device.caps.type == chosen->caps.type) {
+      reasons.push_back("not chosen: the first of several like it is taken");
+    } else {
+      reasons.push_back(std::format("not chosen: a device of type {} is preferred to one of type {}",
+                                    type_name(chosen->caps.type), type_name(device.caps.type)));
+    }
+  }
+  return reasons;
+}
+
+std::string device_table(const std::vector<PhysicalDevice>& devices, const PhysicalDevice* chosen,
+                         std::string_view selector) {
+  const std::vector<std::string> reasons = choice_reasons(devices, chosen, selector);
+  std::string text;
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    text += std::format("{}{}: {}\n   {:<16}{}\n", i == 0 ? "" : "\n", i, devices[i].caps.name, "choice",
+                        reasons[i]);
+    // Of a device below Vulkan 1.3 nothing more is known.
+    if (!devices[i].caps.uuid.empty()) text += caps_lines(devices[i].caps);
+  }
+  return text;
+}
+
+nlohmann::ordered_json devices_json(const std::vector<PhysicalDevice>& devices, const PhysicalDevice* chosen,
+                                    std::string_view selector) {
+  const std::vector<std::string> reasons = choice_reasons(devices, chosen, selector);
+  nlohmann::ordered_json result = {{"devices", nlohmann::ordered_json::array()}, {"chosen", nullptr}};
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    nlohmann::ordered_json device = caps_json(devices[i].caps);
+    device["usable"] = devices[i].rejection.empty();
+    device["choice"] = reasons[i];
+    result["devices"].push_back(std::move(device));
+    if (&devices[i] == chosen) result["chosen"] = i;
+  }
+  return result;
+}
+
+}  // namespace vkgpt::cli

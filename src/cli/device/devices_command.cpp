@@ -1,0 +1,48 @@
+#include <algorithm>
+#include <print>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/vk/kernel_record.hpp"
+
+#include "cli/command/command_line.hpp"
+#include "cli/command/commands.hpp"
+#include "cli/command/run_options.hpp"
+#include "cli/device/device_report.hpp"
+
+namespace vkgpt::cli {
+
+int run_devices(std::span<const std::string> args) {
+  RunOptions options;
+  CommandLine command("devices",
+                      "Lists the Vulkan devices, which one would be used, and why not the others.");
+  command.add(options);
+  if (!command.parse(args)) return 0;
+
+  const vk::Instance instance(vk::parse_validation_mode(options.validation));
+  std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
+  for (auto& device : devices) {
+    if (!device.rejection.empty()) continue;
+    device.caps.kernels = context_options(options).kernels;
+    vk::read_kernel_record(vk::default_cache_dir(), device.caps).apply_to(device.caps.kernels);
+  }
+  const bool any_usable =
+      std::ranges::any_of(devices, [](const auto& device) { return device.rejection.empty(); });
+  // Where there are devices but none can be used, the list itself says why.
+  const vk::PhysicalDevice* chosen = nullptr;
+  if (any_usable || devices.empty() || !options.device.empty()) {
+    chosen = &vk::select_device(devices, options.device);
+  }
+  if (options.json) {
+    std::print("{}\n", devices_json(devices, chosen, options.device)
+                           .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  } else {
+    std::print("{}", device_table(devices, chosen, options.device));
+  }
+  instance.check_messages();
+  return 0;
+}
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <format>
+#include <functional>
+#include <print>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/model/decode_plan.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/ops/matmul/matmul_tuning.hpp"
+#include "vkgpt/train/plan_options.hpp"
+#include "vkgpt/vk/kernel_record.hpp"
+
+#include "cli/command/command_line.hpp"
+#include "cli/command/commands.hpp"
+#include "cli/command/presets.hpp"
+#include "cli/command/run_options.hpp"
+#include "cli/device/tune.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+struct TuneOptions {
+  double seconds = 20;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    visit(FieldInfo{.name = "seconds",
+                    .group = "Tuning",
+                    .help = "Time to spend; the products that cost the most come first",
+                    .min = 0.1,
+                    .max = 86400},
+          self.seconds);
+  }
+};
+
+struct Product {
+  std::string key;
+  double flops = 0;  // of all its occurrences
+};
+
+/// Those of the train plan and of the decode plan, by work.
+std::vector<Product> products_of(const model::GptConfig& model, const train::TrainConfig& config,
+                                 vk::DeviceCaps caps) {
+  caps.max_allocation_bytes = UINT64_MAX;  // nothing is allocated
+  ops::MatmulWatch watch;
+  train::train_schedule(model::GptParams(model, train::adaptation(config)), config, model.block_size, caps);
+  model::build_decode_plan(model::GptParams(model), caps);
+  std::vector<Product> products;
+  for (const auto& [key, count] : watch.products()) {
+    products.push_back({key, ops::matmul_flops(key) * static_cast<double>(count)});
+  }
+  std::ranges::sort(products, std::ranges::greater{}, &Product::flops);
+  return products;
+}
+
+std::vector<TunedProduct> tune_products(vk::Context& context, const std::vector<Product>& products,
+                                        double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  std::vector<TunedProduct> tuned;
+  std::print(stderr, "{:<44} {:>9}  {:<26} {:>9}  {:<26} {:>6}\n", "product", "GFLOP/s", "without tuning",
+             "GFLOP/s", "best", "gain");
+  for (std::size_t i = 0; i < products.size() && !interrupted(); ++i) {
+    const double left = seconds - std::chrono::duration<double>(Clock::now() - start).count();
+    if (left <= 0) {
+      std::print(stderr, "{} of {} products: --seconds {} are over\n", i, products.size(), seconds);
+      break;
+    }
+    const auto best = tune_product(context, products[i].key, left / static_cast<double>(products.size() - i));
+    if (!best) continue;
+    const double flops = ops::matmul_flops(best->key);
+    std::print(stderr, "{:<44} {:>9.1f}  {:<26} {:>9.1f}  {:<26} {:>5.2f}x\n", best->key,
+               flops / best->usual_seconds / 1e9, ops::to_string(best->usual),
+               flops / best->best_seconds / 1e9, ops::to_string(best->best),
+               best->usual_seconds / best->best_seconds);
+    tuned.push_back(*best);
+  }
+  return tuned;
+}
+
+}  // namespace
+
+int run_tune(std::span<const std::string> args) {
+  PresetOptions preset;
+  model::GptConfig model;
+  train::TrainConfig config;
+  TuneOptions options;
+  RunOptions run;
+  CommandLine command(
+      "tune",
+      "Times the kernels that can do the matrix products of training and generating with these "
+      "flags, and keeps the best for this device.");
+  command.add(preset).add(model).add(config).add(options).add(run);
+  if (!command.parse(args)) return 0;
+  model.vocab_size = vocabulary_of(preset);
+  model.validate();
+  config.validate();
+  if (config.batch_size == 0) fail_usage("--batch_size auto asks for memory: give a number here");
+  install_interrupt_handlers();
+
+  const vk::ContextOptions opening = context_options(run);
+  vk::Context context(opening);
+  std::print(stderr, "device: {} ({})\n", context.caps().name, context.caps().driver);
+  const std::vector<TunedProduct> tuned =
+      tune_products(context, products_of(model, config, context.caps()), options.seconds);
+  context.instance().check_messages();
+  if (interrupted()) return static_cast<int>(ExitCode::kInterrupted);
+
+  vk::KernelRecord record = vk::read_kernel_record(opening.cache_dir, context.caps());
+  nlohmann::ordered_json products = nlohmann::ordered_json::array();
+  for (const TunedProduct& product : tuned) {
+    record.measured[product.key] = ops::to_string(product.best);
+    products.push_back({{"key", product.key},
+                        {"usual", ops::to_string(product.usual)},
+                        {"usual_seconds", product.usual_seconds},
+                        {"best", ops::to_string(product.best)},
+                        {"best_seconds", product.best_seconds},
+                        {"candidates", product.candidates}});
+  }
+  vk::write_kernel_record(opening.cache_dir, context.caps(), record);
+  std::print(stderr, "{} products are kept in {}\n", tuned.size(),
+             vk::kernel_record_path(opening.cache_dir, context.caps()).string());
+  if (run.json) {
+    const nlohmann::ordered_json out = {
+        {"device", context.caps().name}, {"driver", context.caps().driver}, {"products", products}};
+    std::print("{}\n", out.dump(2));
+  }
+  return 0;
+}
+
+}  // namespace vkgpt::cli

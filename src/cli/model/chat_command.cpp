@@ -1,0 +1,182 @@
+#include <cstdint>
+#include <cstdio>
+#include <iostream>
+#include <print>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/log.hpp"
+#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/text/generate/chat.hpp"
+#include "vkgpt/text/generate/generator.hpp"
+#include "vkgpt/text/generate/sampler.hpp"
+#include "vkgpt/text/generate/stop_filter.hpp"
+#include "vkgpt/vk/context.hpp"
+
+#include "cli/command/command_line.hpp"
+#include "cli/command/commands.hpp"
+#include "cli/command/run_options.hpp"
+#include "cli/model/open_model.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+struct ChatOptions {
+  std::string model;
+  std::string chat_template = "auto";
+  std::string system;
+  std::string user_prefix;
+  std::string reply_prefix;
+  std::string turn_end;
+  std::int64_t max_new_tokens = 512;
+  std::uint64_t seed = 1337;
+  bool use_ema = false;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    constexpr auto kGroup = "Conversation";
+    visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or model directory"},
+          self.model);
+    visit(FieldInfo{.name = "template",
+                    .group = kGroup,
+                    .help = "How turns are written; auto goes by the model's special tokens",
+                    .choices = "auto|chatml|llama3|plain"},
+          self.chat_template);
+    visit(FieldInfo{.name = "system", .group = kGroup, .help = "What the model is told first"}, self.system);
+    visit(FieldInfo{.name = "user_prefix", .group = kGroup, .help = "Before what you say, if not as usual"},
+          self.user_prefix);
+    visit(FieldInfo{.name = "reply_prefix", .group = kGroup, .help = "Before a reply, if not as usual"},
+          self.reply_prefix);
+    visit(FieldInfo{.name = "turn_end", .group = kGroup, .help = "After a turn, if not as usual"},
+          self.turn_end);
+    visit(FieldInfo{.name = "max_new_tokens",
+                    .group = kGroup,
+                    .help = "Longest reply, in tokens",
+                    .min = 1,
+                    .max = 1e9},
+          self.max_new_tokens);
+    visit(FieldInfo{.name = "seed", .group = kGroup, .help = "Same seed and words, same replies"}, self.seed);
+    visit(FieldInfo{.name = "use_ema",
+                    .group = kGroup,
+                    .help = "Take the averaged weights of a model that was trained with --ema"},
+          self.use_ema);
+  }
+};
+
+text::ChatTemplate template_of(const ChatOptions& options, const text::Tokenizer& tokenizer) {
+  text::ChatTemplate chat = text::chat_template(options.chat_template, tokenizer);
+  if (!options.user_prefix.empty()) chat.user_prefix = options.user_prefix;
+  if (!options.reply_prefix.empty()) chat.reply_prefix = options.reply_prefix;
+  if (!options.turn_end.empty()) chat.turn_end = options.turn_end;
+  return chat;
+}
+
+/// `turn_end`, and what is left of it without white space at its end: models often stop there.
+std::vector<std::string> stops_of(const text::ChatTemplate& chat) {
+  const std::size_t last = chat.turn_end.find_last_not_of(" \n\t\r");
+  return {chat.turn_end, last == std::string::npos ? "" : chat.turn_end.substr(0, last + 1)};
+}
+
+/// The next line that is not empty; false at the end of the input.
+bool read_line(std::string& line) {
+  static const bool interactive = isatty(STDIN_FILENO) == 1;
+  do {
+    if (interactive) std::print(stderr, "> ");
+    if (!std::getline(std::cin, line)) return false;
+  } while (line.empty());
+  return true;
+}
+
+/// A conversation with a model on a device.
+class Chat {
+ public:
+  Chat(const ChatOptions& options, const text::SamplerConfig& sampling, const OpenModel& open,
+       vk::Context& context)
+      : options_(options),
+        sampling_(sampling),
+        tokenizer_(*open.tokenizer),
+        chat_(template_of(options, tokenizer_)),
+        context_(context),
+        store_(context),
+        generator_(context, store_, open.model.params, tokenizer_.vocab_size()) {
+    store_.upload(model::tensor::kParams, std::as_bytes(std::span(open.model.arena)));
+    reset();
+  }
+
+  void reset() {
+    messages_.clear();
+    if (!options_.system.empty()) messages_.push_back({text::ChatMessage::Role::kSystem, options_.system});
+  }
+
+  /// Prints the reply as it comes. A signal ends the reply, not the conversation.
+  void say(const std::string& words) {
+    messages_.push_back({text::ChatMessage::Role::kUser, words});
+    text::GenerateConfig config;
+    config.max_new_tokens = options_.max_new_tokens;
+    config.seed = options_.seed;
+    text::StopFilter filter(tokenizer_, stops_of(chat_));
+    std::string reply;
+    const auto show = [&](const std::string& more) {
+      std::print("{}", more);
+      std::fflush(stdout);
+      reply += more;
+    };
+    const std::vector<text::Token> prompt = text::chat_prompt(messages_, chat_, tokenizer_);
+    generator_.generate(prompt, config, sampling_, turn_++, [&](text::Token token) {
+      show(filter.push(token));
+      return !filter.stopped() && !interrupted();
+    });
+    show(filter.finish());
+    std::print("\n");
+    std::fflush(stdout);
+    context_.instance().check_messages();
+    messages_.push_back({text::ChatMessage::Role::kReply, reply});
+    clear_interrupt();
+  }
+
+ private:
+  const ChatOptions& options_;
+  const text::SamplerConfig& sampling_;
+  const text::Tokenizer& tokenizer_;
+  text::ChatTemplate chat_;
+  vk::Context& context_;
+  plan::TensorStore store_;
+  text::Generator generator_;
+  std::vector<text::ChatMessage> messages_;
+  std::uint32_t turn_ = 0;
+};
+
+}  // namespace
+
+int run_chat(std::span<const std::string> args) {
+  ChatOptions options;
+  text::SamplerConfig sampling;
+  RunOptions run;
+  CommandLine command(
+      "chat",
+      "Talks with a model: each line of standard input is a turn, each reply goes to standard "
+      "output.\nThe line /reset begins anew, /quit ends.");
+  command.add(options).add(sampling).add(run);
+  if (!command.parse(args)) return 0;
+  if (run.json) fail_usage("--json: a conversation has no summary; 'vkgpt generate' writes JSON");
+  const OpenModel open = open_model(options.model, options.use_ema);
+  vk::Context context(context_options(run));
+  log_info("{} on {}", open.directory.string(), context.caps().name);
+  Chat chat(options, sampling, open, context);
+  install_interrupt_handlers();
+  for (std::string line; !interrupted() && read_line(line) && line != "/quit";) {
+    if (line == "/reset") {
+      chat.reset();
+    } else {
+      chat.say(line);
+    }
+  }
+  return static_cast<int>(interrupted() ? ExitCode::kInterrupted : ExitCode::kSuccess);
+}
+
+}  // namespace vkgpt::cli

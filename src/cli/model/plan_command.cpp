@@ -1,0 +1,153 @@
+#include <array>
+#include <cstdint>
+#include <format>
+#include <map>
+#include <print>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/units.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/plan/plan_dump.hpp"
+#include "vkgpt/train/step_runner.hpp"
+
+#include "cli/command/command_line.hpp"
+#include "cli/command/commands.hpp"
+#include "cli/command/presets.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+struct PlanOptions {
+  std::int64_t vocab_size = 65;
+  bool presets = false;
+  bool verbose = false;
+  bool json = false;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    constexpr auto kGroup = "Plan";
+    visit(
+        FieldInfo{.name = "plan_vocab_size",
+                  .group = kGroup,
+                  .help = "Vocabulary to plan for (65: tiny shakespeare's characters); a preset has its own",
+                  .min = 1,
+                  .max = 1 << 24},
+        self.vocab_size);
+    visit(
+        FieldInfo{
+            .name = "presets", .group = kGroup, .help = "Table of all presets: parameters, memory, work"},
+        self.presets);
+    visit(FieldInfo{.name = "verbose", .group = kGroup, .help = "List every dispatch"}, self.verbose);
+    visit(FieldInfo{.name = "json", .group = kGroup, .help = "Print the plan as JSON"}, self.json);
+  }
+};
+
+/// The configurations of one `plan` command line.
+struct PlanRequest {
+  PresetOptions preset;
+  model::GptConfig model;
+  train::TrainConfig config;
+  PlanOptions options;
+
+  /// False where the help was asked for.
+  bool parse(std::span<const std::string> args) {
+    CommandLine command("plan", "Prints the train step that flags describe, without a GPU.");
+    command.add(preset).add(model).add(config).add(options);
+    if (!command.parse(args)) return false;
+    const bool own_vocabulary = command.fields().was_set("plan_vocab_size") || preset.preset.empty();
+    model.vocab_size = own_vocabulary ? options.vocab_size : find_preset(preset.preset).vocab_size;
+    model.validate();
+    config.validate();
+    if (config.batch_size == 0) fail_usage("--batch_size auto asks a device: give a number here");
+    return true;
+  }
+
+  plan::Schedule schedule() const {
+    vk::DeviceCaps caps;
+    caps.max_allocation_bytes = UINT64_MAX;
+    caps.storage_16bit = true;
+    return train::train_schedule(params(), config, model.block_size, caps);
+  }
+  model::GptParams params() const { return model::GptParams(model, train::adaptation(config)); }
+  std::int64_t parameters() const { return params().parameter_count(); }
+  double flops_per_token() const { return model::train_flops_per_token(model); }
+};
+
+constexpr std::array kTableRoles = {plan::Role::kParameters, plan::Role::kGradients, plan::Role::kOptimizer,
+                                    plan::Role::kActivations};
+
+void print_preset_row(const PlanRequest& request) {
+  const std::map<plan::Role, std::uint64_t> bytes = request.schedule().memory.bytes_by_role;
+  std::uint64_t total = 0;
+  for (const auto& [role, count] : bytes) total += count;
+  std::string line =
+      std::format("{:<14} {:>8.2f} M {:>12} {:>9}", request.preset.preset, request.parameters() / 1e6,
+                  std::format("{} x {}", request.config.batch_size, request.model.block_size),
+                  std::format("{:.0f} M", request.flops_per_token() / 1e6));
+  for (const plan::Role role : kTableRoles) {
+    const auto found = bytes.find(role);
+    line += std::format(" {:>11}", format_bytes(found == bytes.end() ? 0 : found->second));
+  }
+  std::print("{} {:>11}\n", line, format_bytes(total));
+}
+
+/// Every preset, with what else the flags say.
+int print_presets(std::span<const std::string> args, bool json) {
+  nlohmann::ordered_json records = nlohmann::ordered_json::array();
+  if (!json) {
+    std::print("{:<14} {:>10} {:>12} {:>9} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "preset", "parameters",
+               "B x T", "FLOP/tok", "weights", "gradients", "optimizer", "activations", "total");
+  }
+  for (const Preset& preset : presets()) {
+    std::vector<std::string> words(args.begin(), args.end());
+    words.insert(words.end(), {"--preset", std::string(preset.name)});
+    PlanRequest request;
+    request.parse(words);
+    if (!json) {
+      print_preset_row(request);
+      continue;
+    }
+    nlohmann::ordered_json record = {{"preset", preset.name},
+                                     {"summary", preset.summary},
+                                     {"vocab_size", request.model.vocab_size},
+                                     {"batch_size", request.config.batch_size},
+                                     {"block_size", request.model.block_size},
+                                     {"parameters", request.parameters()},
+                                     {"flops_per_token", request.flops_per_token()}};
+    for (const auto& [role, bytes] : request.schedule().memory.bytes_by_role) {
+      record["memory"][std::string(plan::role_name(role))] = bytes;
+    }
+    records.push_back(record);
+  }
+  if (json) std::print("{}\n", records.dump(2));
+  return 0;
+}
+
+}  // namespace
+
+int run_plan(std::span<const std::string> args) {
+  PlanRequest request;
+  if (!request.parse(args)) return 0;
+  const PlanOptions& options = request.options;
+  if (options.presets) return print_presets(args, options.json);
+  const plan::Schedule schedule = request.schedule();
+  const std::int64_t parameters = request.parameters();
+  const double flops = request.flops_per_token();
+  if (options.json) {
+    nlohmann::json record = plan::dump_json(schedule);
+    record["parameters"] = parameters;
+    record["flops_per_token"] = flops;
+    std::print("{}\n", record.dump(2));
+    return 0;
+  }
+  std::print("{} parameters, {:.3f} MFLOP per trained token\n\n{}", parameters, flops / 1e6,
+             plan::dump_text(schedule, options.verbose));
+  return 0;
+}
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,48 @@
+#include "cli/model/save_model.hpp"
+
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "vkgpt/core/error.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+std::string_view torch_dtype(model::TensorEncoding encoding) {
+  if (encoding == model::TensorEncoding::kF16) return "float16";
+  return encoding == model::TensorEncoding::kBF16 ? "bfloat16" : "float32";
+}
+
+}  // namespace
+
+void save_model(const Path& directory, const model::LoadedModel& model, const text::Tokenizer& tokenizer,
+                model::TensorEncoding encoding) {
+  std::error_code ignored;
+  if (std::filesystem::exists(directory, ignored)) {
+    fail("{} is already there: choose another directory", directory.string());
+  }
+  const Path parent = directory.has_parent_path() ? directory.parent_path() : Path(".");
+  const Path temporary = Path(directory) += ".tmp";
+  remove_tree(temporary);
+  make_directories(temporary);
+  try {
+    for (const text::TokenizerFile& file : tokenizer.files()) {
+      write_file(temporary / file.name, file.contents);
+    }
+    write_file(
+        temporary / model::kModelConfigFile,
+        model::model_config_json(model.params.config(), tokenizer.end_of_text(), torch_dtype(encoding)));
+    OutputFile weights(temporary / model::kModelWeightsFile);
+    model::write_model_parameters(weights, model.params, model.arena, encoding);
+    weights.finish();
+    sync_directory(temporary);
+    rename_path(temporary, directory);
+  } catch (...) {
+    std::filesystem::remove_all(temporary, ignored);
+    throw;
+  }
+  sync_directory(parent);
+}
+
+}  // namespace vkgpt::cli

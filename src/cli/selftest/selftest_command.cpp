@@ -1,0 +1,136 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <format>
+#include <print>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/vk/kernel_record.hpp"
+
+#include "cli/command/command_line.hpp"
+#include "cli/command/commands.hpp"
+#include "cli/command/run_options.hpp"
+#include "cli/selftest/selftest.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+struct SelfTestOptions {
+  bool strict = false;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    visit(
+        FieldInfo{.name = "strict",
+                  .group = "Self-test",
+                  .help = "Exit 1 for a backend that fails, too, not only for kernels without a substitute"},
+        self.strict);
+  }
+};
+
+/// One pass over the groups of a device, with its record on the disk always up to date.
+class SelfTest {
+ public:
+  SelfTest(vk::Context& context, const std::filesystem::path& cache_dir)
+      : context_(context),
+        cache_dir_(cache_dir),
+        record_(vk::read_kernel_record(cache_dir, context.caps())),
+        today_(
+            std::format("{:%F}", std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()))) {}
+
+  void run() {
+    for (const SelfTestGroup& group : selftest_groups(context_.caps())) {
+      if (interrupted()) return;
+      const vk::KernelRecord before = record_;
+      // A driver may hang or crash on a kernel: then this verdict stands.
+      const SelfTestResult unfinished{.group = group, .variant = "all", .failure = "the test did not finish"};
+      record_verdict(record_, group, std::span(&unfinished, 1), today_);
+      if (record_.disabled.contains(group.name())) save();
+      const std::vector<SelfTestResult> results = test_group(context_, group);
+      record_ = before;
+      record_verdict(record_, group, results, today_);
+      if (group.backend) save();
+      for (const SelfTestResult& result : results) std::print(stderr, "{}\n", selftest_line(result));
+      std::ranges::copy(results, std::back_inserter(results_));
+    }
+    record_.tested = today_;
+    save();
+  }
+
+  const std::vector<SelfTestResult>& results() const { return results_; }
+  const vk::KernelRecord& record() const { return record_; }
+
+ private:
+  void save() const { vk::write_kernel_record(cache_dir_, context_.caps(), record_); }
+
+  vk::Context& context_;
+  std::filesystem::path cache_dir_;
+  vk::KernelRecord record_;
+  std::string today_;
+  std::vector<SelfTestResult> results_;
+};
+
+bool is_replaceable(const SelfTestGroup& group) {
+  return group.backend && *group.backend != vk::Backend::kScalar;
+}
+
+}  // namespace
+
+int run_selftest(std::span<const std::string> args) {
+  SelfTestOptions options;
+  RunOptions run;
+  CommandLine command(
+      "selftest",
+      "Compares every kernel with its definition in double precision on this device. A backend "
+      "that fails is switched off, until it passes again.");
+  command.add(options).add(run);
+  if (!command.parse(args)) return 0;
+  install_interrupt_handlers();
+
+  vk::ContextOptions context_options = cli::context_options(run);
+  context_options.check = {};  // what is switched off is tested all the same
+  vk::Context context(context_options);
+  std::print(stderr, "device: {} ({})\n{:<17} {:<44} {:>8} {:>8}\n", context.caps().name,
+             context.caps().driver, "op", "variant", "NMSE", "bound");
+  const auto start = std::chrono::steady_clock::now();
+  SelfTest test(context, context_options.cache_dir);
+  test.run();
+  context.instance().check_messages();
+  if (interrupted()) return static_cast<int>(ExitCode::kInterrupted);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  std::size_t failed = 0, irreplaceable = 0;
+  for (const SelfTestResult& result : test.results()) {
+    if (result.failure.empty()) continue;
+    ++failed;
+    if (!is_replaceable(result.group)) ++irreplaceable;
+  }
+  std::print(stderr, "{} cases, {} failed, in {:.1f} s\n", test.results().size(), failed, seconds);
+  for (const auto& [name, failure] : test.record().disabled) {
+    std::print(stderr, "{} is off from now on: {}\n", name, failure.reason);
+  }
+  if (run.json) {
+    nlohmann::ordered_json record = {{"device", context.caps().name},
+                                     {"driver", context.caps().driver},
+                                     {"seconds", seconds},
+                                     {"failed", failed},
+                                     {"disabled", nlohmann::ordered_json::array()},
+                                     {"cases", selftest_json(test.results())}};
+    for (const auto& [name, failure] : test.record().disabled) record["disabled"].push_back(name);
+    std::print("{}\n", record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  }
+  if (irreplaceable > 0) {
+    fail(
+        "{} of {} cases fail on {} and nothing can replace their kernels: update its driver, or choose "
+        "another device with --device",
+        irreplaceable, test.results().size(), context.caps().name);
+  }
+  return failed > 0 && options.strict ? static_cast<int>(ExitCode::kFailure) : 0;
+}
+
+}  // namespace vkgpt::cli

@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <filesystem>
+#include <format>
+#include <print>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/log.hpp"
+#include "vkgpt/core/utf8.hpp"
+
+#include "cli/command/arguments.hpp"
+#include "cli/command/command_line.hpp"
+#include "cli/command/commands.hpp"
+#include "cli/command/process.hpp"
+#include "cli/sweep/sweep_config.hpp"
+#include "cli/sweep/sweep_results.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+// Files of a run's directory besides those of `vkgpt train`.
+constexpr const char* kRunFile = "sweep_run.json";    // the settings it was started with
+constexpr const char* kSummaryFile = "summary.json";  // of a finished run
+constexpr const char* kLogFile = "train.log";
+
+struct SweepOptions {
+  bool json = false;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    visit(FieldInfo{.name = "json", .group = "Sweep", .help = "Print the results as JSON"}, self.json);
+  }
+};
+
+bool is_there(const Path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+/// The last line that the run wrote, which says why it failed.
+std::string last_line(const Path& log) {
+  std::string text = is_there(log) ? read_file(log) : "";
+  text.erase(text.find_last_not_of('\n') + 1);
+  return printable(text.substr(text.rfind('\n') + 1), 300);
+}
+
+class Sweep {
+ public:
+  explicit Sweep(const SweepConfig& config) : config_(config), directory_(config.out_dir) {
+    for (SweepRun& run : plan_sweep(config)) results_.push_back({.run = std::move(run)});
+    for (SweepResult& result : results_) prepare(result);
+  }
+
+  /// Runs what is not done yet; false when a signal came.
+  bool run() {
+    for (SweepResult& result : results_) {
+      if (result.state == SweepState::kDone) continue;
+      if (interrupted()) return false;
+      train(result);
+      write_results();
+    }
+    return !interrupted();
+  }
+
+  void write_results() const {
+    const std::vector<SweepResult> sorted = ranked(results_);
+    replace_file(directory_ / "sweep.json", sweep_json(sorted).dump(2) + "\n");
+    replace_file(directory_ / "sweep.csv", sweep_csv(sorted));
+  }
+
+  const std::vector<SweepResult>& results() const { return results_; }
+
+ private:
+  Path directory_of(const SweepResult& result) const { return directory_ / result.run.name; }
+
+  std::string run_settings(const SweepRun& run) const {
+    nlohmann::ordered_json base = nlohmann::ordered_json::object();
+    for (const Setting& setting : config_.base) {
+      if (setting.key != "out_dir" && setting.key != "resume") base[setting.key] = setting.text;
+    }
+    for (const auto* const settings : {&run.values, &run.implied}) {
+      for (const auto& [key, value] : *settings) base[key] = value;
+    }
+    return base.dump(2) + "\n";
+  }
+
+  /// Makes the run's directory, or takes up what is in it.
+  void prepare(SweepResult& result) {
+    const Path directory = directory_of(result);
+    make_directories(directory);
+    const std::string settings = run_settings(result.run);
+    if (!is_there(directory / kRunFile)) {
+      replace_file(directory / kRunFile, settings);
+    } else if (read_file(directory / kRunFile) != settings) {
+      fail_usage("{} holds a run with other settings: give the sweep another out_dir, or take it away",
+                 printable(directory.string(), 200));
+    }
+    const Path summary = directory / kSummaryFile;
+    if (!is_there(summary)) return;
+    result.read_summary(read_file(summary), summary.string());
+    result.state = SweepState::kDone;
+  }
+
+  void train(SweepResult& result) {
+    const Path directory = directory_of(result);
+    const auto number = &result - results_.data() + 1;
+    log_info("[{}/{}] {}", number, results_.size(), result.run.name);
+    std::vector<std::string> words = {std::filesystem::read_symlink("/proc/self/exe").string(),
+                                      "train",
+                                      "--config",
+                                      (directory / kRunFile).string(),
+                                      "--out_dir",
+                                      directory.string(),
+                                      "--resume",
+                                      "--json"};
+    for (const auto* const settings : {&result.run.values, &result.run.implied}) {
+      for (const auto& [key, value] : *settings) words.push_back(std::format("--{}={}", key, value));
+    }
+    const Path printed = directory / "summary.json.tmp";
+    result.state = SweepState::kRunning;
+    const int code = run_supervised(std::move(words), printed, directory / kLogFile);
+    if (code == static_cast<int>(ExitCode::kInterrupted)) {
+      result.state = SweepState::kInterrupted;
+      return;
+    }
+    if (code != 0) {
+      result.state = SweepState::kFailed;
+      result.error = last_line(directory / kLogFile);
+      log_warning("[{}/{}] failed with exit code {}: {}", number, results_.size(), code, result.error);
+      return;
+    }
+    result.read_summary(read_file(printed), printed.string());
+    rename_path(printed, directory / kSummaryFile);
+    result.state = SweepState::kDone;
+    const auto loss = [](const std::optional<double>& value) {
+      return value ? std::format("{:.4f}", *value) : std::string("n/a");
+    };
+    log_info("[{}/{}] val loss {}, train loss {} after {} steps", number, results_.size(),
+             loss(result.val_loss), loss(result.train_loss), result.steps);
+  }
+
+  const SweepConfig& config_;
+  Path directory_;
+  std::vector<SweepResult> results_;
+};
+
+}  // namespace
+
+int run_sweep(std::span<const std::string> args) {
+  SweepOptions options;
+  FieldSet fields(options);
+  const Arguments arguments = read_arguments(fields, args);
+  if (arguments.help) {
+    CommandLine command(
+        "sweep",
+        "Trains one model after another over a grid or at random points of settings and ranks "
+        "them.\n\nThe file of --config has: method (grid, random), runs, seed, out_dir, base "
+        "(settings of train, or a file of\nthem) and parameters, each a list of values or {min, "
+        "max, scale: log|linear, count}. Started again, it goes on.");
+    command.add(options);
+    std::print("{}", command.help());
+    return 0;
+  }
+  for (const Setting& setting : arguments.settings) fields.set(setting);
+  if (!arguments.positionals.empty() || arguments.config_path.empty()) {
+    fail_usage("expected 'vkgpt sweep --config sweep.yaml'");
+  }
+  const SweepConfig config = read_sweep_config(arguments.config_path);
+  install_interrupt_handlers();
+  Sweep sweep(config);
+  const bool finished = sweep.run();
+  sweep.write_results();
+  const std::vector<SweepResult> sorted = ranked(sweep.results());
+  if (options.json) {
+    std::print("{}\n", sweep_json(sorted).dump(2));
+  } else {
+    std::print("{}", sweep_table(sorted));
+  }
+  if (!finished) return static_cast<int>(ExitCode::kInterrupted);
+  const bool failed = std::ranges::any_of(
+      sorted, [](const SweepResult& result) { return result.state == SweepState::kFailed; });
+  return static_cast<int>(failed ? ExitCode::kFailure : ExitCode::kSuccess);
+}
+
+}  // namespace vkgpt::cli

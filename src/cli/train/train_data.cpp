@@ -1,0 +1,78 @@
+#include "cli/train/train_data.hpp"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/corpus/dataset.hpp"
+#include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+/// The tokenizer of `directory`. A flag may repeat it but not change it.
+std::unique_ptr<text::Tokenizer> fixed_tokenizer(const Path& directory, const std::string& asked) {
+  std::unique_ptr<text::Tokenizer> tokenizer = text::load_tokenizer(directory);
+  if (!asked.empty() && !text::is_learned({.name = asked}) &&
+      text::open_tokenizer(asked)->fingerprint() != tokenizer->fingerprint()) {
+    fail_usage("--tokenizer {} is not the one of {}, which stays: leave the flag out", printable(asked),
+               printable(directory.string(), 200));
+  }
+  return tokenizer;
+}
+
+std::unique_ptr<text::Tokenizer> learned_or_opened(const train::TrainConfig& config,
+                                                   const std::string& text) {
+  const text::TokenizerChoice choice{.name = config.tokenizer.empty() ? "char" : config.tokenizer,
+                                     .bpe_vocab_size = config.bpe_vocab_size};
+  return text::make_tokenizer(choice, text::pieces_of(text), config.data_path);
+}
+
+TrainData open_shards(const train::TrainConfig& config, const std::optional<Path>& origin) {
+  if (!origin && (config.tokenizer.empty() || text::is_learned({.name = config.tokenizer}))) {
+    fail_usage(
+        "--memmap_dataset: token files do not say what their tokens mean: give --tokenizer gpt2, byte, a "
+        "file or a directory");
+  }
+  TrainData data{.tokenizer = origin ? fixed_tokenizer(*origin, config.tokenizer)
+                                     : text::open_tokenizer(config.tokenizer),
+                 .corpus = {},
+                 .name = config.memmap_dataset};
+  data.corpus =
+      text::Corpus::open_shards(config.memmap_dataset, data.tokenizer->vocab_size(), config.val_fraction);
+  return data;
+}
+
+}  // namespace
+
+void check_data_path(const std::string& path) {
+  if (path.empty()) {
+    fail_usage("no text is given: use --data_path FILE ('vkgpt data get tinyshakespeare' fetches one)");
+  }
+  std::error_code error;
+  const Path data(path);
+  if (!std::filesystem::exists(data, error)) fail("text {} does not exist", printable(path, 200));
+  if (std::filesystem::is_directory(data, error) && !text::is_dataset(data)) {
+    fail("{} is a directory without {}: 'vkgpt data prepare {} --out DIR' makes one with tokens of its texts",
+         printable(path, 200), text::kDatasetFile, printable(path, 200));
+  }
+}
+
+TrainData open_train_data(const train::TrainConfig& config, const std::optional<Path>& origin) {
+  if (!config.memmap_dataset.empty()) return open_shards(config, origin);
+  TrainData data{.tokenizer = {}, .corpus = {}, .name = config.data_path};
+  if (text::is_dataset(config.data_path)) {
+    data.tokenizer = fixed_tokenizer(origin ? *origin : Path(config.data_path), config.tokenizer);
+    data.corpus = text::Corpus::open_dataset(config.data_path, *data.tokenizer);
+    return data;
+  }
+  const std::string text = text::read_text(config.data_path);
+  data.tokenizer = origin ? fixed_tokenizer(*origin, config.tokenizer) : learned_or_opened(config, text);
+  if (config.special) data.tokenizer->find_special_names();
+  data.corpus = text::Corpus::encode(text, *data.tokenizer, config.val_fraction, config.data_path);
+  return data;
+}
+
+}  // namespace vkgpt::cli

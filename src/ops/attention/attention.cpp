@@ -1,0 +1,305 @@
+#include "vkgpt/ops/attention/attention.hpp"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/launch.hpp"
+#include "vkgpt/ops/step_params.hpp"
+
+#include "ops/attention/attention_backends.hpp"
+#include "ops/attention/qkv_heads.hpp"
+#include "ops/grid.hpp"
+
+namespace vkgpt::ops {
+namespace {
+
+using plan::PushWords;
+using plan::read;
+using plan::read_write;
+using plan::write;
+
+std::uint64_t to_unsigned(std::int64_t value) {
+  return static_cast<std::uint64_t>(value);
+}
+
+/// qkv (B, T, (NH + 2 NKV) HS).
+AttentionShape shape_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv, std::int64_t n_head,
+                        std::int64_t n_kv_head, std::int64_t window) {
+  VKGPT_CHECK(qkv.shape.rank() == 3, "qkv {}", qkv.shape.to_string());
+  VKGPT_CHECK(window >= 0, "a window of {}", window);
+  const std::int64_t T = qkv.shape[1];
+  return {qkv.shape[0], T, qkv_heads(caps, qkv, n_head, n_kv_head), window == 0 ? T : std::min(window, T),
+          qkv.dtype};
+}
+
+void check(const plan::Tensor& t, const Shape& shape, DType dtype = DType::kF32) {
+  VKGPT_CHECK(t.shape == shape && t.dtype == dtype, "{} {} where {} {} is due", dtype_name(t.dtype),
+              t.shape.to_string(), dtype_name(dtype), shape.to_string());
+}
+
+/// Runs of whole sequences, each with every tensor (`extents` of a sequence) at an aligned
+/// offset and within what a descriptor covers, and, as far as alignment lets it, with no more work than a
+/// slow device does well within a submission's time.
+std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, std::uint64_t flops,
+                                   std::initializer_list<Extent> extents) {
+  const std::uint64_t max_range = std::min<std::uint64_t>(caps.max_storage_buffer_range, 1ull << 32);
+  const std::uint64_t max_flops = caps.is_cpu() ? 500'000'000 : to_unsigned(max_dispatch_flops(caps));
+  std::uint64_t granule = 1;  // sequences
+  std::uint64_t bindable = to_unsigned(B);
+  for (const Extent& extent : extents) {
+    const std::uint64_t bytes = extent.bytes();
+    granule =
+        std::lcm(granule, caps.storage_buffer_alignment / std::gcd(caps.storage_buffer_alignment, bytes));
+    bindable = std::min(bindable, max_range / bytes);
+  }
+  const std::uint64_t wanted = std::max(granule, max_flops / std::max<std::uint64_t>(flops, 1));
+  std::uint64_t step = std::min(wanted, bindable);
+  if (step < to_unsigned(B)) step = step / granule * granule;
+  VKGPT_CHECK(step > 0,
+              "{} sequences are the least that start at aligned offsets, but {} fit a binding of {} bytes",
+              granule, bindable, max_range);
+  std::vector<Slice> slices;
+  for (std::int64_t first = 0; first < B; first += static_cast<std::int64_t>(step)) {
+    slices.push_back({first, std::min(static_cast<std::int64_t>(step), B - first)});
+  }
+  return slices;
+}
+
+/// The sequences of `slice` of a tensor.
+plan::Binding sequences(plan::Binding whole, const Extent& extent, Slice slice) {
+  return matrix_rows(whole, extent.elements, slice, extent.dtype);
+}
+
+std::uint32_t required_subgroup(const vk::DeviceCaps& caps) {
+  return caps.subgroup_size_control ? caps.subgroup_size : 0;
+}
+
+std::uint32_t least_subgroup(const vk::DeviceCaps& caps) {
+  return caps.subgroup_size_control ? caps.subgroup_size : caps.min_subgroup_size;
+}
+
+/// A backend's kernels, over the sequences of a slice.
+struct AttentionBackend {
+  Backend backend;
+  std::optional<plan::Dispatch> (*dispatch)(const vk::DeviceCaps&, const AttentionWork&);
+};
+
+constexpr std::array kAttentionBackends = {
+    AttentionBackend{Backend::kScalar, scalar_attention},
+    AttentionBackend{Backend::kSimt, simt_attention},
+    AttentionBackend{Backend::kKhr, khr_attention},
+    AttentionBackend{Backend::kNv, nv_attention},
+};
+
+/// A pass by the first backend that can do it, without bindings.
+plan::Dispatch dispatch_of(const vk::DeviceCaps& caps, const AttentionWork& work) {
+  for (const Backend backend : backend_order(caps, "attention", work.shape.dtype)) {
+    const auto of = std::ranges::find(kAttentionBackends, backend, &AttentionBackend::backend);
+    if (of == kAttentionBackends.end()) continue;
+    if (std::optional<plan::Dispatch> dispatch = of->dispatch(caps, work)) return *std::move(dispatch);
+  }
+  VKGPT_CHECK(false, "no kernel of attention for heads of {}", work.shape.heads.HS);
+}
+
+/// Makes a dispatch over `slice`, with its bindings, drop probabilities.
+void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, const AttentionShape& shape,
+                        Slice slice, const Dropout& dropout) {
+  VKGPT_CHECK(dropout.p >= 0 && dropout.p < 1 && dropout.site < 1U << 24, "dropout {} at site {}", dropout.p,
+              dropout.site);
+  if (dropout.p == 0) return;
+  VKGPT_CHECK(shape.B * shape.heads.NH * shape.T < 1LL << 32, "{} rows for 32-bit words",
+              shape.B * shape.heads.NH * shape.T);
+  add_binding(dispatch, "DROPOUT", read(step_params(builder)));
+  const std::vector<std::uint32_t> words = PushWords{}
+                                               .u32(to_unsigned(slice.first))
+                                               .u32(dropout.site)
+                                               .f32(static_cast<float>(dropout.p))
+                                               .f32(static_cast<float>(1.0 / (1.0 - dropout.p)));
+  dispatch.push.insert(dispatch.push.end(), words.begin(), words.end());
+}
+
+/// The cache of keys or values, (B, NKV, T_max, HS); returns T_max.
+std::int64_t check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, std::int64_t B,
+                          const QkvHeads& heads, DType dtype) {
+  VKGPT_CHECK(k_cache.shape.rank() == 4, "cache {}", k_cache.shape.to_string());
+  const std::int64_t T_max = k_cache.shape[2];
+  check(k_cache, {B, heads.NKV, T_max, heads.HS}, dtype);
+  check(v_cache, k_cache.shape, dtype);
+  return T_max;
+}
+
+}  // namespace
+
+bool has_attention_kernels(Backend backend) {
+  return std::ranges::contains(kAttentionBackends, backend, &AttentionBackend::backend);
+}
+
+std::string AttentionWork::stem() const {
+  switch (pass) {
+    case AttentionPass::kForward:
+      return "attention_forward";
+    case AttentionPass::kBackwardQ:
+      return "attention_backward_dq";
+    case AttentionPass::kBackwardKV:
+      return "attention_backward_dkv";
+  }
+  VKGPT_CHECK(false, "pass {}", static_cast<int>(pass));
+}
+
+plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWork& work,
+                                  std::string_view suffix, std::uint32_t rows, std::uint32_t subgroup_size,
+                                  std::vector<vk::Macro> macros) {
+  const AttentionShape& shape = work.shape;
+  const std::uint64_t blocks = ceil_div(to_unsigned(shape.T), rows);
+  const std::uint64_t groups = blocks * to_unsigned(work.slice.count * work.owners);
+  macros.insert(macros.end(), {{"HS", std::to_string(shape.heads.HS)},
+                               dtype_macro(shape.dtype),
+                               {"WINDOW", shape.window < shape.T ? "1" : "0"},
+                               {"GROUPED", work.owners < shape.heads.NH ? "1" : "0"}});
+  return {.kernel = {.stem = work.stem() + std::string(suffix),
+                     .macros = std::move(macros),
+                     .subgroup_size = subgroup_size},
+          .bindings = {},
+          .push = plan::PushWords{}
+                      .u32(to_unsigned(shape.T))
+                      .u32(to_unsigned(shape.heads.NH))
+                      .u32(blocks)
+                      .u32(groups)
+                      .u32(to_unsigned(shape.heads.NKV))
+                      .u32(to_unsigned(shape.window)),
+          .groups = fold_grid(caps, groups)};
+}
+
+void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, args.window);
+  const auto& [B, T, heads, window, dtype] = shape;
+  check(args.out, {B, T, heads.C()}, dtype);
+  check(args.lse, {B, heads.NH, T});
+  const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
+  const std::uint64_t flops = 2 * shape.product_flops();
+  for (const Slice slice : sequence_slices(caps, B, flops, {qkv, out, row_values})) {
+    plan::Dispatch dispatch =
+        dispatch_of(caps, {shape, slice, AttentionPass::kForward, heads.NH, args.dropout.p > 0});
+    dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.out), out, slice),
+                         sequences(write(args.lse), row_values, slice)};
+    drop_probabilities(builder, dispatch, shape, slice, args.dropout);
+    dispatch.cost.flops = flops * to_unsigned(slice.count);
+    builder.dispatch(std::move(dispatch));
+  }
+}
+
+void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& args) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, args.window);
+  const auto& [B, T, heads, window, dtype] = shape;
+  check(args.dout, {B, T, heads.C()}, dtype);
+  check(args.out, {B, T, heads.C()}, dtype);
+  check(args.lse, {B, heads.NH, T});
+  check(args.dqkv, args.qkv.shape, dtype);
+  const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
+  const plan::Tensor row_sums = builder.transient("attention_row_sums", {B, heads.NH, T});
+  const std::vector<Slice> slices =
+      sequence_slices(caps, B, 4 * shape.product_flops(), {qkv, out, row_values});
+
+  for (const Slice slice : slices) {
+    plan::Dispatch dispatch =
+        elementwise(caps, "attention_backward_row_sums", slice.count * row_values.elements,
+                    {{"HS", std::to_string(heads.HS)}, dtype_macro(dtype)}, 1);
+    dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.out), out, slice),
+                         sequences(write(row_sums), row_values, slice)};
+    dispatch.push =
+        PushWords{}.u32(to_unsigned(slice.count * T)).u32(to_unsigned(T)).u32(to_unsigned(heads.NH));
+    dispatch.cost.flops = 2 * to_unsigned(slice.count * out.elements);
+    builder.dispatch(std::move(dispatch));
+  }
+  // Both write parts of dqkv that the other leaves alone.
+  struct Part {
+    AttentionPass pass;
+    std::int64_t owners;
+    std::uint64_t products;
+  };
+  for (const auto& [pass, owners, products] :
+       {Part{AttentionPass::kBackwardQ, heads.NH, 3}, {AttentionPass::kBackwardKV, heads.NKV, 4}}) {
+    for (const Slice slice : slices) {
+      plan::Dispatch dispatch = dispatch_of(caps, {shape, slice, pass, owners, args.dropout.p > 0});
+      dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.qkv), qkv, slice),
+                           sequences(read(args.lse), row_values, slice),
+                           sequences(read(row_sums), row_values, slice),
+                           sequences(write(args.dqkv), qkv, slice)};
+      drop_probabilities(builder, dispatch, shape, slice, args.dropout);
+      dispatch.cost.flops = products * shape.product_flops() * to_unsigned(slice.count);
+      builder.dispatch(std::move(dispatch));
+    }
+  }
+}
+
+void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& args) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, 0);
+  const auto& [B, T, heads, window, dtype] = shape;
+  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads, args.qkv.dtype);
+  VKGPT_CHECK(T <= T_max, "{} positions for a cache of {}", T, T_max);
+  const Extent qkv = shape.qkv(), cache{heads.NKV * T_max * heads.HS, dtype};
+  for (const Slice slice : sequence_slices(caps, B, 0, {qkv, cache})) {
+    const std::int64_t count = slice.count * heads.NKV * T * heads.HS / 4;
+    plan::Dispatch dispatch = elementwise(caps, "attention_cache_fill", count,
+                                          {{"HS", std::to_string(heads.HS)}, dtype_macro(dtype)});
+    dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.k_cache), cache, slice),
+                         sequences(write(args.v_cache), cache, slice)};
+    dispatch.push = PushWords{}
+                        .u32(to_unsigned(count))
+                        .u32(to_unsigned(T))
+                        .u32(to_unsigned(T_max))
+                        .u32(to_unsigned(heads.NH))
+                        .u32(to_unsigned(heads.NKV));
+    dispatch.cost.bytes = 16 * to_unsigned(count) * dtype_size(dtype);
+    builder.dispatch(std::move(dispatch));
+  }
+}
+
+void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const QkvHeads heads = qkv_heads(caps, args.qkv, args.n_head, args.n_kv_head);
+  const std::int64_t B = args.qkv.shape.rows();
+  const DType dtype = args.qkv.dtype;
+  VKGPT_CHECK(args.out.shape.rows() == B && args.out.shape.back() == heads.C() && args.out.dtype == dtype,
+              "out {} for qkv {}", args.out.shape.to_string(), args.qkv.shape.to_string());
+  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads, args.qkv.dtype);
+  VKGPT_CHECK(args.window >= 0, "a window of {}", args.window);
+  const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
+  const std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
+  const Extent qkv{heads.width(), dtype}, out{heads.C(), dtype}, cache{heads.NKV * T_max * heads.HS, dtype};
+  const std::uint64_t flops = 4 * to_unsigned(seen * heads.C());
+  for (const Slice slice : sequence_slices(caps, B, flops, {qkv, cache, out})) {
+    const std::uint64_t groups = to_unsigned(slice.count * heads.NH);
+    plan::Dispatch dispatch{.kernel = {.stem = "attention_decode",
+                                       .macros = {{"HS", std::to_string(heads.HS)},
+                                                  {"LANES", std::to_string(lanes)},
+                                                  {"MIN_SUBGROUP", std::to_string(least_subgroup(caps))},
+                                                  dtype_macro(dtype)},
+                                       .subgroup_size = required_subgroup(caps)},
+                            .bindings = {sequences(read(args.qkv), qkv, slice), read(step_params(builder)),
+                                         sequences(read_write(args.k_cache), cache, slice),
+                                         sequences(read_write(args.v_cache), cache, slice),
+                                         sequences(write(args.out), out, slice)},
+                            .push = PushWords{}
+                                        .u32(to_unsigned(T_max))
+                                        .u32(to_unsigned(heads.NH))
+                                        .u32(groups)
+                                        .u32(to_unsigned(heads.NKV))
+                                        .u32(to_unsigned(args.window)),
+                            .groups = fold_grid(caps, groups),
+                            .cost = {.flops = flops * to_unsigned(slice.count)}};
+    builder.dispatch(std::move(dispatch));
+  }
+}
+
+}  // namespace vkgpt::ops

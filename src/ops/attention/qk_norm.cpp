@@ -1,0 +1,148 @@
+#include "vkgpt/ops/attention/qk_norm.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/launch.hpp"
+
+#include "ops/attention/qkv_heads.hpp"
+#include "ops/grid.hpp"
+
+namespace vkgpt::ops {
+namespace {
+
+using plan::PushWords;
+using plan::read;
+using plan::read_write;
+using plan::write;
+
+std::uint64_t to_unsigned(std::int64_t value) {
+  return static_cast<std::uint64_t>(value);
+}
+
+void check_like(const plan::Tensor& t, const plan::Tensor& qkv) {
+  VKGPT_CHECK(t.shape == qkv.shape && t.dtype == qkv.dtype, "{} {} beside qkv {} {}", dtype_name(t.dtype),
+              t.shape.to_string(), dtype_name(qkv.dtype), qkv.shape.to_string());
+}
+
+void check_weight(const plan::Tensor& t, const QkvHeads& heads) {
+  VKGPT_CHECK(t.shape == Shape{heads.HS} && t.dtype == DType::kF32, "weight {} for heads of {}",
+              t.shape.to_string(), heads.HS);
+}
+
+void check_rstd(const plan::Tensor& rstd, const plan::Tensor& qkv, const QkvHeads& heads) {
+  VKGPT_CHECK(rstd.shape.numel() == qkv.shape.rows() * heads.normed() && rstd.dtype == DType::kF32,
+              "rstd {} for qkv {}", rstd.shape.to_string(), qkv.shape.to_string());
+}
+
+std::vector<Slice> slices_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv) {
+  const std::uint64_t row_bytes = to_unsigned(qkv.shape.back()) * dtype_size(qkv.dtype);
+  return row_slices(caps, qkv.shape.rows(), row_bytes, slice_granule(dtype_size(qkv.dtype) == 2));
+}
+
+/// A subgroup for every head of the rows of `slice`, without bindings and push constants.
+plan::Dispatch per_head(const vk::DeviceCaps& caps, std::string stem, const QkvHeads& heads, DType dtype,
+                        Slice slice) {
+  const std::int64_t all = heads.NH + 2 * heads.NKV;
+  return subgroup_per_row(caps, std::move(stem), slice.count * all, {dtype_macro(dtype)});
+}
+
+PushWords per_head_push(const QkvHeads& heads, Slice slice) {
+  return PushWords{}
+      .u32(to_unsigned(slice.count * (heads.NH + 2 * heads.NKV)))
+      .u32(to_unsigned(heads.NH))
+      .u32(to_unsigned(heads.NKV))
+      .u32(to_unsigned(heads.HS));
+}
+
+/// The gradient of one weight from `count` heads of a slice of rows, the first of them `first`: sums over
+/// blocks of rows, then over the blocks.
+void weight_gradient(plan::PlanBuilder& builder, const QkNormBackward& args, const QkvHeads& heads,
+                     Slice slice, std::int64_t first, std::int64_t count, const plan::Tensor& dweight) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const auto rows = to_unsigned(slice.count);
+  const auto HS = to_unsigned(heads.HS);
+  const std::uint64_t max_blocks = caps.is_cpu() ? 16 : 256;
+  const std::uint64_t rows_per_block = std::max<std::uint64_t>(8, ceil_div(rows, max_blocks));
+  const std::uint64_t blocks = ceil_div(rows, rows_per_block);
+  const plan::Tensor partials =
+      builder.transient("qk_norm_partials", {static_cast<std::int64_t>(blocks), heads.HS});
+  const std::uint64_t column_groups = ceil_div(HS, caps.subgroup_size);
+  const DType dtype = args.qkv.dtype;
+
+  plan::Dispatch partial =
+      workgroups(caps, "qk_norm_backward_partial", static_cast<std::int64_t>(column_groups * blocks), 1,
+                 {dtype_macro(dtype)});
+  partial.bindings = {matrix_rows(read(args.dout), heads.width(), slice, dtype),
+                      matrix_rows(read(args.qkv), heads.width(), slice, dtype),
+                      matrix_rows(read(args.rstd), heads.normed(), slice), write(partials)};
+  partial.push = PushWords{}
+                     .u32(rows)
+                     .u32(to_unsigned(heads.NH))
+                     .u32(to_unsigned(heads.NKV))
+                     .u32(HS)
+                     .u32(to_unsigned(first))
+                     .u32(to_unsigned(count))
+                     .u32(blocks)
+                     .u32(rows_per_block);
+  partial.cost.flops = 3 * rows * to_unsigned(count) * HS;
+  builder.dispatch(std::move(partial));
+
+  plan::Dispatch reduce =
+      workgroups(caps, "qk_norm_backward_reduce", static_cast<std::int64_t>(column_groups), 1);
+  reduce.bindings = {read(partials), read_write(dweight)};
+  reduce.push = PushWords{}.u32(HS).u32(blocks);
+  reduce.cost.flops = HS * (blocks + 1);
+  builder.dispatch(std::move(reduce));
+}
+
+}  // namespace
+
+void qk_norm_forward(plan::PlanBuilder& builder, const QkNormForward& args) {
+  const QkvHeads heads = qkv_heads(builder.caps(), args.qkv, args.n_head, args.n_kv_head);
+  check_like(args.out, args.qkv);
+  check_weight(args.q_weight, heads);
+  check_weight(args.k_weight, heads);
+  check_rstd(args.rstd, args.qkv, heads);
+  const DType dtype = args.qkv.dtype;
+  for (const Slice slice : slices_of(builder.caps(), args.qkv)) {
+    plan::Dispatch dispatch = per_head(builder.caps(), "qk_norm_forward", heads, dtype, slice);
+    dispatch.push = per_head_push(heads, slice).f32(args.eps);
+    dispatch.bindings = {matrix_rows(read(args.qkv), heads.width(), slice, dtype), read(args.q_weight),
+                         read(args.k_weight), matrix_rows(write(args.out), heads.width(), slice, dtype),
+                         matrix_rows(write(args.rstd), heads.normed(), slice)};
+    dispatch.cost.flops = 4 * to_unsigned(slice.count * heads.normed() * heads.HS);
+    builder.dispatch(std::move(dispatch));
+  }
+}
+
+void qk_norm_backward(plan::PlanBuilder& builder, const QkNormBackward& args) {
+  const QkvHeads heads = qkv_heads(builder.caps(), args.qkv, args.n_head, args.n_kv_head);
+  check_like(args.dout, args.qkv);
+  check_like(args.dqkv, args.qkv);
+  check_weight(args.q_weight, heads);
+  check_weight(args.k_weight, heads);
+  check_rstd(args.rstd, args.qkv, heads);
+  if (args.dq_weight) check_weight(*args.dq_weight, heads);
+  if (args.dk_weight) check_weight(*args.dk_weight, heads);
+  const DType dtype = args.qkv.dtype;
+  for (const Slice slice : slices_of(builder.caps(), args.qkv)) {
+    plan::Dispatch dispatch = per_head(builder.caps(), "qk_norm_backward", heads, dtype, slice);
+    dispatch.push = per_head_push(heads, slice);
+    dispatch.bindings = {matrix_rows(read(args.dout), heads.width(), slice, dtype),
+                         matrix_rows(read(args.qkv), heads.width(), slice, dtype),
+                         read(args.q_weight),
+                         read(args.k_weight),
+                         matrix_rows(read(args.rstd), heads.normed(), slice),
+                         matrix_rows(write(args.dqkv), heads.width(), slice, dtype)};
+    dispatch.cost.flops = 9 * to_unsigned(slice.count * heads.normed() * heads.HS);
+    builder.dispatch(std::move(dispatch));
+    if (args.dq_weight) weight_gradient(builder, args, heads, slice, 0, heads.NH, *args.dq_weight);
+    if (args.dk_weight) weight_gradient(builder, args, heads, slice, heads.NH, heads.NKV, *args.dk_weight);
+  }
+}
+
+}  // namespace vkgpt::ops

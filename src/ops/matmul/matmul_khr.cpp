@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "vkgpt/core/check.hpp"
+
+#include "ops/matmul/matmul_backends.hpp"
+#include "ops/matmul/matmul_parts.hpp"
+
+namespace vkgpt::ops {
+
+using namespace plan;
+
+namespace {
+
+constexpr std::uint32_t kAmd = 0x1002, kNvidia = 0x10de, kIntel = 0x8086;
+
+/// The fragments to take: 16x16x16 where the device has them, else the first that it names.
+std::optional<vk::CooperativeMatrixShape> fragment_of(const vk::DeviceCaps& caps, DType dtype) {
+  std::optional<vk::CooperativeMatrixShape> found;
+  for (const vk::CooperativeMatrixShape& shape : caps.cooperative_matrices) {
+    if (shape.ab_type != dtype_name(dtype) || shape.result_type != "f32") continue;
+    if (!found || (shape.m == 16 && shape.n == 16 && shape.k == 16)) found = shape;
+  }
+  return found;
+}
+
+/// What matmul_khr.glsl is to require of the driver.
+std::uint32_t lanes_of(const vk::DeviceCaps& caps) {
+  const std::uint32_t wish = caps.vendor_id == kAmd ? 64 : caps.vendor_id == kIntel ? 16 : caps.subgroup_size;
+  return std::clamp(wish, caps.min_subgroup_size, caps.max_subgroup_size);
+}
+
+/// NVIDIA's subgroups load a fragment from rows of either kind; others lane by lane from any but those of k.
+bool transposes(const vk::DeviceCaps& caps) {
+  return caps.vendor_id != kNvidia;
+}
+
+constexpr MatmulKernel tile(std::uint32_t rows, std::uint32_t columns, std::uint32_t depth,
+                            std::uint32_t part_rows, std::uint32_t part_columns) {
+  return {Backend::kKhr, rows, columns, depth, part_rows, part_columns};
+}
+
+/// Those of Intel's before Xe2, whose fragments have 8 columns and whose registers are half as long: turning
+/// one operand leaves less room, and turning both none without spills.
+std::span<const MatmulKernel> small_intel_tiles(Transposition transposition) {
+  static constexpr std::array kTiles = {tile(64, 64, 16, 16, 16), tile(32, 64, 16, 8, 16)};
+  switch (transposition) {
+    case Transposition::kNT:
+      return std::span(kTiles).first(1);
+    case Transposition::kNN:
+      return std::span(kTiles).last(1);
+    case Transposition::kTN:
+      return {};
+  }
+  VKGPT_CHECK(false, "transposition {}", static_cast<int>(transposition));
+}
+
+/// Tiles for large products first; what they come to is in shaders/README.md.
+std::span<const MatmulKernel> tiles(const vk::DeviceCaps& caps, Transposition transposition,
+                                    std::uint32_t fragment_columns) {
+  static constexpr std::array kCpuTiles = {tile(32, 32, 8, 16, 16), tile(16, 32, 16, 8, 16)};
+  static constexpr std::array kAmdTiles = {tile(64, 128, 32, 32, 64), tile(128, 128, 32, 64, 64),
+                                           tile(64, 64, 32, 32, 32)};
+  static constexpr std::array kIntelTiles = {tile(64, 64, 16, 16, 16), tile(32, 64, 16, 8, 16)};
+  static constexpr std::array kTiles = {tile(128, 128, 32, 64, 64), tile(128, 256, 32, 64, 64),
+                                        tile(64, 128, 32, 32, 64), tile(64, 64, 32, 32, 32)};
+  if (caps.subgroup_size < 16) return kCpuTiles;
+  if (caps.vendor_id == kAmd) return kAmdTiles;
+  if (caps.vendor_id != kIntel) return kTiles;
+  if (fragment_columns < 16) return small_intel_tiles(transposition);
+  return kIntelTiles;
+}
+
+/// What a kernel leaves to its dispatches.
+struct Plan {
+  vk::CooperativeMatrixShape fragment;
+  std::uint32_t lanes, subgroups;
+  std::uint32_t panel_bytes, result_bytes;  // of shared memory: both panels; all subgroups' results
+
+  std::uint32_t shared_bytes(std::uint32_t buffers) const {
+    return std::max(buffers * panel_bytes, result_bytes);
+  }
+};
+
+Plan plan_of(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kernel) {
+  constexpr std::uint32_t kSkew = 8;
+  const vk::CooperativeMatrixShape fragment = *fragment_of(caps, p.a.dtype);
+  const std::uint32_t subgroups = kernel.rows / kernel.part_rows * (kernel.columns / kernel.part_columns);
+  const auto panel = [&](std::uint32_t extent, bool is_by_k) {
+    const bool keeps_rows_of_k = is_by_k && !transposes(caps);
+    return keeps_rows_of_k ? kernel.depth * (extent + kSkew) : extent * (kernel.depth + kSkew);
+  };
+  return {.fragment = fragment,
+          .lanes = lanes_of(caps),
+          .subgroups = subgroups,
+          .panel_bytes = 2 * (panel(kernel.rows, p.transposition == Transposition::kTN) +
+                              panel(kernel.columns, p.transposition != Transposition::kNT)),
+          .result_bytes = 4 * subgroups * fragment.m * (kernel.part_columns + 4)};
+}
+
+bool fits(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kernel) {
+  const Plan plan = plan_of(caps, p, kernel);
+  const std::uint32_t invocations = plan.subgroups * plan.lanes;
+  return kernel.part_rows % plan.fragment.m == 0 && kernel.part_columns % plan.fragment.n == 0 &&
+         kernel.depth % plan.fragment.k == 0 && plan.shared_bytes(1) <= caps.shared_memory_bytes &&
+         invocations <= std::min(caps.max_workgroup_invocations, caps.max_workgroup_size[0]);
+}
+
+}  // namespace
+
+std::vector<MatmulKernel> khr_kernels(const vk::DeviceCaps& caps, const Product& product, const Extents& e) {
+  // One row of C would leave all but one of a fragment idle; fp32 stays out of 16-bit matrices.
+  if (dtype_size(product.a.dtype) != 2 || e.m == 1) return {};
+  const std::optional<vk::CooperativeMatrixShape> fragment = fragment_of(caps, product.a.dtype);
+  if (!fragment) return {};
+  std::vector<MatmulKernel> usable;
+  std::ranges::copy_if(tiles(caps, product.transposition, fragment->n), std::back_inserter(usable),
+                       [&](const MatmulKernel& kernel) { return fits(caps, product, kernel); });
+  return with_k_splits(caps, product, e, usable);
+}
+
+void append_khr(PlanBuilder& builder, const Product& product, const Extents& extents,
+                const MatmulKernel& kernel) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const Plan plan = plan_of(caps, product, kernel);
+  const bool is_wide =
+      product.a.shape.back() % 8 == 0 && product.b.shape.back() % 8 == 0 && product.c.shape.back() % 8 == 0;
+  Product khr = product;
+  khr.stem += "_khr";
+  const KParts k_parts{.limit = extents.k, .splits = kernel.k_splits};
+  append_parts(builder, khr, extents, k_parts, [&](Dispatch& d, const Part& part) {
+    const auto add = [&](const char* name, std::uint32_t value) {
+      d.kernel.macros.push_back({name, std::to_string(value)});
+    };
+    add("BM", kernel.rows);
+    add("BN", kernel.columns);
+    add("BK", kernel.depth);
+    add("SM", kernel.part_rows);
+    add("SN", kernel.part_columns);
+    add("FRAGMENT_M", plan.fragment.m);
+    add("FRAGMENT_N", plan.fragment.n);
+    add("FRAGMENT_K", plan.fragment.k);
+    add("LANES", plan.lanes);
+    add("BUFFERS", plan.shared_bytes(2) <= caps.shared_memory_bytes ? 2 : 1);
+    add("WIDE", is_wide);
+    add("K_TAIL", part.k.count % kernel.depth != 0);
+    add("TRANSPOSES", transposes(caps));
+    add("NATIVE_ROUNDING", !caps.is_cpu());
+    d.kernel.subgroup_size = plan.lanes;
+    d.groups = tile_groups(part, kernel);
+  });
+}
+
+}  // namespace vkgpt::ops

@@ -1,0 +1,142 @@
+#include "ops/matmul/matmul_parts.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "vkgpt/core/check.hpp"
+
+#include "ops/grid.hpp"
+
+namespace vkgpt::ops {
+
+using namespace plan;
+
+namespace {
+
+constexpr std::int64_t kLeastSplit = 256;  // k of a part; below, writing and adding its sums costs as much
+constexpr std::int64_t kLongSplit = 2048;  // of one that only makes the last round fuller
+constexpr std::uint32_t kMostSplits = 32;
+
+/// Sums of each part of K. Rows are padded so that every part's begin at a multiple of 256 bytes.
+struct SplitSums {
+  std::int64_t padded_rows;
+  Tensor c;                        // (splits, padded M, N) f32
+  std::optional<Tensor> row_sums;  // (splits, padded M) f32
+};
+
+std::int64_t padded_rows(const Extents& e) {
+  constexpr std::int64_t kGranule = slice_granule(false);
+  return (e.m + kGranule - 1) / kGranule * kGranule;
+}
+
+std::size_t parts_of_k(const Slicing& slicing) {
+  const auto last = std::ranges::find_if(slicing.parts, &Part::is_last_k);
+  return static_cast<std::size_t>(last - slicing.parts.begin()) + 1;
+}
+
+void append_reduction(PlanBuilder& builder, const Product& p, const Extents& e, const SplitSums& sums,
+                      std::int64_t splits) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const std::int64_t width = e.n % 4 == 0 ? 4 : 1;
+  const std::int64_t count = e.m * e.n / width;
+  Dispatch d = elementwise(caps, "linear_backward_weight_reduce", count,
+                           {{"WIDTH", std::to_string(width)}, {"ROW_SUMS", p.row_sums ? "1" : "0"}}, 1);
+  d.bindings = {read(sums.c), read_write(p.c)};
+  if (p.row_sums) {
+    d.bindings.push_back(read(*sums.row_sums));
+    d.bindings.push_back(read_write(*p.row_sums));
+  }
+  const auto word = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
+  d.push = PushWords{}
+               .u32(word(count))
+               .u32(word(splits))
+               .u32(word(sums.padded_rows * e.n / width))
+               .u32(word(e.m))
+               .u32(word(sums.padded_rows));
+  d.cost = {.flops = word(splits * e.m * e.n), .bytes = sizeof(float) * word((splits + 2) * e.m * e.n)};
+  builder.dispatch(std::move(d));
+}
+
+void append_splits(PlanBuilder& builder, const Product& p, const Extents& e, const Slicing& slicing,
+                   const CompletePart& complete) {
+  const auto splits = static_cast<std::int64_t>(parts_of_k(slicing));
+  const std::int64_t rows = padded_rows(e);
+  SplitSums sums{rows, builder.transient("matmul_splits", {splits, rows, e.n}), {}};
+  if (p.row_sums) sums.row_sums = builder.transient("matmul_row_sums", {splits, rows});
+  std::int64_t split = 0;
+  for (const Part& part : slicing.parts) {
+    split = part.is_first_k ? 0 : split + 1;
+    Product apart = p;
+    apart.c = builder.view(sums.c, split * rows * e.n, {e.m, e.n});
+    if (p.row_sums) apart.row_sums = builder.view(*sums.row_sums, split * rows, {e.m});
+    const PartWork work{.c = apart.c,
+                        .row_sums = p.row_sums ? PartWork::RowSums::kStore : PartWork::RowSums::kNone};
+    Dispatch d = part_dispatch(apart, {}, part, work);
+    complete(d, part);
+    builder.dispatch(std::move(d));
+  }
+  append_reduction(builder, p, e, sums, splits);
+}
+
+}  // namespace
+
+void append_parts(PlanBuilder& builder, const Product& product, const Extents& extents, KParts k,
+                  const CompletePart& complete) {
+  if (k.splits > 1) {
+    VKGPT_CHECK(can_split_k(builder.caps(), product, extents, k.splits), "{} in {} parts of K", product.stem,
+                k.splits);
+    const auto granule = static_cast<std::uint64_t>(slice_granule(dtype_size(product.a.dtype) == 2));
+    const std::uint64_t part = ceil_div(static_cast<std::uint64_t>(extents.k), granule * k.splits) * granule;
+    k.limit = std::min(k.limit, static_cast<std::int64_t>(part));
+  }
+  const Slicing slicing = slice(builder.caps(), product, extents, k.limit);
+  if (k.splits > 1) return append_splits(builder, product, extents, slicing, complete);
+  std::optional<Tensor> partials;
+  if (slicing.has_partials) partials = builder.transient("matmul_partials", {extents.m, extents.n});
+  for (const Part& part : slicing.parts) {
+    Dispatch d = part_dispatch(product, partials, part, work_of(product, partials, part));
+    complete(d, part);
+    builder.dispatch(std::move(d));
+  }
+}
+
+std::uint64_t invocations_to_fill(const vk::DeviceCaps& caps) {
+  switch (caps.type) {
+    case vk::DeviceType::kCpu:
+      return 64;
+    case vk::DeviceType::kIntegrated:
+      return 8192;
+    default:
+      return 65536;
+  }
+}
+
+bool can_split_k(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::uint32_t splits) {
+  constexpr std::int64_t kMostBytes = 1 << 27;
+  const bool only_adds = p.transposition == Transposition::kTN && p.accumulate && !p.bias &&
+                         p.epilogue == Epilogue::kNone && p.c.dtype == DType::kF32;
+  const std::int64_t bytes = padded_rows(e) * e.n * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t most = std::min(kMostBytes, static_cast<std::int64_t>(caps.max_storage_buffer_range));
+  return splits == 1 || (only_adds && bytes <= most / splits && e.k >= kLeastSplit * splits);
+}
+
+std::uint32_t k_splits_to_fill(const vk::DeviceCaps& caps, const Product& p, const Extents& e,
+                               std::uint64_t invocations) {
+  if (caps.is_cpu()) return 1;
+  // Of the rounds in which the device works on a product, the last is seldom full.
+  const std::uint64_t full = invocations_to_fill(caps);
+  const auto busy = [&](std::uint32_t splits) {
+    const std::uint64_t all = invocations * splits;
+    return static_cast<double>(all) / static_cast<double>(ceil_div(all, full) * full);
+  };
+  std::uint32_t best = 1;
+  for (std::uint32_t splits = 2; splits <= kMostSplits && busy(best) < 0.9; ++splits) {
+    const bool has_rounds = invocations * splits > full;
+    if (!can_split_k(caps, p, e, splits) || (has_rounds && e.k < kLongSplit * splits)) break;
+    if (busy(splits) > 1.05 * busy(best)) best = splits;
+  }
+  return best;
+}
+
+}  // namespace vkgpt::ops

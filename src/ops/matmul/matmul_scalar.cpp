@@ -1,0 +1,86 @@
+#include <algorithm>
+#include <string>
+
+#include "ops/grid.hpp"
+#include "ops/matmul/matmul_backends.hpp"
+#include "ops/matmul/matmul_gemv.hpp"
+#include "ops/matmul/matmul_parts.hpp"
+
+namespace vkgpt::ops {
+
+using namespace plan;
+
+namespace {
+
+/// Bytes of a column of B that a CPU's caches hold while every tile of C passes over them.
+constexpr std::int64_t kCachedColumnBytes = 2048;
+
+/// What a shader variant depends on beside the product.
+struct Variant {
+  std::uint32_t lanes;          // of a workgroup, all in one subgroup
+  std::uint32_t tile_rows;      // 16, 8 or 1
+  std::uint32_t k_step;         // k of an iteration
+  std::uint32_t b_step;         // of them, those whose B is in registers at a time
+  bool is_wide;                 // reads two neighbours as one word, of 64 bits for f32
+  bool has_wide_f32;            // so are bias, partials and an f32 c, which is written in pairs, too
+  std::uint32_t subgroup_size;  // to be required of the driver, or 0
+};
+
+Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Extents& e) {
+  constexpr std::uint32_t kMaxLanes = 64;
+  Variant v{};
+  const RegisterBudget budget = register_budget(caps);
+  v.lanes = std::min(budget.subgroup, kMaxLanes);
+  v.subgroup_size = v.lanes == budget.subgroup ? budget.required_size : 0;
+  // 16 rows are 64 sums in each lane, beside what is loaded of A and B.
+  const bool fits_16_rows = budget.registers > 128;
+  v.tile_rows = (e.m <= 8 || !fits_16_rows) && v.lanes <= 32 ? 8 : 16;
+  v.k_step = 8;
+  if (e.m == 1 && p.transposition != Transposition::kTN) {
+    v.tile_rows = 1;
+    v.k_step = 2 * v.lanes;  // a pair of A for every lane
+  }
+  v.b_step = caps.is_cpu() ? v.k_step : 8;
+  const bool rows_are_even =
+      p.a.shape.back() % 2 == 0 && p.b.shape.back() % 2 == 0 && p.c.shape.back() % 2 == 0;
+  const bool has_pairs_of_f32 = caps.is_cpu() && caps.shader_int64 && caps.storage_buffer_alignment % 8 == 0;
+  const bool has_pairs_of_16bit = caps.storage_buffer_alignment % 4 == 0;
+  v.is_wide = rows_are_even && (dtype_size(p.a.dtype) == 2 ? has_pairs_of_16bit : has_pairs_of_f32);
+  v.has_wide_f32 = v.is_wide && has_pairs_of_f32;
+  return v;
+}
+
+}  // namespace
+
+std::vector<MatmulKernel> scalar_kernels(const vk::DeviceCaps&, const Product&, const Extents&) {
+  return {{.backend = Backend::kScalar}};
+}
+
+void append_scalar(PlanBuilder& builder, const Product& product, const Extents& extents,
+                   const MatmulKernel&) {
+  const vk::DeviceCaps& caps = builder.caps();
+  if (prefers_gemv(caps, product, extents)) return append_gemv(builder, product, extents);
+  const Variant variant = choose_variant(caps, product, extents);
+  const auto size = static_cast<std::int64_t>(dtype_size(product.a.dtype));
+  const KParts k_parts{.limit = caps.is_cpu() ? kCachedColumnBytes / size : extents.k};
+  append_parts(builder, product, extents, k_parts, [&](Dispatch& d, const Part& part) {
+    const auto add = [&](const char* name, std::uint32_t value) {
+      d.kernel.macros.push_back({name, std::to_string(value)});
+    };
+    const auto k = static_cast<std::uint64_t>(part.k.count);
+    add("LANES", variant.lanes);
+    add("TM", variant.tile_rows);
+    add("K_STEP", variant.k_step);
+    add("B_STEP", variant.b_step);
+    add("WIDE", variant.is_wide);
+    add("WIDE_F32", variant.has_wide_f32);
+    add("K_TAIL", k % variant.k_step != 0);
+    d.kernel.subgroup_size = variant.subgroup_size;
+    // The product of both is exactly the number of tiles, which the shader numbers anew in strips.
+    d.groups = {
+        static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(part.n.count), 4 * variant.lanes)),
+        static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(part.m.count), variant.tile_rows)), 1};
+  });
+}
+
+}  // namespace vkgpt::ops

@@ -1,0 +1,218 @@
+#include "vkgpt/ops/optimizer/optimizer_muon.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/fill.hpp"
+#include "vkgpt/ops/launch.hpp"
+#include "vkgpt/ops/matmul/matmul.hpp"
+#include "vkgpt/ops/step_params.hpp"
+
+#include "ops/grid.hpp"
+
+namespace vkgpt::ops {
+
+using namespace plan;
+
+namespace {
+
+constexpr int kIterations = 5;
+constexpr float kA = 3.4445F, kB = -4.7750F, kC = 2.0315F;
+constexpr float kEps = 1e-7F;
+constexpr double kRmsOfAdamW = 0.2;
+
+/// Transient elements of the matrices that are worked on side by side: independent dispatches share a barrier
+/// and keep a wide device busy where one small product would not.
+constexpr std::int64_t kWaveElements = 8 << 20;
+
+std::uint64_t word(std::int64_t value) {
+  return static_cast<std::uint64_t>(value);
+}
+
+/// A matrix on its way through the iteration.
+struct Work {
+  MuonMatrix place;
+  Tensor x, y;           // (rows, cols): the iterate and the next one
+  Tensor gram, squared;  // (n, n) with n = min(rows, cols)
+  Tensor partials;       // (blocks of all slices): sums of squares
+  std::int64_t blocks;   // of one slice
+  bool is_tall() const { return place.rows > place.cols; }
+};
+
+/// A slice of a matrix as a part of an arena: it is bound from the 64 elements in which it begins.
+struct ArenaPart {
+  Slice bound;         // of the arena
+  std::uint64_t lead;  // elements of `bound` before the slice
+};
+
+ArenaPart arena_part(const MuonMatrix& matrix, Slice slice) {
+  const std::int64_t begin = matrix.offset + slice.first;
+  const std::int64_t aligned = begin / 64 * 64;
+  return {{aligned, begin - aligned + slice.count}, word(begin - aligned)};
+}
+
+/// Slices of a matrix that leave room for the lead of an `ArenaPart`.
+std::vector<Slice> matrix_slices(const vk::DeviceCaps& caps, std::int64_t elements) {
+  vk::DeviceCaps narrower = caps;
+  narrower.max_storage_buffer_range -= 64 * sizeof(float);
+  return element_slices(narrower, elements);
+}
+
+std::int64_t work_elements(const MuonMatrix& m) {
+  const std::int64_t n = std::min(m.rows, m.cols);
+  return 2 * (m.rows * m.cols + n * n);
+}
+
+Work begin_work(PlanBuilder& builder, const MuonMatrix& matrix) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const std::int64_t elements = matrix.rows * matrix.cols;
+  const std::int64_t n = std::min(matrix.rows, matrix.cols);
+  const auto slices = static_cast<std::int64_t>(matrix_slices(caps, elements).size());
+  const auto blocks = static_cast<std::int64_t>(
+      std::clamp<std::uint64_t>(ceil_div(word(elements), 2048), 1, caps.is_cpu() ? 16 : 256));
+  return {.place = matrix,
+          .x = builder.transient("muon_x", {matrix.rows, matrix.cols}),
+          .y = builder.transient("muon_y", {matrix.rows, matrix.cols}),
+          .gram = builder.transient("muon_gram", {n, n}),
+          .squared = builder.transient("muon_squared", {n, n}),
+          .partials = builder.transient("muon_partials", {slices * blocks}),
+          .blocks = blocks};
+}
+
+void append_momentum(PlanBuilder& builder, const OptimizerMuon& args, const Muon& constants,
+                     const Work& work) {
+  const vk::DeviceCaps& caps = builder.caps();
+  std::int64_t first_block = 0;
+  for (const Slice slice : matrix_slices(caps, work.x.shape.numel())) {
+    const ArenaPart part = arena_part(work.place, slice);
+    Dispatch d = workgroups(caps, "optimizer_muon_momentum", work.blocks, subgroups_per_workgroup(caps));
+    d.bindings = {elements(read(args.gradients), part.bound), elements(read_write(args.momentum), part.bound),
+                  elements(write(work.x), slice),
+                  first_block == 0 ? write(work.partials) : read_write(work.partials), read(args.norm)};
+    d.push = PushWords{}
+                 .u32(word(slice.count))
+                 .u32(part.lead)
+                 .u32(word(work.blocks))
+                 .u32(reduction_block_size(slice.count, work.blocks))
+                 .u32(word(first_block))
+                 .f32(static_cast<float>(constants.momentum))
+                 .f32(static_cast<float>(1.0 - constants.momentum));
+    d.cost.flops = 9 * word(slice.count);
+    builder.dispatch(std::move(d));
+    first_block += work.blocks;
+  }
+}
+
+void append_normalize(PlanBuilder& builder, const Work& work) {
+  const vk::DeviceCaps& caps = builder.caps();
+  for (const Slice slice : matrix_slices(caps, work.x.shape.numel())) {
+    const auto groups =
+        static_cast<std::int64_t>(std::clamp<std::uint64_t>(ceil_div(word(slice.count), 4096), 1, 1024));
+    Dispatch d = workgroups(caps, "optimizer_muon_normalize", groups, subgroups_per_workgroup(caps));
+    d.bindings = {elements(read_write(work.x), slice), read(work.partials)};
+    d.push = PushWords{}
+                 .u32(word(slice.count))
+                 .u32(word(groups))
+                 .u32(reduction_block_size(slice.count, groups))
+                 .u32(word(work.partials.shape.numel()))
+                 .f32(kEps);
+    d.cost.flops = word(slice.count);
+    builder.dispatch(std::move(d));
+  }
+}
+
+/// gram = X X^T, or X^T X of a tall matrix: the smaller one.
+void append_gram(PlanBuilder& builder, const Work& work) {
+  if (work.is_tall()) {
+    zero(builder, work.gram);
+    linear_backward_weight(builder, {.dy = work.x, .x = work.x, .dweight = work.gram});
+  } else {
+    linear_forward(builder, {.x = work.x, .weight = work.x, .y = work.gram});
+  }
+}
+
+/// squared = a I + b gram + c squared: what the iterate is multiplied by.
+void append_polynomial(PlanBuilder& builder, const Work& work) {
+  const std::int64_t n = work.gram.shape.back();
+  for (const Slice slice : row_slices(builder.caps(), n, word(n) * sizeof(float))) {
+    Dispatch d = subgroup_per_row(builder.caps(), "optimizer_muon_polynomial", slice.count);
+    d.bindings = {matrix_rows(read(work.gram), n, slice), matrix_rows(read_write(work.squared), n, slice)};
+    d.push = PushWords{}.u32(word(slice.count)).u32(word(slice.first)).u32(word(n)).f32(kA).f32(kB).f32(kC);
+    d.cost.flops = 3 * word(slice.count * n);
+    builder.dispatch(std::move(d));
+  }
+}
+
+/// y = polynomial X, or X polynomial, which is symmetric; then the two change places.
+void append_next(PlanBuilder& builder, Work& work) {
+  if (work.is_tall()) {
+    linear_forward(builder, {.x = work.x, .weight = work.squared, .y = work.y});
+  } else {
+    linear_backward_input(builder, {.dy = work.squared, .weight = work.x, .dx = work.y});
+  }
+  std::swap(work.x, work.y);
+}
+
+void append_update(PlanBuilder& builder, const OptimizerMuon& args, const Muon& constants, const Work& work) {
+  const auto longer = static_cast<double>(std::max(work.place.rows, work.place.cols));
+  for (const Slice slice : matrix_slices(builder.caps(), work.x.shape.numel())) {
+    const ArenaPart part = arena_part(work.place, slice);
+    Dispatch d = elementwise(builder.caps(), "optimizer_muon_update", slice.count);
+    d.bindings = {elements(read_write(args.weights), part.bound), elements(read(work.x), slice),
+                  read(args.norm), read(step_params(builder))};
+    d.push = PushWords{}
+                 .u32(word(slice.count))
+                 .u32(part.lead)
+                 .f32(static_cast<float>(kRmsOfAdamW * std::sqrt(longer)))
+                 .f32(static_cast<float>(constants.weight_decay));
+    d.cost.flops = 5 * word(slice.count);
+    builder.dispatch(std::move(d));
+  }
+}
+
+void append_wave(PlanBuilder& builder, const OptimizerMuon& args, const Muon& constants,
+                 std::span<const MuonMatrix> matrices) {
+  std::vector<Work> wave;
+  for (const MuonMatrix& matrix : matrices) wave.push_back(begin_work(builder, matrix));
+  for (const Work& work : wave) append_momentum(builder, args, constants, work);
+  for (const Work& work : wave) append_normalize(builder, work);
+  for (int i = 0; i < kIterations; ++i) {
+    for (const Work& work : wave) append_gram(builder, work);
+    for (const Work& work : wave) {
+      linear_forward(builder, {.x = work.gram, .weight = work.gram, .y = work.squared});
+    }
+    for (const Work& work : wave) append_polynomial(builder, work);
+    for (Work& work : wave) append_next(builder, work);
+  }
+  for (const Work& work : wave) append_update(builder, args, constants, work);
+}
+
+}  // namespace
+
+void optimizer_muon(PlanBuilder& builder, const OptimizerMuon& args, const Muon& constants) {
+  const std::int64_t n = args.weights.shape.numel();
+  for (const Tensor* t : {&args.weights, &args.gradients, &args.momentum}) {
+    VKGPT_CHECK(t->shape == Shape{n} && t->dtype == DType::kF32, "{} beside {} weights", t->shape.to_string(),
+                n);
+  }
+  VKGPT_CHECK(args.norm.shape == Shape{4}, "norm {}", args.norm.shape.to_string());
+  for (const MuonMatrix& m : args.matrices) {
+    VKGPT_CHECK(m.rows > 0 && m.cols > 0 && m.offset >= 0 && m.offset + m.rows * m.cols <= n,
+                "matrix ({}, {}) at {} of {} weights", m.rows, m.cols, m.offset, n);
+  }
+  for (std::size_t first = 0; first < args.matrices.size();) {
+    std::size_t end = first;
+    std::int64_t size = 0;
+    while (end < args.matrices.size() &&
+           (end == first || size + work_elements(args.matrices[end]) <= kWaveElements)) {
+      size += work_elements(args.matrices[end++]);
+    }
+    append_wave(builder, args, constants, args.matrices.subspan(first, end - first));
+    first = end;
+  }
+}
+
+}  // namespace vkgpt::ops

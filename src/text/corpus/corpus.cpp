@@ -1,0 +1,212 @@
+#include "vkgpt/text/corpus/corpus.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <format>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/corpus/dataset.hpp"
+#include "vkgpt/text/corpus/text_source.hpp"
+
+#include "text/corpus/encode_pipeline.hpp"
+
+namespace vkgpt::text {
+namespace {
+
+constexpr std::size_t kJobBytes = std::size_t{1} << 20;
+
+/// The next stretch of `text` that can be encoded on its own, about a job long; it is cut off.
+std::string_view cut_job(std::string_view& text, const Tokenizer& tokenizer) {
+  std::size_t cut = text.size();
+  for (std::size_t tried = kJobBytes; tried < text.size(); tried *= 2) {
+    const std::size_t safe = tokenizer.safe_prefix(text.substr(0, tried));
+    if (safe == 0) continue;
+    cut = safe;
+    break;
+  }
+  const std::string_view job = text.substr(0, cut);
+  text.remove_prefix(cut);
+  return job;
+}
+
+/// Both ends of a shard: a file of another tokenizer or byte order shows there, and a large one costs no
+/// more.
+void check_ends(const TokenView& tokens) {
+  std::vector<Token> sample(std::min<std::size_t>(tokens.size(), 4096));
+  tokens.copy(0, sample);
+  tokens.copy(tokens.size() - sample.size(), sample);
+}
+
+bool is_named(const Path& path, std::string_view word) {
+  return path.filename().string().find(word) != std::string::npos;
+}
+
+std::vector<Path> shards_of(const std::string& pattern) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(pattern, error)) return files_matching(pattern);
+  std::vector<Path> files;
+  for (const Path& path : list_directory(pattern)) {
+    if (path.extension() == ".bin") files.push_back(path);
+  }
+  if (files.empty())
+    fail("{} holds no .bin files: they are what token shards are called", printable(pattern, 200));
+  return files;
+}
+
+}  // namespace
+
+std::string read_text(const Path& path) {
+  if (path.empty()) {
+    fail_usage("no text is given: use --data_path FILE ('vkgpt data get tinyshakespeare' fetches one)");
+  }
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    fail("text {} does not exist", printable(path.string(), 200));
+  }
+  if (std::filesystem::is_directory(status)) {
+    fail("text {} is a directory, expected a file", printable(path.string(), 200));
+  }
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 30;
+  std::string text = read_file(path, kMaxBytes);
+  if (text.empty()) fail("text {} is empty", printable(path.string(), 200));
+  const std::size_t invalid = find_invalid_utf8(text);
+  if (invalid != std::string::npos) {
+    fail(
+        "text {} is not UTF-8: invalid byte 0x{:02x} at byte {} (convert it first, e.g. with iconv -t UTF-8)",
+        printable(path.string(), 200), static_cast<unsigned>(static_cast<unsigned char>(text[invalid])),
+        invalid);
+  }
+  return text;
+}
+
+TextSplit split_text(std::string_view text, double val_fraction) {
+  auto cut = static_cast<std::size_t>(static_cast<double>(text.size()) * (1.0 - val_fraction));
+  cut = std::min(cut, text.size());
+  while (cut > 0 && cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80) --cut;
+  return {.train = text.substr(0, cut), .validation = text.substr(cut)};
+}
+
+TokenView Corpus::view(const Part& part) const {
+  if (!part.pieces.empty()) return {part.pieces, vocab_size_};
+  if (!part.narrow.empty()) return std::span(part.narrow);
+  return std::span<const Token>(part.wide);
+}
+
+void Corpus::encode_part(std::string_view text, const Tokenizer& tokenizer, Part& part,
+                         const std::string& where) {
+  std::string_view rest = text;
+  EncodePipeline pipeline(tokenizer, [&]() -> std::optional<EncodeJob> {
+    if (rest.empty()) return std::nullopt;
+    EncodeJob job;
+    const std::string_view stretch = cut_job(rest, tokenizer);
+    job.parts.push_back({.text = std::string(stretch), .split = kTrainSplit, .ends_document = false});
+    job.place = where;
+    if (stretch.data() != text.data())
+      job.place += std::format(", from byte {} on", stretch.data() - text.data());
+    return job;
+  });
+  while (const auto job = pipeline.take()) {
+    const std::vector<Token>& tokens = job->tokens[kTrainSplit];
+    if (token_bytes(tokenizer.vocab_size()) == 2) {
+      part.narrow.insert(part.narrow.end(), tokens.begin(), tokens.end());
+    } else {
+      part.wide.insert(part.wide.end(), tokens.begin(), tokens.end());
+    }
+  }
+}
+
+Corpus Corpus::encode(std::string_view text, const Tokenizer& tokenizer, double val_fraction,
+                      const std::string& where) {
+  const TextSplit split = split_text(text, val_fraction);
+  Corpus corpus;
+  corpus.vocab_size_ = tokenizer.vocab_size();
+  corpus.encode_part(split.train, tokenizer, corpus.parts_[kTrainSplit], where);
+  corpus.encode_part(split.validation, tokenizer, corpus.parts_[kValidationSplit], where);
+  return corpus;
+}
+
+void Corpus::add_piece(Part& part, const TokenFile& file, std::size_t begin, std::size_t end) const {
+  if (begin == end) return;
+  const std::size_t position =
+      part.pieces.empty() ? 0 : part.pieces.back().position + token_count(part.pieces.back().tokens);
+  part.pieces.push_back({.tokens = token_subspan(file.tokens(), begin, end - begin),
+                         .name = file.path().string(),
+                         .first = begin,
+                         .position = position});
+  TokenPiece alone = part.pieces.back();
+  alone.position = 0;
+  check_ends(TokenView(std::span(&alone, 1), vocab_size_));
+}
+
+Corpus Corpus::open_dataset(const Path& directory, const Tokenizer& tokenizer) {
+  const DatasetManifest manifest = read_dataset_manifest(directory);
+  if (manifest.tokenizer != tokenizer.fingerprint() || manifest.vocab_size != tokenizer.vocab_size()) {
+    fail(
+        "{} was made with another tokenizer ({} tokens) than the model's ({}): prepare it again with 'vkgpt "
+        "data "
+        "prepare --tokenizer DIR', the model's directory",
+        printable(directory.string(), 200), manifest.vocab_size, tokenizer.vocab_size());
+  }
+  Corpus corpus;
+  corpus.vocab_size_ = manifest.vocab_size;
+  for (std::size_t i = 0; i < corpus.parts_.size(); ++i) {
+    for (const DatasetShard& shard : manifest.splits[i].shards) {
+      const TokenFile& file = corpus.files_.emplace_back(directory / shard.file);
+      if (file.size() != shard.tokens) {
+        fail("{} has {} tokens, but {} speaks of {}: prepare the data again", file.path().string(),
+             file.size(), kDatasetFile, shard.tokens);
+      }
+      corpus.add_piece(corpus.parts_[i], file, 0, file.size());
+    }
+  }
+  return corpus;
+}
+
+Corpus Corpus::open_shards(const std::string& pattern, std::int64_t vocab_size, double val_fraction) {
+  Corpus corpus;
+  corpus.vocab_size_ = vocab_size;
+  std::size_t train = 0;
+  bool has_validation = false;
+  for (const Path& path : shards_of(pattern)) {
+    if (is_named(path, "test")) continue;
+    const TokenFile& file = corpus.files_.emplace_back(path);
+    has_validation |= is_named(path, "val");
+    if (!is_named(path, "val")) train += file.size();
+  }
+  if (corpus.files_.empty()) fail("{} names test files only", printable(pattern, 200));
+  // Validation's share of one long sequence: its end.
+  const auto kept =
+      has_validation ? train : static_cast<std::size_t>(static_cast<double>(train) * (1.0 - val_fraction));
+  std::size_t position = 0;
+  for (const TokenFile& file : corpus.files_) {
+    if (is_named(file.path(), "val")) {
+      corpus.add_piece(corpus.parts_[kValidationSplit], file, 0, file.size());
+      continue;
+    }
+    const std::size_t border = std::clamp(kept, position, position + file.size()) - position;
+    corpus.add_piece(corpus.parts_[kTrainSplit], file, 0, border);
+    corpus.add_piece(corpus.parts_[kValidationSplit], file, border, file.size());
+    position += file.size();
+  }
+  return corpus;
+}
+
+void Corpus::check_length(std::int64_t block_size, const std::string& where) const {
+  const auto check = [&](const TokenView& tokens, std::string_view part) {
+    if (static_cast<std::int64_t>(tokens.size()) > block_size) return;
+    fail(
+        "{}: the {} part has {} tokens, block_size {} needs at least {}: use a longer text or a smaller "
+        "--block_size",
+        where, part, tokens.size(), block_size, block_size + 1);
+  };
+  check(train(), "training");
+  if (validation().size() > 0) check(validation(), "validation");
+}
+
+}  // namespace vkgpt::text

@@ -1,0 +1,92 @@
+#include "text/corpus/json_line.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/json.hpp"
+
+namespace vkgpt::text {
+namespace {
+
+constexpr int kMaxDepth = 64;
+
+/// Picks one string out of an object and builds nothing of the rest.
+class FieldReader final : public nlohmann::json_sax<Json> {
+ public:
+  explicit FieldReader(std::string_view field) : field_(field) {}
+
+  const std::string& complaint() const { return complaint_; }
+  std::optional<std::string>& text() { return text_; }
+
+  bool null() override { return other_value(); }
+  bool boolean(bool) override { return other_value(); }
+  bool number_integer(number_integer_t) override { return other_value(); }
+  bool number_unsigned(number_unsigned_t) override { return other_value(); }
+  bool number_float(number_float_t, const string_t&) override { return other_value(); }
+  bool binary(binary_t&) override { return other_value(); }
+  bool start_object(std::size_t) override { return enter(); }
+  bool start_array(std::size_t) override { return enter(); }
+  bool end_object() override { return leave(); }
+  bool end_array() override { return leave(); }
+
+  bool string(string_t& value) override {
+    if (!wanted_) return other_value();
+    wanted_ = false;
+    text_ = std::move(value);
+    return true;
+  }
+  bool key(string_t& value) override {
+    wanted_ = depth_ == 1 && value == field_;
+    if (wanted_ && text_) return complain("it has the key " + json_quoted(field_) + " twice");
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&, const Json::exception& error) override {
+    // 406: a number out of range; its position says nothing.
+    if (error.id == 406) return complain("invalid JSON: a number is out of range");
+    return complain("invalid JSON at byte " + std::to_string(position) + " of the line");
+  }
+
+ private:
+  bool complain(std::string text) {
+    complaint_ = std::move(text);
+    return false;
+  }
+  bool other_value() {
+    if (depth_ == 0) return complain("not a JSON object");
+    if (wanted_) return complain("its " + json_quoted(field_) + " is not a string");
+    return true;
+  }
+  bool enter() {
+    if (wanted_) return other_value();
+    return ++depth_ <= kMaxDepth || complain("nested deeper than " + std::to_string(kMaxDepth) + " levels");
+  }
+  bool leave() {
+    --depth_;
+    return true;
+  }
+
+  std::string_view field_;
+  int depth_ = 0;
+  bool wanted_ = false;  // the value that comes next
+  std::optional<std::string> text_;
+  std::string complaint_;
+};
+
+}  // namespace
+
+std::string json_line_text(std::string_view line, bool is_first, std::string_view field,
+                           const std::function<std::string()>& where) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (is_first && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
+  if (line.find_first_not_of(" \t\r") == std::string_view::npos) return {};
+  FieldReader reader(field);
+  if (!Json::sax_parse(line, &reader)) fail("{}: {}", where(), reader.complaint());
+  if (!reader.text()) {
+    fail("{}: no string {} in the line; --text_field names the one that holds the text", where(),
+         json_quoted(field));
+  }
+  return std::move(*reader.text());
+}
+
+}  // namespace vkgpt::text

@@ -1,0 +1,84 @@
+#include "text/corpus/prepare_journal.hpp"
+
+#include <filesystem>
+#include <format>
+#include <system_error>
+
+#include "vkgpt/core/error.hpp"
+
+namespace vkgpt::text {
+namespace {
+
+constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 62;
+
+}  // namespace
+
+std::optional<Journal> Journal::read(const Path& directory) {
+  const Path path = directory / kFile;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return std::nullopt;
+  const std::string where = path.string();
+  const Json json = read_json_file(path);
+  if (json_unsigned(json, "version", where) != kVersion) {
+    fail("{}: its version is not {}; use the vkgpt that wrote it", where, kVersion);
+  }
+  Journal journal{.settings = json_member(json, "settings", where),
+                  .tokenizer = json_string(json, "tokenizer", where),
+                  .state = {}};
+  JournalState& state = journal.state;
+  state.input = json_unsigned(json, "input", where, kMaxCount);
+  state.offset = json_unsigned(json, "offset", where, kMaxCount);
+  const Json& in_document = json_member(json, "in_document", where);
+  if (!in_document.is_boolean()) fail("{}: \"in_document\" must be true or false", where);
+  state.in_document = in_document.get<bool>();
+  state.split = json_unsigned(json, "split", where, 1);
+  for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
+    const Json& split = json_member(json, kSplitNames[i], where);
+    const std::string place = std::format("{}: \"{}\"", where, kSplitNames[i]);
+    state.splits[i] = dataset_split_from_json(split, place);
+    state.open_tokens[i] = json_unsigned(split, "open_tokens", place, UINT32_MAX);
+    for (std::size_t k = 0; k < state.splits[i].shards.size(); ++k) {
+      if (state.splits[i].shards[k].file != shard_name(i, k)) fail("{}: shard {} has another name", place, k);
+    }
+  }
+  return journal;
+}
+
+void Journal::remove(const Path& directory) {
+  remove_tree(directory / kFile);
+}
+
+void Journal::write(const Path& directory) const {
+  nlohmann::ordered_json json = {{"version", kVersion},    {"settings", settings},
+                                 {"tokenizer", tokenizer}, {"input", state.input},
+                                 {"offset", state.offset}, {"in_document", state.in_document},
+                                 {"split", state.split}};
+  for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
+    json[kSplitNames[i]] = to_json(state.splits[i]);
+    json[kSplitNames[i]]["open_tokens"] = state.open_tokens[i];
+  }
+  replace_file(directory / kFile, json.dump(1) + "\n");
+}
+
+std::string shard_name(std::size_t split, std::size_t index) {
+  return std::format("{}_{:06}.bin", kSplitNames[split], index);
+}
+
+void restore_shards(const Path& directory, std::size_t split, std::size_t finished) {
+  std::error_code ignored;
+  const auto exists = [&](const Path& path) { return std::filesystem::exists(path, ignored); };
+  for (std::size_t index = finished;; ++index) {
+    const Path path = directory / shard_name(split, index);
+    const Path part = Path(path) += ".part";
+    if (!exists(path) && !exists(part)) return;
+    if (index > finished) {
+      remove_tree(path);
+      remove_tree(part);
+    } else if (exists(path)) {
+      rename_path(path, part);
+    }
+  }
+}
+
+}  // namespace vkgpt::text

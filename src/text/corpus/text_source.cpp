@@ -1,0 +1,249 @@
+#include "vkgpt/text/corpus/text_source.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <format>
+#include <system_error>
+#include <utility>
+
+#include <glob.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/utf8.hpp"
+
+#include "text/corpus/json_line.hpp"
+
+namespace vkgpt::text {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
+constexpr std::size_t kReadBytes = std::size_t{256} << 10;
+constexpr const char* kStandardInput = "-";
+
+bool is_json_lines(const Path& path) {
+  return path.extension() == ".jsonl" || path.extension() == ".ndjson";
+}
+
+bool is_text_name(const Path& path) {
+  constexpr std::array kExtensions = {".txt", ".text", ".md", ".rst"};
+  return is_json_lines(path) || std::ranges::find(kExtensions, path.extension()) != kExtensions.end();
+}
+
+void add_directory(const Path& directory, std::vector<Path>& files) {
+  for (const Path& entry : list_directory(directory)) {
+    if (entry.filename().string().starts_with('.')) continue;
+    std::error_code error;
+    if (fs::is_directory(fs::symlink_status(entry, error))) {
+      add_directory(entry, files);
+    } else if (is_text_name(entry) && fs::is_regular_file(entry, error)) {
+      files.push_back(entry);
+    }
+  }
+}
+
+/// The files that one word of the user's names.
+std::vector<Path> files_of(const std::string& word) {
+  if (word.empty()) fail_usage("an input is empty: give files, directories or globs");
+  if (word == kStandardInput) return {word};
+  std::error_code error;
+  std::vector<Path> files;
+  for (const Path& path : files_matching(word)) {
+    if (fs::is_directory(path, error)) {
+      add_directory(path, files);
+    } else {
+      files.push_back(path);
+    }
+  }
+  if (files.empty()) {
+    fail("{} holds no text: a directory is searched for .txt, .text, .md, .rst, .jsonl and .ndjson files",
+         printable(word, 200));
+  }
+  return files;
+}
+
+}  // namespace
+
+std::vector<Path> files_matching(const std::string& pattern) {
+  std::error_code error;
+  if (pattern.find_first_of("*?[") == std::string::npos || fs::exists(pattern, error)) return {pattern};
+  glob_t found{};
+  const int code = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found);
+  std::vector<Path> paths(found.gl_pathv, found.gl_pathv + (code == 0 ? found.gl_pathc : 0));
+  ::globfree(&found);
+  if (paths.empty()) fail("nothing matches {}: check the pattern", printable(pattern, 200));
+  std::ranges::sort(paths);
+  return paths;
+}
+
+TextSource::TextSource(TextSourceConfig config) : config_(std::move(config)) {
+  VKGPT_CHECK(config_.piece_bytes >= 16, "pieces of {} bytes", config_.piece_bytes);
+  if (config_.inputs.empty()) fail_usage("no input is given: name files, directories or globs");
+  for (const std::string& word : config_.inputs) {
+    for (Path& path : files_of(word)) {
+      const bool json_lines = config_.format == "jsonl" || (config_.format == "auto" && is_json_lines(path));
+      std::optional<std::uint64_t> bytes;
+      if (path != kStandardInput) bytes = InputFile(path).size();
+      inputs_.push_back({.path = std::move(path), .bytes = bytes, .json_lines = json_lines});
+    }
+  }
+  const auto piped = std::ranges::count(inputs_, Path(kStandardInput), &TextInput::path);
+  if (piped > 1) fail_usage("'-' is given {} times: standard input can be read once", piped);
+  open(0, 0);
+}
+
+std::optional<std::uint64_t> TextSource::total_bytes() const {
+  std::uint64_t sum = 0;
+  for (const TextInput& input : inputs_) {
+    if (!input.bytes) return std::nullopt;
+    sum += *input.bytes;
+  }
+  return sum;
+}
+
+void TextSource::open(std::size_t input, std::uint64_t offset) {
+  input_ = input;
+  file_.reset();
+  buffer_.clear();
+  begin_ = 0;
+  offset_ = offset;
+  line_ = 0;
+  at_end_ = input == inputs_.size();
+  if (at_end_ || !inputs_[input].bytes) return;
+  file_.emplace(inputs_[input].path);
+  // The size of the beginning counts: what is appended meanwhile belongs to the next reading.
+  const std::uint64_t size = *inputs_[input].bytes;
+  if (file_->size() < size || offset > size) {
+    fail("{} has become shorter ({} bytes, {} expected): start again", printable(file_->path().string(), 200),
+         file_->size(), std::max(size, offset));
+  }
+}
+
+void TextSource::seek(std::size_t input, std::uint64_t offset) {
+  VKGPT_CHECK(input <= inputs_.size(), "input {} of {}", input, inputs_.size());
+  const bool piped = input < inputs_.size() && !inputs_[input].bytes;
+  open(input, piped ? 0 : offset);
+  while (piped && offset_ < offset) {
+    fill(1);
+    if (waiting().empty())
+      fail("standard input ends at byte {}, before byte {} where to go on", offset_, offset);
+    take(std::min<std::uint64_t>(waiting().size(), offset - offset_));
+  }
+}
+
+std::size_t TextSource::read_some(std::span<char> out) {
+  if (file_) {
+    const std::uint64_t at = offset_ + waiting().size();
+    const std::uint64_t left = *inputs_[input_].bytes - at;
+    out = out.first(std::min<std::uint64_t>(out.size(), left));
+    file_->read_at(at, std::as_writable_bytes(out));
+    return out.size();
+  }
+  while (true) {
+    // Signals do not end a read, so it is begun only when there is something.
+    pollfd wait{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&wait, 1, 200);
+    if (interrupted()) throw Error("interrupted while reading standard input", ExitCode::kInterrupted);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    const ssize_t n = ::read(STDIN_FILENO, out.data(), out.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw IoError("read", "standard input", errno);
+    return static_cast<std::size_t>(n);
+  }
+}
+
+void TextSource::fill(std::size_t wanted) {
+  while (!at_end_ && waiting().size() < wanted) {
+    if (begin_ > 0) {
+      buffer_.erase(0, begin_);
+      begin_ = 0;
+    }
+    std::string block(std::max(wanted - buffer_.size(), kReadBytes), '\0');
+    const std::size_t n = read_some(block);
+    buffer_.append(block, 0, n);
+    at_end_ = n == 0;
+  }
+}
+
+void TextSource::take(std::size_t count) {
+  begin_ += count;
+  offset_ += count;
+}
+
+TextPiece TextSource::piece(std::string text, bool ends_document) const {
+  return {.text = std::move(text), .ends_document = ends_document, .input = input_, .offset = offset_};
+}
+
+std::optional<TextPiece> TextSource::next() {
+  while (input_ < inputs_.size()) {
+    if (auto found = inputs_[input_].json_lines ? next_line() : next_text()) return found;
+    open(input_ + 1, 0);
+  }
+  return std::nullopt;
+}
+
+std::optional<TextPiece> TextSource::next_text() {
+  const std::string& separator = config_.document_separator;
+  for (;;) {
+    fill(config_.piece_bytes + separator.size() + 1);
+    if (waiting().empty()) return std::nullopt;
+    const std::uint64_t cut = inputs_[input_].cut;
+    const std::string_view text =
+        waiting().substr(0, cut > offset_ ? std::min<std::uint64_t>(cut - offset_, SIZE_MAX) : SIZE_MAX);
+    const std::size_t end = separator.empty() ? std::string_view::npos : text.find(separator);
+    const bool separated = end < config_.piece_bytes;
+    const bool last = separated || text.size() <= config_.piece_bytes;
+    const std::size_t count = separated ? end
+                              : last    ? text.size()
+                                        : complete_utf8_prefix(text.substr(0, config_.piece_bytes));
+    std::string taken(text.substr(0, count));
+    take(count + (separated ? separator.size() : 0));
+    if (!taken.empty() || !separated) return piece(std::move(taken), last);
+  }
+}
+
+std::optional<TextPiece> TextSource::next_line() {
+  for (;;) {
+    std::size_t searched = 0;
+    std::size_t end = std::string::npos;
+    do {
+      fill(searched + 1);
+      end = waiting().find('\n', searched);
+      searched = waiting().size();
+      if (searched > kMaxLineBytes && end == std::string::npos) {
+        fail("{}: the line is longer than {} MiB", place(), kMaxLineBytes >> 20);
+      }
+    } while (end == std::string::npos && !at_end_);
+    const std::string_view line = waiting().substr(0, end);
+    if (line.empty() && end == std::string::npos) return std::nullopt;
+    std::string text = json_line_text(line, offset_ == 0, config_.text_field, [this] { return place(); });
+    take(line.size() + (end == std::string::npos ? 0 : 1));
+    ++line_;
+    if (!text.empty()) return piece(std::move(text), true);
+  }
+}
+
+std::string TextSource::place() const {
+  std::uint64_t line = line_ + 1;
+  if (file_) {
+    line = 1;
+    std::string block(kReadBytes, '\0');
+    for (std::uint64_t at = 0; at < offset_; at += block.size()) {
+      const auto part = std::span(block).first(std::min<std::uint64_t>(block.size(), offset_ - at));
+      file_->read_at(at, std::as_writable_bytes(part));
+      line += static_cast<std::uint64_t>(std::ranges::count(part, '\n'));
+    }
+  }
+  const Path& path = inputs_[input_].path;
+  return std::format("{}:{}", path == kStandardInput ? "standard input" : printable(path.string(), 200),
+                     line);
+}
+
+}  // namespace vkgpt::text

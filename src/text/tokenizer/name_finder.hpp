@@ -1,0 +1,51 @@
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "vkgpt/text/tokenizer/tokenizer.hpp"
+
+namespace vkgpt::text {
+
+/// Finds names of tokens in a text: of those that begin at the same byte the longest.
+class NameFinder {
+ public:
+  struct Match {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    Token token = -1;  ///< -1 where nothing was found; begin and end are the text's length then
+  };
+
+  /// `name` is not empty. The last token of a name counts.
+  void add(std::string_view name, Token token);
+
+  bool empty() const { return nodes_.size() == 1; }
+
+  /// The first match from `at` on.
+  Match find(std::string_view text, std::size_t at) const;
+
+  /// Whether a name could begin before byte `at` and end after it, given that the text may go on.
+  bool may_cross(std::string_view text, std::size_t at) const;
+
+ private:
+  struct Node {
+    Token token = -1;
+  };
+
+  /// The node after `byte`, or 0.
+  std::uint32_t step(std::uint32_t node, char byte) const {
+    const auto found = steps_.find(std::uint64_t{node} << 8U | static_cast<unsigned char>(byte));
+    return found == steps_.end() ? 0 : found->second;
+  }
+
+  std::vector<Node> nodes_{1};
+  std::unordered_map<std::uint64_t, std::uint32_t> steps_;
+  std::bitset<256> first_bytes_;
+  std::size_t longest_ = 0;
+};
+
+}  // namespace vkgpt::text

@@ -1,0 +1,119 @@
+#include "text/tokenizer/regex_split.hpp"
+
+#include <array>
+#include <utility>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/utf8.hpp"
+
+namespace vkgpt::text {
+namespace {
+
+constexpr std::size_t kMaxRegexBytes = 1 << 14;
+constexpr std::uint32_t kMatchLimit = 1'000'000;  // steps for one word
+constexpr std::uint32_t kHeapKib = 64 << 10;
+constexpr std::size_t kJitStackBytes = 1 << 20;
+
+/// What a match needs besides the pattern; one for each thread.
+class Scratch {
+ public:
+  Scratch()
+      : match(pcre2_match_data_create(1, nullptr)),
+        context(pcre2_match_context_create(nullptr)),
+        stack(pcre2_jit_stack_create(1 << 15, kJitStackBytes, nullptr)) {
+    VKGPT_CHECK(match != nullptr && context != nullptr && stack != nullptr);
+    pcre2_set_match_limit(context, kMatchLimit);
+    pcre2_set_heap_limit(context, kHeapKib);
+    pcre2_jit_stack_assign(context, nullptr, stack);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    pcre2_jit_stack_free(stack);
+    pcre2_match_context_free(context);
+    pcre2_match_data_free(match);
+  }
+
+  pcre2_match_data* match;
+  pcre2_match_context* context;
+  pcre2_jit_stack* stack;
+};
+
+std::string reason_of(int code) {
+  std::array<PCRE2_UCHAR, 256> text{};
+  pcre2_get_error_message(code, text.data(), text.size());
+  return printable(reinterpret_cast<const char*>(text.data()), 200);
+}
+
+/// "{1,3}+": possessive for PCRE2, one more repetition for Ruby.
+bool has_possessive_interval(std::string_view regex) {
+  for (std::size_t close = regex.find("}+"); close != regex.npos; close = regex.find("}+", close + 1)) {
+    const std::size_t open = regex.rfind('{', close);
+    if (open != regex.npos &&
+        regex.substr(open, close - open).find_first_not_of("{0123456789,") == regex.npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Hugging Face's engine is Oniguruma with Ruby's syntax. Where the same characters mean something else to
+/// PCRE2, guessing would give other words without a warning.
+void refuse_other_dialect(std::string_view regex, std::string_view where) {
+  std::string_view found = has_possessive_interval(regex) ? "{...}+" : "";
+  for (const std::string_view part : {"&&", "\\h", "\\H", "\\X", "\\G", "\\K", "(?m", "(*"}) {
+    if (regex.find(part) != regex.npos) found = part;
+  }
+  if (!found.empty()) {
+    fail("{}: the split pattern uses '{}', which PCRE2 reads in another way than Hugging Face: '{}'", where,
+         found, printable(regex));
+  }
+}
+
+}  // namespace
+
+void RegexSplit::FreeCode::operator()(pcre2_real_code_8* code) const {
+  pcre2_code_free(code);
+}
+
+RegexSplit::RegexSplit(std::string regex, std::string where)
+    : regex_(std::move(regex)), where_(std::move(where)) {
+  if (regex_.empty() || regex_.size() > kMaxRegexBytes) {
+    fail("{}: a split pattern of {} bytes; from 1 to {} are read", where_, regex_.size(), kMaxRegexBytes);
+  }
+  refuse_other_dialect(regex_, where_);
+  int error = 0;
+  PCRE2_SIZE offset = 0;
+  const auto* bytes = reinterpret_cast<PCRE2_SPTR>(regex_.data());
+  code_.reset(pcre2_compile(
+      bytes, regex_.size(),
+      PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error,
+      &offset, nullptr));
+  if (!code_) {
+    fail("{}: cannot read the split pattern '{}': {} at byte {}", where_, printable(regex_), reason_of(error),
+         offset);
+  }
+  jit_ = pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE) == 0;
+}
+
+std::size_t RegexSplit::next(std::string_view text, std::size_t at) const {
+  thread_local const Scratch scratch;
+  const auto* bytes = reinterpret_cast<PCRE2_SPTR>(text.data());
+  const auto match = jit_ ? pcre2_jit_match : pcre2_match;
+  const int rc = match(code_.get(), bytes, text.size(), at, PCRE2_NOTEMPTY, scratch.match, scratch.context);
+  if (rc == PCRE2_ERROR_NOMATCH) return text.size();
+  if (rc < 0) {
+    fail("{}: the split pattern '{}' needs too long for the text at byte {}: {}", where_, printable(regex_),
+         at, reason_of(rc));
+  }
+  const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(scratch.match);
+  // A lookbehind or \K cannot move a match before `at`, but what a pattern does is not ours to trust.
+  VKGPT_CHECK(ends[0] >= at && ends[1] > ends[0] && ends[1] <= text.size());
+  return ends[0] > at ? ends[0] : ends[1];
+}
+
+}  // namespace vkgpt::text

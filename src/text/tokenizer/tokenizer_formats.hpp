@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/tokenizer.hpp"
+
+namespace vkgpt::text {
+
+// What tokenizer files hold, parsed from text of unknown origin: everything here throws `Error` with one line
+// that begins with `where`.
+
+/// What files beside the vocabulary say about special tokens.
+struct SpecialNames {
+  std::string end_of_text;    ///< eos_token; may be empty
+  std::string begin_of_text;  ///< bos_token; may be empty
+};
+
+/// `tokenizer_config.json` or `special_tokens_map.json`.
+SpecialNames parse_special_names(std::string_view json, const std::string& where);
+
+/// `tokenizer.json` of Hugging Face's tokenizers: byte-level BPE with a pre-tokenizer of ByteLevel, Split and
+/// Digits steps and no normalizer but NFC, or what `CharTokenizer::files` writes. The post-processor is not
+/// applied: no token is added before or after a text.
+///
+/// Without a name in `names` the end of text is the first that there is of <|endoftext|>, <|im_end|>, </s>
+/// and
+/// <|end_of_text|>.
+std::unique_ptr<Tokenizer> parse_tokenizer_json(std::string_view json, const SpecialNames& names,
+                                                const std::string& where);
+
+/// GPT-2's `vocab.json` and `merges.txt`, with GPT-2's split pattern.
+std::unique_ptr<BpeTokenizer> parse_vocab_and_merges(std::string_view vocab_json, std::string_view merges_txt,
+                                                     const SpecialNames& names, const std::string& where);
+
+/// tiktoken's ranks, a base64 token and its rank on a line. The split pattern and the special tokens are
+/// those of the encoding (r50k_base, p50k_base, cl100k_base, o200k_base) that `file_name` or the number of
+/// ranks tells.
+std::unique_ptr<BpeTokenizer> parse_tiktoken(std::string_view ranks, std::string_view file_name,
+                                             const std::string& where);
+
+/// The merges of `merges.txt`, as byte-level strings "left right", one a line.
+std::vector<std::string_view> merge_lines(std::string_view merges_txt);
+
+/// GPT-2's tokenizer, from the merges in the program.
+std::unique_ptr<BpeTokenizer> make_gpt2_tokenizer();
+
+/// Bytes 0 to 255 and <|endoftext|> = 256.
+std::unique_ptr<BpeTokenizer> make_byte_tokenizer();
+
+/// Inverse of `parse_tokenizer_json`. The same vocabulary gives the same bytes.
+std::string write_tokenizer_json(const BpeVocabulary& vocabulary, const SplitPattern& split);
+
+}  // namespace vkgpt::text

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "vkgpt/core/file.hpp"
+#include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/text/tokenizer/tokenizer.hpp"
+#include "vkgpt/train/checkpoint.hpp"
+#include "vkgpt/train/step_runner.hpp"
+
+namespace vkgpt::train {
+
+/// Adds to a checkpoint all that the device holds: the model directory's configuration, weights, adapters and
+/// averaged weights, and in `optimizer.safetensors` every state tensor of the plan under its own name.
+/// `end_of_text` is the tokenizer's, for the configuration.
+void write_run_state(CheckpointWriter& out, const StepRunner& runner,
+                     std::optional<text::Token> end_of_text = {});
+
+/// Gives the runner the parameters and the state of a checkpoint. Throws `Error` for tensors that are missing
+/// or of another shape.
+void read_run_state(const Path& checkpoint, StepRunner& runner);
+
+/// Only the optimizer's part.
+void read_optimizer_state(const Path& checkpoint, StepRunner& runner);
+
+/// The parameters (arena) that `--init_from` gives: those of a model, with fresh adapters where the run has
+/// some. Throws `Error` when the model has another shape.
+std::vector<float> parameters_from(const model::LoadedModel& model, const model::GptParams& params,
+                                   std::uint64_t seed);
+
+}  // namespace vkgpt::train

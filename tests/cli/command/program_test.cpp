@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "cli/command/commands.hpp"
+#include "cli/run_vkgpt.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+/// Expects exit code 2 and this one line.
+void expect_usage_error(const std::vector<std::string>& args, const std::string& message,
+                        const std::vector<std::string>& environment = {}) {
+  const RunResult result = run_vkgpt(args, environment);
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err, "vkgpt: error: " + message + "\n");
+}
+
+TEST(Program, HelpListsEveryCommand) {
+  for (const char* flag : {"--help", "help", "-h"}) {
+    const RunResult result = run_vkgpt({flag});
+    EXPECT_EQ(result.code, 0);
+    EXPECT_EQ(result.err, "");
+    for (const Command& command : commands()) {
+      EXPECT_NE(result.out.find("\n  " + std::string(command.name) + " "), std::string::npos) << command.name;
+    }
+  }
+}
+
+TEST(Program, EveryCommandHasHelp) {
+  for (const Command& command : commands()) {
+    const std::string name(command.name);
+    const RunResult result = run_vkgpt({name, "--help"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(result.out.substr(0, 13 + name.size()), "Usage: vkgpt " + name);
+    EXPECT_EQ(run_vkgpt({"help", name}).out, result.out);
+  }
+}
+
+TEST(Program, RefusesWithOneLineAndExitCode2) {
+  expect_usage_error({}, "no command is given: 'vkgpt --help' lists them");
+  expect_usage_error({"dta"}, "unknown command 'dta': did you mean 'data'?");
+  expect_usage_error({"zebra\n"}, "unknown command 'zebra\\x0a': 'vkgpt --help' lists them");
+  expect_usage_error({"data"}, "expected 'vkgpt data get|prepare|info': 'vkgpt data --help' says more");
+  expect_usage_error(
+      {"data", "get", "x"},
+      "unknown data 'x': there is tinyshakespeare, tinystories, fineweb-edu-sample, fineweb-sample");
+  expect_usage_error({"data", "get", "--ot", "x"}, "unknown flag --ot: did you mean --out?");
+  expect_usage_error({"data", "get", "tinyshakespeare"},
+                     "unknown variable VKGPT_SEDE in the environment: did you mean VKGPT_SEED?",
+                     {"VKGPT_SEDE=1"});
+}
+
+TEST(Program, SaysWhenItCannotDownload) {
+  const TempDirectory directory;
+  const RunResult result = run_vkgpt({"data", "get", "tinyshakespeare", "--out", (directory / "d").string()},
+                                     {"PATH=/nonexistent"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.out, "");
+  EXPECT_NE(result.err.find("neither curl nor wget is installed"), std::string::npos) << result.err;
+  EXPECT_EQ(std::ranges::count(result.err, '\n'), 1);
+}
+
+TEST(Program, PrintsItsVersion) {
+  EXPECT_EQ(run_vkgpt({"--version"}).out, run_vkgpt({"version"}).out);
+  EXPECT_EQ(run_vkgpt({"version"}).out.substr(0, 6), "vkgpt ");
+}
+
+}  // namespace
+}  // namespace vkgpt::cli

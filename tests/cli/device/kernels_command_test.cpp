@@ -1,0 +1,106 @@
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/device/kernel_report.hpp"
+#include "cli/run_vkgpt.hpp"
+#include "gpu_context.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const std::vector<std::string> kTinyModel = {"kernels", "--n_layer",    "2", "--n_embd",
+                                             "32",      "--n_head",     "2", "--block_size",
+                                             "16",      "--batch_size", "2"};
+
+RunResult kernels_of_tiny_model(std::vector<std::string> more) {
+  std::vector<std::string> args = kTinyModel;
+  args.insert(args.end(), more.begin(), more.end());
+  return run_vkgpt(args);
+}
+
+BuiltKernel kernel_with(std::vector<vk::ExecutableStatistic> statistics) {
+  BuiltKernel kernel{{.stem = "norm", .macros = {{"HS", "8"}}, .spec_constants = {64, 2}}, {}, 100, 1.5};
+  kernel.use.dispatches = {{"micro_step", 3}, {"decode", 1}};
+  kernel.executables.push_back({"compute", "", 32, std::move(statistics), {}});
+  return kernel;
+}
+
+TEST(KernelReport, HasAColumnForEachFigureThatAnyKernelHas) {
+  const std::vector<BuiltKernel> kernels = {
+      kernel_with({{"VGPRs", "", std::uint64_t{24}}}),
+      kernel_with({{"VGPRs", "", std::uint64_t{48}}, {"Spilled VGPRs", "", std::uint64_t{7}}})};
+  const std::string table = kernel_table(kernels, true);
+  EXPECT_THAT(table, HasSubstr("regs   spills  variant"));
+  EXPECT_THAT(table, HasSubstr("24        -  HS=8 [64,2]\n"));
+  EXPECT_THAT(table, HasSubstr("48        7  HS=8 [64,2]\n"));
+  EXPECT_THAT(kernel_table(kernels, false), Not(HasSubstr("spills")));
+  EXPECT_THAT(missing_figures(kernels), testing::Contains("occupancy"));
+  EXPECT_THAT(missing_figures(kernels), Not(testing::Contains("spills")));
+}
+
+TEST(KernelReport, JsonTellsMissingFiguresFromZero) {
+  const std::vector<BuiltKernel> kernels = {kernel_with({{"Spilled VGPRs", "registers", std::uint64_t{0}}})};
+  const nlohmann::ordered_json record = kernels_json(kernels)[0];
+  EXPECT_EQ(record["dispatches"]["micro_step"], 3);
+  EXPECT_EQ(record["macros"]["HS"], "8");
+  const nlohmann::ordered_json& executable = record["executables"][0];
+  EXPECT_EQ(executable["figures"]["spills"], 0);
+  EXPECT_TRUE(executable["figures"]["occupancy"].is_null());
+  EXPECT_EQ(executable["statistics"][0]["description"], "registers");
+}
+
+TEST(GpuKernelsCommand, ListsThePipelinesOfTrainingAndDecoding) {
+  const RunResult result = kernels_of_tiny_model({"--stats", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const nlohmann::json record = nlohmann::json::parse(result.out);
+  EXPECT_EQ(record["activation_dtype"], "f32");
+  std::set<std::string> stems, variants, segments;
+  for (const nlohmann::json& kernel : record["kernels"]) {
+    stems.insert(kernel["kernel"].get<std::string>());
+    variants.insert(kernel["kernel"].get<std::string>() + kernel["variant"].get<std::string>());
+    for (const auto& [segment, count] : kernel["dispatches"].items()) segments.insert(segment);
+    EXPECT_GT(kernel["spirv_bytes"], 100);
+    EXPECT_GT(kernel["build_ms"], 0);
+    EXPECT_EQ(kernel["executables"].empty(), !record["device"]["pipeline_statistics"].get<bool>());
+  }
+  EXPECT_EQ(variants.size(), record["kernels"].size());
+  for (const char* stem : {"attention_decode", "linear_backward_weight", "optimizer_adamw"}) {
+    EXPECT_TRUE(stems.contains(stem)) << stem;
+  }
+  for (const char* segment : {"micro_step", "update", "decode", "eval_step"}) {
+    EXPECT_TRUE(segments.contains(segment)) << segment;
+  }
+  if (!record["device"]["pipeline_statistics"].get<bool>()) {
+    EXPECT_THAT(result.err, HasSubstr("reports no statistics"));
+  }
+}
+
+TEST(GpuKernelsCommand, FlagsChangeWhatIsBuilt) {
+  if (!test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
+  const RunResult plain = kernels_of_tiny_model({});
+  const RunResult lion = kernels_of_tiny_model({"--optimizer", "lion", "--amp", "fp16"});
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  ASSERT_EQ(lion.code, 0) << lion.err;
+  EXPECT_THAT(plain.out, Not(HasSubstr("optimizer_lion")));
+  EXPECT_THAT(lion.out, HasSubstr("optimizer_lion"));
+  EXPECT_THAT(plain.out, Not(HasSubstr("DTYPE=1")));
+  EXPECT_THAT(lion.out, HasSubstr("DTYPE=1"));
+}
+
+TEST(GpuKernelsCommand, AutomaticBatchIsAUsageError) {
+  const RunResult result = run_vkgpt({"kernels", "--batch_size", "auto"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("--batch_size auto"));
+}
+
+}  // namespace
+}  // namespace vkgpt::cli

@@ -1,0 +1,62 @@
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/vk/kernel_record.hpp"
+
+#include "cli/device/tune.hpp"
+#include "cli/run_vkgpt.hpp"
+#include "gpu_context.hpp"
+#include "support/temp_directory.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+using testing::HasSubstr;
+
+const std::vector<std::string> kTinyModel = {"--n_layer",    "1",  "--n_embd",     "32", "--n_head", "2",
+                                             "--block_size", "16", "--batch_size", "2"};
+
+RunResult run_on_tiny_model(std::vector<std::string> args, const TempDirectory& cache) {
+  args.insert(args.end(), kTinyModel.begin(), kTinyModel.end());
+  args.insert(args.end(), {"--device", test::shared_context().caps().uuid});
+  return run_vkgpt(args, {"XDG_CACHE_HOME=" + cache.path().string()});
+}
+
+TEST(GpuTune, TimesTheUsualKernelAndKeepsTheBest) {
+  const auto tuned = tune_product(test::shared_context(), "nt f32 64x64x64 bias", 0.0);
+  ASSERT_TRUE(tuned.has_value());
+  EXPECT_EQ(tuned->candidates, 1U);  // no time for others
+  EXPECT_EQ(tuned->best, tuned->usual);
+  EXPECT_GT(tuned->usual_seconds, 0);
+}
+
+TEST(GpuTuneCommand, KeepsWhatItFoundForThisDevice) {
+  const TempDirectory cache;
+  const RunResult result = run_on_tiny_model({"tune", "--json", "--seconds", "2"}, cache);
+  ASSERT_EQ(result.code, 0) << result.err;
+  const nlohmann::json json = nlohmann::json::parse(result.out);
+  const vk::KernelRecord record = vk::read_kernel_record(cache / "vkgpt", test::shared_context().caps());
+  EXPECT_GE(json["products"].size(), 1U) << result.err;  // as many as the time is enough for
+  EXPECT_EQ(record.measured.size(), json["products"].size());
+  for (const nlohmann::json& product : json["products"]) {
+    const std::string best = product["best"].get<std::string>();
+    EXPECT_TRUE(ops::parse_matmul_kernel(best)) << best;
+    EXPECT_EQ(record.measured.at(product["key"].get<std::string>()), best);
+    EXPECT_GE(product["usual_seconds"], product["best_seconds"]);
+  }
+  // Plans take it from there.
+  EXPECT_EQ(run_on_tiny_model({"kernels"}, cache).code, 0);
+}
+
+TEST(GpuTuneCommand, AutomaticBatchIsAUsageError) {
+  const RunResult result = run_vkgpt({"tune", "--batch_size", "auto"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("--batch_size auto"));
+}
+
+}  // namespace
+}  // namespace vkgpt::cli

@@ -1,0 +1,118 @@
+#include "cli/selftest/selftest.hpp"
+
+#include <cmath>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/run_vkgpt.hpp"
+#include "gpu_context.hpp"
+#include "support/temp_directory.hpp"
+#include "vk/shader_source.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+using testing::HasSubstr;
+using vk::Backend;
+
+constexpr SelfTestGroup kRope{"rope"}, kKhr{"matmul", Backend::kKhr};
+
+TEST(SelfTest, AFailingBackendIsOffUntilItPasses) {
+  vk::KernelRecord record;
+  std::vector<SelfTestResult> results = {{.group = kKhr, .variant = "a"},
+                                         {.group = kKhr, .variant = "b", .failure = "NMSE 1 exceeds 0"}};
+  record_verdict(record, kKhr, results, "2026-11-21");
+  ASSERT_TRUE(record.disabled.contains("matmul khr"));
+  EXPECT_EQ(record.disabled["matmul khr"].reason, "b: NMSE 1 exceeds 0");
+  EXPECT_EQ(record.disabled["matmul khr"].date, "2026-11-21");
+  EXPECT_THAT(selftest_line(results[0]), testing::EndsWith("  ok"));
+  EXPECT_THAT(selftest_line(results[1]), testing::EndsWith("  NMSE 1 exceeds 0"));
+  results.pop_back();
+  record_verdict(record, kKhr, results, "2026-11-22");
+  EXPECT_TRUE(record.disabled.empty());
+}
+
+TEST(SelfTest, WhatNothingCanReplaceIsNeverSwitchedOff) {
+  vk::KernelRecord record;
+  for (const SelfTestGroup& group : {kRope, SelfTestGroup{"matmul", Backend::kScalar}}) {
+    const SelfTestResult failed{.group = group, .variant = "a", .failure = "NMSE 1 exceeds 0"};
+    record_verdict(record, group, std::span(&failed, 1), "2026-11-21");
+  }
+  EXPECT_TRUE(record.disabled.empty());
+}
+
+// The groups that are built fastest; 'vkgpt selftest' runs all of them in the slow suite.
+TEST(GpuSelfTest, KernelsPass) {
+  for (const char* op : {"rope", "gradients", "dropout"}) {
+    const std::vector<SelfTestResult> results = test_group(test::shared_context(), {op});
+    EXPECT_FALSE(results.empty());
+    for (const SelfTestResult& result : results) {
+      EXPECT_EQ(result.failure, "") << selftest_line(result);
+      EXPECT_LE(result.nmse, result.bound) << selftest_line(result);
+    }
+  }
+}
+
+TEST(GpuSelfTest, APlantedErrorIsFound) {
+  const auto results_with = [](auto plant) {
+    return test_group(test::shared_context(), kRope,
+                      [&](const SelfTestGroup&, std::span<float> values) { plant(values[7]); });
+  };
+  for (const SelfTestResult& result : results_with([](float& value) { value += 0.5F; })) {
+    EXPECT_THAT(result.failure, HasSubstr("exceeds")) << selftest_line(result);
+  }
+  for (const SelfTestResult& result : results_with([](float& value) { value = NAN; })) {
+    EXPECT_THAT(result.failure, HasSubstr("not finite")) << selftest_line(result);
+  }
+}
+
+// A new shader needs a case.
+TEST(GpuSelfTest, HasACaseForEveryKernel) {
+  vk::Context& context = test::shared_context();
+  std::set<std::string> tested;
+  for (const SelfTestGroup& group : selftest_groups(context.caps()))
+    tested.merge(tested_kernels(context, group));
+  for (const vk::ShaderSource& source : vk::embedded_shaders()) {
+    const std::filesystem::path path(source.name);
+    const std::string stem = path.stem();
+    if (path.extension() != ".comp" || stem.starts_with("bench_")) continue;
+    // Those of devices with other matrices, and what only GPUs take.
+    const bool is_optional = stem.ends_with("_khr") || stem.ends_with("_nv") ||
+                             stem == "linear_forward_gemv" || stem == "linear_backward_weight_reduce";
+    EXPECT_TRUE(is_optional || tested.contains(stem)) << stem;
+  }
+}
+
+TEST(SlowSelfTest, TheProgramTestsEverythingAndKeepsARecord) {
+  const TempDirectory cache;
+  const std::string device = test::shared_context().caps().uuid;
+  const std::vector<std::string> environment = {"XDG_CACHE_HOME=" + cache.path().string()};
+  const RunResult result = run_vkgpt({"selftest", "--json", "--strict", "--device", device}, environment);
+  ASSERT_EQ(result.code, 0) << result.err;
+  const nlohmann::json record = nlohmann::json::parse(result.out);
+  EXPECT_EQ(record["failed"], 0);
+  EXPECT_GT(record["cases"].size(), 60U);
+  for (const nlohmann::json& c : record["cases"]) EXPECT_EQ(c["ok"], true) << c;
+
+  vk::KernelRecord kept = vk::read_kernel_record(cache / "vkgpt", test::shared_context().caps());
+  EXPECT_EQ(kept.tested.size(), 10U);
+  EXPECT_TRUE(kept.disabled.empty());
+
+  // Switched off by an earlier test, and tuned: the one goes, the other stays.
+  kept.disabled["attention simt"] = {"NMSE 1 exceeds 0", "2026-11-01"};
+  kept.measured["nt f32 1x1x1"] = "scalar";
+  vk::write_kernel_record(cache / "vkgpt", test::shared_context().caps(), kept);
+  EXPECT_EQ(run_vkgpt({"selftest", "--device", device}, environment).code, 0);
+  kept = vk::read_kernel_record(cache / "vkgpt", test::shared_context().caps());
+  EXPECT_TRUE(kept.disabled.empty());
+  EXPECT_EQ(kept.measured.size(), 1U);
+}
+
+}  // namespace
+}  // namespace vkgpt::cli
