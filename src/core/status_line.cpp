@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <format>
 #include <string>
 
-#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "vkgpt/core/terminal.hpp"
 
 namespace vkgpt {
 namespace {
@@ -22,21 +22,6 @@ void write_stderr(std::string_view text) {
   std::fflush(stderr);
 }
 
-bool is_set(const char* variable) {
-  const char* const value = std::getenv(variable);
-  return value != nullptr && value[0] != '\0';
-}
-
-bool can_draw() {
-  const char* const terminal = std::getenv("TERM");
-  return isatty(STDERR_FILENO) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
-}
-
-int terminal_width() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
 /// "[####......] "
 std::string bar(double share, bool color) {
   const auto full = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * kCells);
@@ -47,7 +32,8 @@ std::string bar(double share, bool color) {
 
 }  // namespace
 
-StatusLine::StatusLine() : StatusLine(can_draw(), !is_set("NO_COLOR"), terminal_width()) {}
+StatusLine::StatusLine()
+    : StatusLine(is_terminal(STDERR_FILENO), !is_variable_set("NO_COLOR"), terminal_columns(STDERR_FILENO)) {}
 
 bool StatusLine::due() const {
   return live_ && (!drawn_ || std::chrono::steady_clock::now() - last_ >= std::chrono::milliseconds(100));

@@ -31,6 +31,7 @@ constexpr std::array kCommands = {
     Command{"data", "Fetch texts, prepare and check tokens", run_data},
     Command{"tokenizer", "Make tokens of text and text of tokens", run_tokenizer},
     Command{"devices", "List the Vulkan devices and which one is used", run_devices},
+    Command{"docs", "Read about the theory, the kernels and the file formats", run_docs},
 };
 
 int print_help() {

@@ -36,5 +36,6 @@ int run_tune(std::span<const std::string> args);
 int run_data(std::span<const std::string> args);
 int run_tokenizer(std::span<const std::string> args);
 int run_devices(std::span<const std::string> args);
+int run_docs(std::span<const std::string> args);
 
 }  // namespace vkgpt::cli
