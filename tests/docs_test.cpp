@@ -8,6 +8,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -125,6 +126,33 @@ TEST(Docs, FilesThatPagesNameAreThere) {
     }
   }
   EXPECT_GT(named, 100);
+}
+
+/// "write_losses in `src/model/train_plan.cpp`": the words before " in `" that are identifiers, with the
+/// file.
+std::vector<std::pair<std::string, std::string>> named_parts(std::string page) {
+  std::ranges::replace(page, '\n', ' ');
+  std::vector<std::pair<std::string, std::string>> parts;
+  for (std::size_t at = page.find(" in `"); at != std::string::npos; at = page.find(" in `", at + 1)) {
+    const std::size_t begin = page.find_last_of(" (", at - 1) + 1;
+    const std::size_t file = at + 5;
+    std::string word = page.substr(begin, at - begin);
+    std::string path = page.substr(file, page.find('`', file) - file);
+    if (word.contains('_') && names_source_file(path)) parts.emplace_back(std::move(word), std::move(path));
+  }
+  return parts;
+}
+
+TEST(Docs, FunctionsThatPagesNameAreInTheirFiles) {
+  int named = 0;
+  for (const fs::path& page : pages()) {
+    for (const auto& [word, path] : named_parts(read_page(page))) {
+      ++named;
+      EXPECT_TRUE(read_page(vkgpt::test::source_dir() / path).contains(word))
+          << page << " names " << word << " in " << path;
+    }
+  }
+  EXPECT_GT(named, 4);
 }
 
 }  // namespace
