@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the parsers under AddressSanitizer and UBSan: `tools/fuzz.sh [SECONDS [TARGET...]]`, 60 seconds for each of
-# all targets by default. Installs clang, builds tests/fuzz and runs the targets one after the other. What
+# all targets by default. Gets clang, builds tests/fuzz and runs the targets one after the other. What
 # they learn goes to build-fuzz/corpus, what breaks a parser to build-fuzz/findings: make a seed of it in
 # tests/fuzz/corpus/TARGET, then mend the parser. The exit status is 0 only without a finding.
 set -euo pipefail
@@ -11,7 +11,7 @@ if [ "${#targets[@]}" -eq 0 ]; then
   for file in tests/fuzz/*_fuzz.cpp; do targets+=("$(basename "$file" _fuzz.cpp)"); done
 fi
 
-tools/install_deps.sh fuzz
+. tools/prepare.sh fuzz "$@"
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
 

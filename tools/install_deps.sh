@@ -1,75 +1,131 @@
 #!/usr/bin/env bash
-# Installs what vkgpt needs on Debian 12 or 13: `tools/install_deps.sh [build|test|fuzz]`.
+# Gets what vkgpt needs: `tools/install_deps.sh [--dry_run] [build|test|fuzz]`.
 #   build  compiler, libraries, Vulkan loader, Mesa's CPU driver (default)
-#   test   the same, plus GoogleTest, the validation layers and clang-format
+#   test   the same, plus GoogleTest, the validation layers, clang-format and, unpacked in .vkgpt/mesa, a newer Mesa
 #   fuzz   what build needs, plus clang and libFuzzer
-# On Debian 12 the trixie suites are added at pin priority 100: nothing already installed is upgraded by
-# them unless one of the packages below needs it. The mirror is the one this system already uses.
+# Installed packages are never upgraded, replaced or removed, and no suite is added to apt's configuration. Where
+# the system's own suites have everything, what is missing is installed; where they have not, a private Debian 13
+# is made in .vkgpt/root and everything happens there. --dry_run prints the plan and changes nothing.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
+dry_run=
+if [ "${1:-}" = --dry_run ]; then
+  dry_run=yes
+  shift
+  own_apt_dir=$(mktemp -d)
+  trap 'rm -rf "$own_apt_dir"' EXIT
+fi
+. tools/own_apt.sh
 what=${1:-build}
 packages=(g++ cmake ninja-build pkg-config ca-certificates curl
           glslang-dev glslang-tools spirv-tools libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev
-          nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libpcre2-dev libutf8proc-dev)
-[ "$what" = test ] && packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format)
-[ "$what" = fuzz ] && packages+=(clang-19 libclang-rt-19-dev)
-mesa=(mesa-vulkan-drivers mesa-libgallium libgbm1)
+          nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libpcre2-dev libutf8proc-dev mesa-vulkan-drivers)
+case $what in
+  build) ;;
+  test) packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format) ;;
+  fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
+  *) echo "install_deps: unknown set '$what': build, test or fuzz" >&2; exit 2 ;;
+esac
+declare -A least=([g++]=4:14 [cmake]=3.25 [glslang-dev]=15 [glslang-tools]=15 [libvulkan-dev]=1.4 [mesa-vulkan-drivers]=25)
+root=.vkgpt/root
+in_root=
+if [ -e /etc/vkgpt-root ]; then
+  in_root=yes
+  [ -z "$(dpkg --audit)" ] || dpkg --configure -a  # an installation was interrupted
+  case ${CMAKE_CXX_COMPILER_LAUNCHER:-} in *ccache) packages+=(ccache) ;; esac
+  [ ! -d /proc/driver/nvidia ] || packages+=(libxext6 libegl1)  # what NVIDIA's driver asks for
+fi
 export DEBIAN_FRONTEND=noninteractive
 
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || { echo "install_deps: run as root or install sudo" >&2; exit 1; }
-  as_root=(sudo --preserve-env=DEBIAN_FRONTEND)
-fi
-command -v apt-get >/dev/null || { echo "install_deps: this script knows Debian 12 and 13 only; see README.md for the list of packages" >&2; exit 1; }
-
-# A package counts as present only in the version this build needs (Debian 12 has older ones).
-at_least() { dpkg --compare-versions "$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed -n 's/^installed //p')" ge "$2"; }
-all_present() {
-  local p
-  for p in "${packages[@]}" mesa-vulkan-drivers; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || return 1
+missing=()   # packages that are not installed
+obstacles=() # why this system cannot be what vkgpt is built on
+installed() {  # package; prints its version
+  dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p' | head -n 1 || true
+}
+judge() {  # package version
+  [ -z "${least[$1]:-}" ] || dpkg --compare-versions "$2" ge "${least[$1]}" ||
+    obstacles+=("$1 is $2, vkgpt needs ${least[$1]}")
+}
+look_at_system() {
+  local package version
+  for package in "${packages[@]}"; do
+    version=$(installed "$package")
+    if [ -n "$version" ]; then judge "$package" "$version"; else missing+=("$package"); fi
   done
-  at_least g++ 4:14 && at_least glslang-dev 15 && at_least glslang-tools 15 && at_least libvulkan-dev 1.4 && at_least mesa-vulkan-drivers 25
 }
-all_present && exit 0
+# Asks apt what installing the missing packages would do; anything but additions is an obstacle.
+make_plan() {
+  local package version harm
+  own_update
+  plan=$(apt-get "${own_apt[@]}" -s -y --no-remove install "${missing[@]}" 2>&1) ||
+    obstacles+=("apt: $(grep -m 1 '^E:' <<<"$plan")")
+  while read -r package version; do
+    judge "$package" "$version"
+  done < <(sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1 \2/p' <<<"$plan")
+  while read -r harm; do
+    obstacles+=("apt would do '$harm'")
+  done < <(sed -nE 's/^(Remv [^ ]+|Inst [^ ]+ \[[^]]*\]).*/\1/p' <<<"$plan")
+}
 
-. /etc/os-release
-if [ "${ID:-}" != debian ]; then
-  echo "install_deps: tested on Debian 12 and 13; trying on ${PRETTY_NAME:-this system}" >&2
-fi
+install_missing() {
+  local added
+  added=$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' <<<"$plan" | paste -sd' ')
+  echo "installing $(wc -w <<<"$added") missing packages, changing none: $added" | fold -s -w 118
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get "${own_apt[@]}" -y -qq --no-remove -o Dpkg::Options::=--refuse-downgrade \
+    install "${missing[@]}" >"$own_apt_dir/log" 2>&1 || { tail -n 20 "$own_apt_dir/log" >&2; exit 1; }
+  as_root apt-get "${own_apt[@]}" clean
+}
 
-# What the system itself reads, without our own file; /etc/os-release may already say trixie after a first run.
-"${as_root[@]}" rm -f /etc/apt/sources.list.d/vkgpt.sources
-mirror_of() { apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $1" 2>/dev/null | head -n 1; }
-find_mirror() {
-  suites=trixie-backports
+# Debian 13's Mesa lacks what many tests need (cooperative matrices on the CPU); backports' is unpacked beside it.
+get_newer_mesa() {
+  local mesa=$PWD/.vkgpt/mesa mirror suite=trixie-backports wanted libraries icd
+  local without="tests run on the Mesa that is there"
+  dpkg --compare-versions "$(installed mesa-vulkan-drivers)" lt 26 || return 0
+  [ ! -e "$mesa/env" ] || return 0
   mirror=$(mirror_of trixie)
-  [ -n "$mirror" ] && return
-  suites="trixie trixie-backports"
-  mirror=$(mirror_of bookworm)
+  [ -n "$mirror" ] || { own_update && mirror=$(mirror_of trixie); }
+  [ -n "$mirror" ] || { echo "install_deps: no mirror of Debian 13: $without" >&2; return 0; }
+  use_suites "$mirror" "$suite" trixie
+  wanted=$(apt-get "${own_apt[@]}" -s install "mesa-vulkan-drivers/$suite" 2>/dev/null |
+             sed -nE 's/^Inst ([^ ]+) (\[[^]]*\] )?\(([^ ]+) .*/\1=\3/p') || true
+  rm -rf "$mesa"
+  # shellcheck disable=SC2086
+  if [ -z "$wanted" ] || ! own_unpack "$mesa" $wanted; then
+    echo "install_deps: $suite is not to be had: $without" >&2
+    return 0
+  fi
+  icd=$(echo "$mesa"/usr/share/vulkan/icd.d/lvp_icd*.json)
+  libraries=$(dirname "$(find "$mesa/usr/lib" -name libvulkan_lvp.so)")
+  sed -i "s,\"library_path\": *\"[^\"]*\",\"library_path\": \"$libraries/libvulkan_lvp.so\"," "$icd"
+  printf 'export VK_DRIVER_FILES=%q LD_LIBRARY_PATH=%q\n' "$icd" "$libraries" >"$mesa/env"
 }
-find_mirror
-if [ -z "$mirror" ]; then
-  "${as_root[@]}" apt-get update -qq
-  find_mirror
+
+if [ -d "$root" ] && [ -z "$in_root" ]; then  # decided earlier
+  [ -z "$dry_run" ] || { echo "vkgpt is built in the private Debian 13 of $root; this system stays as it is"; exit 0; }
+  exec tools/run --as_root tools/install_deps.sh "$what"
 fi
-[ -n "$mirror" ] || { echo "install_deps: apt has no mirror of Debian 12 or 13 configured" >&2; exit 1; }
-"${as_root[@]}" tee /etc/apt/sources.list.d/vkgpt.sources >/dev/null <<SOURCES
-Types: deb
-URIs: $mirror
-Suites: $suites
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-SOURCES
-if [ "$suites" != trixie-backports ]; then
-  printf 'Package: *\nPin: release n=trixie*\nPin-Priority: 100\n' |
-    "${as_root[@]}" tee /etc/apt/preferences.d/vkgpt >/dev/null
+plan=
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+  look_at_system
+  [ "${#missing[@]}" -eq 0 ] || [ "${#obstacles[@]}" -gt 0 ] || make_plan
+else
+  obstacles+=("it has no apt")
 fi
 
-"${as_root[@]}" apt-get update -qq || echo "install_deps: apt-get update had errors; going on" >&2
-install=("${as_root[@]}" apt-get install -y -qq --no-install-recommends)
-"${install[@]}" -t trixie "${packages[@]}" >/dev/null
-backports=("${mesa[@]/%//trixie-backports}")
-# Backports' Mesa has cooperative matrices on the CPU driver; plain trixie's works without them.
-"${install[@]}" -t trixie "${backports[@]}" >/dev/null || "${install[@]}" -t trixie "${mesa[@]}" >/dev/null
+if [ "${#obstacles[@]}" -gt 0 ]; then
+  echo "This system's packages do not do and stay as they are: ${obstacles[0]}" \
+    "$([ "${#obstacles[@]}" -eq 1 ] || echo "(and $((${#obstacles[@]} - 1)) more)")"
+  [ -z "$in_root" ] || { printf '%s\n' "${obstacles[@]}" >&2; exit 1; }
+  echo "vkgpt is built in a private Debian 13 in $PWD/$root (2 GB; delete .vkgpt to be rid of it)."
+  [ -z "$dry_run" ] || { printf '%s\n' "${obstacles[@]}" "$(grep -E '^(Inst|Remv) ' <<<"$plan")"; exit 0; }
+  mkdir -p .vkgpt
+  tools/make_root.sh
+  exec tools/run --as_root tools/install_deps.sh "$what"
+fi
+if [ -n "$dry_run" ]; then
+  if [ "${#missing[@]}" -eq 0 ]; then echo "nothing is missing"; else grep -E '^(Inst|[0-9]+ upgraded)' <<<"$plan"; fi
+  exit 0
+fi
+[ "${#missing[@]}" -eq 0 ] || install_missing
+[ "$what" != test ] || get_newer_mesa

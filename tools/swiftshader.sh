@@ -16,9 +16,10 @@ if [ ! -e "$icd" ]; then
   work=$(mktemp -d "$cache/download.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   chmod 755 "$work"
-  (cd "$work" && { apt-get download -qq chromium-common || { apt-get update -qq && apt-get download -qq chromium-common; }; } >&2) ||
-    die "apt cannot download chromium-common"
-  dpkg-deb --fsys-tarfile "$work"/chromium-common_*.deb |
+  . tools/own_apt.sh
+  downloads=$(own_download chromium-common) || die "apt cannot download chromium-common"
+  trap 'rm -rf "$work" "$downloads"' EXIT
+  dpkg-deb --fsys-tarfile "$downloads"/chromium-common_*.deb |
     tar -x -C "$work" ./usr/lib/chromium/libvk_swiftshader.so ./usr/lib/chromium/vk_swiftshader_icd.json ||
     die "chromium-common holds no SwiftShader"
   mkdir -p "$cache/usr/lib/chromium"

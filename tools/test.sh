@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all]`.
+# Gets what the tests need, builds, and runs them: `tools/test.sh [fast|all]`.
 #   fast  tests labelled cpu and gpu, the gpu ones again under core+sync validation
 #   all   fast, then the gpu tests under GPU-assisted validation, those of kernels on SwiftShader, the slow tests, and
 #         the CPU tests under AddressSanitizer and UBSan (default)
@@ -7,13 +7,12 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-all}
+. tools/prepare.sh test "$@"
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 passed=0
 failed=0
 skipped=0
-
-tools/install_deps.sh test || { echo "test.sh: installing the dependencies failed" >&2; exit 1; }
 
 build() {  # preset
   cmake --preset "$1" >"$log/cmake" 2>&1 || { cat "$log/cmake" >&2; return 1; }
