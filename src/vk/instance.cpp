@@ -133,6 +133,14 @@ std::vector<VkLayerSettingEXT> layer_settings(ValidationMode mode) {
   };
 }
 
+constexpr VkApplicationInfo kApplication = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+                                            .pNext = nullptr,
+                                            .pApplicationName = "vkgpt",
+                                            .applicationVersion = 1,
+                                            .pEngineName = "vkgpt",
+                                            .engineVersion = 1,
+                                            .apiVersion = VK_API_VERSION_1_3};
+
 }  // namespace
 
 ValidationMode parse_validation_mode(std::string_view text) {
@@ -191,18 +199,11 @@ Instance::Instance(ValidationMode validation)
       .pNext = &messenger,
       .settingCount = static_cast<std::uint32_t>(settings.size()),
       .pSettings = settings.data()};
-  const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
-                                         .pNext = nullptr,
-                                         .pApplicationName = "vkgpt",
-                                         .applicationVersion = 1,
-                                         .pEngineName = "vkgpt",
-                                         .engineVersion = 1,
-                                         .apiVersion = VK_API_VERSION_1_3};
   const VkInstanceCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
       .pNext = validate ? &settings_info : nullptr,
       .flags = has_portability ? VkInstanceCreateFlags{VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR} : 0,
-      .pApplicationInfo = &application,
+      .pApplicationInfo = &kApplication,
       .enabledLayerCount = validate ? 1u : 0u,
       .ppEnabledLayerNames = &kLayerName,
       .enabledExtensionCount = static_cast<std::uint32_t>(enabled.size()),

@@ -77,8 +77,11 @@ struct TrainConfig {
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
-    visit_run(visit, self);
+    visit_data(visit, self);
+    visit_steps(visit, self);
     visit_optimizer(visit, self);
+    visit_schedule(visit, self);
+    visit_update(visit, self);
     visit_regularization(visit, self);
     visit_memory(visit, self);
     visit_fine_tuning(visit, self);
@@ -87,78 +90,83 @@ struct TrainConfig {
 
  private:
   static constexpr double kMaxSteps = 1e12;
+  static constexpr auto kOptimizerGroup = "Optimizer and schedule";
 
   template <typename Visitor, typename Self>
-  static void visit_run(Visitor& visit, Self& self) {
-    constexpr auto kData = "Data and run directory";
+  static void visit_data(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Data and run directory";
     visit(FieldInfo{.name = "data_path",
-                    .group = kData,
+                    .group = kGroup,
                     .help = "Text file to train on (UTF-8), or a directory that 'vkgpt data prepare' made"},
           self.data_path);
     visit(FieldInfo{.name = "memmap_dataset",
-                    .group = kData,
+                    .group = kGroup,
                     .help = "Instead: nanoGPT's or llm.c's token files, as a file, directory or glob"},
           self.memmap_dataset);
     visit(FieldInfo{.name = "tokenizer",
-                    .group = kData,
+                    .group = kGroup,
                     .help = "char, byte, bpe (trained on the text), gpt2, a file or directory; empty: the "
                             "model's or data's own, else char"},
           self.tokenizer);
     visit(FieldInfo{.name = "bpe_vocab_size",
-                    .group = kData,
+                    .group = kGroup,
                     .help = "Tokens that --tokenizer bpe learns",
                     .min = 257,
                     .max = 1 << 20},
           self.bpe_vocab_size);
     visit(FieldInfo{.name = "special",
-                    .group = kData,
+                    .group = kGroup,
                     .help = "Names of special tokens in the text become those tokens"},
           self.special);
     visit(
-        FieldInfo{.name = "out_dir", .group = kData, .help = "Run directory: checkpoints, metrics, samples"},
+        FieldInfo{.name = "out_dir", .group = kGroup, .help = "Run directory: checkpoints, metrics, samples"},
         self.out_dir);
     visit(FieldInfo{.name = "val_fraction",
-                    .group = kData,
+                    .group = kGroup,
                     .help = "Share of the text, at its end, kept for validation",
                     .min = 0,
                     .max = 0.9},
           self.val_fraction);
-    visit(
-        FieldInfo{
-            .name = "resume", .group = kData, .help = "Continue from the newest valid checkpoint in out_dir"},
-        self.resume);
-    constexpr auto kSteps = "Steps and batches";
+    visit(FieldInfo{.name = "resume",
+                    .group = kGroup,
+                    .help = "Continue from the newest valid checkpoint in out_dir"},
+          self.resume);
+  }
+
+  template <typename Visitor, typename Self>
+  static void visit_steps(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Steps and batches";
     visit(FieldInfo{.name = "max_steps",
-                    .group = kSteps,
+                    .group = kGroup,
                     .help = "Optimizer steps in the whole run",
                     .min = 1,
                     .max = kMaxSteps},
           self.max_steps);
     visit(FieldInfo{.name = "batch_size",
-                    .group = kSteps,
+                    .group = kGroup,
                     .help = "Sequences in a micro-step; auto: as many as fit the device's memory",
                     .min = 0,
                     .max = 1 << 20,
                     .zero_name = "auto"},
           self.batch_size);
     visit(FieldInfo{.name = "grad_accum_steps",
-                    .group = kSteps,
+                    .group = kGroup,
                     .help = "Micro-steps whose gradients are averaged in one step",
                     .min = 1,
                     .max = 1 << 20},
           self.grad_accum_steps);
     visit(FieldInfo{.name = "batch_order",
-                    .group = kSteps,
+                    .group = kGroup,
                     .help = "Crops drawn anywhere, or every window once an epoch, shuffled or in order",
                     .choices = "random|shuffled|sequential"},
           self.batch_order);
-    visit(FieldInfo{.name = "seed", .group = kSteps, .help = "Decides initialization and the order of data"},
+    visit(FieldInfo{.name = "seed", .group = kGroup, .help = "Decides initialization and the order of data"},
           self.seed);
   }
 
   template <typename Visitor, typename Self>
   static void visit_optimizer(Visitor& visit, Self& self) {
-    constexpr auto kGroup = "Optimizer and schedule";
+    constexpr auto kGroup = kOptimizerGroup;
     visit(FieldInfo{.name = "optimizer",
                     .group = kGroup,
                     .help = "AdamW, also with 8-bit moments, Lion, Muon for matrices",
@@ -171,6 +179,11 @@ struct TrainConfig {
                     .max = 1,
                     .max_open = true},
           self.muon_momentum);
+  }
+
+  template <typename Visitor, typename Self>
+  static void visit_schedule(Visitor& visit, Self& self) {
+    constexpr auto kGroup = kOptimizerGroup;
     visit(FieldInfo{.name = "learning_rate",
                     .group = kGroup,
                     .help = "Learning rate after warm-up",
@@ -206,6 +219,11 @@ struct TrainConfig {
                     .min = 0,
                     .max = 1},
           self.wsd_decay_fraction);
+  }
+
+  template <typename Visitor, typename Self>
+  static void visit_update(Visitor& visit, Self& self) {
+    constexpr auto kGroup = kOptimizerGroup;
     visit(FieldInfo{.name = "weight_decay",
                     .group = kGroup,
                     .help = "AdamW's decay, on matrices and embeddings only",
