@@ -25,7 +25,7 @@ make_minimal_root "$suite" "$root" >"$dir/debootstrap.log" 2>&1 || { tail "$dir/
 for name in dev proc sys; do mount --rbind "/$name" "$root/$name"; done
 mkdir -p "$root/work"
 git clone -q "$PWD" "$root/work/vkgpt"
-variables=(HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive)
+variables=(HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive)
 if [ "${CMAKE_CXX_COMPILER_LAUNCHER:-}" = ccache ]; then
   mkdir -p "$root/ccache"
   mount --bind "$(ccache -k cache_dir)" "$root/ccache"

@@ -41,7 +41,7 @@ done
 [ -n "$program" ] || program=$(find build* -maxdepth 1 -name vkgpt -type f -printf '%T@ %p\n' 2>/dev/null | sort -rn | sed -n '1s/^[^ ]* //p')
 [ -n "$program" ] && [ -x "$program" ] || die "no program: build vkgpt, or give --vkgpt FILE"
 for tool in apt-get dpkg-deb c++ ninja pkg-config glslangValidator; do
-  command -v "$tool" >/dev/null || die "$tool is missing: run tools/install_deps.sh on Debian 12 or 13"
+  command -v "$tool" >/dev/null || die "$tool is missing: run tools/install_deps.sh, then tools/run tools/vendor_check.sh"
 done
 
 mkdir -p "$cache"
