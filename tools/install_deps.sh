@@ -71,7 +71,7 @@ make_plan() {
 install_missing() {
   local added
   added=$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' <<<"$plan" | paste -sd' ')
-  echo "installing $(wc -w <<<"$added") missing packages, changing none: $added" | fold -s -w 118
+  echo "installing $(wc -w <<<"$added") missing packages${in_root:+ in it}, changing none: $added" | fold -s -w 118
   as_root env DEBIAN_FRONTEND=noninteractive apt-get "${own_apt[@]}" -y -qq --no-remove -o Dpkg::Options::=--refuse-downgrade \
     install "${missing[@]}" >"$own_apt_dir/log" 2>&1 || { tail -n 20 "$own_apt_dir/log" >&2; exit 1; }
   as_root apt-get "${own_apt[@]}" clean
@@ -117,7 +117,7 @@ if [ "${#obstacles[@]}" -gt 0 ]; then
   echo "This system's packages do not do and stay as they are: ${obstacles[0]}" \
     "$([ "${#obstacles[@]}" -eq 1 ] || echo "(and $((${#obstacles[@]} - 1)) more)")"
   [ -z "$in_root" ] || { printf '%s\n' "${obstacles[@]}" >&2; exit 1; }
-  echo "vkgpt is built in a private Debian 13 in $PWD/$root (2 GB; delete .vkgpt to be rid of it)."
+  echo "vkgpt is built in a private Debian 13 in $PWD/$root (1.5 GB; delete .vkgpt to be rid of it)."
   [ -z "$dry_run" ] || { printf '%s\n' "${obstacles[@]}" "$(grep -E '^(Inst|Remv) ' <<<"$plan")"; exit 0; }
   mkdir -p .vkgpt
   tools/make_root.sh
