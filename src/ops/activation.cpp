@@ -12,14 +12,18 @@ namespace {
 
 // Roughly, with an exponential and a division counted as ten each.
 struct Flops {
-  std::uint64_t forward;
-  std::uint64_t backward;
+  std::int64_t forward;
+  std::int64_t backward;
 };
-constexpr Flops kActivationFlops[] = {{26, 36}, {48, 50}, {3, 4}};  // by Activation
+constexpr Flops activation_flops(Activation kind) {
+  return kind == Activation::kGelu      ? Flops{26, 36}
+         : kind == Activation::kGeluErf ? Flops{48, 50}
+                                        : Flops{3, 4};
+}
 constexpr Flops kSwigluFlops{24, 30};
 
-std::vector<vk::Macro> activation_macros(const vk::DeviceCaps& caps, Activation kind, const plan::Tensor& x) {
-  return {dtype_macro(caps, x), {"ACTIVATION", std::to_string(static_cast<int>(kind))}};
+plan::Macros activation_macros(Activation kind, const plan::Tensor& x) {
+  return plan::Macros{}.dtype("DTYPE", x.dtype).value("ACTIVATION", kind);
 }
 
 /// Rows of [gate | up] beside rows of F.
@@ -37,14 +41,12 @@ SwigluShape swiglu_shape(const plan::Tensor& wide, const plan::Tensor& narrow) {
 }
 
 std::vector<Slice> swiglu_slices(const vk::DeviceCaps& caps, const SwigluShape& shape, DType dtype) {
-  const std::uint64_t row_bytes = 2 * static_cast<std::uint64_t>(shape.F) * dtype_size(dtype);
+  const std::int64_t row_bytes = 2 * shape.F * dtype_size(dtype);
   return row_slices(caps, shape.rows, row_bytes, slice_granule(dtype_size(dtype) == 2));
 }
 
 plan::PushWords swiglu_push(const SwigluShape& shape, Slice slice) {
-  return plan::PushWords{}
-      .u32(static_cast<std::uint64_t>(slice.count))
-      .u32(static_cast<std::uint64_t>(shape.F));
+  return plan::PushWords{}.u32(slice.count, shape.F);
 }
 
 }  // namespace
@@ -53,13 +55,12 @@ void activation_forward(plan::PlanBuilder& builder, Activation kind, const plan:
                         const plan::Tensor& y) {
   VKGPT_CHECK(x.shape == y.shape && x.dtype == y.dtype, "activation of {} -> {}", x.shape.to_string(),
               y.shape.to_string());
-  const std::vector<vk::Macro> macros = activation_macros(builder.caps(), kind, x);
+  const plan::Macros macros = activation_macros(kind, x);
   for (const Slice slice : element_slices(builder.caps(), x.shape.numel(), slice_granule(any_16bit({x})))) {
-    const auto count = static_cast<std::uint64_t>(slice.count);
     plan::Dispatch dispatch = elementwise(builder.caps(), "activation_forward", slice.count, macros);
     dispatch.bindings = {elements(plan::read(x), slice, x.dtype), elements(plan::write(y), slice, x.dtype)};
-    dispatch.push = plan::PushWords{}.u32(count);
-    dispatch.cost.flops = kActivationFlops[static_cast<int>(kind)].forward * count;
+    dispatch.push = plan::PushWords{}.u32(slice.count);
+    dispatch.cost.flops = activation_flops(kind).forward * slice.count;
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -69,14 +70,13 @@ void activation_backward(plan::PlanBuilder& builder, Activation kind, const plan
   VKGPT_CHECK(dy.shape == x.shape && dx.shape == x.shape && dy.dtype == x.dtype && dx.dtype == x.dtype,
               "activation backward of {}, {} -> {}", dy.shape.to_string(), x.shape.to_string(),
               dx.shape.to_string());
-  const std::vector<vk::Macro> macros = activation_macros(builder.caps(), kind, x);
+  const plan::Macros macros = activation_macros(kind, x);
   for (const Slice slice : element_slices(builder.caps(), x.shape.numel(), slice_granule(any_16bit({x})))) {
-    const auto count = static_cast<std::uint64_t>(slice.count);
     plan::Dispatch dispatch = elementwise(builder.caps(), "activation_backward", slice.count, macros);
     dispatch.bindings = {elements(plan::read(dy), slice, x.dtype), elements(plan::read(x), slice, x.dtype),
                          elements(plan::write(dx), slice, x.dtype)};
-    dispatch.push = plan::PushWords{}.u32(count);
-    dispatch.cost.flops = kActivationFlops[static_cast<int>(kind)].backward * count;
+    dispatch.push = plan::PushWords{}.u32(slice.count);
+    dispatch.cost.flops = activation_flops(kind).backward * slice.count;
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -84,12 +84,12 @@ void activation_backward(plan::PlanBuilder& builder, Activation kind, const plan
 void swiglu_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor& y) {
   const SwigluShape shape = swiglu_shape(x, y);
   for (const Slice slice : swiglu_slices(builder.caps(), shape, x.dtype)) {
-    plan::Dispatch dispatch =
-        subgroup_per_row(builder.caps(), "swiglu_forward", slice.count, {dtype_macro(builder.caps(), x)});
+    plan::Dispatch dispatch = subgroup_per_row(builder.caps(), "swiglu_forward", slice.count,
+                                               plan::Macros{}.dtype("DTYPE", x.dtype));
     dispatch.bindings = {matrix_rows(plan::read(x), 2 * shape.F, slice, x.dtype),
                          matrix_rows(plan::write(y), shape.F, slice, x.dtype)};
     dispatch.push = swiglu_push(shape, slice);
-    dispatch.cost.flops = kSwigluFlops.forward * static_cast<std::uint64_t>(slice.count * shape.F);
+    dispatch.cost.flops = kSwigluFlops.forward * slice.count * shape.F;
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -100,13 +100,13 @@ void swiglu_backward(plan::PlanBuilder& builder, const plan::Tensor& dy, const p
   VKGPT_CHECK(dx.shape == x.shape && dx.dtype == x.dtype, "SwiGLU backward of {} -> {}", x.shape.to_string(),
               dx.shape.to_string());
   for (const Slice slice : swiglu_slices(builder.caps(), shape, x.dtype)) {
-    plan::Dispatch dispatch =
-        subgroup_per_row(builder.caps(), "swiglu_backward", slice.count, {dtype_macro(builder.caps(), x)});
+    plan::Dispatch dispatch = subgroup_per_row(builder.caps(), "swiglu_backward", slice.count,
+                                               plan::Macros{}.dtype("DTYPE", x.dtype));
     dispatch.bindings = {matrix_rows(plan::read(dy), shape.F, slice, x.dtype),
                          matrix_rows(plan::read(x), 2 * shape.F, slice, x.dtype),
                          matrix_rows(plan::write(dx), 2 * shape.F, slice, x.dtype)};
     dispatch.push = swiglu_push(shape, slice);
-    dispatch.cost.flops = kSwigluFlops.backward * static_cast<std::uint64_t>(slice.count * shape.F);
+    dispatch.cost.flops = kSwigluFlops.backward * slice.count * shape.F;
     builder.dispatch(std::move(dispatch));
   }
 }

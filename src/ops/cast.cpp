@@ -11,16 +11,12 @@ void cast(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor&
   VKGPT_CHECK(x.shape.numel() == y.shape.numel(), "cast of {} -> {}", x.shape.to_string(),
               y.shape.to_string());
   const vk::DeviceCaps& caps = builder.caps();
-  const bool has_16bit = dtype_size(x.dtype) == 2 || dtype_size(y.dtype) == 2;
-  VKGPT_CHECK(!has_16bit || caps.storage_16bit, "cast of {} -> {} needs 16-bit storage", dtype_name(x.dtype),
-              dtype_name(y.dtype));
-  for (const Slice slice : element_slices(caps, x.shape.numel(), slice_granule(has_16bit))) {
-    const auto count = static_cast<std::uint64_t>(slice.count);
+  for (const Slice slice : element_slices(caps, x.shape.numel(), slice_granule(any_16bit({x, y})))) {
     plan::Dispatch dispatch = elementwise(caps, "cast", slice.count,
-                                          {dtype_macro(x.dtype, "X_DTYPE"), dtype_macro(y.dtype, "Y_DTYPE")});
+                                          plan::Macros{}.dtype("X_DTYPE", x.dtype).dtype("Y_DTYPE", y.dtype));
     dispatch.bindings = {elements(plan::read(x), slice, x.dtype), elements(plan::write(y), slice, y.dtype)};
-    dispatch.push = plan::PushWords{}.u32(count).f32(scale);
-    dispatch.cost.flops = count;
+    dispatch.push = plan::PushWords{}.u32(slice.count).f32(scale);
+    dispatch.cost.flops = slice.count;
     builder.dispatch(std::move(dispatch));
   }
 }

@@ -16,15 +16,10 @@ using plan::read;
 using plan::read_write;
 using plan::write;
 
-std::uint64_t u64(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
-}
-
 /// Long rows deserve a workgroup of several subgroups, short ones would leave most of it idle.
 std::uint32_t subgroups_for(const vk::DeviceCaps& caps, std::int64_t V) {
   const std::int64_t wanted = V / (8 * std::int64_t{caps.subgroup_size});
-  return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(wanted, 1, std::int64_t{subgroups_per_workgroup(caps)}));
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(wanted, 1, subgroups_per_workgroup(caps)));
 }
 
 /// What `cross_entropy_fused` has and `cross_entropy_forward` has not.
@@ -52,15 +47,13 @@ void check_gradient(const Gradient& gradient) {
               dtype_name(gradient.loss_scale->dtype));
 }
 
-std::vector<vk::Macro> classify_macros(const vk::DeviceCaps& caps, const CrossEntropy& args,
-                                       const Gradient* gradient) {
-  std::vector<vk::Macro> macros{dtype_macro(caps, args.logits)};
-  if (args.softcap > 0) macros.push_back({"SOFTCAP", "1"});
-  if (gradient == nullptr) return macros;
-  macros.push_back({"BACKWARD", "1"});
-  if (gradient->shaping.label_smoothing > 0 || gradient->shaping.z_loss > 0)
-    macros.push_back({"SHAPED", "1"});
-  return macros;
+plan::Macros classify_macros(const CrossEntropy& args, const Gradient* gradient) {
+  const LossShaping shaping = gradient != nullptr ? gradient->shaping : LossShaping{};
+  return plan::Macros{}
+      .dtype("DTYPE", args.logits.dtype)
+      .flag("SOFTCAP", args.softcap > 0)
+      .flag("BACKWARD", gradient != nullptr)
+      .flag("SHAPED", shaping.label_smoothing > 0 || shaping.z_loss > 0);
 }
 
 /// Losses of the rows and, with `gradient`, dlogits in their place.
@@ -72,30 +65,25 @@ void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradie
   if (gradient != nullptr) check_gradient(*gradient);
   const LossShaping shaping = gradient != nullptr ? gradient->shaping : LossShaping{};
   const DType dtype = args.logits.dtype;
-  const std::uint64_t row_bytes = u64(Vp) * dtype_size(dtype);
+  const std::int64_t row_bytes = Vp * dtype_size(dtype);
 
   for (const Slice slice : row_slices(caps, rows, row_bytes, slice_granule(any_16bit({args.logits})))) {
     plan::Dispatch dispatch = workgroups(caps, "cross_entropy_forward", slice.count,
-                                         subgroups_for(caps, args.V), classify_macros(caps, args, gradient));
+                                         subgroups_for(caps, args.V), classify_macros(args, gradient));
     const plan::Binding logits = gradient != nullptr ? read_write(args.logits) : read(args.logits);
     dispatch.bindings = {matrix_rows(logits, Vp, slice, dtype), read(args.targets), write(args.losses)};
     if (gradient != nullptr && gradient->loss_scale) {
       add_binding(dispatch, "LOSS_SCALE", read(*gradient->loss_scale));
     }
     dispatch.push = PushWords{}
-                        .u32(u64(slice.count))
-                        .u32(u64(args.V))
-                        .u32(u64(Vp))
-                        .u32(u64(args.first_row + slice.first))
-                        .f32(gradient != nullptr ? gradient->scale : 0.0F)
-                        .f32(static_cast<float>(args.softcap))
-                        .f32(static_cast<float>(shaping.label_smoothing))
-                        .f32(static_cast<float>(shaping.z_loss));
+                        .u32(slice.count, args.V, Vp, args.first_row + slice.first)
+                        .f32(gradient != nullptr ? gradient->scale : 0.0F, args.softcap,
+                             shaping.label_smoothing, shaping.z_loss);
     // An exponential counts as ten, the soft cap as thirty wherever the logits are read.
-    const std::uint64_t reads = gradient != nullptr ? 3 : 2;
-    const std::uint64_t flops = (reads - 1) * 13 + (args.softcap > 0 ? 30 * reads : 0);
-    dispatch.cost = {.flops = u64(slice.count) * u64(args.V) * flops,
-                     .bytes = u64(slice.count) * (row_bytes * (gradient != nullptr ? 2 : 1) + 8)};
+    const std::int64_t reads = gradient != nullptr ? 3 : 2;
+    const std::int64_t flops = (reads - 1) * 13 + (args.softcap > 0 ? 30 * reads : 0);
+    dispatch.cost = {.flops = slice.count * args.V * flops,
+                     .bytes = slice.count * (row_bytes * (gradient != nullptr ? 2 : 1) + 8)};
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -131,8 +119,8 @@ void loss_sum(plan::PlanBuilder& builder, const plan::Tensor& losses, const plan
   plan::Dispatch dispatch =
       workgroups(builder.caps(), "loss_sum", 1, subgroups_per_workgroup(builder.caps()));
   dispatch.bindings = {read(losses), read(targets), read_write(accumulator)};
-  dispatch.push = PushWords{}.u32(u64(rows));
-  dispatch.cost.flops = 2 * u64(rows);
+  dispatch.push = PushWords{}.u32(rows);
+  dispatch.cost.flops = 2 * rows;
   builder.dispatch(std::move(dispatch));
 }
 

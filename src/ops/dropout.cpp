@@ -12,7 +12,7 @@
 namespace vkgpt::ops {
 namespace {
 
-constexpr std::uint64_t kFlops = 60;  // of one element's quarter of ten Philox rounds
+constexpr std::int64_t kFlops = 60;  // of one element's quarter of ten Philox rounds
 
 }  // namespace
 
@@ -22,25 +22,18 @@ void dropout(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tens
   VKGPT_CHECK(x.shape.numel() == n, "dropout of {} -> {}", x.shape.to_string(), y.shape.to_string());
   VKGPT_CHECK(dropout.p >= 0 && dropout.p < 1 && dropout.site < 1U << 24, "dropout {} at site {}", dropout.p,
               dropout.site);
-  const std::vector<vk::Macro> macros = {dtype_macro(builder.caps(), x, "X_DTYPE"),
-                                         dtype_macro(builder.caps(), y, "Y_DTYPE")};
+  const plan::Macros macros = plan::Macros{}.dtype("X_DTYPE", x.dtype).dtype("Y_DTYPE", y.dtype);
   for (const Slice slice : element_slices(builder.caps(), n, slice_granule(any_16bit({x, y})))) {
-    const auto count = static_cast<std::uint64_t>(slice.count);
-    const std::uint64_t blocks = ceil_div(count, 4);
+    const std::int64_t blocks = ceil_div(slice.count, 4);
     // A block is four elements and a draw: an invocation needs few of them to be worth its start.
     const std::uint32_t items = builder.caps().is_cpu() ? 4 : 1;
-    plan::Dispatch dispatch =
-        elementwise(builder.caps(), "dropout", static_cast<std::int64_t>(blocks), macros, items);
+    plan::Dispatch dispatch = elementwise(builder.caps(), "dropout", blocks, macros, items);
     dispatch.bindings = {elements(plan::read(x), slice, x.dtype), elements(plan::write(y), slice, y.dtype),
                          plan::read(step_params(builder))};
     dispatch.push = plan::PushWords{}
-                        .u32(count)
-                        .u32(blocks)
-                        .u32(static_cast<std::uint64_t>(slice.first) / 4)
-                        .u32(dropout.site)
-                        .f32(static_cast<float>(dropout.p))
-                        .f32(static_cast<float>(1.0 / (1.0 - dropout.p)));
-    dispatch.cost.flops = kFlops * count;
+                        .u32(slice.count, blocks, slice.first / 4, dropout.site)
+                        .f32(dropout.p, 1.0 / (1.0 - dropout.p));
+    dispatch.cost.flops = kFlops * slice.count;
     builder.dispatch(std::move(dispatch));
   }
 }

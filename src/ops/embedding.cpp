@@ -18,10 +18,6 @@ using plan::read;
 using plan::read_write;
 using plan::write;
 
-std::uint64_t u64(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
-}
-
 /// `rows` tokens, `T` to a sequence, each a row of `C` in x; `Vp` rows of wte.
 struct EmbeddingShape {
   std::int64_t rows;
@@ -29,7 +25,7 @@ struct EmbeddingShape {
   std::int64_t C;
   std::int64_t Vp;
 
-  std::uint64_t row_bytes() const { return u64(C) * sizeof(float); }
+  std::int64_t row_bytes() const { return C * sizeof(float); }
 };
 
 void check_wte(const plan::Tensor& wte, const EmbeddingShape& shape) {
@@ -66,17 +62,11 @@ plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, 
   dispatch.bindings = {elements(read(args.tokens), slice), matrix_rows(read(args.wte), shape.C, vocabulary),
                        matrix_rows(write(args.x), shape.C, slice)};
   if (args.wpe) add_binding(dispatch, "WPE", read(*args.wpe));
-  dispatch.push = PushWords{}
-                      .u32(u64(slice.count))
-                      .u32(u64(shape.C))
-                      .u32(u64(shape.T))
-                      .u32(u64(slice.first))
-                      .u32(u64(vocabulary.first))
-                      .u32(u64(vocabulary.count))
-                      .u32(u64(shape.Vp));
+  dispatch.push = PushWords{}.u32(slice.count, shape.C, shape.T, slice.first, vocabulary.first,
+                                  vocabulary.count, shape.Vp);
   // Of the tables only the rows of the tokens are read.
-  dispatch.cost = {.flops = u64(slice.count * shape.C),
-                   .bytes = (args.wpe ? 3 : 2) * u64(slice.count) * shape.row_bytes()};
+  dispatch.cost = {.flops = slice.count * shape.C,
+                   .bytes = (args.wpe ? 3 : 2) * slice.count * shape.row_bytes()};
   return dispatch;
 }
 
@@ -86,8 +76,8 @@ void sort_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, c
   const std::uint32_t items = builder.caps().is_cpu() ? 0 : 1;
   plan::Dispatch dispatch = elementwise(builder.caps(), "embedding_backward_sort", slice.count, {}, items);
   dispatch.bindings = {elements(read(args.tokens), slice), write(sorted)};
-  dispatch.push = PushWords{}.u32(u64(slice.count)).u32(u64(shape.Vp));
-  dispatch.cost.flops = 3 * u64(slice.count) * u64(slice.count);
+  dispatch.push = PushWords{}.u32(slice.count, shape.Vp);
+  dispatch.cost.flops = 3 * slice.count * slice.count;
   builder.dispatch(std::move(dispatch));
 }
 
@@ -98,22 +88,18 @@ void sum_tokens(plan::PlanBuilder& builder, const EmbeddingBackward& args, const
   // runs.
   const std::uint32_t width = caps.subgroup_size;
   const std::uint32_t parts = subgroups_per_workgroup(caps);
-  const std::uint64_t column_groups = caps.is_cpu() ? 1 : ceil_div(u64(shape.C), width);
+  const std::int64_t column_groups = caps.is_cpu() ? 1 : ceil_div(shape.C, width);
   for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
     plan::Dispatch dispatch;
     dispatch.kernel.stem = "embedding_backward_wte";
     dispatch.kernel.spec_constants = {width, parts, static_cast<std::uint32_t>(column_groups)};
     dispatch.bindings = {read(sorted), matrix_rows(read(args.dx), shape.C, slice),
                          matrix_rows(read_write(*args.dwte), shape.C, vocabulary)};
-    dispatch.groups = fold_grid(caps, u64(slice.count) * column_groups);
-    dispatch.push = PushWords{}
-                        .u32(u64(slice.count))
-                        .u32(u64(shape.C))
-                        .u32(u64(vocabulary.first))
-                        .u32(u64(vocabulary.count));
-    const std::uint64_t touched = std::min(u64(slice.count), u64(vocabulary.count));
-    dispatch.cost = {.flops = u64(slice.count * shape.C),
-                     .bytes = (u64(slice.count) + 2 * touched) * shape.row_bytes()};
+    dispatch.groups = fold_grid(caps, slice.count * column_groups);
+    dispatch.push = PushWords{}.u32(slice.count, shape.C, vocabulary.first, vocabulary.count);
+    const std::int64_t touched = std::min(slice.count, vocabulary.count);
+    dispatch.cost = {.flops = slice.count * shape.C,
+                     .bytes = (slice.count + 2 * touched) * shape.row_bytes()};
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -123,13 +109,8 @@ void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, co
   plan::Dispatch dispatch = elementwise(builder.caps(), "embedding_backward_wpe", shape.T * shape.C);
   dispatch.bindings = {matrix_rows(read(args.dx), shape.C, slice),
                        matrix_rows(read_write(*args.dwpe), shape.C, {0, shape.T})};
-  dispatch.push = PushWords{}
-                      .u32(u64(shape.T * shape.C))
-                      .u32(u64(shape.C))
-                      .u32(u64(shape.T))
-                      .u32(u64(slice.count))
-                      .u32(u64(slice.first % shape.T));
-  dispatch.cost.flops = u64(slice.count * shape.C);
+  dispatch.push = PushWords{}.u32(shape.T * shape.C, shape.C, shape.T, slice.count, slice.first % shape.T);
+  dispatch.cost.flops = slice.count * shape.C;
   builder.dispatch(std::move(dispatch));
 }
 

@@ -6,11 +6,11 @@
 
 namespace vkgpt::ops {
 
-std::array<std::uint32_t, 3> fold_grid(const vk::DeviceCaps& caps, std::uint64_t groups) {
-  const std::uint64_t x_limit = caps.max_workgroup_count[0];
-  const std::uint64_t y = std::max<std::uint64_t>(1, ceil_div(groups, x_limit));
+std::array<std::uint32_t, 3> fold_grid(const vk::DeviceCaps& caps, std::int64_t groups) {
+  VKGPT_CHECK(groups > 0, "{} workgroups", groups);
+  const std::int64_t y = ceil_div(groups, caps.max_workgroup_count[0]);
   VKGPT_CHECK(y <= caps.max_workgroup_count[1], "{} workgroups", groups);
-  const std::uint64_t x = std::max<std::uint64_t>(1, ceil_div(groups, y));
+  const std::int64_t x = ceil_div(groups, y);
   return {static_cast<std::uint32_t>(x), static_cast<std::uint32_t>(y), 1};
 }
 

@@ -23,11 +23,11 @@ struct NormShape {
   std::int64_t rows;
   std::int64_t C;
 
-  std::uint64_t elements(Slice slice) const { return static_cast<std::uint64_t>(slice.count * C); }
+  std::int64_t elements(Slice slice) const { return slice.count * C; }
 };
 
 std::vector<Slice> slices_of(const vk::DeviceCaps& caps, const NormShape& shape, const plan::Tensor& d) {
-  const std::uint64_t row_bytes = static_cast<std::uint64_t>(shape.C) * sizeof(float);
+  const std::int64_t row_bytes = shape.C * sizeof(float);
   return row_slices(caps, shape.rows, row_bytes, slice_granule(any_16bit({d})));
 }
 
@@ -55,7 +55,7 @@ void check_rows(const plan::Tensor& t, const plan::Tensor& x, DType dtype) {
 
 /// The macros of every kernel here, and the mean where the kind has one.
 void add_kind(plan::Dispatch& dispatch, NormKind kind, const std::optional<plan::Binding>& mean) {
-  if (kind == NormKind::kRmsNorm) dispatch.kernel.macros.push_back({"RMS", "1"});
+  dispatch.kernel.macros.flag("RMS", kind == NormKind::kRmsNorm);
   if (mean) add_binding(dispatch, "MEAN", *mean);
 }
 
@@ -64,9 +64,9 @@ void add_kind(plan::Dispatch& dispatch, NormKind kind, const std::optional<plan:
 void add_sum(plan::Dispatch& partial, plan::Dispatch& reduce, std::string name,
              const std::optional<plan::Tensor>& sum) {
   if (!sum) return;
-  const vk::Macro place{std::move(name), std::to_string(reduce.bindings.size() - 1)};
-  partial.kernel.macros.push_back(place);
-  reduce.kernel.macros.push_back(place);
+  const std::size_t place = reduce.bindings.size() - 1;
+  partial.kernel.macros.value(name, place);
+  reduce.kernel.macros.value(name, place);
   reduce.bindings.push_back(read_write(*sum));
 }
 
@@ -74,33 +74,30 @@ void add_sum(plan::Dispatch& partial, plan::Dispatch& reduce, std::string name,
 void parameter_gradients(plan::PlanBuilder& builder, const NormBackward& args, const NormShape& shape,
                          Slice slice) {
   const vk::DeviceCaps& caps = builder.caps();
-  const auto rows = static_cast<std::uint64_t>(slice.count);
-  const auto C = static_cast<std::uint64_t>(shape.C);
-  const std::uint64_t max_blocks = caps.is_cpu() ? 16 : 128;
-  const std::uint64_t rows_per_block = std::max<std::uint64_t>(16, ceil_div(rows, max_blocks));
-  const std::uint64_t blocks = ceil_div(rows, rows_per_block);
+  const auto rows = slice.count;
+  const auto C = shape.C;
+  const std::int64_t max_blocks = caps.is_cpu() ? 16 : 128;
+  const std::int64_t rows_per_block = std::max<std::int64_t>(16, ceil_div(rows, max_blocks));
+  const std::int64_t blocks = ceil_div(rows, rows_per_block);
   const std::int64_t sums = (args.dweight ? 1 : 0) + (args.dbias ? 1 : 0);
-  const plan::Tensor partials =
-      builder.transient("norm_partials", {static_cast<std::int64_t>(blocks), sums, shape.C});
-  const vk::Macro sums_macro{"SUMS", std::to_string(sums)};
+  const plan::Tensor partials = builder.transient("norm_partials", {blocks, sums, shape.C});
+  const plan::Macros sums_macro = plan::Macros{}.value("SUMS", sums);
 
-  const std::uint64_t column_groups = ceil_div(C, caps.subgroup_size);
-  plan::Dispatch partial =
-      workgroups(caps, "norm_backward_partial", static_cast<std::int64_t>(column_groups * blocks), 1,
-                 {dtype_macro(caps, args.dy), sums_macro});
+  const std::int64_t column_groups = ceil_div(C, caps.subgroup_size);
+  plan::Dispatch partial = workgroups(caps, "norm_backward_partial", column_groups * blocks, 1,
+                                      plan::Macros{sums_macro}.dtype("DTYPE", args.dy.dtype));
   partial.bindings = {matrix_rows(read(args.dy), shape.C, slice, args.dy.dtype),
                       matrix_rows(read(args.x), shape.C, slice), elements(read(args.rstd), slice),
                       write(partials)};
   add_kind(partial, args.kind,
            args.mean.transform([&](const plan::Tensor& mean) { return elements(read(mean), slice); }));
-  partial.push = PushWords{}.u32(rows).u32(C).u32(blocks).u32(rows_per_block);
+  partial.push = PushWords{}.u32(rows, C, blocks, rows_per_block);
   partial.cost.flops = 5 * shape.elements(slice);
 
-  plan::Dispatch reduce =
-      workgroups(caps, "norm_backward_reduce", static_cast<std::int64_t>(column_groups), 1, {sums_macro});
+  plan::Dispatch reduce = workgroups(caps, "norm_backward_reduce", column_groups, 1, sums_macro);
   reduce.bindings = {read(partials)};
-  reduce.push = PushWords{}.u32(C).u32(blocks);
-  reduce.cost.flops = static_cast<std::uint64_t>(sums) * C * (blocks + 1);
+  reduce.push = PushWords{}.u32(C, blocks);
+  reduce.cost.flops = sums * C * (blocks + 1);
 
   add_sum(partial, reduce, "DWEIGHT", args.dweight);
   add_sum(partial, reduce, "DBIAS", args.dbias);
@@ -124,7 +121,7 @@ void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
 
   for (const Slice slice : slices_of(caps, shape, args.y)) {
     plan::Dispatch dispatch =
-        subgroup_per_row(caps, "norm_forward", slice.count, {dtype_macro(caps, args.y)});
+        subgroup_per_row(caps, "norm_forward", slice.count, plan::Macros{}.dtype("DTYPE", args.y.dtype));
     dispatch.bindings = {matrix_rows(read(args.x), shape.C, slice), read(args.weight),
                          matrix_rows(write(args.y), shape.C, slice, args.y.dtype),
                          elements(write(args.rstd), slice)};
@@ -135,10 +132,7 @@ void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
       add_binding(dispatch, "BRANCH", matrix_rows(read(args.residual->branch), shape.C, slice, args.y.dtype));
       add_binding(dispatch, "RESIDUAL", matrix_rows(write(args.residual->sum), shape.C, slice));
     }
-    dispatch.push = PushWords{}
-                        .u32(static_cast<std::uint64_t>(slice.count))
-                        .u32(static_cast<std::uint64_t>(shape.C))
-                        .f32(args.eps);
+    dispatch.push = PushWords{}.u32(slice.count, shape.C).f32(args.eps);
     dispatch.cost.flops = (args.residual ? 9 : 8) * shape.elements(slice);
     builder.dispatch(std::move(dispatch));
   }
@@ -156,16 +150,15 @@ void norm_backward(plan::PlanBuilder& builder, const NormBackward& args) {
 
   for (const Slice slice : slices_of(caps, shape, args.dy)) {
     plan::Dispatch dispatch =
-        subgroup_per_row(caps, "norm_backward", slice.count, {dtype_macro(caps, args.dy)});
+        subgroup_per_row(caps, "norm_backward", slice.count, plan::Macros{}.dtype("DTYPE", args.dy.dtype));
     const plan::Binding dx = args.accumulate ? read_write(args.dx) : write(args.dx);
     dispatch.bindings = {matrix_rows(read(args.dy), shape.C, slice, args.dy.dtype),
                          matrix_rows(read(args.x), shape.C, slice), read(args.weight),
                          elements(read(args.rstd), slice), matrix_rows(dx, shape.C, slice)};
     add_kind(dispatch, args.kind,
              args.mean.transform([&](const plan::Tensor& mean) { return elements(read(mean), slice); }));
-    if (args.accumulate) dispatch.kernel.macros.push_back({"ACCUMULATE", "1"});
-    dispatch.push =
-        PushWords{}.u32(static_cast<std::uint64_t>(slice.count)).u32(static_cast<std::uint64_t>(shape.C));
+    dispatch.kernel.macros.flag("ACCUMULATE", args.accumulate);
+    dispatch.push = PushWords{}.u32(slice.count, shape.C);
     dispatch.cost.flops = (args.accumulate ? 14 : 13) * shape.elements(slice);
     builder.dispatch(std::move(dispatch));
     if (args.dweight || args.dbias) parameter_gradients(builder, args, shape, slice);

@@ -13,15 +13,14 @@ void residual_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const p
   VKGPT_CHECK(x.shape == z.shape && y.shape == z.shape, "{} + {} -> {}", x.shape.to_string(),
               y.shape.to_string(), z.shape.to_string());
   const vk::DeviceCaps& caps = builder.caps();
-  const std::vector<vk::Macro> macros{dtype_macro(caps, x, "X_DTYPE"), dtype_macro(caps, y, "Y_DTYPE"),
-                                      dtype_macro(caps, z, "Z_DTYPE")};
+  const plan::Macros macros =
+      plan::Macros{}.dtype("X_DTYPE", x.dtype).dtype("Y_DTYPE", y.dtype).dtype("Z_DTYPE", z.dtype);
   for (const Slice slice : element_slices(caps, z.shape.numel(), slice_granule(any_16bit({x, y, z})))) {
-    const auto count = static_cast<std::uint64_t>(slice.count);
     plan::Dispatch dispatch = elementwise(caps, "residual_forward", slice.count, macros);
     dispatch.bindings = {elements(plan::read(x), slice, x.dtype), elements(plan::read(y), slice, y.dtype),
                          elements(plan::write(z), slice, z.dtype)};
-    dispatch.push = plan::PushWords{}.u32(count);
-    dispatch.cost.flops = count;
+    dispatch.push = plan::PushWords{}.u32(slice.count);
+    dispatch.cost.flops = slice.count;
     builder.dispatch(std::move(dispatch));
   }
 }

@@ -96,7 +96,7 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
   dispatch.label = scope_.empty() ? dispatch.kernel.stem : scope_ + "/" + dispatch.kernel.stem;
   const std::string& label = dispatch.label;
 
-  std::uint64_t bound_bytes = 0;
+  std::int64_t bound_bytes = 0;
   for (Binding& binding : dispatch.bindings) {
     const TensorInfo& info = plan_.tensor(binding.tensor);
     VKGPT_CHECK(binding.size > 0 && binding.offset + binding.size <= info.bytes(),
@@ -105,6 +105,9 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
     VKGPT_CHECK(binding.size <= caps_.max_storage_buffer_range,
                 "{} binds {} bytes of {}, the device allows {}", label, binding.size, info.name,
                 caps_.max_storage_buffer_range);
+    VKGPT_CHECK(caps_.storage_16bit || dtype_size(info.dtype) != 2,
+                "{} binds {} of {}, the device has no 16-bit storage", label, info.name,
+                dtype_name(info.dtype));
     binding.offset += info.root_offset;
     binding.tensor = info.root;
     VKGPT_CHECK(binding.offset % caps_.storage_buffer_alignment == 0,
@@ -112,7 +115,7 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
                 caps_.storage_buffer_alignment);
     VKGPT_CHECK(info.storage != Storage::kUpload || !binding.writes(), "{} writes the upload tensor {}",
                 label, info.name);
-    bound_bytes += binding.size * (binding.access == Access::kReadWrite ? 2 : 1);
+    bound_bytes += static_cast<std::int64_t>(binding.size) * (binding.access == Access::kReadWrite ? 2 : 1);
   }
   for (std::size_t i = 0; i < dispatch.bindings.size(); ++i) {
     for (std::size_t j = i + 1; j < dispatch.bindings.size(); ++j) {

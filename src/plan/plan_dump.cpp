@@ -13,8 +13,8 @@ namespace {
 
 struct Total {
   std::size_t dispatches = 0;
-  std::uint64_t flops = 0;
-  std::uint64_t bytes = 0;
+  std::int64_t flops = 0;
+  std::int64_t bytes = 0;
 
   void add(const Dispatch& dispatch) {
     ++dispatches;
@@ -35,7 +35,7 @@ std::map<std::string, Total> totals_by_kernel(const Segment& segment) {
   return totals;
 }
 
-std::string format_flops(std::uint64_t flops) {
+std::string format_flops(std::int64_t flops) {
   return flops >= 1'000'000'000 ? std::format("{:.2f} GFLOP", flops / 1e9)
                                 : std::format("{:.2f} MFLOP", flops / 1e6);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace vkgpt {
@@ -8,7 +8,7 @@ namespace vkgpt {
 enum class DType { kF32, kF16, kBF16, kU32, kI32 };
 
 /// Bytes of one element.
-constexpr std::size_t dtype_size(DType dtype) {
+constexpr std::int64_t dtype_size(DType dtype) {
   return dtype == DType::kF16 || dtype == DType::kBF16 ? 2 : 4;
 }
 

@@ -22,26 +22,23 @@ constexpr std::int64_t slice_granule(bool has_16bit) {
   return has_16bit ? 128 : 64;
 }
 
+/// Bytes that one binding may cover: the device's limit, and no more than 32-bit element indices reach.
+std::int64_t max_binding_bytes(const vk::DeviceCaps& caps);
+
 /// Cuts `rows` rows of `row_bytes` bytes into runs that one descriptor can cover
-/// (`max_storage_buffer_range`) and that start at multiples of `granule` rows. A device that cannot bind that
+/// (`max_binding_bytes`) and that start at multiples of `granule` rows. A device that cannot bind that
 /// many is a `CheckFailure`.
-std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::uint64_t row_bytes,
+std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t row_bytes,
                               std::int64_t granule = slice_granule(false));
 
 /// The same for a flat tensor of at most 32-bit elements.
 std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements,
                                   std::int64_t granule = slice_granule(false));
 
-/// The macro DTYPE of shaders/include/element.glsl, under another name where a kernel has several.
-vk::Macro dtype_macro(DType dtype, std::string name = "DTYPE");
-
-/// The same for a tensor of `caps`' device, which must store 16-bit elements if `t` has them.
-vk::Macro dtype_macro(const vk::DeviceCaps& caps, const plan::Tensor& t, std::string name = "DTYPE");
-
 /// How many neighbours of an f32 tensor of `count` elements a kernel reads at a time, the macro WIDTH of
 /// shaders/include/wide_f32.glsl: 4 on GPUs, 2 on CPU drivers that have 64-bit words, 1 where the tensor is
 /// no multiple of them.
-std::uint32_t f32_width(const vk::DeviceCaps& caps, std::int64_t count);
+std::int64_t f32_width(const vk::DeviceCaps& caps, std::int64_t count);
 
 /// Whether one of them has 16-bit elements.
 bool any_16bit(std::initializer_list<plan::Tensor> tensors);
@@ -80,23 +77,23 @@ std::int64_t max_dispatch_flops(const vk::DeviceCaps& caps);
 /// each of `blocks` equal ones (the last may be short or empty). They depend on the device and the shape
 /// only.
 std::int64_t reduction_blocks(const vk::DeviceCaps& caps);
-std::uint64_t reduction_block_size(std::int64_t elements, std::int64_t blocks);
+std::int64_t reduction_block_size(std::int64_t elements, std::int64_t blocks);
 
 /// The dispatches below have kernel and groups set; bindings, push constants and cost are the caller's.
 
 /// One invocation for every `items` of `count` elements (shaders/include/elementwise.glsl); `items` = 0 takes
 /// what suits memory-bound work. Specialization constants: workgroup size, items.
 plan::Dispatch elementwise(const vk::DeviceCaps& caps, std::string stem, std::int64_t count,
-                           std::vector<vk::Macro> macros = {}, std::uint32_t items = 0);
+                           plan::Macros macros = {}, std::uint32_t items = 0);
 
 /// One subgroup for each of `rows` (shaders/include/subgroup_rows.glsl). Specialization constant: workgroup
 /// size.
 plan::Dispatch subgroup_per_row(const vk::DeviceCaps& caps, std::string stem, std::int64_t rows,
-                                std::vector<vk::Macro> macros = {});
+                                plan::Macros macros = {});
 
 /// `groups` workgroups of `subgroups` full subgroups (shaders/include/workgroup.glsl). Specialization
 /// constants: workgroup size, subgroups.
 plan::Dispatch workgroups(const vk::DeviceCaps& caps, std::string stem, std::int64_t groups,
-                          std::uint32_t subgroups, std::vector<vk::Macro> macros = {});
+                          std::uint32_t subgroups, plan::Macros macros = {});
 
 }  // namespace vkgpt::ops

@@ -2,9 +2,11 @@
 
 #include <array>
 #include <bit>
+#include <concepts>
 #include <cstdint>
-#include <initializer_list>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "vkgpt/plan/tensor.hpp"
@@ -35,32 +37,66 @@ Binding read_write(const Tensor& t);
 /// Rows [first, first + count) of `t` taken as a matrix of `t.shape.rows()` rows.
 Binding rows(Binding whole, const Tensor& t, std::int64_t first, std::int64_t count);
 
+/// What a shader variant defines: `Macros{}.dtype("DTYPE", x.dtype).flag("BIAS", has_bias).value("HS", HS)`.
+class Macros {
+ public:
+  using value_type = vk::Macro;
+  using const_iterator = std::vector<vk::Macro>::const_iterator;
+
+  /// `name` stands for a number: an integer, a bool as 0 or 1, an enumerator.
+  template <typename T>
+    requires std::integral<T> || std::is_enum_v<T>
+  Macros& value(std::string name, T number) {
+    return text(std::move(name), std::to_string(static_cast<std::int64_t>(number)));
+  }
+  /// `name` is defined (as 1) only if `is_set`.
+  Macros& flag(std::string name, bool is_set = true);
+  /// `name` stands for an element type as shaders/include/element.glsl numbers them: f32, f16 or bf16.
+  Macros& dtype(std::string name, DType dtype);
+  Macros& text(std::string name, std::string text);
+  Macros& append(const Macros& others);
+
+  const_iterator begin() const { return list_.begin(); }
+  const_iterator end() const { return list_.end(); }
+  operator const std::vector<vk::Macro>&() const { return list_; }
+  bool operator==(const Macros&) const = default;
+
+ private:
+  std::vector<vk::Macro> list_;
+};
+
 /// A shader variant: `shaders/<stem>.comp` with macros and specialization constants (constant_id 0, 1, ...).
 struct Kernel {
   std::string stem;
-  std::vector<vk::Macro> macros = {};
+  Macros macros = {};
   std::vector<std::uint32_t> spec_constants = {};
   std::uint32_t subgroup_size = 0;  // required size; 0 = the driver's choice
 };
 
-/// Packs push constants: `PushWords{}.u32(n).f32(eps)`.
+/// Packs push constants: `PushWords{}.u32(rows, C).f32(eps)`.
 class PushWords {
  public:
-  PushWords& u32(std::uint64_t value);  // checked to fit 32 bits
-  PushWords& f32(float value) {
-    words_.push_back(std::bit_cast<std::uint32_t>(value));
+  /// Integers of any type; one that does not fit 32 bits, or is negative, is a `CheckFailure`.
+  PushWords& u32(std::integral auto... values) {
+    (add(static_cast<std::int64_t>(values)), ...);
+    return *this;
+  }
+  PushWords& f32(std::floating_point auto... values) {
+    (words_.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(values))), ...);
     return *this;
   }
   operator std::vector<std::uint32_t>() const { return words_; }
 
  private:
+  void add(std::int64_t value);
+
   std::vector<std::uint32_t> words_;
 };
 
 /// What a dispatch must at least do; for dumps, rooflines and splitting long work.
 struct Cost {
-  std::uint64_t flops = 0;
-  std::uint64_t bytes = 0;  // 0 = the sum of the bound ranges
+  std::int64_t flops = 0;
+  std::int64_t bytes = 0;  // 0 = the sum of the bound ranges
 };
 
 struct Dispatch {

@@ -38,8 +38,8 @@ class PlanBuilder {
   void begin_segment(std::string_view name);
 
   /// Appends a dispatch to the current segment. Views resolve to their roots. Checks bindings (count, ranges,
-  /// `max_storage_buffer_range`, offset alignment), push constants (<= 128 bytes) and group counts, and that
-  /// no two bindings overlap unless both only read.
+  /// `max_storage_buffer_range`, offset alignment, 16-bit storage), push constants (<= 128 bytes) and group
+  /// counts, and that no two bindings overlap unless both only read.
   void dispatch(Dispatch dispatch);
   /// Appends a dispatch of another plan as it is: roots resolved, labelled.
   void append(Dispatch dispatch);

@@ -44,10 +44,10 @@ plan::Plan attention_plan(const vk::DeviceCaps& caps, const AttentionSize& size,
 }
 
 /// Of `products` products over all pairs of a query and a key that it sees.
-std::uint64_t attention_flops(const AttentionSize& size, std::int64_t products) {
+std::int64_t attention_flops(const AttentionSize& size, std::int64_t products) {
   const std::int64_t window = size.window == 0 ? size.T : std::min(size.window, size.T);
   const std::int64_t pairs = window * (window + 1) / 2 + (size.T - window) * window;
-  return static_cast<std::uint64_t>(2 * products * pairs * size.B * size.n_head * size.HS);
+  return 2 * products * pairs * size.B * size.n_head * size.HS;
 }
 
 }  // namespace

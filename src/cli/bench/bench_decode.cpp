@@ -45,7 +45,7 @@ std::vector<Figure> bench_decode(vk::Context& context, const model::GptConfig& m
   std::ranges::generate(seconds, run);
   std::ranges::nth_element(seconds, seconds.begin() + kRuns / 2);
   const double token_seconds = seconds[kRuns / 2];
-  const auto parameters = static_cast<std::uint64_t>(params.parameter_count());
+  const std::int64_t parameters = params.parameter_count();
   const plan::Cost cost{.flops = 2 * parameters, .bytes = 4 * parameters};
   return {{.bench = "decode",
            .name = std::format("{:.2f} M parameters f32, B1, positions 0 to {}",

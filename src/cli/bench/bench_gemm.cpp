@@ -73,7 +73,7 @@ std::vector<Figure> bench_gemm(vk::Context& context, const GemmShape& shape, DTy
     for (const char* input : {"a", "b"}) clock.fill(input);
     const double seconds = clock.time(kSegment) / repeats;
     // What a backend reads again, or keeps between parts of K, is its own affair.
-    cost.flops = static_cast<std::uint64_t>(2 * shape.m * shape.n * shape.k);
+    cost.flops = 2 * shape.m * shape.n * shape.k;
     figures.push_back(compute_figure("gemm",
                                      std::format("{} {} {}x{}x{} {}", shape.form, dtype_name(dtype), shape.m,
                                                  shape.n, shape.k, vk::backend_name(backend)),

@@ -35,10 +35,10 @@ double copy_rate(vk::Context& context) {
   builder.begin_segment(kSegment);
   for (int i = 0; i < 4; ++i) {
     const std::int64_t count = has_wide_loads ? bytes / 16 : bytes / 4;
-    plan::Dispatch dispatch =
-        ops::elementwise(caps, "bench_copy", count, {{"WORD", has_wide_loads ? "uvec4" : "uint"}});
+    plan::Dispatch dispatch = ops::elementwise(
+        caps, "bench_copy", count, plan::Macros{}.text("WORD", has_wide_loads ? "uvec4" : "uint"));
     dispatch.bindings = {plan::read(i % 2 == 0 ? x : y), plan::write(i % 2 == 0 ? y : x)};
-    dispatch.push = plan::PushWords{}.u32(static_cast<std::uint64_t>(count));
+    dispatch.push = plan::PushWords{}.u32(count);
     builder.dispatch(std::move(dispatch));
   }
   SegmentClock clock(context, std::move(builder).finish());
@@ -68,10 +68,9 @@ double fma_rate(vk::Context& context, bool is_half) {
   const std::uint32_t subgroups = ops::subgroups_per_workgroup(caps);
   return compute_rate(context, [&](std::uint64_t iterations) {
     constexpr std::uint64_t kSteps = 12 * 4;  // chains by steps, as in the shader
-    std::vector<vk::Macro> macros;
-    if (is_half) macros.push_back({"HALF", "1"});
-    plan::Dispatch dispatch = ops::workgroups(caps, "bench_fma", group_count(caps), subgroups, macros);
-    dispatch.push = plan::PushWords{}.u32(iterations).f32(0.5F).f32(0.25F);
+    plan::Dispatch dispatch = ops::workgroups(caps, "bench_fma", group_count(caps), subgroups,
+                                              plan::Macros{}.flag("HALF", is_half));
+    dispatch.push = plan::PushWords{}.u32(iterations).f32(0.5F, 0.25F);
     const std::uint64_t lanes = std::uint64_t{group_count(caps)} * subgroups * caps.subgroup_size;
     dispatch.cost.flops = (is_half ? 4 : 2) * kSteps * iterations * lanes;
     return dispatch;
@@ -93,10 +92,10 @@ double matrix_rate(vk::Context& context, const vk::CooperativeMatrixShape& shape
   const std::uint32_t subgroups = std::min<std::uint32_t>(4, ops::subgroups_per_workgroup(caps));
   return compute_rate(context, [&](std::uint64_t iterations) {
     constexpr std::uint64_t kProducts = 4 * 2;  // as in the shader
-    plan::Dispatch dispatch = ops::workgroups(
-        caps, "bench_matrix", group_count(caps), subgroups,
-        {{"MM", std::to_string(shape.m)}, {"NN", std::to_string(shape.n)}, {"KK", std::to_string(shape.k)}});
-    dispatch.push = plan::PushWords{}.u32(iterations).f32(0.125F).f32(-1.0F);
+    plan::Dispatch dispatch =
+        ops::workgroups(caps, "bench_matrix", group_count(caps), subgroups,
+                        plan::Macros{}.value("MM", shape.m).value("NN", shape.n).value("KK", shape.k));
+    dispatch.push = plan::PushWords{}.u32(iterations).f32(0.125F, -1.0F);
     dispatch.cost.flops = 2ULL * shape.m * shape.n * shape.k * kProducts * iterations *
                           std::uint64_t{group_count(caps)} * subgroups;
     return dispatch;

@@ -28,8 +28,8 @@ std::vector<Figure> time_segments(SegmentClock& clock, const std::string& bench,
   std::vector<Figure> figures;
   for (const plan::Segment& segment : clock.plan().segments) {
     plan::Cost cost = segment_cost(clock.plan(), segment.name);
-    cost.flops /= static_cast<std::uint64_t>(repeats);
-    cost.bytes /= static_cast<std::uint64_t>(repeats);
+    cost.flops /= repeats;
+    cost.bytes /= repeats;
     figures.push_back(bandwidth_figure(bench, std::format("{} {}", segment.name, shape), cost,
                                        clock.time(segment.name) / repeats, limits));
   }
@@ -83,7 +83,7 @@ void append_norm(plan::PlanBuilder& builder, ops::NormKind kind, std::int64_t ro
 
 std::vector<Figure> bench_norm(vk::Context& context, std::int64_t rows, std::int64_t C,
                                const DeviceLimits& limits) {
-  const auto bytes = static_cast<std::uint64_t>(4 * rows * C);
+  const std::int64_t bytes = 4 * rows * C;
   const int repeats = repeats_of(context.caps(), {.bytes = 4 * bytes});
   plan::PlanBuilder builder(context.caps());
   for (const ops::NormKind kind : {ops::NormKind::kLayerNorm, ops::NormKind::kRmsNorm}) {
@@ -95,7 +95,7 @@ std::vector<Figure> bench_norm(vk::Context& context, std::int64_t rows, std::int
 }
 
 std::vector<Figure> bench_optimizer(vk::Context& context, std::int64_t elements, const DeviceLimits& limits) {
-  const auto bytes = static_cast<std::uint64_t>(4 * elements);
+  const std::int64_t bytes = 4 * elements;
   const int repeats = repeats_of(context.caps(), {.bytes = 7 * bytes});
   plan::PlanBuilder builder(context.caps());
   const auto arena = [&](const char* name, Role role) { return builder.persistent(name, {elements}, role); };

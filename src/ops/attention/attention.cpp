@@ -30,12 +30,12 @@ std::uint64_t to_unsigned(std::int64_t value) {
 }
 
 /// qkv (B, T, (NH + 2 NKV) HS).
-AttentionShape shape_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv, std::int64_t n_head,
-                        std::int64_t n_kv_head, std::int64_t window) {
+AttentionShape shape_of(const plan::Tensor& qkv, std::int64_t n_head, std::int64_t n_kv_head,
+                        std::int64_t window) {
   VKGPT_CHECK(qkv.shape.rank() == 3, "qkv {}", qkv.shape.to_string());
   VKGPT_CHECK(window >= 0, "a window of {}", window);
   const std::int64_t T = qkv.shape[1];
-  return {qkv.shape[0], T, qkv_heads(caps, qkv, n_head, n_kv_head), window == 0 ? T : std::min(window, T),
+  return {qkv.shape[0], T, qkv_heads(qkv, n_head, n_kv_head), window == 0 ? T : std::min(window, T),
           qkv.dtype};
 }
 
@@ -155,14 +155,14 @@ std::string AttentionWork::stem() const {
 
 plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWork& work,
                                   std::string_view suffix, std::uint32_t rows, std::uint32_t subgroup_size,
-                                  std::vector<vk::Macro> macros) {
+                                  plan::Macros macros) {
   const AttentionShape& shape = work.shape;
   const std::uint64_t blocks = ceil_div(to_unsigned(shape.T), rows);
   const std::uint64_t groups = blocks * to_unsigned(work.slice.count * work.owners);
-  macros.insert(macros.end(), {{"HS", std::to_string(shape.heads.HS)},
-                               dtype_macro(shape.dtype),
-                               {"WINDOW", shape.window < shape.T ? "1" : "0"},
-                               {"GROUPED", work.owners < shape.heads.NH ? "1" : "0"}});
+  macros.value("HS", shape.heads.HS)
+      .dtype("DTYPE", shape.dtype)
+      .value("WINDOW", shape.window < shape.T)
+      .value("GROUPED", work.owners < shape.heads.NH);
   return {.kernel = {.stem = work.stem() + std::string(suffix),
                      .macros = std::move(macros),
                      .subgroup_size = subgroup_size},
@@ -179,7 +179,7 @@ plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWor
 
 void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args) {
   const vk::DeviceCaps& caps = builder.caps();
-  const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, args.window);
+  const AttentionShape shape = shape_of(args.qkv, args.n_head, args.n_kv_head, args.window);
   const auto& [B, T, heads, window, dtype] = shape;
   check(args.out, {B, T, heads.C()}, dtype);
   check(args.lse, {B, heads.NH, T});
@@ -198,7 +198,7 @@ void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args)
 
 void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& args) {
   const vk::DeviceCaps& caps = builder.caps();
-  const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, args.window);
+  const AttentionShape shape = shape_of(args.qkv, args.n_head, args.n_kv_head, args.window);
   const auto& [B, T, heads, window, dtype] = shape;
   check(args.dout, {B, T, heads.C()}, dtype);
   check(args.out, {B, T, heads.C()}, dtype);
@@ -212,7 +212,7 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
   for (const Slice slice : slices) {
     plan::Dispatch dispatch =
         elementwise(caps, "attention_backward_row_sums", slice.count * row_values.elements,
-                    {{"HS", std::to_string(heads.HS)}, dtype_macro(dtype)}, 1);
+                    plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype), 1);
     dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.out), out, slice),
                          sequences(write(row_sums), row_values, slice)};
     dispatch.push =
@@ -243,7 +243,7 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
 
 void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& args) {
   const vk::DeviceCaps& caps = builder.caps();
-  const AttentionShape shape = shape_of(caps, args.qkv, args.n_head, args.n_kv_head, 0);
+  const AttentionShape shape = shape_of(args.qkv, args.n_head, args.n_kv_head, 0);
   const auto& [B, T, heads, window, dtype] = shape;
   const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads, args.qkv.dtype);
   VKGPT_CHECK(T <= T_max, "{} positions for a cache of {}", T, T_max);
@@ -251,7 +251,7 @@ void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& 
   for (const Slice slice : sequence_slices(caps, B, 0, {qkv, cache})) {
     const std::int64_t count = slice.count * heads.NKV * T * heads.HS / 4;
     plan::Dispatch dispatch = elementwise(caps, "attention_cache_fill", count,
-                                          {{"HS", std::to_string(heads.HS)}, dtype_macro(dtype)});
+                                          plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype));
     dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.k_cache), cache, slice),
                          sequences(write(args.v_cache), cache, slice)};
     dispatch.push = PushWords{}
@@ -267,7 +267,7 @@ void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& 
 
 void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   const vk::DeviceCaps& caps = builder.caps();
-  const QkvHeads heads = qkv_heads(caps, args.qkv, args.n_head, args.n_kv_head);
+  const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
   const std::int64_t B = args.qkv.shape.rows();
   const DType dtype = args.qkv.dtype;
   VKGPT_CHECK(args.out.shape.rows() == B && args.out.shape.back() == heads.C() && args.out.dtype == dtype,
@@ -281,10 +281,11 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   for (const Slice slice : sequence_slices(caps, B, flops, {qkv, cache, out})) {
     const std::uint64_t groups = to_unsigned(slice.count * heads.NH);
     plan::Dispatch dispatch{.kernel = {.stem = "attention_decode",
-                                       .macros = {{"HS", std::to_string(heads.HS)},
-                                                  {"LANES", std::to_string(lanes)},
-                                                  {"MIN_SUBGROUP", std::to_string(least_subgroup(caps))},
-                                                  dtype_macro(dtype)},
+                                       .macros = plan::Macros{}
+                                                     .value("HS", heads.HS)
+                                                     .value("LANES", lanes)
+                                                     .value("MIN_SUBGROUP", least_subgroup(caps))
+                                                     .dtype("DTYPE", dtype),
                                        .subgroup_size = required_subgroup(caps)},
                             .bindings = {sequences(read(args.qkv), qkv, slice), read(step_params(builder)),
                                          sequences(read_write(args.k_cache), cache, slice),
@@ -297,7 +298,7 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
                                         .u32(to_unsigned(heads.NKV))
                                         .u32(to_unsigned(args.window)),
                             .groups = fold_grid(caps, groups),
-                            .cost = {.flops = flops * to_unsigned(slice.count)}};
+                            .cost = {.flops = static_cast<std::int64_t>(flops) * slice.count}};
     builder.dispatch(std::move(dispatch));
   }
 }

@@ -36,9 +36,9 @@ struct AttentionShape {
   Extent row_values() const { return {T * heads.NH}; }
 
   /// What one product over all (query, key) pairs of a sequence costs, such as q k^T.
-  std::uint64_t product_flops() const {
+  std::int64_t product_flops() const {
     const std::int64_t pairs = window * (window + 1) / 2 + (T - window) * window;
-    return static_cast<std::uint64_t>(2 * pairs * heads.C());
+    return 2 * pairs * heads.C();
   }
 };
 
@@ -62,7 +62,7 @@ struct AttentionWork {
 /// WINDOW, GROUPED and the backend's own; push constants T, NH, blocks of rows per head, groups, NKV, window.
 plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWork& work,
                                   std::string_view suffix, std::uint32_t rows, std::uint32_t subgroup_size,
-                                  std::vector<vk::Macro> macros);
+                                  plan::Macros macros);
 
 /// attention.glsl: rows in registers, the other side's rows from memory lane by lane (scalar) or through
 /// shared memory (simt).

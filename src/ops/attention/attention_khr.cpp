@@ -99,14 +99,15 @@ std::optional<plan::Dispatch> khr_attention(const vk::DeviceCaps& caps, const At
   const std::optional<Tiling> tiling = choose_tiling(caps, HS, work.shape.dtype, work.pass);
   if (!tiling) return std::nullopt;
   return attention_dispatch(caps, work, "_khr", tiling->own(), tiling->subgroup,
-                            {{"SUBGROUP", std::to_string(tiling->subgroup)},
-                             {"ROW_GROUPS", std::to_string(tiling->row_groups)},
-                             {"WAYS", std::to_string(tiling->ways)},
-                             {"FRAG_M", std::to_string(tiling->frag.m)},
-                             {"FRAG_N", std::to_string(tiling->frag.n)},
-                             {"FRAG_K", std::to_string(tiling->frag.k)},
-                             {"TILE", std::to_string(tiling->tile)},
-                             {"OWN_REGISTERS", tiling->own_registers ? "1" : "0"}});
+                            plan::Macros{}
+                                .value("SUBGROUP", tiling->subgroup)
+                                .value("ROW_GROUPS", tiling->row_groups)
+                                .value("WAYS", tiling->ways)
+                                .value("FRAG_M", tiling->frag.m)
+                                .value("FRAG_N", tiling->frag.n)
+                                .value("FRAG_K", tiling->frag.k)
+                                .value("TILE", tiling->tile)
+                                .value("OWN_REGISTERS", tiling->own_registers));
 }
 
 }  // namespace vkgpt::ops

@@ -75,11 +75,12 @@ std::optional<plan::Dispatch> nv_attention(const vk::DeviceCaps& caps, const Att
   const std::optional<Tiling> tiling = choose_tiling(caps, HS, work.shape.dtype, work.pass);
   if (!tiling) return std::nullopt;
   return attention_dispatch(caps, work, "_nv", tiling->own, tiling->subgroup,
-                            {{"WORKGROUP", tiling->workgroup ? "1" : "0"},
-                             {"LANES", std::to_string(tiling->lanes)},
-                             {"OWN", std::to_string(tiling->own)},
-                             {"TILE", std::to_string(tiling->tile)},
-                             {"COLUMNS", std::to_string(tiling->columns)}});
+                            plan::Macros{}
+                                .value("WORKGROUP", tiling->workgroup)
+                                .value("LANES", tiling->lanes)
+                                .value("OWN", tiling->own)
+                                .value("TILE", tiling->tile)
+                                .value("COLUMNS", tiling->columns));
 }
 
 }  // namespace vkgpt::ops

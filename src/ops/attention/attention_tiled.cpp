@@ -67,13 +67,14 @@ Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionShape& shape, Atte
 
 plan::Dispatch tiled(const vk::DeviceCaps& caps, const AttentionWork& work, const Tiling& tiling) {
   const RegisterBudget budget = register_budget(caps);
-  std::vector<vk::Macro> macros = {{"LANES", std::to_string(tiling.lanes)},
-                                   {"ROWS", std::to_string(tiling.rows)},
-                                   {"TILE", std::to_string(tiling.tile)},
-                                   {"SPLIT", std::to_string(tiling.split)},
-                                   {"BROADCAST", std::to_string(tiling.broadcast)},
-                                   {"QUADS", 4 * tiling.split <= budget.subgroup ? "1" : "0"}};
-  if (tiling.panel > 0) macros.push_back({"PANEL", std::to_string(tiling.panel)});
+  plan::Macros macros = plan::Macros{}
+                            .value("LANES", tiling.lanes)
+                            .value("ROWS", tiling.rows)
+                            .value("TILE", tiling.tile)
+                            .value("SPLIT", tiling.split)
+                            .value("BROADCAST", tiling.broadcast)
+                            .value("QUADS", 4 * tiling.split <= budget.subgroup);
+  if (tiling.panel > 0) macros.value("PANEL", tiling.panel);
   return attention_dispatch(caps, work, "", tiling.lanes / tiling.split * tiling.rows, budget.required_size,
                             std::move(macros));
 }

@@ -19,10 +19,6 @@ using plan::read;
 using plan::read_write;
 using plan::write;
 
-std::uint64_t to_unsigned(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
-}
-
 void check_like(const plan::Tensor& t, const plan::Tensor& qkv) {
   VKGPT_CHECK(t.shape == qkv.shape && t.dtype == qkv.dtype, "{} {} beside qkv {} {}", dtype_name(t.dtype),
               t.shape.to_string(), dtype_name(qkv.dtype), qkv.shape.to_string());
@@ -39,7 +35,7 @@ void check_rstd(const plan::Tensor& rstd, const plan::Tensor& qkv, const QkvHead
 }
 
 std::vector<Slice> slices_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv) {
-  const std::uint64_t row_bytes = to_unsigned(qkv.shape.back()) * dtype_size(qkv.dtype);
+  const std::int64_t row_bytes = qkv.shape.back() * dtype_size(qkv.dtype);
   return row_slices(caps, qkv.shape.rows(), row_bytes, slice_granule(dtype_size(qkv.dtype) == 2));
 }
 
@@ -47,15 +43,11 @@ std::vector<Slice> slices_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv
 plan::Dispatch per_head(const vk::DeviceCaps& caps, std::string stem, const QkvHeads& heads, DType dtype,
                         Slice slice) {
   const std::int64_t all = heads.NH + 2 * heads.NKV;
-  return subgroup_per_row(caps, std::move(stem), slice.count * all, {dtype_macro(dtype)});
+  return subgroup_per_row(caps, std::move(stem), slice.count * all, plan::Macros{}.dtype("DTYPE", dtype));
 }
 
 PushWords per_head_push(const QkvHeads& heads, Slice slice) {
-  return PushWords{}
-      .u32(to_unsigned(slice.count * (heads.NH + 2 * heads.NKV)))
-      .u32(to_unsigned(heads.NH))
-      .u32(to_unsigned(heads.NKV))
-      .u32(to_unsigned(heads.HS));
+  return PushWords{}.u32(slice.count * (heads.NH + 2 * heads.NKV), heads.NH, heads.NKV, heads.HS);
 }
 
 /// The gradient of one weight from `count` heads of a slice of rows, the first of them `first`: sums over
@@ -63,38 +55,27 @@ PushWords per_head_push(const QkvHeads& heads, Slice slice) {
 void weight_gradient(plan::PlanBuilder& builder, const QkNormBackward& args, const QkvHeads& heads,
                      Slice slice, std::int64_t first, std::int64_t count, const plan::Tensor& dweight) {
   const vk::DeviceCaps& caps = builder.caps();
-  const auto rows = to_unsigned(slice.count);
-  const auto HS = to_unsigned(heads.HS);
-  const std::uint64_t max_blocks = caps.is_cpu() ? 16 : 256;
-  const std::uint64_t rows_per_block = std::max<std::uint64_t>(8, ceil_div(rows, max_blocks));
-  const std::uint64_t blocks = ceil_div(rows, rows_per_block);
-  const plan::Tensor partials =
-      builder.transient("qk_norm_partials", {static_cast<std::int64_t>(blocks), heads.HS});
-  const std::uint64_t column_groups = ceil_div(HS, caps.subgroup_size);
+  const std::int64_t rows = slice.count;
+  const std::int64_t HS = heads.HS;
+  const std::int64_t max_blocks = caps.is_cpu() ? 16 : 256;
+  const std::int64_t rows_per_block = std::max<std::int64_t>(8, ceil_div(rows, max_blocks));
+  const std::int64_t blocks = ceil_div(rows, rows_per_block);
+  const plan::Tensor partials = builder.transient("qk_norm_partials", {blocks, heads.HS});
+  const std::int64_t column_groups = ceil_div(HS, caps.subgroup_size);
   const DType dtype = args.qkv.dtype;
 
-  plan::Dispatch partial =
-      workgroups(caps, "qk_norm_backward_partial", static_cast<std::int64_t>(column_groups * blocks), 1,
-                 {dtype_macro(dtype)});
+  plan::Dispatch partial = workgroups(caps, "qk_norm_backward_partial", column_groups * blocks, 1,
+                                      plan::Macros{}.dtype("DTYPE", dtype));
   partial.bindings = {matrix_rows(read(args.dout), heads.width(), slice, dtype),
                       matrix_rows(read(args.qkv), heads.width(), slice, dtype),
                       matrix_rows(read(args.rstd), heads.normed(), slice), write(partials)};
-  partial.push = PushWords{}
-                     .u32(rows)
-                     .u32(to_unsigned(heads.NH))
-                     .u32(to_unsigned(heads.NKV))
-                     .u32(HS)
-                     .u32(to_unsigned(first))
-                     .u32(to_unsigned(count))
-                     .u32(blocks)
-                     .u32(rows_per_block);
-  partial.cost.flops = 3 * rows * to_unsigned(count) * HS;
+  partial.push = PushWords{}.u32(rows, heads.NH, heads.NKV, HS, first, count, blocks, rows_per_block);
+  partial.cost.flops = 3 * rows * count * HS;
   builder.dispatch(std::move(partial));
 
-  plan::Dispatch reduce =
-      workgroups(caps, "qk_norm_backward_reduce", static_cast<std::int64_t>(column_groups), 1);
+  plan::Dispatch reduce = workgroups(caps, "qk_norm_backward_reduce", column_groups, 1);
   reduce.bindings = {read(partials), read_write(dweight)};
-  reduce.push = PushWords{}.u32(HS).u32(blocks);
+  reduce.push = PushWords{}.u32(HS, blocks);
   reduce.cost.flops = HS * (blocks + 1);
   builder.dispatch(std::move(reduce));
 }
@@ -102,7 +83,7 @@ void weight_gradient(plan::PlanBuilder& builder, const QkNormBackward& args, con
 }  // namespace
 
 void qk_norm_forward(plan::PlanBuilder& builder, const QkNormForward& args) {
-  const QkvHeads heads = qkv_heads(builder.caps(), args.qkv, args.n_head, args.n_kv_head);
+  const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
   check_like(args.out, args.qkv);
   check_weight(args.q_weight, heads);
   check_weight(args.k_weight, heads);
@@ -114,13 +95,13 @@ void qk_norm_forward(plan::PlanBuilder& builder, const QkNormForward& args) {
     dispatch.bindings = {matrix_rows(read(args.qkv), heads.width(), slice, dtype), read(args.q_weight),
                          read(args.k_weight), matrix_rows(write(args.out), heads.width(), slice, dtype),
                          matrix_rows(write(args.rstd), heads.normed(), slice)};
-    dispatch.cost.flops = 4 * to_unsigned(slice.count * heads.normed() * heads.HS);
+    dispatch.cost.flops = 4 * slice.count * heads.normed() * heads.HS;
     builder.dispatch(std::move(dispatch));
   }
 }
 
 void qk_norm_backward(plan::PlanBuilder& builder, const QkNormBackward& args) {
-  const QkvHeads heads = qkv_heads(builder.caps(), args.qkv, args.n_head, args.n_kv_head);
+  const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
   check_like(args.dout, args.qkv);
   check_like(args.dqkv, args.qkv);
   check_weight(args.q_weight, heads);
@@ -138,7 +119,7 @@ void qk_norm_backward(plan::PlanBuilder& builder, const QkNormBackward& args) {
                          read(args.k_weight),
                          matrix_rows(read(args.rstd), heads.normed(), slice),
                          matrix_rows(write(args.dqkv), heads.width(), slice, dtype)};
-    dispatch.cost.flops = 9 * to_unsigned(slice.count * heads.normed() * heads.HS);
+    dispatch.cost.flops = 9 * slice.count * heads.normed() * heads.HS;
     builder.dispatch(std::move(dispatch));
     if (args.dq_weight) weight_gradient(builder, args, heads, slice, 0, heads.NH, *args.dq_weight);
     if (args.dk_weight) weight_gradient(builder, args, heads, slice, heads.NH, heads.NKV, *args.dk_weight);

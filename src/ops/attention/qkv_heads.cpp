@@ -9,8 +9,7 @@ constexpr std::int64_t kMaxHeadSize = 128;
 
 }  // namespace
 
-QkvHeads qkv_heads(const vk::DeviceCaps& caps, const plan::Tensor& qkv, std::int64_t n_head,
-                   std::int64_t n_kv_head) {
+QkvHeads qkv_heads(const plan::Tensor& qkv, std::int64_t n_head, std::int64_t n_kv_head) {
   if (n_kv_head == 0) n_kv_head = n_head;
   VKGPT_CHECK(n_kv_head > 0 && n_head % n_kv_head == 0, "{} heads over {} of keys", n_head, n_kv_head);
   const std::int64_t heads = n_head + 2 * n_kv_head;
@@ -18,8 +17,6 @@ QkvHeads qkv_heads(const vk::DeviceCaps& caps, const plan::Tensor& qkv, std::int
   const std::int64_t HS = qkv.shape.back() / heads;
   VKGPT_CHECK(HS > 0 && HS <= kMaxHeadSize && HS % 4 == 0, "head size {}", HS);
   VKGPT_CHECK(qkv.dtype == DType::kF32 || dtype_size(qkv.dtype) == 2, "qkv of {}", dtype_name(qkv.dtype));
-  VKGPT_CHECK(dtype_size(qkv.dtype) == 4 || caps.storage_16bit, "qkv of {} without 16-bit storage",
-              dtype_name(qkv.dtype));
   return {n_head, n_kv_head, HS};
 }
 

@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "vkgpt/plan/tensor.hpp"
-#include "vkgpt/vk/device_caps.hpp"
 
 namespace vkgpt::ops {
 
@@ -19,9 +18,8 @@ struct QkvHeads {
 };
 
 /// The heads of qkv (..., (NH + 2 NKV) HS); n_kv_head = 0 stands for n_head. HS is a multiple of 4 and at
-/// most 128; elements are f32, or f16 or bf16 where the device stores 16-bit words. Anything else is a
+/// most 128; elements are f32, f16 or bf16. Anything else is a
 /// `CheckFailure`.
-QkvHeads qkv_heads(const vk::DeviceCaps& caps, const plan::Tensor& qkv, std::int64_t n_head,
-                   std::int64_t n_kv_head);
+QkvHeads qkv_heads(const plan::Tensor& qkv, std::int64_t n_head, std::int64_t n_kv_head);
 
 }  // namespace vkgpt::ops

@@ -24,31 +24,26 @@ using plan::read_write;
 
 void rotate(plan::PlanBuilder& builder, std::string stem, const RopeForward& args) {
   const vk::DeviceCaps& caps = builder.caps();
-  const QkvHeads heads = qkv_heads(caps, args.qkv, args.n_head, args.n_kv_head);
+  const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
   const DType dtype = args.qkv.dtype;
   VKGPT_CHECK(args.decode || args.qkv.shape.rank() == 3, "qkv {}", args.qkv.shape.to_string());
   const std::int64_t T = args.decode ? 1 : args.qkv.shape[1];
   const std::int64_t T_max = args.table.shape[0];
   VKGPT_CHECK(args.table.shape == (Shape{T_max, heads.HS / 2, 2}) && T <= T_max, "table {} for {} positions",
               args.table.shape.to_string(), T);
-  std::vector<vk::Macro> macros{dtype_macro(dtype), {"HS", std::to_string(heads.HS)}};
-  if (args.decode) macros.push_back({"DECODE", "1"});
+  const plan::Macros macros =
+      plan::Macros{}.dtype("DTYPE", dtype).value("HS", heads.HS).flag("DECODE", args.decode);
 
   const std::int64_t rows = args.qkv.shape.rows();
-  const std::uint64_t row_bytes = static_cast<std::uint64_t>(heads.width()) * dtype_size(dtype);
+  const std::int64_t row_bytes = heads.width() * dtype_size(dtype);
   for (const Slice slice : row_slices(caps, rows, row_bytes, slice_granule(dtype_size(dtype) == 2))) {
     const std::int64_t pairs = slice.count * heads.normed() * heads.HS / 2;
     plan::Dispatch dispatch = elementwise(caps, stem, pairs, macros);
     dispatch.bindings = {matrix_rows(read_write(args.qkv), heads.width(), slice, dtype), read(args.table)};
     if (args.decode) dispatch.bindings.push_back(read(step_params(builder)));
-    dispatch.push = PushWords{}
-                        .u32(static_cast<std::uint64_t>(pairs))
-                        .u32(static_cast<std::uint64_t>(heads.normed()))
-                        .u32(static_cast<std::uint64_t>(heads.width()))
-                        .u32(static_cast<std::uint64_t>(slice.first % T))
-                        .u32(static_cast<std::uint64_t>(args.decode ? T_max : T));
-    dispatch.cost = {.flops = 6 * static_cast<std::uint64_t>(pairs),
-                     .bytes = 4 * static_cast<std::uint64_t>(pairs) * dtype_size(dtype)};
+    dispatch.push =
+        PushWords{}.u32(pairs, heads.normed(), heads.width(), slice.first % T, args.decode ? T_max : T);
+    dispatch.cost = {.flops = 6 * pairs, .bytes = 4 * pairs * dtype_size(dtype)};
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -71,7 +66,7 @@ plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int
   std::vector<double> frequencies;
   for (std::int64_t i = 0; i < HS / 2; ++i) frequencies.push_back(frequency(angles, i, HS));
   std::vector<std::uint32_t> words;
-  words.reserve(static_cast<std::size_t>(T_max * HS));
+  words.reserve(T_max * HS);
   for (std::int64_t t = 0; t < T_max; ++t) {
     for (const double radians : frequencies) {
       const double angle = static_cast<double>(t) * radians;

@@ -57,9 +57,7 @@ void append_gemv(PlanBuilder& builder, const Product& product, const Extents& ex
   Product gemv = product;
   gemv.stem += "_gemv";
   append_parts(builder, gemv, extents, {.limit = extents.k}, [&](Dispatch& d, const Part& part) {
-    const auto add = [&](const char* name, std::uint64_t value) {
-      d.kernel.macros.push_back({name, std::to_string(value)});
-    };
+    const auto add = [&](const char* name, std::uint64_t value) { d.kernel.macros.value(name, value); };
     add("TM", static_cast<std::uint64_t>(part.m.count));
     add("ROWS", v.rows);
     add("DEPTH", v.depth);

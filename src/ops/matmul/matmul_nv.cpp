@@ -70,9 +70,7 @@ void append_nv(PlanBuilder& builder, const Product& product, const Extents& exte
   nv.stem += "_nv";
   const KParts k_parts{.limit = extents.k, .splits = kernel.k_splits};
   append_parts(builder, nv, extents, k_parts, [&](Dispatch& d, const Part& part) {
-    const auto add = [&](const char* name, std::uint32_t value) {
-      d.kernel.macros.push_back({name, std::to_string(value)});
-    };
+    const auto add = [&](const char* name, std::uint32_t value) { d.kernel.macros.value(name, value); };
     add("BM", kernel.rows);
     add("BN", kernel.columns);
     add("BK", kernel.depth);

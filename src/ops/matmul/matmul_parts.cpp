@@ -41,20 +41,14 @@ void append_reduction(PlanBuilder& builder, const Product& p, const Extents& e, 
   const std::int64_t width = e.n % 4 == 0 ? 4 : 1;
   const std::int64_t count = e.m * e.n / width;
   Dispatch d = elementwise(caps, "linear_backward_weight_reduce", count,
-                           {{"WIDTH", std::to_string(width)}, {"ROW_SUMS", p.row_sums ? "1" : "0"}}, 1);
+                           plan::Macros{}.value("WIDTH", width).value("ROW_SUMS", p.row_sums.has_value()), 1);
   d.bindings = {read(sums.c), read_write(p.c)};
   if (p.row_sums) {
     d.bindings.push_back(read(*sums.row_sums));
     d.bindings.push_back(read_write(*p.row_sums));
   }
-  const auto word = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
-  d.push = PushWords{}
-               .u32(word(count))
-               .u32(word(splits))
-               .u32(word(sums.padded_rows * e.n / width))
-               .u32(word(e.m))
-               .u32(word(sums.padded_rows));
-  d.cost = {.flops = word(splits * e.m * e.n), .bytes = sizeof(float) * word((splits + 2) * e.m * e.n)};
+  d.push = PushWords{}.u32(count, splits, sums.padded_rows * e.n / width, e.m, sums.padded_rows);
+  d.cost = {.flops = splits * e.m * e.n, .bytes = 4 * (splits + 2) * e.m * e.n};
   builder.dispatch(std::move(d));
 }
 

@@ -141,33 +141,25 @@ Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, 
   const bool reads_partials = work.partial == PartWork::Partial::kApart;
   if (reads_partials) d.bindings.push_back(bind(read(*partials), *partials, part.m));
 
-  const auto macro = [](const char* name, auto value) {
-    return vk::Macro{name, std::to_string(static_cast<int>(value))};
-  };
-  d.kernel = {
-      .stem = p.stem,
-      .macros = {dtype_macro(p.a.dtype), dtype_macro(work.c.dtype, "C_DTYPE"), macro("PARTIAL", work.partial),
-                 macro("BIAS", work.has_bias), macro("EPILOGUE", work.epilogue),
-                 macro("ACCUMULATE", work.accumulate), macro("ROW_SUMS", work.row_sums)}};
+  d.kernel = {.stem = p.stem,
+              .macros = Macros{}
+                            .dtype("DTYPE", p.a.dtype)
+                            .dtype("C_DTYPE", work.c.dtype)
+                            .value("PARTIAL", work.partial)
+                            .value("BIAS", work.has_bias)
+                            .value("EPILOGUE", work.epilogue)
+                            .value("ACCUMULATE", work.accumulate)
+                            .value("ROW_SUMS", work.row_sums)};
 
-  const auto word = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
   const std::int64_t a_column = p.transposition == Transposition::kTN   ? part.m.first
                                 : p.transposition == Transposition::kNN ? part.k.first
                                                                         : 0;
-  d.push = PushWords{}
-               .u32(word(part.m.count))
-               .u32(word(part.n.count))
-               .u32(word(part.k.count))
-               .u32(word(p.a.shape.back()))
-               .u32(word(p.b.shape.back()))
-               .u32(word(p.c.shape.back()))
-               .u32(word(a_column))
-               .u32(word(part.n.first));
-  const std::uint64_t m = word(part.m.count), n = word(part.n.count), k = word(part.k.count);
-  const std::uint64_t size = dtype_size(p.a.dtype);
-  const std::uint64_t c_bytes = dtype_size(work.c.dtype) * (work.reads_c() ? 2 : 1) +
-                                (work.epilogue != Epilogue::kNone ? size : 0) +
-                                (reads_partials ? sizeof(float) : 0);
+  d.push = PushWords{}.u32(part.m.count, part.n.count, part.k.count, p.a.shape.back(), p.b.shape.back(),
+                           p.c.shape.back(), a_column, part.n.first);
+  const std::int64_t m = part.m.count, n = part.n.count, k = part.k.count;
+  const std::int64_t size = dtype_size(p.a.dtype);
+  const std::int64_t c_bytes = dtype_size(work.c.dtype) * (work.reads_c() ? 2 : 1) +
+                               (work.epilogue != Epilogue::kNone ? size : 0) + (reads_partials ? 4 : 0);
   d.cost = {.flops = 2 * m * n * k, .bytes = size * (m * k + k * n) + c_bytes * m * n};
   return d;
 }

@@ -64,9 +64,7 @@ void append_scalar(PlanBuilder& builder, const Product& product, const Extents& 
   const auto size = static_cast<std::int64_t>(dtype_size(product.a.dtype));
   const KParts k_parts{.limit = caps.is_cpu() ? kCachedColumnBytes / size : extents.k};
   append_parts(builder, product, extents, k_parts, [&](Dispatch& d, const Part& part) {
-    const auto add = [&](const char* name, std::uint32_t value) {
-      d.kernel.macros.push_back({name, std::to_string(value)});
-    };
+    const auto add = [&](const char* name, std::uint32_t value) { d.kernel.macros.value(name, value); };
     const auto k = static_cast<std::uint64_t>(part.k.count);
     add("LANES", variant.lanes);
     add("TM", variant.tile_rows);

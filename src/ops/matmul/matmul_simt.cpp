@@ -94,9 +94,7 @@ void append_simt(PlanBuilder& builder, const Product& product, const Extents& ex
                                                [](const Tensor& t) { return t.shape.back() % 4 == 0; });
   const KParts k_parts{.limit = extents.k, .splits = kernel.k_splits};
   append_parts(builder, simt, extents, k_parts, [&](Dispatch& d, const Part& part) {
-    const auto add = [&](const char* name, std::uint32_t value) {
-      d.kernel.macros.push_back({name, std::to_string(value)});
-    };
+    const auto add = [&](const char* name, std::uint32_t value) { d.kernel.macros.value(name, value); };
     add("BM", kernel.rows);
     add("BN", kernel.columns);
     add("BK", kernel.depth);

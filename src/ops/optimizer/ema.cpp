@@ -17,13 +17,12 @@ void ema_update(plan::PlanBuilder& builder, const EmaUpdate& args) {
   VKGPT_CHECK(args.norm.shape == Shape{4}, "norm {}", args.norm.shape.to_string());
   VKGPT_CHECK(args.decay >= 0 && args.decay < 1, "decay {}", args.decay);
   for (const Slice slice : element_slices(builder.caps(), n)) {
-    const auto count = static_cast<std::uint64_t>(slice.count);
     plan::Dispatch dispatch = elementwise(builder.caps(), "ema_update", slice.count);
     dispatch.bindings = {elements(plan::read_write(args.ema), slice),
                          elements(plan::read(args.weights), slice), plan::read(args.norm),
                          plan::read(step_params(builder))};
-    dispatch.push = plan::PushWords{}.u32(count).f32(static_cast<float>(1.0 - args.decay));
-    dispatch.cost.flops = 3 * count;
+    dispatch.push = plan::PushWords{}.u32(slice.count).f32(1.0 - args.decay);
+    dispatch.cost.flops = 3 * slice.count;
     builder.dispatch(std::move(dispatch));
   }
 }

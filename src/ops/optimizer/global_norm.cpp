@@ -1,6 +1,6 @@
 #include "vkgpt/ops/optimizer/global_norm.hpp"
 
-#include <string>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -22,37 +22,33 @@ void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, floa
   const std::uint32_t subgroups = subgroups_per_workgroup(caps);
   const std::int64_t blocks = reduction_blocks(caps);
   const std::vector<Slice> slices = element_slices(caps, gradients.shape.numel());
-  const auto slice_count = static_cast<std::int64_t>(slices.size());
+  const std::int64_t slice_count = std::ssize(slices);
   const plan::Tensor partials = builder.transient("norm_partials", {slice_count * blocks, 2});
 
   for (std::int64_t s = 0; s < slice_count; ++s) {
-    const Slice slice = slices[static_cast<std::size_t>(s)];
+    const Slice slice = slices[s];
     plan::Dispatch dispatch = workgroups(caps, "global_norm_partial", blocks, subgroups,
-                                         {{"WIDTH", std::to_string(f32_width(caps, slice.count))}});
+                                         plan::Macros{}.value("WIDTH", f32_width(caps, slice.count)));
     dispatch.bindings = {elements(plan::read(gradients), slice),
                          matrix_rows(plan::write(partials), 2, {s * blocks, blocks})};
-    dispatch.push = plan::PushWords{}
-                        .u32(static_cast<std::uint64_t>(slice.count))
-                        .u32(static_cast<std::uint64_t>(blocks))
-                        .u32(reduction_block_size(slice.count, blocks));
-    dispatch.cost.flops = 2 * static_cast<std::uint64_t>(slice.count);
+    dispatch.push = plan::PushWords{}.u32(slice.count, blocks, reduction_block_size(slice.count, blocks));
+    dispatch.cost.flops = 2 * slice.count;
     builder.dispatch(std::move(dispatch));
   }
 
   plan::Dispatch dispatch = workgroups(caps, "global_norm_clip", 1, subgroups);
   dispatch.bindings = {plan::read(partials), plan::read_write(state)};
   if (accumulator) {
-    dispatch.kernel.macros.push_back({"LOSS", "1"});
+    dispatch.kernel.macros.flag("LOSS");
     dispatch.bindings.push_back(plan::read(*accumulator));
   }
   if (loss_scale) {
     VKGPT_CHECK(loss_scale->shape == Shape{4} && loss_scale->dtype == DType::kU32, "loss scale {}",
                 loss_scale->shape.to_string());
-    dispatch.kernel.macros.push_back({"LOSS_SCALE", std::to_string(dispatch.bindings.size())});
-    dispatch.bindings.push_back(plan::read(*loss_scale));
+    add_binding(dispatch, "LOSS_SCALE", plan::read(*loss_scale));
   }
-  dispatch.push = plan::PushWords{}.u32(static_cast<std::uint64_t>(slice_count * blocks)).f32(clip);
-  dispatch.cost.flops = static_cast<std::uint64_t>(slice_count * blocks);
+  dispatch.push = plan::PushWords{}.u32(slice_count * blocks).f32(clip);
+  dispatch.cost.flops = slice_count * blocks;
   builder.dispatch(std::move(dispatch));
 }
 

@@ -17,7 +17,7 @@ void loss_scale_update(plan::PlanBuilder& builder, const plan::Tensor& state, co
   plan::Dispatch dispatch;
   dispatch.kernel.stem = "loss_scale_update";
   dispatch.bindings = {plan::read_write(state), plan::read(norm)};
-  dispatch.push = plan::PushWords{}.f32(scaling.min).f32(scaling.max).u32(scaling.growth_interval);
+  dispatch.push = plan::PushWords{}.f32(scaling.min, scaling.max).u32(scaling.growth_interval);
   dispatch.cost.flops = 1;
   builder.dispatch(std::move(dispatch));
 }

@@ -1,6 +1,5 @@
 #include "vkgpt/ops/optimizer/optimizer.hpp"
 
-#include <string>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
@@ -28,13 +27,13 @@ plan::Tensor active_bits(plan::PlanBuilder& builder, std::int64_t elements, std:
 }
 
 std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<const Slice> decayed) {
-  std::vector<std::uint32_t> words(static_cast<std::size_t>(mask_words(elements)));
+  std::vector<std::uint32_t> words(mask_words(elements));
   for (const Slice range : decayed) {
     VKGPT_CHECK(range.first >= 0 && range.first % kBlock == 0 && range.count > 0 &&
                     range.first + range.count <= elements,
                 "range {}+{} of {} elements", range.first, range.count, elements);
     for (std::int64_t block = range.first / kBlock; block * kBlock < range.first + range.count; ++block) {
-      words[static_cast<std::size_t>(block / kWordBits)] |= 1U << (block % kWordBits);
+      words[block / kWordBits] |= 1U << (block % kWordBits);
     }
   }
   return words;
@@ -46,10 +45,9 @@ void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, con
   check_optimizer(n, arenas, args.decay, args.active, args.norm);
 
   for (const Slice slice : element_slices(builder.caps(), n)) {
-    const auto count = static_cast<std::uint64_t>(slice.count);
     const std::uint32_t width = f32_width(builder.caps(), slice.count);
     plan::Dispatch dispatch = elementwise(builder.caps(), "optimizer_adamw", slice.count / width,
-                                          {{"WIDTH", std::to_string(width)}});
+                                          plan::Macros{}.value("WIDTH", width));
     dispatch.bindings = {elements(plan::read_write(args.weights), slice),
                          elements(plan::read(args.gradients), slice),
                          elements(plan::read_write(args.m), slice),
@@ -61,15 +59,10 @@ void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, con
       add_binding(dispatch, "ACTIVE", plan::read(*args.active));
     }
     dispatch.push = plan::PushWords{}
-                        .u32(count)
-                        .u32(static_cast<std::uint64_t>(slice.first))
-                        .f32(static_cast<float>(constants.beta1))
-                        .f32(static_cast<float>(1.0 - constants.beta1))
-                        .f32(static_cast<float>(constants.beta2))
-                        .f32(static_cast<float>(1.0 - constants.beta2))
-                        .f32(static_cast<float>(constants.eps))
-                        .f32(static_cast<float>(constants.weight_decay));
-    dispatch.cost.flops = 16 * count;
+                        .u32(slice.count, slice.first)
+                        .f32(constants.beta1, 1.0 - constants.beta1, constants.beta2, 1.0 - constants.beta2,
+                             constants.eps, constants.weight_decay);
+    dispatch.cost.flops = 16 * slice.count;
     builder.dispatch(std::move(dispatch));
   }
 }

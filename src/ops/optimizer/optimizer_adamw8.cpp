@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <string>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -19,10 +19,6 @@ using namespace plan;
 namespace {
 
 constexpr std::int64_t kCodeWords = 2 * kAdamW8Block / 4;  // of a block
-
-std::uint64_t word(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
-}
 
 /// Blocks of the arena whose moments lie side by side in compact tensors, in ascending order.
 using Blocks = std::vector<std::uint32_t>;
@@ -57,12 +53,8 @@ Tensor value_table(PlanBuilder& builder) {
 }
 
 PushWords push_constants(PushWords words, const AdamW& constants) {
-  return words.f32(static_cast<float>(constants.beta1))
-      .f32(static_cast<float>(1.0 - constants.beta1))
-      .f32(static_cast<float>(constants.beta2))
-      .f32(static_cast<float>(1.0 - constants.beta2))
-      .f32(static_cast<float>(constants.eps))
-      .f32(static_cast<float>(constants.weight_decay));
+  return words.f32(constants.beta1, 1.0 - constants.beta1, constants.beta2, 1.0 - constants.beta2,
+                   constants.eps, constants.weight_decay);
 }
 
 /// Calls `append(slice, run)` for every slice of the arena with the run of `blocks` that lie in it.
@@ -70,7 +62,7 @@ template <typename Append>
 void for_each_slice(const vk::DeviceCaps& caps, std::int64_t elements, const Blocks& blocks, Append append) {
   for (const Slice slice : element_slices(caps, elements, kAdamW8Block)) {
     const auto place_of = [&](std::int64_t element) {
-      return std::ranges::lower_bound(blocks, word(element / kAdamW8Block)) - blocks.begin();
+      return std::ranges::lower_bound(blocks, element / kAdamW8Block) - blocks.begin();
     };
     const std::int64_t first = place_of(slice.first), end = place_of(slice.first + slice.count);
     if (end > first) append(slice, Slice{first, end - first});
@@ -78,7 +70,7 @@ void for_each_slice(const vk::DeviceCaps& caps, std::int64_t elements, const Blo
 }
 
 void append_big(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& constants, Blocks blocks) {
-  const auto count = static_cast<std::int64_t>(blocks.size());
+  const std::int64_t count = std::ssize(blocks);
   const Tensor codes = builder.persistent("adamw8_codes", {count, kCodeWords}, Role::kOptimizer, DType::kU32);
   const Tensor scales = builder.persistent("adamw8_scales", {count, 2}, Role::kOptimizer);
   const Tensor table = value_table(builder);
@@ -96,26 +88,24 @@ void append_big(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& 
                   read(args.decay),
                   read(args.norm),
                   read(step_params(builder))};
-    d.push = push_constants(
-        PushWords{}.u32(word(run.count)).u32(word(run.first)).u32(word(slice.first / kAdamW8Block)),
-        constants);
-    const std::uint64_t n = word(run.count * kAdamW8Block);
+    d.push = push_constants(PushWords{}.u32(run.count, run.first, slice.first / kAdamW8Block), constants);
+    const std::int64_t n = run.count * kAdamW8Block;
     d.cost = {.flops = 60 * n, .bytes = 16 * n};
     builder.dispatch(std::move(d));
   });
 }
 
 void append_small(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& constants, Blocks blocks) {
-  const auto count = static_cast<std::int64_t>(blocks.size());
+  const std::int64_t count = std::ssize(blocks);
   const Tensor m = builder.persistent("adamw8_small_m", {count * kAdamW8Block}, Role::kOptimizer);
   const Tensor v = builder.persistent("adamw8_small_v", {count * kAdamW8Block}, Role::kOptimizer);
   const Tensor map = builder.constant("adamw8_small_blocks", {count}, DType::kU32, blocks);
   for_each_slice(builder.caps(), args.weights.shape.numel(), blocks, [&](Slice slice, Slice run) {
     const Slice moments{run.first * kAdamW8Block, run.count * kAdamW8Block};
-    const std::uint32_t width =
+    const std::int64_t width =
         std::min(f32_width(builder.caps(), slice.count), f32_width(builder.caps(), moments.count));
     Dispatch d = elementwise(builder.caps(), "optimizer_adamw", moments.count / width,
-                             {{"BLOCK", std::to_string(kAdamW8Block)}, {"WIDTH", std::to_string(width)}});
+                             plan::Macros{}.value("BLOCK", kAdamW8Block).value("WIDTH", width));
     d.bindings = {elements(read_write(args.weights), slice),
                   elements(read(args.gradients), slice),
                   elements(read_write(m), moments),
@@ -124,9 +114,8 @@ void append_small(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW
                   read(args.norm),
                   read(step_params(builder)),
                   read(map)};
-    d.push = push_constants(PushWords{}.u32(word(moments.count)).u32(word(slice.first)), constants);
-    d.push.push_back(static_cast<std::uint32_t>(run.first));
-    const std::uint64_t n = word(moments.count);
+    d.push = push_constants(PushWords{}.u32(moments.count, slice.first), constants).u32(run.first);
+    const std::int64_t n = moments.count;
     d.cost = {.flops = 16 * n, .bytes = 28 * n};
     builder.dispatch(std::move(d));
   });

@@ -15,7 +15,6 @@ void optimizer_lion(plan::PlanBuilder& builder, const OptimizerLion& args, const
   check_optimizer(n, arenas, args.decay, args.active, args.norm);
 
   for (const Slice slice : element_slices(builder.caps(), n)) {
-    const auto count = static_cast<std::uint64_t>(slice.count);
     plan::Dispatch dispatch = elementwise(builder.caps(), "optimizer_lion", slice.count);
     dispatch.bindings = {elements(plan::read_write(args.weights), slice),
                          elements(plan::read(args.gradients), slice),
@@ -27,14 +26,10 @@ void optimizer_lion(plan::PlanBuilder& builder, const OptimizerLion& args, const
       add_binding(dispatch, "ACTIVE", plan::read(*args.active));
     }
     dispatch.push = plan::PushWords{}
-                        .u32(count)
-                        .u32(static_cast<std::uint64_t>(slice.first))
-                        .f32(static_cast<float>(constants.beta1))
-                        .f32(static_cast<float>(1.0 - constants.beta1))
-                        .f32(static_cast<float>(constants.beta2))
-                        .f32(static_cast<float>(1.0 - constants.beta2))
-                        .f32(static_cast<float>(constants.weight_decay));
-    dispatch.cost.flops = 11 * count;
+                        .u32(slice.count, slice.first)
+                        .f32(constants.beta1, 1.0 - constants.beta1, constants.beta2, 1.0 - constants.beta2,
+                             constants.weight_decay);
+    dispatch.cost.flops = 11 * slice.count;
     builder.dispatch(std::move(dispatch));
   }
 }

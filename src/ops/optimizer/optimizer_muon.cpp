@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -28,10 +29,6 @@ constexpr double kRmsOfAdamW = 0.2;
 /// and keep a wide device busy where one small product would not.
 constexpr std::int64_t kWaveElements = 8 << 20;
 
-std::uint64_t word(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
-}
-
 /// A matrix on its way through the iteration.
 struct Work {
   MuonMatrix place;
@@ -44,14 +41,14 @@ struct Work {
 
 /// A slice of a matrix as a part of an arena: it is bound from the 64 elements in which it begins.
 struct ArenaPart {
-  Slice bound;         // of the arena
-  std::uint64_t lead;  // elements of `bound` before the slice
+  Slice bound;        // of the arena
+  std::int64_t lead;  // elements of `bound` before the slice
 };
 
 ArenaPart arena_part(const MuonMatrix& matrix, Slice slice) {
   const std::int64_t begin = matrix.offset + slice.first;
   const std::int64_t aligned = begin / 64 * 64;
-  return {{aligned, begin - aligned + slice.count}, word(begin - aligned)};
+  return {{aligned, begin - aligned + slice.count}, begin - aligned};
 }
 
 /// Slices of a matrix that leave room for the lead of an `ArenaPart`.
@@ -70,9 +67,8 @@ Work begin_work(PlanBuilder& builder, const MuonMatrix& matrix) {
   const vk::DeviceCaps& caps = builder.caps();
   const std::int64_t elements = matrix.rows * matrix.cols;
   const std::int64_t n = std::min(matrix.rows, matrix.cols);
-  const auto slices = static_cast<std::int64_t>(matrix_slices(caps, elements).size());
-  const auto blocks = static_cast<std::int64_t>(
-      std::clamp<std::uint64_t>(ceil_div(word(elements), 2048), 1, caps.is_cpu() ? 16 : 256));
+  const std::int64_t slices = std::ssize(matrix_slices(caps, elements));
+  const std::int64_t blocks = std::clamp<std::int64_t>(ceil_div(elements, 2048), 1, caps.is_cpu() ? 16 : 256);
   return {.place = matrix,
           .x = builder.transient("muon_x", {matrix.rows, matrix.cols}),
           .y = builder.transient("muon_y", {matrix.rows, matrix.cols}),
@@ -93,14 +89,10 @@ void append_momentum(PlanBuilder& builder, const OptimizerMuon& args, const Muon
                   elements(write(work.x), slice),
                   first_block == 0 ? write(work.partials) : read_write(work.partials), read(args.norm)};
     d.push = PushWords{}
-                 .u32(word(slice.count))
-                 .u32(part.lead)
-                 .u32(word(work.blocks))
-                 .u32(reduction_block_size(slice.count, work.blocks))
-                 .u32(word(first_block))
-                 .f32(static_cast<float>(constants.momentum))
-                 .f32(static_cast<float>(1.0 - constants.momentum));
-    d.cost.flops = 9 * word(slice.count);
+                 .u32(slice.count, part.lead, work.blocks, reduction_block_size(slice.count, work.blocks),
+                      first_block)
+                 .f32(constants.momentum, 1.0 - constants.momentum);
+    d.cost.flops = 9 * slice.count;
     builder.dispatch(std::move(d));
     first_block += work.blocks;
   }
@@ -109,17 +101,14 @@ void append_momentum(PlanBuilder& builder, const OptimizerMuon& args, const Muon
 void append_normalize(PlanBuilder& builder, const Work& work) {
   const vk::DeviceCaps& caps = builder.caps();
   for (const Slice slice : matrix_slices(caps, work.x.shape.numel())) {
-    const auto groups =
-        static_cast<std::int64_t>(std::clamp<std::uint64_t>(ceil_div(word(slice.count), 4096), 1, 1024));
+    const std::int64_t groups = std::clamp<std::int64_t>(ceil_div(slice.count, 4096), 1, 1024);
     Dispatch d = workgroups(caps, "optimizer_muon_normalize", groups, subgroups_per_workgroup(caps));
     d.bindings = {elements(read_write(work.x), slice), read(work.partials)};
-    d.push = PushWords{}
-                 .u32(word(slice.count))
-                 .u32(word(groups))
-                 .u32(reduction_block_size(slice.count, groups))
-                 .u32(word(work.partials.shape.numel()))
-                 .f32(kEps);
-    d.cost.flops = word(slice.count);
+    d.push =
+        PushWords{}
+            .u32(slice.count, groups, reduction_block_size(slice.count, groups), work.partials.shape.numel())
+            .f32(kEps);
+    d.cost.flops = slice.count;
     builder.dispatch(std::move(d));
   }
 }
@@ -137,11 +126,11 @@ void append_gram(PlanBuilder& builder, const Work& work) {
 /// squared = a I + b gram + c squared: what the iterate is multiplied by.
 void append_polynomial(PlanBuilder& builder, const Work& work) {
   const std::int64_t n = work.gram.shape.back();
-  for (const Slice slice : row_slices(builder.caps(), n, word(n) * sizeof(float))) {
+  for (const Slice slice : row_slices(builder.caps(), n, 4 * n)) {
     Dispatch d = subgroup_per_row(builder.caps(), "optimizer_muon_polynomial", slice.count);
     d.bindings = {matrix_rows(read(work.gram), n, slice), matrix_rows(read_write(work.squared), n, slice)};
-    d.push = PushWords{}.u32(word(slice.count)).u32(word(slice.first)).u32(word(n)).f32(kA).f32(kB).f32(kC);
-    d.cost.flops = 3 * word(slice.count * n);
+    d.push = PushWords{}.u32(slice.count, slice.first, n).f32(kA, kB, kC);
+    d.cost.flops = 3 * slice.count * n;
     builder.dispatch(std::move(d));
   }
 }
@@ -163,12 +152,9 @@ void append_update(PlanBuilder& builder, const OptimizerMuon& args, const Muon& 
     Dispatch d = elementwise(builder.caps(), "optimizer_muon_update", slice.count);
     d.bindings = {elements(read_write(args.weights), part.bound), elements(read(work.x), slice),
                   read(args.norm), read(step_params(builder))};
-    d.push = PushWords{}
-                 .u32(word(slice.count))
-                 .u32(part.lead)
-                 .f32(static_cast<float>(kRmsOfAdamW * std::sqrt(longer)))
-                 .f32(static_cast<float>(constants.weight_decay));
-    d.cost.flops = 5 * word(slice.count);
+    d.push =
+        PushWords{}.u32(slice.count, part.lead).f32(kRmsOfAdamW * std::sqrt(longer), constants.weight_decay);
+    d.cost.flops = 5 * slice.count;
     builder.dispatch(std::move(d));
   }
 }

@@ -33,10 +33,11 @@ TEST(OnlyBackend, LeavesTheScalarOneForTheRest) {
 
 TEST(HasOtherKernels, ComparesStemsAndVariants) {
   plan::Segment scalar, same, variant;
-  scalar.dispatches = {{.kernel = {.stem = "attention_forward", .macros = {{"HS", "64"}}}}};
-  same.dispatches = {
-      {.kernel = {.stem = "attention_forward", .macros = {{"HS", "64"}}}, .groups = {7, 1, 1}}};
-  variant.dispatches = {{.kernel = {.stem = "attention_forward", .macros = {{"HS", "64"}, {"SHARED", "1"}}}}};
+  scalar.dispatches = {{.kernel = {.stem = "attention_forward", .macros = plan::Macros{}.value("HS", 64)}}};
+  same.dispatches = {{.kernel = {.stem = "attention_forward", .macros = plan::Macros{}.value("HS", 64)},
+                      .groups = {7, 1, 1}}};
+  variant.dispatches = {
+      {.kernel = {.stem = "attention_forward", .macros = plan::Macros{}.value("HS", 64).flag("SHARED")}}};
   EXPECT_FALSE(has_other_kernels(same, scalar));
   EXPECT_TRUE(has_other_kernels(variant, scalar));
 }
