@@ -18,7 +18,7 @@ shared uvec2 q_tile[TILE * ROW_WORDS];
 shared uvec2 dout_tile[TILE * ROW_WORDS];
 shared uvec2 q_transposed[HS * TILE_WORDS];
 shared uvec2 dout_transposed[HS * TILE_WORDS];
-// What the sums begin with, the same in all rows.
+// Initial values of the sums, equal in all rows.
 #define FIRST_ROW (TILE + 4)
 shared float first_s[FRAG_M * FIRST_ROW];
 shared float first_dp[FRAG_M * FIRST_ROW];

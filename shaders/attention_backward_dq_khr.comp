@@ -20,7 +20,7 @@ shared uvec2 own_q[OWN * ROW_WORDS];
 shared uvec2 own_dout[OWN * ROW_WORDS];
 #endif
 
-// Rows of what their invocations call x.
+// A matrix whose rows hold the x of their invocations, equal along a row.
 Accumulator broadcast_rows(float x) {
   for (uint c = OWN_COLUMN; c < FRAG_N; c += 4 * ROW_LANES) scores[OWN_ROW * SCORE_WORDS + c / 4] = vec4(x);
   rows_barrier();

@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 
-// row_sums[b, h, t] = sum over HS of dout * out: what the backward of the softmax subtracts (arXiv:2205.14135).
+// row_sums[b, h, t] = sum over HS of dout * out, the term that the softmax backward subtracts (arXiv:2205.14135).
 // Macros: HS, the head size, a multiple of 4; DTYPE.
 
 #include "elementwise.glsl"

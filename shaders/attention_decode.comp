@@ -4,10 +4,10 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_ballot : require
 
-// Attention of one new token per sequence over the cached keys (the last window - 1 of them where there is a
-// window) and its own, which is added to the cache at StepParams.position. One workgroup a query head: its
-// subgroups take tiles of earlier positions in turn, with a lane per key for the scores and lanes over HS for
-// the values, and merge in the end. Macros: HS, a multiple of 4; LANES, the workgroup size; MIN_SUBGROUP, the
+// Attention of one new token per sequence over the cached keys (with a window, the last window - 1 of them) and
+// its own, which is added to the cache at StepParams.position. One workgroup a query head: its subgroups take
+// tiles of earlier positions in turn, with a lane per key for the scores and lanes over HS for the values, and
+// merge at the end by the online softmax. Macros: HS, a multiple of 4; LANES, the workgroup size; MIN_SUBGROUP, the
 // fewest lanes that a subgroup can have; DTYPE of qkv, caches and output.
 
 #include "packed.glsl"
@@ -71,7 +71,7 @@ void main() {
       own += from_element(qkv[q_base + d]) * from_element(qkv[k_base + d]);
       if (starts) {
         acc[i] = from_element(qkv[v_base + d]);
-        // One head of a group stores its key. Only earlier positions are read below: nothing waits for these.
+        // One head of a group stores its key. Only earlier positions are read below, so no barrier is needed.
         if (h % (NH / NKV) == 0) {
           k_cache[cache_base + position * HS + d] = qkv[k_base + d];
           v_cache[cache_base + position * HS + d] = qkv[v_base + d];

@@ -12,13 +12,13 @@ layout(set = 0, binding = 2, std430) writeonly buffer Lse { float lse[]; };     
 
 shared uvec2 k_tile[TILE * ROW_WORDS];
 shared uvec2 v_transposed[HS * TILE_WORDS];
-shared float factors[OWN * FRAG_N];  // a row has the same everywhere
+shared float factors[OWN * FRAG_N];  // equal along a row
 #if !OWN_REGISTERS
 shared uvec2 own_q[OWN * ROW_WORDS];
 #endif
 float inverse_sum(uint row) { return factors[row * FRAG_N]; }
 
-// Rows of acc times those of `factors`.
+// Multiplies the rows of acc by those of `factors`.
 void scale_rows(inout Accumulator acc[DIMS]) {
   Accumulator factor;
   coopMatLoad(factor, factors, ROW_GROUP * FRAG_M * FRAG_N, FRAG_N, gl_CooperativeMatrixLayoutRowMajor);
@@ -81,7 +81,7 @@ void main() {
     float shrink = exp2(row_max - new_max);
     row_max = new_max;
     row_sum = row_sum * shrink + row_sum_of(sum);
-    // Maxima seldom change after the first tiles; subgroups that share rows cannot know.
+    // Maxima seldom change after the first tiles. Subgroups that share rows do not see each other's maxima.
     bool shrinks = WAYS > 1 || subgroupMin(shrink) < 1;
     if (shrinks) {
       for (uint c = lane_index() % ROW_LANES; c < FRAG_N; c += ROW_LANES) {

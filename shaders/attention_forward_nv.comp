@@ -44,7 +44,7 @@ void main() {
   OwnRows q;
   LOAD_OWN(q, k_tile, qkv4, q_base, row_stride, first)
   Results acc = Results(0);
-  // Each the same in all columns of a row.
+  // Equal in all columns of a row.
   Scores row_max = Scores(MASKED);
   Scores row_sum = Scores(0);
 
@@ -68,7 +68,7 @@ void main() {
     Scores sum;
     coopMatReduceNV(sum, p, gl_CooperativeMatrixReduceRowNV, sum_of);
     row_sum = row_sum * shrink + sum;
-    // Equal columns are their own maximum: this makes as many of them as the result has.
+    // The maximum of equal columns is that column, here broadcast to the width of the result.
     Results shrink_rows;
     coopMatReduceNV(shrink_rows, shrink, gl_CooperativeMatrixReduceRowNV, larger);
     acc = acc * shrink_rows;

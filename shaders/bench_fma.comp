@@ -2,8 +2,8 @@
 #extension GL_GOOGLE_include_directive : require
 #include "grid.glsl"
 
-// Multiply-adds on registers alone, in kChains independent chains: the peak that others are measured by
-// (cli/bench_limits.cpp). HALF takes pairs of f16.
+// Multiply-adds in registers, in kChains independent chains: the reference peak of 'vkgpt bench'. With HALF on
+// pairs of f16.
 #ifdef HALF
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #define VALUE f16vec2
@@ -34,7 +34,7 @@ void main() {
   }
   VALUE sum = VALUE(SCALAR(0.0));
   for (uint c = 0; c < kChains; ++c) sum += x[c];
-  // Never true, which no compiler knows: the chains are not dead.
+  // Never true, but no compiler can prove it: the chains stay alive.
 #ifdef HALF
   if (float(sum.x + sum.y) < 0.0) y[0] = float(sum.x);
 #else

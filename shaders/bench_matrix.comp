@@ -4,14 +4,14 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_EXT_control_flow_attributes : require
 
-// Products of cooperative matrices on registers alone, (MM, KK) x (KK, NN) of f16 into f32, kRows x kColumns
-// accumulators a subgroup: the peak that others are measured by (cli/bench_limits.cpp).
+// Products of cooperative matrices in registers, (MM, KK) x (KK, NN) of f16 into f32, kRows x kColumns
+// accumulators a subgroup: the reference peak of 'vkgpt bench'.
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint kSubgroups = 1;
 layout(push_constant) uniform Push {
   uint iterations;
   float value;
-  float flip;  // -1: b changes in each iteration, or an emulation takes its products out of the loop
+  float flip;  // -1: b changes in each iteration, so that no emulation hoists the products
 };
 layout(set = 0, binding = 0, std430) writeonly buffer Y { float y[]; };  // (1)
 
@@ -41,5 +41,5 @@ void main() {
   [[unroll]] for (uint i = 0; i < kRows; ++i) {
     [[unroll]] for (uint j = 0; j < kColumns; ++j) sum += c[i][j][0];
   }
-  if (sum == 1234567.0) y[0] = sum;  // never true, which no compiler knows
+  if (sum == 1234567.0) y[0] = sum;  // never true, but no compiler can prove it
 }

@@ -5,8 +5,8 @@
 #include "softcap.glsl"
 #include "workgroup.glsl"
 
-// loss = log(sum_c exp(z[c])) - z[target] over the V real columns, one workgroup a row, with the largest z
-// taken out first. z are the logits, with SOFTCAP cap * tanh(logits / cap). With SHAPED the objective is
+// loss = log(sum_c exp(z[c])) - z[target] over the V real columns, one workgroup a row; the maximum is subtracted
+// first. z are the logits, with SOFTCAP cap * tanh(logits / cap). With SHAPED the objective is
 //   (1 - smoothing) * loss + smoothing * (lse - mean_c(z)) + z_loss * lse^2.
 // With BACKWARD the row becomes its gradient in place:
 //   dz = (softmax - onehot) * upstream, with SHAPED
@@ -73,7 +73,7 @@ void main() {
   const float lse = largest + log(sum);
 #endif
 
-  // The invocation that owns the target's column reads it before it overwrites it below.
+  // The invocation that owns the target's column reads it before overwriting it below.
   if (target % gl_WorkGroupSize.x == local) {
     const float z = Z(base + target) - largest;
 #ifdef SHAPED

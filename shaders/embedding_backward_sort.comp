@@ -5,7 +5,7 @@
 
 // Orders the positions by (token, position), so that equal tokens stand together in a fixed order: each
 // position counts those that come before it. That is rows^2 comparisons of a broadcast value, less work than
-// a look at every token from every row of a large vocabulary, and it needs neither atomics nor scans.
+// scanning all tokens for every row of a large vocabulary, and it needs neither atomics nor prefix sums.
 layout(push_constant) uniform Push {
   uint rows;
   uint vocabulary;
@@ -27,7 +27,7 @@ void main() {
   for (uint other = 0; other < rows; ++other) {
     const uint other_token = token_at(other);
     [[unroll]] for (uint k = 0; k < kItems; ++k) {
-      // Before this position an equal token counts, too.
+      // An equal token at an earlier position counts too.
       place[k] += uint(other_token < token[k] + uint(other < first + k * gl_WorkGroupSize.x));
     }
   }

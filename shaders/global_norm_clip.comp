@@ -7,7 +7,7 @@
 // norm = sqrt of the sum of the partials, clip_scale = min(1, clip / (norm + 1e-6)) (1 without clipping, that
 // is, clip <= 0), and the flag that makes the optimizer skip the step: a NaN or Inf among the gradients, in
 // their norm or (with LOSS) in the loss. With LOSS_SCALE the gradients are those of the loss times a scale, a
-// power of two: the norm is without it and the clip scale takes it off. One workgroup.
+// power of two: the norm excludes it and the clip scale divides by it. One workgroup.
 layout(push_constant) uniform Push {
   uint blocks;
   float clip;

@@ -5,8 +5,8 @@
 #include "wide_f32.glsl"
 #include "workgroup.glsl"
 
-// Sums of squares over blocks of the gradients, one workgroup a block, and whether a block holds NaN or Inf. The
-// elements beyond the last full word of WIDTH are none: WIDTH divides count and block_size.
+// Sums of squares over blocks of the gradients, one workgroup a block, and whether a block holds NaN or Inf. WIDTH
+// divides count and block_size, so there is no tail.
 layout(push_constant) uniform Push {
   uint count;
   uint blocks;

@@ -5,8 +5,8 @@
 #include "float_bits.glsl"
 #include "workgroup.glsl"
 
-// {sum of squares, max |x|, NaNs, Infs} over blocks of a tensor, one workgroup a block; sum and max leave out
-// what is not finite. With ACCUMULATE the partials of an earlier slice of the tensor are taken in.
+// {sum of squares, max |x|, NaNs, Infs} over blocks of a tensor, one workgroup a block; sum and max skip
+// non-finite values. With ACCUMULATE the partials of an earlier slice of the tensor are included.
 layout(push_constant) uniform Push {
   uint count;
   uint blocks;

@@ -1,6 +1,6 @@
 #version 460
 
-// Writes what the host wants to know of a step: {mean loss, gradient norm, clip scale, 1 if the update was
+// Writes a step's results for the host: {mean loss, gradient norm, clip scale, 1 if the update was
 // skipped, loss scale, 0, 0, 0}; without NORM the second to fourth are 0, without LOSS_SCALE the fifth is 1.
 // Both are the numbers of bindings. One invocation.
 layout(local_size_x = 1) in;

@@ -7,7 +7,7 @@
 // dx of the LayerNorm over rows of C, one subgroup a row: with g = dy * weight and xhat = (x - mean) * rstd,
 //   dx = rstd * (g - mean_c(g) - xhat * mean_c(g * xhat)).
 // With RMS there is no mean: xhat = x * rstd, dx = rstd * (g - xhat * mean_c(g * xhat)).
-// With ACCUMULATE it is added to what dx holds: the gradient that reaches x past the norm.
+// With ACCUMULATE it is added to dx, which holds the gradient that reaches x along the residual path.
 layout(push_constant) uniform Push {
   uint rows;
   uint C;

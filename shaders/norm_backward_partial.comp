@@ -4,7 +4,7 @@
 #include "grid.glsl"
 
 // First stage of dweight and dbias: sums of dy * xhat and of dy over blocks of rows. An invocation owns a
-// column of a block. Which of the two there are, the places DWEIGHT and DBIAS among the SUMS of a block say.
+// column of a block. DWEIGHT and DBIAS, where defined, are the places of the two among the SUMS of a block.
 layout(local_size_x_id = 0) in;
 
 layout(push_constant) uniform Push {

@@ -3,7 +3,7 @@
 #include "grid.glsl"
 
 // Second stage of dweight and dbias: adds the blocks' sums to them, in the order of the blocks. DWEIGHT and
-// DBIAS are their places among the SUMS of a block, where there is one.
+// DBIAS, where defined, are their places among the SUMS of a block.
 layout(local_size_x_id = 0) in;
 
 layout(push_constant) uniform Push {

@@ -6,8 +6,8 @@
 
 // LayerNorm, y = (r - mean) * rstd * weight + bias, or with RMS y = r * rstd * weight, over rows of C, one
 // subgroup a row. r is x, or with RESIDUAL the sum x + branch, which is stored too. The variance is taken
-// around the mean in a second pass: one pass over the squares would cancel. BIAS, MEAN, BRANCH and RESIDUAL
-// are the numbers of bindings that not every norm has.
+// around the mean in a second pass, since a single pass over the squares would cancel. BIAS, MEAN, BRANCH and
+// RESIDUAL are the numbers of optional bindings.
 layout(push_constant) uniform Push {
   uint rows;
   uint C;
@@ -34,7 +34,7 @@ layout(set = 0, binding = RESIDUAL, std430) buffer Residual { float residual[]; 
 #define ROW_VALUE(i) x[i]
 #endif
 
-// r at i, where it is met first.
+// r at i, computed at its first use.
 float first_row_value(uint i) {
 #ifdef RESIDUAL
   const float r = x[i] + from_element(branch[i]);

@@ -8,8 +8,8 @@
 //   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
 //   w -= lr (m_hat / (sqrt(v_hat) + eps) + decay w).
 // A step that global_norm_clip marks as not finite changes nothing, bit for bit. With ACTIVE, elements whose bit
-// is not set belong to another optimizer. With BLOCK, m and v are those of some blocks of BLOCK elements only, which
-// `blocks` finds in the arena. Elements are taken WIDTH at a time, which divides 64 and BLOCK.
+// is not set belong to another optimizer. With BLOCK, m and v hold some blocks of BLOCK elements only, and
+// `blocks` gives their places in the arena. WIDTH elements are processed at a time; it divides 64 and BLOCK.
 layout(push_constant) uniform Push {
   uint count;
   uint first;  // place of the slice in the arena, in elements

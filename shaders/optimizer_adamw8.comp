@@ -9,7 +9,7 @@
 // optimizer_adamw with moments in 8 bits (Dettmers et al., arXiv:2110.02861), a subgroup a block of 256 elements:
 // a pass over the block finds the new scales, the largest magnitudes; another computes the new moments again,
 // moves the weights by them and stores the codes of the values nearest to moment / scale. A second moment that is
-// not zero gets no code of zero. A step that global_norm_clip marks as not finite changes nothing, bit for bit.
+// not zero never gets the code of zero. A step that global_norm_clip marks as not finite changes nothing, bit for bit.
 layout(push_constant) uniform Push {
   uint count;        // blocks
   uint first;        // the first of them in `scales` and `blocks`
@@ -47,8 +47,8 @@ void new_moments(uint block_codes, uint block_elements, uint w, vec2 scale, floa
   }
 }
 
-// How many values lie between 0 and the one nearest to x >= 0, with 1 added unless that is 0. Decade d, up to
-// 10^(d-6), has per_decade * 2^d values. Found by arithmetic: bisection of the 256 values took twice the time.
+// The index of the value nearest to x >= 0 among 0 and the positive values. Decade d, up to 10^(d-6), has
+// per_decade * 2^d values. Arithmetic takes half the time of a bisection of the 256 values.
 uint nearest(float x, float per_decade) {
   float unit = 1e6;
   float cells = per_decade;

@@ -4,8 +4,8 @@
 #include "workgroup.glsl"
 
 // Momentum of a matrix, b = mu b + (1 - mu) g, its Nesterov form u = mu b + (1 - mu) g, and sums of u^2 over
-// blocks, one workgroup a block. A step that global_norm_clip marks as not finite leaves the momentum as it is;
-// nothing of what follows is used then.
+// blocks, one workgroup a block. A step that global_norm_clip marks as not finite leaves the momentum as it is,
+// and the kernels after this one then have no effect.
 layout(push_constant) uniform Push {
   uint count;
   uint lead;  // elements of the arenas' ranges before the first of the slice

@@ -3,7 +3,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "workgroup.glsl"
 
-// x /= max(|x|, eps), the Frobenius norm, from the sums of optimizer_muon_momentum, which every workgroup adds up.
+// x /= max(|x|, eps), the Frobenius norm, from the sums of optimizer_muon_momentum, added up by every workgroup.
 layout(push_constant) uniform Push {
   uint count;
   uint blocks;

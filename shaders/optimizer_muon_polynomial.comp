@@ -3,7 +3,7 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #include "subgroup_rows.glsl"
 
-// squared = a I + b gram + c squared, of matrices (n, n). The a on the diagonal spares a X + (...) X a pass.
+// squared = a I + b gram + c squared, of matrices (n, n). The a on the diagonal saves the pass a X + (...) X.
 layout(push_constant) uniform Push {
   uint rows;
   uint first;  // row of the matrices with which the slice begins

@@ -1,6 +1,6 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
-// Turns the gradient of every pair of the q and k heads back.
+// Rotates the gradient of every pair of the q and k heads back by its position's angle.
 #define DIRECTION -1
 #include "rope.glsl"

@@ -1,6 +1,6 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
-// Turns every pair of the q and k heads by its position's angle.
+// Rotates every pair of the q and k heads by its position's angle.
 #define DIRECTION 1
 #include "rope.glsl"

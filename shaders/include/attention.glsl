@@ -1,7 +1,7 @@
 // Shared by attention_forward, attention_backward_dq and attention_backward_dkv.
 //
 // An invocation owns ROWS rows (queries, or keys in _dkv) of one head and keeps them in registers; it walks
-// over the rows of the other side in tiles of TILE rows, which all invocations of the group need. Macros:
+// over the rows of the other side in tiles of TILE rows, shared by all invocations of the group. Macros:
 //   HS         head size, a multiple of 4
 //   LANES      workgroup size
 //   ROWS, TILE rows owned by an invocation and rows walked over at a time
@@ -12,9 +12,9 @@
 //   QUADS      1: a subgroup holds four neighbouring rows that an invocation each owns
 //   DTYPE      of q, k, v, the output and their gradients (element.glsl)
 //   BROADCAST  0: an invocation loads the elements of a tile that it needs, four at a time; for GPUs
-//              3: likewise, from the PANEL rows that the group has put into shared memory; for GPUs
+//              3: likewise, from PANEL rows that the group staged in shared memory; for GPUs
 //              1 or 2: the workgroup is one subgroup, whose lanes load a word of 32 or 64 bits each and
-//              broadcast its elements; for CPU drivers, where loads are costly (shaders/README.md)
+//              broadcast its elements; for CPU drivers, where loads are costly (shaders/docs/compilers.md)
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #if BROADCAST == 0 || BROADCAST == 3 || defined(DROPOUT)
@@ -104,9 +104,9 @@ float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk[i % 2]
 #endif
 #define CHUNKS ((DIMS + CHUNK - 1) / CHUNK)
 
-// The rows of the other side are those of two matrices (k and v, or q and dout). NEXT_TILE stands where a tile
-// begins whose first row is `at`, `start` being the first row of all; ROW_OF(which, words, base, c) is this lane's
-// share of chunk c of the tile's row r of matrix `which`, which begins at words[base].
+// The other side has two matrices (k and v, or q and dout). NEXT_TILE opens the tile whose first row is `at`, where
+// `start` is the first row of all; ROW_OF(which, words, base, c, r) is this lane's share of chunk c of the tile's
+// row r of matrix `which`, which begins at words[base].
 #if BROADCAST == 3
 shared WORD4 panels[2][PANEL * HS / 4];
 #define NEXT_TILE(at, start, words0, base0, stride0, words1, base1, stride1)         \
@@ -155,7 +155,7 @@ float sum_parts(float x) { return x; }
 #include "dropout.glsl"
 #include "step_params.glsl"
 layout(set = 0, binding = DROPOUT, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } params;
-// What four neighbouring probabilities of row `query` are multiplied by: those of the keys from key / 4 * 4 on.
+// The mask of four neighbouring probabilities of row `query`, those of the keys from key / 4 * 4 on.
 // `head` counts all sequences of the dispatch.
 vec4 keep_mask(uint head, uint query, uint key) {
   uint row = (first_sequence * NH + head) * T + query;
@@ -177,7 +177,7 @@ float[TILE] keep_masks(uint head, uint query, uint key) {
 float[TILE] keep_masks_of_key(uint head, uint query, uint key, uint owner) {
   float masks[TILE];
 #if QUADS && (TILE == 2 || TILE == 4)
-  // Four neighbours need the same draws: each makes one of them, and they exchange the parts.
+  // Four neighbours need the same draws: each makes one of them, and they exchange the components.
   vec4 m = keep_mask(head, min(query + owner % TILE, T - 1), key);
   bool is_odd = owner % 2 != 0;
   vec2 other = is_odd ? m.xz : m.yw;
@@ -200,5 +200,5 @@ float[TILE] keep_masks_of_key(uint head, uint query, uint key, uint owner) {
 }
 #endif
 
-// Where in its row element i of an invocation's part is.
+// The place in its row of element i of an invocation's part.
 uint own_element(uint lane, uint i) { return (i / 4 * SPLIT + lane % SPLIT) * 4 + i % 4; }

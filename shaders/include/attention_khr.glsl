@@ -1,15 +1,15 @@
 // Shared by attention_forward_khr, attention_backward_dq_khr and attention_backward_dkv_khr: attention on the
-// matrices of VK_KHR_cooperative_matrix, whose fragments have a layout that is not known (shaders/README.md).
+// matrices of VK_KHR_cooperative_matrix, whose fragment layout only the driver knows (shaders/docs/attention.md).
 //
 // A workgroup owns OWN rows (queries, or keys in _dkv) of one head and walks over the rows of the other side in
 // tiles of TILE rows, which it stages in shared memory. WAYS subgroups share FRAG_M of the owned rows: each
-// makes a part of the columns of the scores and of the result. What depends on the place of an element (masks,
-// row maxima and sums, the rounding to an operand) is done by invocations, on scores in shared memory. Macros:
+// makes a part of the columns of the scores and of the result. Steps that depend on the place of an element
+// (masks, row maxima and sums, the rounding to an operand) run on scores in shared memory. Macros:
 //   HS                      head size, a multiple of FRAG_K and of WAYS * FRAG_N
 //   DTYPE                   1 f16 or 2 bf16: q, k, v, the output, their gradients and all operands
 //   SUBGROUP                invocations of a subgroup
 //   ROW_GROUPS, WAYS        subgroups in a workgroup: ROW_GROUPS * WAYS
-//   FRAG_M, FRAG_N, FRAG_K  the device's shape of matrices
+//   FRAG_M, FRAG_N, FRAG_K  the device's matrix shape
 //   TILE                    a multiple of WAYS * FRAG_N, of FRAG_K and of 4 * ROW_LANES
 //   OWN_REGISTERS           1: owned operands stay in registers, 0: in shared memory
 //   WINDOW                  1: query t sees the keys in (t - window, t] only
@@ -20,7 +20,7 @@
 
 #define LANES (SUBGROUP * ROW_GROUPS * WAYS)
 #define OWN (ROW_GROUPS * FRAG_M)
-// Where registers are few loads must not all be moved to the front.
+// Where registers are few, a loop keeps the compiler from hoisting all loads.
 #if OWN_REGISTERS
 #define UNROLL_OWN [[unroll]]
 #else
@@ -37,15 +37,15 @@
 #define OperandA coopmat<OPERAND, gl_ScopeSubgroup, FRAG_M, FRAG_K, gl_MatrixUseA>
 #define OperandB coopmat<OPERAND, gl_ScopeSubgroup, FRAG_K, FRAG_N, gl_MatrixUseB>
 
-// Matrices in shared memory. Operands lie with K, what a product sums over, contiguous, and in words of four,
-// so that a fragment is loaded with wide loads; rows are padded to spread over the banks, and stay aligned to
-// 16 bytes as cooperative matrices demand.
+// Matrices in shared memory. Operands are contiguous along K, the summed dimension, in words of four, so that a
+// fragment is loaded with wide loads; rows are padded to spread over the banks, and stay aligned to 16 bytes as
+// cooperative matrices require.
 #define TILE_WORDS ((TILE + 8) / 4)  // of a row of the transpose of a tile, and of the weights
 #define SCORE_WORDS ((TILE + 4) / 4)
 shared vec4 scores[OWN * SCORE_WORDS];
 shared uvec2 weights[OWN * TILE_WORDS];  // the scores as operands: probabilities or their gradients
 
-// Two neighbours of an operand. The rounding of float16_t(x) is the driver's: these never leave the kernel.
+// Two neighbours of an operand. float16_t(x) rounds as the driver likes; these values never leave the kernel.
 uint operand_pair(vec2 x) {
 #if DTYPE == 2
   return to_pair(x);
@@ -57,11 +57,11 @@ uint operand_pair(vec2 x) {
 uint lane_index() { return gl_SubgroupID * SUBGROUP + gl_SubgroupInvocationID; }
 #define ROW_GROUP (gl_SubgroupID / WAYS)
 #define WAY (gl_SubgroupID % WAYS)
-// The row, of the group's, whose scores the invocation looks at, and the first of each 4 * ROW_LANES columns.
+// The group's row whose scores the invocation handles, and the first of its columns in each 4 * ROW_LANES.
 #define OWN_ROW (lane_index() / ROW_LANES)
 #define OWN_COLUMN (lane_index() % ROW_LANES * 4)
 
-// Between those that share rows of scores.
+// A barrier between the invocations that share rows of scores.
 void rows_barrier() {
 #if WAYS == 1
   subgroupBarrier();
@@ -74,7 +74,7 @@ float row_max_of(float x) {
   UNROLL for (uint step = 1; step < ROW_LANES; step *= 2) x = max(x, subgroupShuffleXor(x, step));
   return x;
 }
-// The same bits in each of a row's invocations.
+// The sum over a row, with the same bits in each of its invocations.
 float row_sum_of(float x) {
   UNROLL for (uint step = 1; step < ROW_LANES; step *= 2) x += subgroupShuffleXor(x, step);
   return x;
@@ -167,7 +167,7 @@ void store_scores(Accumulator sums[COLUMNS]) {
     }                                                                                                      \
   }
 
-// The scores as operands, 0 where `sees`, of `column`, is false.
+// Stores the scores as operands, 0 where the condition `sees` on `column` is false.
 #define STORE_WEIGHTS(sees)                                                                                   \
   UNROLL for (uint c = OWN_COLUMN; c < TILE; c += 4 * ROW_LANES) {                                            \
     vec4 x = scores[OWN_ROW * SCORE_WORDS + c / 4];                                                                         \
@@ -178,9 +178,9 @@ void store_scores(Accumulator sums[COLUMNS]) {
     weights[OWN_ROW * TILE_WORDS + c / 4] = uvec2(operand_pair(x.xy), operand_pair(x.zw));                    \
   }
 
-// Sums of q k^T - lse sqrt(HS) become probabilities, those of dout v^T - row_sum their gradients. As a matrix
-// of the same type has its elements in the same places, this needs no knowledge of the layout. A probability is
-// at most 1: the bound keeps rounding of huge scores from overflowing.
+// Sums of q k^T - lse sqrt(HS) become probabilities, those of dout v^T - row_sum their gradients. Matrices of one
+// type have their elements in the same places, so the layout need not be known. A probability is at most 1: the
+// bound keeps rounding of huge scores from overflowing.
 void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) {
   UNROLL for (uint j = 0; j < COLUMNS; ++j) {
     UNROLL for (int i = 0; i < s[j].length(); ++i) s[j][i] = exp2(min(s[j][i] * (SCALE * LOG2E), 0));
@@ -188,8 +188,8 @@ void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) 
   }
 }
 
-// Rows of the results times factor(row) into `target`, by way of the scores, which nobody uses any more: row r
-// of the group, first + r of the sequence, is at element base + (first + r) * stride.
+// Stores the rows of the results times factor(row) to `target`, staged through the scores, which are free by then:
+// row r of the group, first + r of the sequence, is at element base + (first + r) * stride.
 #define STORE_ROWS(results, target, base, stride, first, factor)                                           \
   barrier();                                                                                               \
   UNROLL for (uint dim = 0; dim < DIMS; dim += COLUMNS) {                                                  \

@@ -1,13 +1,13 @@
 // Shared by attention_forward_nv, attention_backward_dq_nv and attention_backward_dkv_nv: attention on the matrices
-// of VK_NV_cooperative_matrix2, which are as large as the tiles, know the row and column of an element, are reduced
-// by rows and become operands in registers (shaders/README.md). Macros:
-//   HS              head size, a multiple of what matrices are multiples of
+// of VK_NV_cooperative_matrix2, which are as large as the tiles and offer per-element functions with row and column,
+// row reductions and conversion to operands in registers (shaders/docs/attention.md). Macros:
+//   HS              head size, a multiple of the matrices' granularity
 //   DTYPE           1 f16 or 2 bf16: q, k, v, the output, their gradients and all operands
 //   LANES           invocations of the workgroup: one subgroup, unless
-//   WORKGROUP       1: matrices are the workgroup's
+//   WORKGROUP       1: matrices have workgroup scope
 //   OWN             rows (queries, or keys in _dkv) that a workgroup owns
 //   TILE            rows of the other side at a time, a multiple of OWN
-//   COLUMNS         what the columns of a matrix are multiples of
+//   COLUMNS         granularity of a matrix' columns
 //   WINDOW          1: query t sees the keys in (t - window, t] only
 //   GROUPED         1: _dkv sums over the query heads that share a key head
 #extension GL_NV_cooperative_matrix2 : require
@@ -33,7 +33,7 @@
   barrier();                                                                             \
   coopMatLoad(operand, array, 0, ROW_WORDS, gl_CooperativeMatrixLayoutRowMajor);
 
-// weights times the rows of `tile`, added to `results`.
+// results += weights times the rows of `tile`.
 #define ADD_WEIGHTED(results, weights, tile)                                             \
   {                                                                                      \
     TileRows rows;                                                                       \
@@ -41,7 +41,7 @@
     results = coopMatMulAdd(weights, rows, results);                                     \
   }
 
-// Owned rows times those of `tile`.
+// Products of the owned rows and those of `tile`.
 #define SCORES_OF(own, tile, scores)                                                     \
   {                                                                                      \
     TileColumns columns;                                                                 \
@@ -49,7 +49,7 @@
     scores = coopMatMulAdd(own, columns, Scores(0));                                     \
   }
 
-// Rows of the results, rounded to operands, into `target`, by way of `array`: row r of the group, first + r of the
+// Stores the results, rounded to operands, to `target`, staged through `array`: row r of the group, first + r of the
 // sequence, is at element base + (first + r) * stride.
 #define STORE_ROWS(results, array, target, base, stride, first)                          \
   barrier();                                                                             \

@@ -1,6 +1,6 @@
-// Shared by the kernels of attention on matrices (attention_khr.glsl, attention_nv.glsl): push constants, what a
-// query sees, and staging in shared memory. The includer has said LANES (invocations), OWN (rows that a workgroup
-// owns), TILE, HS, DTYPE, WINDOW, and UNROLL_STAGING.
+// Shared by the attention kernels on cooperative matrices (attention_khr.glsl, attention_nv.glsl): push constants,
+// visibility of keys, and staging in shared memory. The includer defines LANES (invocations), OWN (rows that a
+// workgroup owns), TILE, HS, DTYPE, WINDOW, and UNROLL_STAGING.
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_KHR_cooperative_matrix : require
@@ -47,8 +47,8 @@ layout(push_constant) uniform Push {
 
 #define ROW_WORDS ((HS + 8) / 4)  // of four elements in a staged row of q, k, v or dout, padded to spread over banks
 
-// `rows` rows from `first` on, clamped to the sequence, of `source`, where row r is at element base + r *
-// stride, into rows from `target_row` on.
+// Stages `rows` rows of `source` from `first` on, clamped to the sequence, in the rows of `target` from `target_row`
+// on; row r of `source` is at element base + r * stride.
 #define STAGE_ROWS(target, target_row, source, base, stride, first, rows)                  \
   UNROLL_STAGING for (uint start = 0; start < (rows) * HS / 4; start += LANES) {               \
     uint item = start + gl_LocalInvocationIndex;                                                      \

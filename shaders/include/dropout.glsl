@@ -2,8 +2,8 @@
 #define VKGPT_DROPOUT_GLSL
 #include "philox.glsl"
 
-// Masks of dropout (ops/dropout.hpp). One draw decides on four neighbours: `block` numbers the fours of what
-// `index` names (a tensor: index 0, block = element / 4; a row of attention: index = row, block = key / 4).
+// Masks of dropout (ops/dropout.hpp). One draw decides four neighbours: `block` counts groups of four within
+// `index` (a tensor: index 0, block = element / 4; a row of attention: index = row, block = key / 4).
 const uint kDropoutPurpose = 5;  // RngPurpose::kDropout
 
 // Component j is `scale` = 1 / (1 - p) where neighbour 4 * block + j is kept, else 0. `seed` and

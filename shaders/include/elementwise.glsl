@@ -1,5 +1,5 @@
-// Kernels that treat elements one by one (ops/launch.hpp: `elementwise`). An invocation takes kItems elements,
-// a workgroup apart, so that neighbours stay together:
+// Element-wise kernels (ops/launch.hpp: `elementwise`). An invocation takes kItems elements, a workgroup apart, so
+// that neighbouring invocations access neighbouring elements:
 //   ELEMENTWISE_LOOP(i, count) { ... }
 #include "grid.glsl"
 

@@ -1,4 +1,4 @@
-// Soft cap of logits, cap * tanh(x / cap) (Gemma 2, arXiv:2408.00118). tanh by hand: drivers' may overflow.
+// Soft cap of logits, cap * tanh(x / cap) (Gemma 2, arXiv:2408.00118). tanh is written out: a driver's may overflow.
 
 // tanh(x), to about 1e-7 relative; by its series near 0, where the other form cancels.
 float accurate_tanh(float x) {

@@ -1,6 +1,6 @@
 // f32 tensors read and written WIDTH neighbours at a time, at a multiple of WIDTH (ops/launch.hpp: `f32_width`): a
 // buffer of them is an array of WIDE_WORD, read with unpack_wide(a[i]) and written with a[i] = pack_wide(x), x a
-// `wide`, which is a vector or a scalar (and `wide_uint` one of its bits).
+// `wide`, which is a vector or a scalar (`wide_uint` holds its bits).
 #if WIDTH == 4
 #define WIDE_WORD vec4
 #define wide vec4
