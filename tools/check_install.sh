@@ -69,5 +69,6 @@ mounts=$(grep -c " $root/work/vkgpt/" /proc/self/mountinfo || true)
 count() { grep -c . || true; }
 echo "packages: $(wc -l <"$dir/before") before, $(wc -l <"$dir/after") after;" \
   "$(count <<<"$changed") changed or removed, $(count <<<"$added") added"
+[ -z "$added" ] || sed 's/:.*//' <<<"$added" | paste -sd' ' | fold -s -w 118
 du -sh "$root/work/vkgpt/.vkgpt" 2>/dev/null | sed 's/\t.*/ in .vkgpt/'
 exit "$failed"

@@ -72,7 +72,8 @@ install_missing() {
   local added
   added=$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' <<<"$plan" | paste -sd' ')
   echo "installing $(wc -w <<<"$added") missing packages${in_root:+ in it}, changing none: $added" | fold -s -w 118
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get "${own_apt[@]}" -y -qq --no-remove -o Dpkg::Options::=--refuse-downgrade \
+  as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+    apt-get "${own_apt[@]}" -y -qq --no-remove -o Dpkg::Options::=--refuse-downgrade \
     install "${missing[@]}" >"$own_apt_dir/log" 2>&1 || { tail -n 20 "$own_apt_dir/log" >&2; exit 1; }
   as_root apt-get "${own_apt[@]}" clean
 }
