@@ -28,21 +28,25 @@ layout(set = 0, binding = MEAN, std430) writeonly buffer Mean { float mean[]; };
 #endif
 #ifdef RESIDUAL
 layout(set = 0, binding = BRANCH, std430) readonly buffer Branch { ELEMENT branch[]; };  // (rows, C)
-layout(set = 0, binding = RESIDUAL, std430) buffer Residual { float residual[]; };       // (rows, C)
-#define ROW_VALUE(i) residual[i]
-#else
-#define ROW_VALUE(i) x[i]
+layout(set = 0, binding = RESIDUAL, std430) writeonly buffer Residual { float residual[]; };  // (rows, C)
 #endif
 
-// r at i, computed at its first use.
-float first_row_value(uint i) {
+// r at i. It is added anew in every pass rather than read back, so that the residual is only written.
+float row_value(uint i) {
 #ifdef RESIDUAL
-  const float r = x[i] + from_element(branch[i]);
-  residual[i] = r;
-  return r;
+  return x[i] + from_element(branch[i]);
 #else
   return x[i];
 #endif
+}
+
+// The same at its first use.
+float first_row_value(uint i) {
+  const float r = row_value(i);
+#ifdef RESIDUAL
+  residual[i] = r;
+#endif
+  return r;
 }
 
 void main() {
@@ -62,13 +66,13 @@ void main() {
     const float mu = subgroupAdd(sum) / float(C);
     float squares = 0.0;
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
-      const float d = ROW_VALUE(base + c) - mu;
+      const float d = row_value(base + c) - mu;
       squares += d * d;
     }
 #endif
     const float scale = inversesqrt(subgroupAdd(squares) / float(C) + eps);
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
-      y[base + c] = to_element(WITH_BIAS((ROW_VALUE(base + c) - mu) * scale * weight[c], c));
+      y[base + c] = to_element(WITH_BIAS((row_value(base + c) - mu) * scale * weight[c], c));
     }
     if (lane == 0) {
 #ifndef RMS

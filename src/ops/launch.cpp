@@ -131,4 +131,11 @@ plan::Dispatch workgroups(const vk::DeviceCaps& caps, std::string stem, std::int
           .groups = fold_grid(caps, groups)};
 }
 
+plan::Dispatch lone_subgroups(const vk::DeviceCaps& caps, std::string stem, std::int64_t groups,
+                              plan::Macros macros) {
+  plan::Dispatch dispatch = workgroups(caps, std::move(stem), groups, 1, std::move(macros));
+  dispatch.kernel.spec_constants = {caps.subgroup_size};
+  return dispatch;
+}
+
 }  // namespace vkgpt::ops

@@ -84,8 +84,8 @@ void parameter_gradients(plan::PlanBuilder& builder, const NormBackward& args, c
   const plan::Macros sums_macro = plan::Macros{}.value("SUMS", sums);
 
   const std::int64_t column_groups = ceil_div(C, caps.subgroup_size);
-  plan::Dispatch partial = workgroups(caps, "norm_backward_partial", column_groups * blocks, 1,
-                                      plan::Macros{sums_macro}.dtype("DTYPE", args.dy.dtype));
+  plan::Dispatch partial = lone_subgroups(caps, "norm_backward_partial", column_groups * blocks,
+                                          plan::Macros{sums_macro}.dtype("DTYPE", args.dy.dtype));
   partial.bindings = {matrix_rows(read(args.dy), shape.C, slice, args.dy.dtype),
                       matrix_rows(read(args.x), shape.C, slice), elements(read(args.rstd), slice),
                       write(partials)};
@@ -94,7 +94,7 @@ void parameter_gradients(plan::PlanBuilder& builder, const NormBackward& args, c
   partial.push = PushWords{}.u32(rows, C, blocks, rows_per_block);
   partial.cost.flops = 5 * shape.elements(slice);
 
-  plan::Dispatch reduce = workgroups(caps, "norm_backward_reduce", column_groups, 1, sums_macro);
+  plan::Dispatch reduce = lone_subgroups(caps, "norm_backward_reduce", column_groups, sums_macro);
   reduce.bindings = {read(partials)};
   reduce.push = PushWords{}.u32(C, blocks);
   reduce.cost.flops = sums * C * (blocks + 1);

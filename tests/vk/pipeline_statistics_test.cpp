@@ -145,7 +145,7 @@ TEST(GpuPipelineStatistics, AreThereExactlyWhereTheDeviceHasThem) {
                            .spec_constants = {64, 1},
                            .subgroup_size = 0,
                            .binding_count = 1,
-                           .push_bytes = 16};
+                           .push_bytes = 8};
   const Pipeline& pipeline = cache.get(key);
   EXPECT_GT(pipeline.spirv_bytes, 100u);
   EXPECT_GT(pipeline.build_seconds, 0);

@@ -96,4 +96,9 @@ plan::Dispatch subgroup_per_row(const vk::DeviceCaps& caps, std::string stem, st
 plan::Dispatch workgroups(const vk::DeviceCaps& caps, std::string stem, std::int64_t groups,
                           std::uint32_t subgroups, plan::Macros macros = {});
 
+/// `groups` workgroups of one full subgroup each, whose invocations do not work together. Specialization
+/// constant: workgroup size.
+plan::Dispatch lone_subgroups(const vk::DeviceCaps& caps, std::string stem, std::int64_t groups,
+                              plan::Macros macros = {});
+
 }  // namespace vkgpt::ops

@@ -64,8 +64,8 @@ void weight_gradient(plan::PlanBuilder& builder, const QkNormBackward& args, con
   const std::int64_t column_groups = ceil_div(HS, caps.subgroup_size);
   const DType dtype = args.qkv.dtype;
 
-  plan::Dispatch partial = workgroups(caps, "qk_norm_backward_partial", column_groups * blocks, 1,
-                                      plan::Macros{}.dtype("DTYPE", dtype));
+  plan::Dispatch partial = lone_subgroups(caps, "qk_norm_backward_partial", column_groups * blocks,
+                                          plan::Macros{}.dtype("DTYPE", dtype));
   partial.bindings = {matrix_rows(read(args.dout), heads.width(), slice, dtype),
                       matrix_rows(read(args.qkv), heads.width(), slice, dtype),
                       matrix_rows(read(args.rstd), heads.normed(), slice), write(partials)};
@@ -73,7 +73,7 @@ void weight_gradient(plan::PlanBuilder& builder, const QkNormBackward& args, con
   partial.cost.flops = 3 * rows * count * HS;
   builder.dispatch(std::move(partial));
 
-  plan::Dispatch reduce = workgroups(caps, "qk_norm_backward_reduce", column_groups, 1);
+  plan::Dispatch reduce = lone_subgroups(caps, "qk_norm_backward_reduce", column_groups);
   reduce.bindings = {read(partials), read_write(dweight)};
   reduce.push = PushWords{}.u32(HS, blocks);
   reduce.cost.flops = HS * (blocks + 1);
