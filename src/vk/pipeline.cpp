@@ -16,6 +16,7 @@
 #include "vkgpt/vk/result.hpp"
 
 #include "vk/cache_file.hpp"
+#include "vk/kernel_contract.hpp"
 
 namespace vkgpt::vk {
 namespace {
@@ -42,12 +43,6 @@ bool is_of_device(const std::string& data, const Device& device) {
          header.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
          header.vendorID == properties.vendorID && header.deviceID == properties.deviceID &&
          std::memcmp(header.pipelineCacheUUID, properties.pipelineCacheUUID, VK_UUID_SIZE) == 0;
-}
-
-/// "matmul_forward EPILOGUE=1 [64,32]", for debuggers and messages.
-std::string describe(const PipelineKey& key) {
-  const std::string variant = variant_text(key);
-  return variant.empty() ? key.stem : std::format("{} {}", key.stem, variant);
 }
 
 VkPipelineCreateFlags capture_flags(const Device& device, PipelineCapture capture) {
@@ -137,19 +132,6 @@ VkPipeline create_pipeline(const Device& device, VkPipelineCache cache, VkPipeli
 
 }  // namespace
 
-std::string variant_text(const PipelineKey& key) {
-  std::string text;
-  for (const Macro& macro : key.macros) {
-    text += std::format("{}{}={}", text.empty() ? "" : " ", macro.name, macro.value);
-  }
-  if (key.spec_constants.empty()) return text;
-  text += text.empty() ? "[" : " [";
-  for (std::size_t i = 0; i < key.spec_constants.size(); ++i) {
-    text += std::format("{}{}", i == 0 ? "" : ",", key.spec_constants[i]);
-  }
-  return text + "]";
-}
-
 PipelineCache::PipelineCache(const Device& device, ShaderCompiler& compiler, std::filesystem::path cache_dir,
                              PipelineCapture capture)
     : device_(device), compiler_(compiler), flags_(capture_flags(device, capture)) {
@@ -178,8 +160,8 @@ PipelineCache::~PipelineCache() {
     table.vkDestroyPipeline(device_.handle(), pipeline.pipeline, nullptr);
   }
   for (const auto& [key, layout] : layouts_) {
-    table.vkDestroyPipelineLayout(device_.handle(), layout.layout, nullptr);
-    table.vkDestroyDescriptorSetLayout(device_.handle(), layout.set_layout, nullptr);
+    table.vkDestroyPipelineLayout(device_.handle(), layout.pipeline, nullptr);
+    table.vkDestroyDescriptorSetLayout(device_.handle(), layout.set, nullptr);
   }
   table.vkDestroyPipelineCache(device_.handle(), cache_, nullptr);
 }
@@ -197,15 +179,17 @@ const Pipeline& PipelineCache::get(const PipelineKey& key, std::string_view text
 void PipelineCache::prepare(std::span<const PipelineKey> keys) {
   struct Job {
     const PipelineKey* key;
+    CompiledShader shader;
     Pipeline pipeline;
-    std::vector<std::uint32_t> spirv;
     std::exception_ptr error;
   };
   std::vector<Job> jobs;
   std::set<PipelineKey> seen;
   for (const PipelineKey& key : keys) {
     if (pipelines_.contains(key) || !seen.insert(key).second) continue;
-    jobs.push_back({&key, layout_of(key), compiler_.compile(key.stem, key.macros), nullptr});
+    CompiledShader shader = compiler_.compile(key.stem, key.macros);
+    Pipeline layout = layout_of(key, shader);
+    jobs.push_back({&key, std::move(shader), std::move(layout), nullptr});
   }
   {
     std::atomic<std::size_t> next = 0;
@@ -213,7 +197,7 @@ void PipelineCache::prepare(std::span<const PipelineKey> keys) {
       for (std::size_t i = next++; i < jobs.size(); i = next++) {
         Job& job = jobs[i];
         try {
-          job.pipeline = create(*job.key, job.pipeline, job.spirv);
+          job.pipeline = create(*job.key, job.pipeline, job.shader);
         } catch (...) {
           job.error = std::current_exception();
         }
@@ -231,8 +215,9 @@ void PipelineCache::prepare(std::span<const PipelineKey> keys) {
   if (error != nullptr) std::rethrow_exception(error);
 }
 
-Pipeline PipelineCache::layout_of(const PipelineKey& key) {
+Pipeline PipelineCache::layout_of(const PipelineKey& key, const CompiledShader& shader) {
   const DeviceCaps& caps = device_.caps();
+  check_contract(key, shader.interface, caps);
   VKGPT_CHECK(key.push_bytes % 4 == 0 && key.push_bytes <= caps.max_push_constant_bytes, "{}: {} bytes",
               key.stem, key.push_bytes);
   VKGPT_CHECK(
@@ -240,25 +225,29 @@ Pipeline PipelineCache::layout_of(const PipelineKey& key) {
                                  key.subgroup_size <= caps.max_subgroup_size),
       "{}: subgroup size {}", key.stem, key.subgroup_size);
 
-  Pipeline& layout = layouts_[{key.binding_count, key.push_bytes}];
-  if (layout.set_layout == VK_NULL_HANDLE) layout.set_layout = create_set_layout(device_, key.binding_count);
-  if (layout.layout == VK_NULL_HANDLE) {
-    layout.layout = create_pipeline_layout(device_, layout.set_layout, key.push_bytes);
+  Layout& layout = layouts_[{key.binding_count, key.push_bytes}];
+  if (layout.set == VK_NULL_HANDLE) layout.set = create_set_layout(device_, key.binding_count);
+  if (layout.pipeline == VK_NULL_HANDLE) {
+    layout.pipeline = create_pipeline_layout(device_, layout.set, key.push_bytes);
   }
-  return layout;
+  Pipeline pipeline;
+  pipeline.layout = layout.pipeline;
+  pipeline.set_layout = layout.set;
+  pipeline.interface = shader.interface;
+  pipeline.spirv_bytes = shader.words.size() * sizeof(std::uint32_t);
+  return pipeline;
 }
 
-const Pipeline& PipelineCache::build(const PipelineKey& key, std::span<const std::uint32_t> spirv) {
-  return keep(key, create(key, layout_of(key), spirv));
+const Pipeline& PipelineCache::build(const PipelineKey& key, const CompiledShader& shader) {
+  return keep(key, create(key, layout_of(key, shader), shader));
 }
 
 Pipeline PipelineCache::create(const PipelineKey& key, const Pipeline& layout,
-                               std::span<const std::uint32_t> spirv) const {
+                               const CompiledShader& shader) const {
   Pipeline pipeline = layout;
   const auto start = std::chrono::steady_clock::now();
-  pipeline.pipeline = create_pipeline(device_, cache_, layout.layout, flags_, key, spirv);
+  pipeline.pipeline = create_pipeline(device_, cache_, layout.layout, flags_, key, shader.words);
   pipeline.build_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  pipeline.spirv_bytes = spirv.size_bytes();
   return pipeline;
 }
 

@@ -13,10 +13,11 @@
 #include <glslang/SPIRV/GlslangToSpv.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
 #include "vkgpt/core/hash.hpp"
+#include "vkgpt/core/log.hpp"
 
 #include "vk/cache_file.hpp"
-#include "vk/shader_source.hpp"
 
 namespace vkgpt::vk {
 namespace {
@@ -24,40 +25,42 @@ namespace {
 // Raised when the options below change, so that older cache entries are not found.
 constexpr int kCacheVersion = 1;
 
-const ShaderSource* find_source(std::string_view name) {
-  for (const ShaderSource& source : embedded_shaders()) {
-    if (source.name == name) return &source;
-  }
-  return nullptr;
-}
+constexpr std::size_t kMostIncludeDepth = 16;  // a file that includes itself ends here
 
 /// `#include "x.glsl"` is shaders/include/x.glsl.
-const ShaderSource* find_include(std::string_view name) {
-  return find_source(std::format("include/{}", name));
+std::string include_path(std::string_view name) {
+  return std::format("include/{}", name);
 }
 
-class EmbeddedIncluder : public glslang::TShader::Includer {
+class Includer : public glslang::TShader::Includer {
  public:
-  IncludeResult* includeLocal(const char* header, const char*, std::size_t) override {
-    const ShaderSource* source = find_include(header);
-    if (source == nullptr) return nullptr;
-    return new IncludeResult(header, source->text.data(), source->text.size(), nullptr);
+  explicit Includer(ShaderSources& sources) : sources_(sources) {}
+
+  IncludeResult* includeLocal(const char* header, const char*, std::size_t depth) override {
+    const std::string path = include_path(header);
+    const std::optional<std::string_view> text = sources_.find(path);
+    if (!text || depth > kMostIncludeDepth) return nullptr;
+    return new IncludeResult(sources_.display_name(path), text->data(), text->size(), nullptr);
   }
   void releaseInclude(IncludeResult* result) override { delete result; }
+
+ private:
+  ShaderSources& sources_;
 };
 
-/// Appends the texts that `text` includes, directly or not, each once. It does not look at conditionals: an
+/// Appends the files that `text` includes, directly or not, each once. It does not look at conditionals: an
 /// include that is not taken only makes the cache key stricter.
-void collect_includes(std::string_view text, std::set<std::string_view>& names) {
+void collect_includes(std::string_view text, ShaderSources& sources, std::set<std::string>& paths) {
   constexpr std::string_view kDirective = "#include \"";
   for (std::size_t at = text.find(kDirective); at != text.npos; at = text.find(kDirective, at)) {
     at += kDirective.size();
-    const ShaderSource* source = find_include(text.substr(at, text.find('"', at) - at));
-    if (source != nullptr && names.insert(source->name).second) collect_includes(source->text, names);
+    const std::string path = include_path(text.substr(at, text.find('"', at) - at));
+    const std::optional<std::string_view> included = sources.find(path);
+    if (included && paths.insert(path).second) collect_includes(*included, sources, paths);
   }
 }
 
-std::string cache_key(std::string_view text, const std::vector<Macro>& macros) {
+std::string cache_key(std::string_view text, const std::vector<Macro>& macros, ShaderSources& sources) {
   Sha256 hash;
   // Lengths keep neighbouring strings apart.
   const auto add = [&hash](std::string_view part) {
@@ -68,11 +71,11 @@ std::string cache_key(std::string_view text, const std::vector<Macro>& macros) {
   add(std::format("vkgpt {} glslang {}.{}.{}{}", kCacheVersion, version.major, version.minor, version.patch,
                   version.flavor));
   add(text);
-  std::set<std::string_view> includes;
-  collect_includes(text, includes);
-  for (const std::string_view name : includes) {
-    add(name);
-    add(find_source(name)->text);
+  std::set<std::string> includes;
+  collect_includes(text, sources, includes);
+  for (const std::string& path : includes) {
+    add(path);
+    add(sources.find(path).value());
   }
   for (const Macro& macro : macros) {
     add(macro.name);
@@ -81,8 +84,16 @@ std::string cache_key(std::string_view text, const std::vector<Macro>& macros) {
   return hash.hex();
 }
 
+/// A kernel of the program that does not compile is a defect, one that is being edited is not.
+[[noreturn]] void refuse(const ShaderSources& sources, const std::string& name, std::string_view log) {
+  VKGPT_CHECK(!sources.are_embedded(), "shader {} does not compile:\n{}", name, log);
+  constexpr std::string_view kPrefix = "ERROR: ";
+  if (log.starts_with(kPrefix)) log.remove_prefix(kPrefix.size());
+  fail("{} does not compile: {}", name, log.substr(0, log.find('\n')));
+}
+
 std::vector<std::uint32_t> compile_glsl(const std::string& name, std::string_view text,
-                                        const std::vector<Macro>& macros) {
+                                        const std::vector<Macro>& macros, ShaderSources& sources) {
   static const bool initialized = glslang::InitializeProcess();
   VKGPT_CHECK(initialized);
 
@@ -98,13 +109,13 @@ std::vector<std::uint32_t> compile_glsl(const std::string& name, std::string_vie
   shader.setEnvClient(glslang::EShClientVulkan, glslang::EShTargetVulkan_1_3);
   shader.setEnvTarget(glslang::EShTargetSpv, glslang::EShTargetSpv_1_6);
   const auto messages = static_cast<EShMessages>(EShMsgSpvRules | EShMsgVulkanRules);
-  EmbeddedIncluder includer;
+  Includer includer(sources);
   const bool parsed = shader.parse(GetDefaultResources(), 460, false, messages, includer);
-  VKGPT_CHECK(parsed, "shader {} does not compile:\n{}", name, shader.getInfoLog());
+  if (!parsed) refuse(sources, name, shader.getInfoLog());
   glslang::TProgram program;
   program.addShader(&shader);
   const bool linked = program.link(messages);
-  VKGPT_CHECK(linked, "shader {} does not link:\n{}", name, program.getInfoLog());
+  if (!linked) refuse(sources, name, program.getInfoLog());
 
   std::vector<std::uint32_t> words;
   // Not optimized: spirv-opt -O takes about 70 ms for a kernel that glslang compiles in 0.7 ms, and
@@ -114,6 +125,22 @@ std::vector<std::uint32_t> compile_glsl(const std::string& name, std::string_vie
   glslang::GlslangToSpv(*program.getIntermediate(EShLangCompute), words, &options);
   VKGPT_CHECK(!words.empty(), "shader {} gave no SPIR-V", name);
   return words;
+}
+
+/// Nothing where the file is missing, damaged or no kernel.
+std::optional<CompiledShader> read_cached(const std::filesystem::path& file) {
+  const std::optional<std::string> payload = read_cache_file(file);
+  if (!payload || payload->size() % sizeof(std::uint32_t) != 0) return std::nullopt;
+  CompiledShader shader;
+  shader.words.resize(payload->size() / sizeof(std::uint32_t));
+  std::memcpy(shader.words.data(), payload->data(), payload->size());
+  try {
+    shader.interface = read_spirv_interface(shader.words);
+  } catch (const Error& error) {
+    log_debug("cache not used: {}: {}", file.string(), error.what());
+    return std::nullopt;
+  }
+  return shader;
 }
 
 }  // namespace
@@ -128,31 +155,26 @@ std::filesystem::path default_cache_dir() {
   return {};
 }
 
-ShaderCompiler::ShaderCompiler(std::filesystem::path cache_dir) : cache_dir_(std::move(cache_dir)) {}
+ShaderCompiler::ShaderCompiler(std::filesystem::path cache_dir, std::filesystem::path shader_dir)
+    : cache_dir_(std::move(cache_dir)), sources_(std::move(shader_dir)) {}
 
-std::vector<std::uint32_t> ShaderCompiler::compile(const std::string& stem,
-                                                   const std::vector<Macro>& macros) {
-  const ShaderSource* source = find_source(stem + ".comp");
-  VKGPT_CHECK(source != nullptr, "there is no shader {}.comp", stem);
-  return compile_text(stem, source->text, macros);
+CompiledShader ShaderCompiler::compile(const std::string& stem, const std::vector<Macro>& macros) {
+  return compile_text(stem, sources_.get(stem + ".comp"), macros);
 }
 
-std::vector<std::uint32_t> ShaderCompiler::compile_text(const std::string& stem, std::string_view text,
-                                                        const std::vector<Macro>& macros) {
+CompiledShader ShaderCompiler::compile_text(const std::string& stem, std::string_view text,
+                                            const std::vector<Macro>& macros) {
   std::filesystem::path file;
   if (!cache_dir_.empty()) {
-    file = cache_dir_ / "spirv" / std::format("{}-{}.spv", stem, cache_key(text, macros));
-    const std::optional<std::string> payload = read_cache_file(file);
-    if (payload && !payload->empty() && payload->size() % sizeof(std::uint32_t) == 0) {
-      std::vector<std::uint32_t> words(payload->size() / sizeof(std::uint32_t));
-      std::memcpy(words.data(), payload->data(), payload->size());
-      return words;
-    }
+    file = cache_dir_ / "spirv" / std::format("{}-{}.spv", stem, cache_key(text, macros, sources_));
+    if (std::optional<CompiledShader> cached = read_cached(file)) return *std::move(cached);
   }
-  const std::vector<std::uint32_t> words = compile_glsl(stem + ".comp", text, macros);
+  CompiledShader shader;
+  shader.words = compile_glsl(sources_.display_name(stem + ".comp"), text, macros, sources_);
+  shader.interface = read_spirv_interface(shader.words);
   ++compiled_count_;
-  if (!file.empty()) write_cache_file(file, std::as_bytes(std::span(words)));
-  return words;
+  if (!file.empty()) write_cache_file(file, std::as_bytes(std::span(shader.words)));
+  return shader;
 }
 
 }  // namespace vkgpt::vk

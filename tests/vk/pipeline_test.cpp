@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
 #include "vkgpt/core/file.hpp"
 
 #include "gpu_context.hpp"
@@ -142,6 +143,28 @@ TEST_F(GpuPipelineCache, RequiredSubgroupSizeHolds) {
     EXPECT_EQ(sizes, std::vector<std::uint32_t>(64, size));
   }
   EXPECT_THROW(cache.get(key(caps.max_subgroup_size * 2), kStore), CheckFailure);
+}
+
+TEST_F(GpuPipelineCache, KeysThatDoNotFitTheirShaderAreRefused) {
+  PipelineCache cache(context_.device(), compiler_, {});
+  const auto difference = [&](const PipelineKey& host) -> std::string {
+    try {
+      cache.get(host, kStore);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  PipelineKey bindings = key(), push = key(), constants = key();
+  bindings.binding_count = 2;
+  push.push_bytes = 4;
+  constants.spec_constants = {64, 1};
+  EXPECT_EQ(difference(bindings), "kernel test_store [64]: its shader has 1 bindings, the host binds 2");
+  EXPECT_EQ(difference(push),
+            "kernel test_store [64]: its shader has 0 bytes of push constants, the host pushes 4");
+  EXPECT_EQ(difference(constants),
+            "kernel test_store [64,1]: its shader has 1 specialization constants, the host sets 2");
+  EXPECT_EQ(cache.size(), 0u);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,10 +10,12 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
 #include "vkgpt/core/file.hpp"
 
 #include "support/scoped_environment.hpp"
 #include "support/temp_directory.hpp"
+#include "vk/cache_file.hpp"
 
 namespace vkgpt::vk {
 namespace {
@@ -40,11 +43,11 @@ class ShaderCompilerCache : public testing::Test {
 
 TEST(ShaderCompiler, GivesSpirv16WithIncludesAndMacros) {
   ShaderCompiler compiler({});
-  const Words words = compiler.compile_text("test", kShader, {{"VALUE", "7"}});
+  const Words words = compiler.compile_text("test", kShader, {{"VALUE", "7"}}).words;
   ASSERT_GT(words.size(), 5u);
   EXPECT_EQ(words[0], 0x07230203u);
   EXPECT_EQ(words[1], 0x00010600u);
-  EXPECT_NE(words, compiler.compile_text("test", kShader, {{"VALUE", "8"}}));
+  EXPECT_NE(words, compiler.compile_text("test", kShader, {{"VALUE", "8"}}).words);
   EXPECT_EQ(compiler.compiled_count(), 2);
 }
 
@@ -65,9 +68,9 @@ TEST(ShaderCompiler, SaysWhatIsWrongAndWhere) {
 
 TEST_F(ShaderCompilerCache, HitsOnTheSecondCompile) {
   ShaderCompiler first(directory_.path());
-  const Words words = first.compile_text("test", kShader, macros_);
+  const Words words = first.compile_text("test", kShader, macros_).words;
   ShaderCompiler second(directory_.path());
-  EXPECT_EQ(second.compile_text("test", kShader, macros_), words);
+  EXPECT_EQ(second.compile_text("test", kShader, macros_).words, words);
   EXPECT_EQ(first.compiled_count(), 1);
   EXPECT_EQ(second.compiled_count(), 0);
 }
@@ -82,7 +85,7 @@ TEST_F(ShaderCompilerCache, MissesWhenTextOrMacrosDiffer) {
 }
 
 TEST_F(ShaderCompilerCache, RecoversFromDamage) {
-  const Words words = ShaderCompiler(directory_.path()).compile_text("test", kShader, macros_);
+  const Words words = ShaderCompiler(directory_.path()).compile_text("test", kShader, macros_).words;
   const std::string intact = read_file(the_file());
   std::vector<std::string> damaged = {"", intact.substr(0, 10), intact.substr(0, intact.size() / 2),
                                       intact + "x"};
@@ -93,9 +96,19 @@ TEST_F(ShaderCompilerCache, RecoversFromDamage) {
   for (const std::string& contents : damaged) {
     std::ofstream(the_file(), std::ios::binary) << contents;
     ShaderCompiler compiler(directory_.path());
-    EXPECT_EQ(compiler.compile_text("test", kShader, macros_), words);
+    EXPECT_EQ(compiler.compile_text("test", kShader, macros_).words, words);
     EXPECT_EQ(compiler.compiled_count(), 1);
     EXPECT_EQ(read_file(the_file()), intact);
+  }
+}
+
+TEST_F(ShaderCompilerCache, FilesThatHoldNoKernelAreReplaced) {
+  const Words words = ShaderCompiler(directory_.path()).compile_text("test", kShader, macros_).words;
+  for (const Words& planted : {Words{}, Words{0x07230203}, Words(words.begin(), words.end() - 1)}) {
+    write_cache_file(the_file(), std::as_bytes(std::span(planted)));
+    ShaderCompiler compiler(directory_.path());
+    EXPECT_EQ(compiler.compile_text("test", kShader, macros_).words, words);
+    EXPECT_EQ(compiler.compiled_count(), 1);
   }
 }
 
@@ -103,9 +116,64 @@ TEST_F(ShaderCompilerCache, WorksWithoutAWritableDirectory) {
   // A file stands where the directory should be.
   std::ofstream(directory_.path() / "spirv") << "in the way";
   ShaderCompiler compiler(directory_.path());
-  const Words words = compiler.compile_text("test", kShader, macros_);
-  EXPECT_EQ(compiler.compile_text("test", kShader, macros_), words);
+  const Words words = compiler.compile_text("test", kShader, macros_).words;
+  EXPECT_EQ(compiler.compile_text("test", kShader, macros_).words, words);
   EXPECT_EQ(compiler.compiled_count(), 2);
+}
+
+/// A folder of kernels: test.comp stores what include/value.glsl says.
+class ShaderFolder : public ShaderCompilerCache {
+ protected:
+  ShaderFolder() {
+    write("test.comp",
+          "#version 460\n#include \"value.glsl\"\nlayout(local_size_x = 1) in;\n"
+          "layout(set = 0, binding = 0) buffer Out { uint y[]; };\nvoid main() { y[0] = value(); }\n");
+    write("include/value.glsl", "uint value() { return 7; }\n");
+  }
+
+  void write(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories((folder() / name).parent_path());
+    std::ofstream(folder() / name) << text;
+  }
+  Path folder() const { return directory_ / "kernels"; }
+
+  std::string error() const {
+    try {
+      ShaderCompiler(directory_.path(), folder()).compile("test", {});
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "none";
+  }
+};
+
+TEST_F(ShaderFolder, EditsOfKernelsAndIncludesAreSeenInTheCache) {
+  const auto compiled = [&] {
+    ShaderCompiler compiler(directory_.path(), folder());
+    compiler.compile("test", {});
+    return compiler.compiled_count();
+  };
+  EXPECT_EQ(compiled(), 1);
+  EXPECT_EQ(compiled(), 0);
+  write("include/value.glsl", "uint value() { return 8; }\n");
+  EXPECT_EQ(compiled(), 1);
+  EXPECT_EQ(compiled(), 0);
+  write("include/value.glsl", "uint value() { return 7; }\n");
+  EXPECT_EQ(compiled(), 0) << "as at first";
+}
+
+TEST_F(ShaderFolder, ErrorsAreOneLineWithTheFile) {
+  write("include/value.glsl", "uint value() {\n  return oops;\n}\n");
+  EXPECT_THAT(error(), testing::HasSubstr((folder() / "include/value.glsl").string() + ":2: 'oops'"));
+  EXPECT_THAT(error(), testing::Not(testing::HasSubstr("\n")));
+  std::filesystem::remove(folder() / "include/value.glsl");
+  EXPECT_THAT(error(), testing::HasSubstr("value.glsl"));
+  write("include/value.glsl", "#include \"value.glsl\"\n");
+  EXPECT_THAT(error(), testing::HasSubstr("value.glsl")) << "includes without an end";
+  std::filesystem::remove(folder() / "test.comp");
+  EXPECT_EQ(error(), "--shader_dir " + folder().string() + " has no kernel test.comp");
+  std::filesystem::remove_all(folder());
+  EXPECT_THAT(error(), testing::StartsWith("--shader_dir " + folder().string() + " is not a folder"));
 }
 
 TEST(DefaultCacheDir, FollowsTheXdgVariables) {
