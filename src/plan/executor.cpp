@@ -8,7 +8,68 @@
 #include "vkgpt/plan/kernel_list.hpp"
 #include "vkgpt/vk/timestamps.hpp"
 
+#include "plan/segment_recorder.hpp"
+
 namespace vkgpt::plan {
+namespace {
+
+/// Submits each dispatch as it is recorded and waits for it.
+class EagerRun : public RecordObserver {
+ public:
+  EagerRun(vk::Context& context, std::string_view segment, std::span<const Dispatch> dispatches)
+      : context_(context), dispatches_(dispatches), commands_(context.device(), segment) {
+    if (context.caps().timestamp_period_ns > 0) timestamps_ = vk::Timestamps(context.device(), 2);
+  }
+
+  const std::vector<DispatchTime>& times() const { return times_; }
+
+  vk::CommandBuffer& open() override { return commands_; }
+  void before(vk::CommandBuffer& commands, std::size_t, bool) override {
+    if (!has_timestamps()) return;
+    commands.reset_queries(timestamps_.pool(), 0, 2);
+    commands.write_timestamp(timestamps_.pool(), 0);
+  }
+  void after(vk::CommandBuffer& commands, std::size_t) override {
+    if (has_timestamps()) commands.write_timestamp(timestamps_.pool(), 1);
+  }
+  void close(vk::CommandBuffer& commands) override {
+    const Dispatch& dispatch = dispatches_[times_.size()];
+    const auto start = std::chrono::steady_clock::now();
+    context_.queue().wait(context_.queue().submit(commands, dispatch.label));
+    double ns = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
+    if (has_timestamps()) {
+      const std::vector<double> ticks = timestamps_.read_ns();
+      ns = ticks[1] - ticks[0];
+    }
+    times_.push_back({dispatch.label, dispatch.kernel.stem, dispatch.cost, ns});
+  }
+
+ private:
+  bool has_timestamps() const { return timestamps_.count() > 0; }
+
+  vk::Context& context_;
+  std::span<const Dispatch> dispatches_;
+  vk::CommandBuffer commands_;
+  vk::Timestamps timestamps_;
+  std::vector<DispatchTime> times_;
+};
+
+/// Keeps what is recorded.
+class Replay : public RecordObserver {
+ public:
+  Replay(vk::Context& context, std::string_view segment) : context_(context), segment_(segment) {}
+
+  std::vector<vk::CommandBuffer> take() && { return std::move(commands_); }
+
+  vk::CommandBuffer& open() override { return commands_.emplace_back(context_.device(), segment_); }
+
+ private:
+  vk::Context& context_;
+  std::string_view segment_;
+  std::vector<vk::CommandBuffer> commands_;
+};
+
+}  // namespace
 
 Executor::Executor(vk::Context& context, TensorStore& store, Schedule schedule, double submit_budget_ns)
     : context_(context), store_(store), schedule_(std::move(schedule)), submit_budget_ns_(submit_budget_ns) {
@@ -19,50 +80,28 @@ Executor::Executor(vk::Context& context, TensorStore& store, Schedule schedule, 
 }
 
 void Executor::build_pipelines() {
-  std::vector<vk::PipelineKey> keys;
-  for (const Segment& segment : schedule_.plan.segments) {
-    for (const Dispatch& dispatch : segment.dispatches) keys.push_back(pipeline_key(dispatch));
-  }
-  context_.pipelines().prepare(keys);
+  KernelList kernels;
+  add_kernels(kernels, schedule_.plan);
+  build_kernels(kernels, context_.pipelines());
   context_.pipelines().save();
+  for (auto& [name, state] : segments_) state.is_built = true;
 }
 
 std::vector<DispatchTime> Executor::run_eager(std::string_view segment, int slot) {
-  SegmentState& state = this->state(segment);
+  SegmentState& state = built(segment);
   const std::vector<Dispatch>& dispatches = schedule_.plan.segments[state.index].dispatches;
-  vk::DescriptorPool descriptors = make_descriptors(dispatches);
-  vk::CommandBuffer commands(context_.device(), segment);
-  const bool has_timestamps = context_.caps().timestamp_period_ns > 0;
-  const vk::Timestamps timestamps = has_timestamps ? vk::Timestamps(context_.device(), 2) : vk::Timestamps();
-
   store_.flush(slot);
   context_.queue().wait_idle();
-  std::vector<DispatchTime> times;
-  for (const Dispatch& dispatch : dispatches) {
-    commands.begin();
-    if (has_timestamps) {
-      commands.reset_queries(timestamps.pool(), 0, 2);
-      commands.write_timestamp(timestamps.pool(), 0);
-    }
-    record_dispatch(commands, descriptors, dispatch, slot);
-    if (has_timestamps) commands.write_timestamp(timestamps.pool(), 1);
-    commands.end();
-    const auto start = std::chrono::steady_clock::now();
-    context_.queue().wait(context_.queue().submit(commands, dispatch.label));
-    double ns = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
-    if (has_timestamps) {
-      const std::vector<double> ticks = timestamps.read_ns();
-      ns = ticks[1] - ticks[0];
-    }
-    times.push_back({dispatch.label, dispatch.kernel.stem, dispatch.cost, ns});
-  }
+  EagerRun run(context_, segment, dispatches);
+  SegmentRecorder recorder(context_, store_, schedule_);
+  static_cast<void>(recorder.record(state.index, slot, cuts_everywhere(dispatches.size()), run));
   state.nanoseconds.clear();
-  for (const DispatchTime& time : times) state.nanoseconds.push_back(time.nanoseconds);
-  return times;
+  for (const DispatchTime& time : run.times()) state.nanoseconds.push_back(time.nanoseconds);
+  return run.times();
 }
 
 void Executor::record(std::string_view segment) {
-  SegmentState& state = this->state(segment);
+  SegmentState& state = built(segment);
   context_.queue().wait_idle();
   state.slots.clear();
   for (int slot = 0; slot < kSlotCount; ++slot) state.slots.push_back(record_slot(state, slot));
@@ -90,47 +129,26 @@ Executor::SegmentState& Executor::state(std::string_view segment) {
   return found->second;
 }
 
-const vk::Pipeline& Executor::pipeline_of(const Dispatch& dispatch) {
-  return context_.pipelines().get(pipeline_key(dispatch));
-}
-
-vk::DescriptorPool Executor::make_descriptors(std::span<const Dispatch> dispatches) const {
-  std::size_t bindings = 0;
-  for (const Dispatch& dispatch : dispatches) bindings += dispatch.bindings.size();
-  return vk::DescriptorPool(context_.device(), static_cast<std::uint32_t>(dispatches.size()),
-                            static_cast<std::uint32_t>(bindings));
-}
-
-void Executor::record_dispatch(vk::CommandBuffer& commands, vk::DescriptorPool& descriptors,
-                               const Dispatch& dispatch, int slot) {
-  const vk::Pipeline& pipeline = pipeline_of(dispatch);
-  std::vector<vk::BufferRange> ranges;
-  for (const Binding& binding : dispatch.bindings) ranges.push_back(store_.range(schedule_, binding, slot));
-  commands.begin_label(dispatch.label);
-  commands.dispatch(pipeline, descriptors.allocate(pipeline, ranges), dispatch.push, dispatch.groups);
-  commands.end_label();
+Executor::SegmentState& Executor::built(std::string_view segment) {
+  SegmentState& state = this->state(segment);
+  if (state.is_built) return state;
+  KernelList kernels;
+  add_kernels(kernels, schedule_.plan.segments[state.index]);
+  build_kernels(kernels, context_.pipelines());
+  state.is_built = true;
+  return state;
 }
 
 Executor::Recording Executor::record_slot(const SegmentState& state, int slot) {
   const Segment& segment = schedule_.plan.segments[state.index];
-  const BarrierPlan& barriers = schedule_.barriers[state.index];
-  Recording recording{make_descriptors(segment.dispatches), {}};
-  double ns = 0;
-  for (std::size_t i = 0; i < segment.dispatches.size(); ++i) {
-    const double dispatch_ns = estimated_ns(state, i);
-    if (i == 0 || ns + dispatch_ns > submit_budget_ns_) {
-      if (i > 0) recording.commands.back().end();
-      recording.commands.emplace_back(context_.device(), segment.name);
-      recording.commands.back().begin();
-      ++recorded_count_;
-      ns = 0;
-    } else if (std::ranges::binary_search(barriers, i)) {
-      recording.commands.back().barrier();
-    }
-    ns += dispatch_ns;
-    record_dispatch(recording.commands.back(), recording.descriptors, segment.dispatches[i], slot);
-  }
-  if (!recording.commands.empty()) recording.commands.back().end();
+  std::vector<double> nanoseconds;
+  for (std::size_t i = 0; i < segment.dispatches.size(); ++i) nanoseconds.push_back(estimated_ns(state, i));
+  Replay replay(context_, segment.name);
+  SegmentRecorder recorder(context_, store_, schedule_);
+  vk::DescriptorPool descriptors =
+      recorder.record(state.index, slot, cuts_within(nanoseconds, submit_budget_ns_), replay);
+  Recording recording{std::move(descriptors), std::move(replay).take()};
+  recorded_count_ += static_cast<int>(recording.commands.size());
   return recording;
 }
 

@@ -6,20 +6,75 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
-#include "vkgpt/plan/kernel_list.hpp"
 #include "vkgpt/vk/command_buffer.hpp"
 #include "vkgpt/vk/timestamps.hpp"
 
-namespace vkgpt::plan {
+#include "plan/segment_recorder.hpp"
 
-/// Command buffers with the numbers of the queries that they write.
-struct Profiler::Recording {
-  vk::DescriptorPool descriptors;
-  vk::Timestamps timestamps;
-  std::vector<vk::CommandBuffer> commands;
-  std::vector<std::uint32_t> begin_queries, end_queries;  // of each dispatch
-  std::vector<int> groups;                                // of each dispatch
+namespace vkgpt::plan {
+namespace {
+
+/// Writes a timestamp after every dispatch, and one before each that begins a group.
+class TimedRecording : public RecordObserver {
+ public:
+  TimedRecording(vk::Context& context, std::string_view segment, std::size_t dispatches)
+      : context_(context),
+        segment_(segment),
+        timestamps_(context.device(), static_cast<std::uint32_t>(2 * dispatches)) {}
+
+  std::span<const vk::CommandBuffer> commands() const { return commands_; }
+
+  vk::CommandBuffer& open() override { return commands_.emplace_back(context_.device(), segment_); }
+
+  void before(vk::CommandBuffer& commands, std::size_t dispatch, bool begins_group) override {
+    if (dispatch == 0) commands.reset_queries(timestamps_.pool(), 0, timestamps_.count());
+    if (begins_group) commands.write_timestamp(timestamps_.pool(), query_++);
+    const int group = marks_.empty() ? 0 : marks_.back().group + (begins_group ? 1 : 0);
+    marks_.push_back({.begin_query = query_ - 1, .group = group});
+  }
+
+  void after(vk::CommandBuffer& commands, std::size_t dispatch) override {
+    marks_.back().end_query = query_;
+    commands.write_timestamp(timestamps_.pool(), query_++);
+    if (2 * (dispatch + 1) < timestamps_.count()) return;
+    // All queries are read together, so the ones left over are written too.
+    while (query_ < timestamps_.count()) commands.write_timestamp(timestamps_.pool(), query_++);
+  }
+
+  /// Once the commands have completed.
+  std::vector<ProfiledDispatch> read(std::span<const Dispatch> dispatches) const {
+    const std::vector<double> times = timestamps_.read_ns();
+    std::vector<ProfiledDispatch> profiled;
+    double last = 0;  // dispatches of a group may end in any order
+    for (std::size_t i = 0; i < dispatches.size(); ++i) {
+      const double begin = std::max(last, times[marks_[i].begin_query]);
+      last = std::max(begin, times[marks_[i].end_query]);
+      profiled.push_back({.label = dispatches[i].label,
+                          .stem = dispatches[i].kernel.stem,
+                          .cost = dispatches[i].cost,
+                          .group = marks_[i].group,
+                          .begin_ns = begin,
+                          .end_ns = last});
+    }
+    return profiled;
+  }
+
+ private:
+  struct Mark {
+    std::uint32_t begin_query = 0;
+    std::uint32_t end_query = 0;
+    int group = 0;
+  };
+
+  vk::Context& context_;
+  std::string_view segment_;
+  vk::Timestamps timestamps_;
+  std::vector<vk::CommandBuffer> commands_;
+  std::vector<Mark> marks_;  // of each dispatch
+  std::uint32_t query_ = 0;
 };
+
+}  // namespace
 
 Profiler::Profiler(vk::Context& context, const TensorStore& store, const Schedule& schedule)
     : context_(context), store_(store), schedule_(schedule), origin_(std::chrono::steady_clock::now()) {
@@ -36,82 +91,23 @@ ProfiledSegment Profiler::run(std::string_view segment, int slot, std::span<cons
   ProfiledSegment profile;
   profile.name = segment;
   profile.record_ns = now_ns();
-  const Recording recording =
-      record(static_cast<std::size_t>(found - schedule_.plan.segments.begin()), slot, expected);
+  profile.submit_ns = profile.submitted_ns = profile.waited_ns = profile.record_ns;
+  if (expected.empty()) return profile;
+  std::vector<double> nanoseconds;
+  for (const DispatchTime& time : expected) nanoseconds.push_back(time.nanoseconds);
+  TimedRecording recording(context_, segment, expected.size());
+  SegmentRecorder recorder(context_, store_, schedule_);
+  const vk::DescriptorPool descriptors =
+      recorder.record(static_cast<std::size_t>(found - schedule_.plan.segments.begin()), slot,
+                      cuts_within(nanoseconds, Executor::kSubmitBudgetNs), recording);
   store_.flush(slot);
   profile.submit_ns = now_ns();
-  for (const vk::CommandBuffer& commands : recording.commands) context_.queue().submit(commands, segment);
+  for (const vk::CommandBuffer& commands : recording.commands()) context_.queue().submit(commands, segment);
   profile.submitted_ns = now_ns();
   context_.queue().wait_idle();
   profile.waited_ns = now_ns();
-
-  if (recording.commands.empty()) return profile;
-  const std::vector<double> times = recording.timestamps.read_ns();
-  double last = 0;  // dispatches of a group may end in any order
-  for (std::size_t i = 0; i < found->dispatches.size(); ++i) {
-    const Dispatch& dispatch = found->dispatches[i];
-    const double begin = std::max(last, times[recording.begin_queries[i]]);
-    last = std::max(begin, times[recording.end_queries[i]]);
-    profile.dispatches.push_back({.label = dispatch.label,
-                                  .stem = dispatch.kernel.stem,
-                                  .cost = dispatch.cost,
-                                  .group = recording.groups[i],
-                                  .begin_ns = begin,
-                                  .end_ns = last});
-  }
+  profile.dispatches = recording.read(found->dispatches);
   return profile;
-}
-
-Profiler::Recording Profiler::record(std::size_t segment, int slot, std::span<const DispatchTime> expected) {
-  const std::vector<Dispatch>& dispatches = schedule_.plan.segments[segment].dispatches;
-  const BarrierPlan& barriers = schedule_.barriers[segment];
-  std::uint32_t bindings = 0;
-  for (const Dispatch& dispatch : dispatches)
-    bindings += static_cast<std::uint32_t>(dispatch.bindings.size());
-  const auto count = static_cast<std::uint32_t>(dispatches.size());
-  Recording recording;
-  if (dispatches.empty()) return recording;
-  recording.descriptors = vk::DescriptorPool(context_.device(), count, bindings);
-  // One before each dispatch at most, for those that begin a command buffer or come after a barrier.
-  recording.timestamps = vk::Timestamps(context_.device(), 2 * count);
-  std::uint32_t query = 0;
-  double ns = 0;
-  for (std::size_t i = 0; i < dispatches.size(); ++i) {
-    const bool cuts = i == 0 || ns + expected[i].nanoseconds > Executor::kSubmitBudgetNs;
-    const bool has_barrier = cuts || std::ranges::binary_search(barriers, i);
-    if (cuts) {
-      if (i > 0) recording.commands.back().end();
-      recording.commands.emplace_back(context_.device(), schedule_.plan.segments[segment].name);
-      recording.commands.back().begin();
-      if (i == 0) recording.commands.back().reset_queries(recording.timestamps.pool(), 0, 2 * count);
-      ns = 0;
-    } else if (has_barrier) {
-      recording.commands.back().barrier();
-    }
-    vk::CommandBuffer& commands = recording.commands.back();
-    if (has_barrier) commands.write_timestamp(recording.timestamps.pool(), query++);
-    ns += expected[i].nanoseconds;
-    recording.begin_queries.push_back(query - 1);
-    recording.groups.push_back(i == 0 ? 0 : recording.groups.back() + (has_barrier ? 1 : 0));
-
-    const vk::Pipeline& pipeline = context_.pipelines().get(pipeline_key(dispatches[i]));
-    std::vector<vk::BufferRange> ranges;
-    for (const Binding& binding : dispatches[i].bindings) {
-      ranges.push_back(store_.range(schedule_, binding, slot));
-    }
-    commands.begin_label(dispatches[i].label);
-    commands.dispatch(pipeline, recording.descriptors.allocate(pipeline, ranges), dispatches[i].push,
-                      dispatches[i].groups);
-    commands.end_label();
-    commands.write_timestamp(recording.timestamps.pool(), query);
-    recording.end_queries.push_back(query++);
-  }
-  // Every query must be written before all are read.
-  for (; query < 2 * count; ++query) {
-    recording.commands.back().write_timestamp(recording.timestamps.pool(), query);
-  }
-  recording.commands.back().end();
-  return recording;
 }
 
 double Profiler::now_ns() const {

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,13 +65,12 @@ class Executor {
     std::size_t index = 0;            // in the schedule
     std::vector<double> nanoseconds;  // measured, per dispatch; empty before the first eager run
     std::vector<Recording> slots;     // one per slot once recorded
+    bool is_built = false;            // its pipelines exist and fit their shaders
   };
 
   SegmentState& state(std::string_view segment);
-  const vk::Pipeline& pipeline_of(const Dispatch& dispatch);
-  vk::DescriptorPool make_descriptors(std::span<const Dispatch> dispatches) const;
-  void record_dispatch(vk::CommandBuffer& commands, vk::DescriptorPool& descriptors, const Dispatch& dispatch,
-                       int slot);
+  /// The same with its pipelines built.
+  SegmentState& built(std::string_view segment);
   Recording record_slot(const SegmentState& state, int slot);
   double estimated_ns(const SegmentState& state, std::size_t dispatch) const;
 

@@ -49,9 +49,6 @@ class Profiler {
   ProfiledSegment run(std::string_view segment, int slot, std::span<const DispatchTime> expected);
 
  private:
-  struct Recording;
-
-  Recording record(std::size_t segment, int slot, std::span<const DispatchTime> expected);
   double now_ns() const;
 
   vk::Context& context_;

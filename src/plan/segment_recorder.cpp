@@ -1,0 +1,74 @@
+#include "plan/segment_recorder.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+
+#include "vkgpt/plan/kernel_list.hpp"
+
+namespace vkgpt::plan {
+
+CutPlan cuts_within(std::span<const double> nanoseconds, double budget_ns) {
+  CutPlan cuts;
+  double sum = 0;
+  for (std::size_t i = 0; i < nanoseconds.size(); ++i) {
+    if (i == 0 || sum + nanoseconds[i] > budget_ns) {
+      cuts.push_back(i);
+      sum = 0;
+    }
+    sum += nanoseconds[i];
+  }
+  return cuts;
+}
+
+CutPlan cuts_everywhere(std::size_t dispatches) {
+  CutPlan cuts(dispatches);
+  std::iota(cuts.begin(), cuts.end(), std::size_t{0});
+  return cuts;
+}
+
+void RecordObserver::before(vk::CommandBuffer&, std::size_t, bool) {}
+void RecordObserver::after(vk::CommandBuffer&, std::size_t) {}
+void RecordObserver::close(vk::CommandBuffer&) {}
+
+vk::DescriptorPool SegmentRecorder::record(std::size_t index, int slot, const CutPlan& cuts,
+                                           RecordObserver& observer) {
+  const std::vector<Dispatch>& dispatches = schedule_.plan.segments[index].dispatches;
+  const BarrierPlan& barriers = schedule_.barriers[index];
+  vk::DescriptorPool descriptors = make_descriptors(dispatches);
+  for (std::size_t cut = 0; cut < cuts.size(); ++cut) {
+    const std::size_t first = cuts[cut];
+    const std::size_t end = cut + 1 < cuts.size() ? cuts[cut + 1] : dispatches.size();
+    vk::CommandBuffer& commands = observer.open();
+    commands.begin();
+    for (std::size_t i = first; i < end; ++i) {
+      const bool has_barrier = i > first && std::ranges::binary_search(barriers, i);
+      if (has_barrier) commands.barrier();
+      observer.before(commands, i, has_barrier || i == first);
+      record_dispatch(commands, descriptors, dispatches[i], slot);
+      observer.after(commands, i);
+    }
+    commands.end();
+    observer.close(commands);
+  }
+  return descriptors;
+}
+
+vk::DescriptorPool SegmentRecorder::make_descriptors(std::span<const Dispatch> dispatches) const {
+  std::size_t bindings = 0;
+  for (const Dispatch& dispatch : dispatches) bindings += dispatch.bindings.size();
+  return vk::DescriptorPool(context_.device(), static_cast<std::uint32_t>(dispatches.size()),
+                            static_cast<std::uint32_t>(bindings));
+}
+
+void SegmentRecorder::record_dispatch(vk::CommandBuffer& commands, vk::DescriptorPool& descriptors,
+                                      const Dispatch& dispatch, int slot) {
+  const vk::Pipeline& pipeline = context_.pipelines().get(pipeline_key(dispatch));
+  std::vector<vk::BufferRange> ranges;
+  for (const Binding& binding : dispatch.bindings) ranges.push_back(store_.range(schedule_, binding, slot));
+  commands.begin_label(dispatch.label);
+  commands.dispatch(pipeline, descriptors.allocate(pipeline, ranges), dispatch.push, dispatch.groups);
+  commands.end_label();
+}
+
+}  // namespace vkgpt::plan
