@@ -15,7 +15,7 @@ PhysicalDevice choose_device(const Instance& instance, const ContextOptions& opt
 Context::Context(const ContextOptions& options)
     : instance_(options.validation),
       device_(instance_, choose_device(instance_, options)),
-      compiler_(options.cache_dir),
+      compiler_(options.cache_dir, options.shader_dir),
       pipelines_(device_, compiler_, options.cache_dir),
       queue_(device_),
       staging_(device_, queue_) {}

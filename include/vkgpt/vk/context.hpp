@@ -17,6 +17,7 @@ struct ContextOptions {
   std::string device;  // see `select_device`
   ValidationMode validation = ValidationMode::kOff;
   std::filesystem::path cache_dir = default_cache_dir();
+  std::filesystem::path shader_dir = {};  // see `ShaderSources`
   KernelChoices kernels = {};  // joined by what the cache directory's record says (see `KernelRecord`)
   /// Looks at the chosen device, with its choices of kernels, before it is opened; may refuse it.
   std::function<void(const DeviceCaps&)> check = {};

@@ -15,6 +15,7 @@ struct RunOptions {
   std::string validation = "off";
   std::string matmul_backend = "auto";
   std::string attention_backend = "auto";
+  std::string shader_dir;
   bool json = false;
 
   template <typename Visitor, typename Self>
@@ -40,6 +41,10 @@ struct RunOptions {
                     .help = "Kernels of attention, likewise",
                     .choices = kBackends},
           self.attention_backend);
+    visit(FieldInfo{.name = "shader_dir",
+                    .group = kGroup,
+                    .help = "Folder to read kernels from, like shaders; empty takes those in the program"},
+          self.shader_dir);
     visit(FieldInfo{.name = "json", .group = kGroup, .help = "Print the summary as JSON"}, self.json);
   }
 };
@@ -47,6 +52,7 @@ struct RunOptions {
 inline vk::ContextOptions context_options(const RunOptions& options) {
   return {.device = options.device,
           .validation = vk::parse_validation_mode(options.validation),
+          .shader_dir = options.shader_dir,
           .kernels = {.matmul = vk::find_backend(options.matmul_backend),
                       .attention = vk::find_backend(options.attention_backend)},
           .check = check_backends};

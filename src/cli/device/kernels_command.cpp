@@ -59,13 +59,11 @@ plan::KernelList list_kernels(const model::GptConfig& model, const train::TrainC
 }
 
 std::vector<BuiltKernel> build_kernels(const vk::Device& device, const plan::KernelList& list,
-                                       vk::PipelineCapture capture) {
-  vk::ShaderCompiler compiler(vk::default_cache_dir());
+                                       const vk::ContextOptions& options, vk::PipelineCapture capture) {
+  vk::ShaderCompiler compiler(options.cache_dir, options.shader_dir);
   // Without a directory: pipelines from a cache have no build time, and with some drivers no statistics.
   vk::PipelineCache pipelines(device, compiler, {}, capture);
-  std::vector<vk::PipelineKey> keys;
-  for (const auto& [key, use] : list) keys.push_back(key);
-  pipelines.prepare(keys);
+  plan::build_kernels(list, pipelines);
   std::vector<BuiltKernel> kernels;
   for (const auto& [key, use] : list) {
     const vk::Pipeline& pipeline = pipelines.get(key);
@@ -130,7 +128,7 @@ int run_kernels(std::span<const std::string> args) {
   const vk::Device device(instance, vk::choose_device(instance, context));
   const vk::DeviceCaps& caps = device.caps();
   const plan::KernelList list = list_kernels(model, config, caps);
-  const std::vector<BuiltKernel> kernels = build_kernels(device, list, options.capture());
+  const std::vector<BuiltKernel> kernels = build_kernels(device, list, context, options.capture());
   instance.check_messages();
 
   std::print(stderr, "device: {} ({})\n", caps.name, caps.driver);

@@ -1,15 +1,23 @@
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/core/file.hpp"
+
 #include "cli/device/kernel_report.hpp"
 #include "cli/run_vkgpt.hpp"
 #include "gpu_context.hpp"
+#include "support/paths.hpp"
+#include "support/scoped_environment.hpp"
+#include "support/temp_directory.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -94,6 +102,53 @@ TEST(GpuKernelsCommand, FlagsChangeWhatIsBuilt) {
   EXPECT_THAT(lion.out, HasSubstr("optimizer_lion"));
   EXPECT_THAT(plain.out, Not(HasSubstr("DTYPE=1")));
   EXPECT_THAT(lion.out, HasSubstr("DTYPE=1"));
+}
+
+TEST(GpuKernelsCommand, KernelsOfAFolderTakeThePlaceOfThoseInTheProgram) {
+  const TempDirectory directory;
+  const std::string folder = (directory / "shaders").string();
+  std::filesystem::copy(test::source_dir() / "shaders", folder, std::filesystem::copy_options::recursive);
+  const auto bytes_of_adamw = [](const RunResult& result) {
+    EXPECT_EQ(result.code, 0) << result.err;
+    for (const nlohmann::json& kernel : nlohmann::json::parse(result.out)["kernels"]) {
+      if (kernel["kernel"] == "optimizer_adamw") return kernel["spirv_bytes"].get<int>();
+    }
+    return 0;
+  };
+  const int built_in = bytes_of_adamw(kernels_of_tiny_model({"--json"}));
+  EXPECT_GT(built_in, 0);
+  EXPECT_EQ(bytes_of_adamw(kernels_of_tiny_model({"--json", "--shader_dir", folder})), built_in);
+
+  const std::filesystem::path kernel = std::filesystem::path(folder) / "optimizer_adamw.comp";
+  std::string text = read_file(kernel);
+  const std::size_t body = text.rfind("void main() {") + std::string_view("void main() {").size();
+  std::ofstream(kernel) << text.insert(body, "\n  if (gl_WorkGroupID.x == 12345) return;\n");
+  {
+    const test::ScopedEnvironment variable("VKGPT_SHADER_DIR", folder.c_str());
+    EXPECT_GT(bytes_of_adamw(kernels_of_tiny_model({"--json"})), built_in);
+  }
+  std::filesystem::remove(kernel);
+  const RunResult missing = kernels_of_tiny_model({"--shader_dir", folder});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("--shader_dir " + folder + " has no kernel optimizer_adamw.comp\n"));
+  const RunResult nowhere = kernels_of_tiny_model({"--shader_dir", folder + "/none"});
+  EXPECT_EQ(nowhere.code, 1);
+  EXPECT_THAT(nowhere.err, HasSubstr("is not a folder"));
+}
+
+TEST(GpuKernelsCommand, AKernelThatDoesNotFitItsPlanIsNamed) {
+  const TempDirectory directory;
+  const std::string folder = (directory / "shaders").string();
+  std::filesystem::copy(test::source_dir() / "shaders", folder, std::filesystem::copy_options::recursive);
+  const std::filesystem::path kernel = std::filesystem::path(folder) / "optimizer_adamw.comp";
+  std::string text = read_file(kernel);
+  const std::string_view read_only = "binding = 5, std430) readonly";
+  ASSERT_NE(text.find(read_only), text.npos);
+  std::ofstream(kernel) << text.replace(text.find(read_only), read_only.size(),
+                                        "binding = 9, std430) readonly");
+  const RunResult result = kernels_of_tiny_model({"--shader_dir", folder});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, testing::ContainsRegex("kernel optimizer_adamw .*: its shader has no binding 5"));
 }
 
 TEST(GpuKernelsCommand, AutomaticBatchIsAUsageError) {
