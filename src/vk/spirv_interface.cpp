@@ -102,7 +102,7 @@ class PointerUses {
   std::map<std::uint32_t, Access> uses_;
 };
 
-/// What the qualifiers of the variable, or those of all members of its block, leave.
+/// Accesses that no qualifier of the variable, or of all members of its block, rules out.
 Access allowed_access(const Module& module, std::uint32_t variable, std::uint32_t block) {
   bool non_readable = true, non_writable = true;
   const std::size_t members = module.definition(block, kOpTypeStruct).words.size() - 2;

@@ -67,7 +67,7 @@ enum StorageClass : std::uint32_t {
   kStorageBuffer = 12,
 };
 
-/// What decorates an id or a member of a struct.
+/// Decorations of an id or of a member of a struct.
 struct Decorations {
   std::optional<std::uint32_t> binding, descriptor_set, spec_id, array_stride, matrix_stride, offset;
   bool non_writable = false;
@@ -100,7 +100,7 @@ class Module {
   const Instruction& definition(std::uint32_t id, Op op) const;
   const Decorations& decorations(std::uint32_t id) const;
   const Decorations& member_decorations(std::uint32_t type, std::uint32_t member) const;
-  /// Of the integer constant `id`, or of a specialization constant by default.
+  /// The value of the integer constant `id`, or the default of a specialization constant.
   std::uint32_t constant(std::uint32_t id) const;
   /// The bytes that a value of the type takes up in a buffer, whose member (if it is one) has decorations of
   /// its own. Throws `Error` for types without a size.

@@ -42,7 +42,7 @@ TEST(KernelList, CountsDispatchesOfAPipelineBySegment) {
   EXPECT_EQ(kernels.begin()->second.dispatch_count(), 6u);
 }
 
-/// Of a plan that copies x to y, bindings 0 and 1, after the accesses were changed.
+/// The refusal of a plan that copies x to y, bindings 0 and 1, with these accesses; "none" where it runs.
 std::string difference(Access of_x, Access of_y) {
   vk::Context& context = test::shared_context();
   PlanBuilder builder(context.caps());

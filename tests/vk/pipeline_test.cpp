@@ -38,7 +38,7 @@ PipelineKey key(std::uint32_t subgroup_size = 0) {
           .push_bytes = 0};
 }
 
-// What the driver was given when a cache was created. Its answer would not do: lavapipe's caches are empty.
+// Bytes that the driver was given for a new cache. Its answer would not do: lavapipe's caches are empty.
 std::size_t g_loaded_bytes = 0;
 PFN_vkCreatePipelineCache g_create = nullptr;
 

@@ -8,7 +8,7 @@
 
 namespace vkgpt::plan {
 
-/// Where a transient tensor lies.
+/// The place of a transient tensor.
 struct Placement {
   std::uint32_t arena = 0;
   std::uint64_t offset = 0;

@@ -12,7 +12,7 @@ namespace vkgpt::plan {
 /// Copies of every upload and readback tensor: the host fills one while the device works on the other.
 inline constexpr int kSlotCount = 2;
 
-/// Where a tensor lives.
+/// The kind of memory that a tensor has.
 enum class Storage {
   kTransient,   // in the arena, alive from its first to its last use inside one segment
   kPersistent,  // a buffer of its own, shared by name between plans, kept until the program ends
@@ -20,7 +20,7 @@ enum class Storage {
   kReadback,    // host-visible, one copy per slot, read by the host after a submission
 };
 
-/// What a tensor is for; memory tables and dumps group by it.
+/// The purpose of a tensor, by which memory tables and dumps group.
 enum class Role {
   kParameters,
   kGradients,
@@ -38,7 +38,7 @@ std::string_view role_name(Role role);
 /// Index of a tensor in its plan.
 enum class TensorId : std::uint32_t {};
 
-/// What op code passes around: the name of a virtual tensor with its shape and type.
+/// A virtual tensor as op code passes it around: its name, shape and type.
 struct Tensor {
   TensorId id{};
   Shape shape;

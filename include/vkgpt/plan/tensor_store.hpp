@@ -25,7 +25,7 @@ class TensorStore {
   /// the memory table.
   void reserve(const Schedule& schedule);
 
-  /// Where `binding` points in the given slot.
+  /// The memory of `binding` in the given slot.
   vk::BufferRange range(const Schedule& schedule, const Binding& binding, int slot) const;
 
   /// Copies to or from a persistent tensor, `offset` bytes in; waits until it is done.

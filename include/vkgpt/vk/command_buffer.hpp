@@ -12,7 +12,7 @@
 
 namespace vkgpt::vk {
 
-/// Where one storage buffer descriptor points.
+/// The target of one storage buffer descriptor.
 struct BufferRange {
   VkBuffer buffer = VK_NULL_HANDLE;
   std::uint64_t offset = 0;

@@ -8,7 +8,7 @@
 
 namespace vkgpt::vk {
 
-/// What was found out about the kernels on one device with one version of its driver: by `vkgpt selftest`
+/// Findings about the kernels on one device with one version of its driver: by `vkgpt selftest`
 /// and `vkgpt tune`. A file of the cache directory holds it.
 struct KernelRecord {
   struct Failure {

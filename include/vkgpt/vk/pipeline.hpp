@@ -16,8 +16,8 @@
 
 namespace vkgpt::vk {
 
-/// What the driver is asked to keep about pipelines, where `DeviceCaps::pipeline_statistics` says that it can
-/// (see pipeline_statistics.hpp).
+/// Facts that the driver is asked to keep about pipelines, where `DeviceCaps::pipeline_statistics` says that
+/// it can (see pipeline_statistics.hpp).
 enum class PipelineCapture { kNothing, kStatistics, kTexts };
 
 struct Pipeline {

@@ -27,7 +27,8 @@ struct ExecutableText {
   std::string text;
 };
 
-/// What a driver made of a shader. Drivers make one or, as Intel's for several subgroup sizes, a few.
+/// A driver's result of compiling a shader. Drivers make one or, as Intel's for several subgroup sizes, a
+/// few.
 struct PipelineExecutable {
   std::string name;
   std::string description;
@@ -36,7 +37,7 @@ struct PipelineExecutable {
   std::vector<ExecutableText> texts;
 };
 
-/// What the driver tells of `pipeline`, which must come from a `PipelineCache` with that capture, through
+/// The driver's report on `pipeline`, which must come from a `PipelineCache` with that capture, through
 /// `VK_KHR_pipeline_executable_properties`. Empty where the device has no such thing
 /// (`DeviceCaps::pipeline_statistics`).
 std::vector<PipelineExecutable> pipeline_executables(const Device& device, VkPipeline pipeline,
@@ -46,7 +47,7 @@ std::vector<PipelineExecutable> pipeline_executables(const Device& device, VkPip
 std::vector<PipelineExecutable> pipeline_executables(const VolkDeviceTable& table, VkDevice device,
                                                      VkPipeline pipeline, PipelineCapture capture);
 
-/// What the drivers' different statistics have in common; empty where a driver does not say.
+/// Figures that the drivers' different statistics have in common; empty where a driver does not say.
 struct KernelFigures {
   std::optional<std::uint64_t> registers;         // AMD: VGPRs; Intel: most GRFs alive; NVIDIA: per thread
   std::optional<std::uint64_t> scalar_registers;  // AMD: SGPRs

@@ -22,7 +22,7 @@ struct WorkgroupExtent {
   std::optional<std::uint32_t> spec_id;
 };
 
-/// What the SPIR-V of a kernel says about its host.
+/// The host that a kernel expects, by its SPIR-V.
 struct SpirvInterface {
   std::vector<BufferInterface> buffers;  // by binding number
   std::uint32_t push_bytes = 0;          // up to the end of the last member of the block
