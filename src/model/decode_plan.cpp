@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "vkgpt/model/gpt_params.hpp"
-#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/model/train_step.hpp"
 #include "vkgpt/ops/attention/attention.hpp"
 #include "vkgpt/ops/attention/rope.hpp"
 #include "vkgpt/ops/embedding.hpp"
@@ -129,8 +129,8 @@ class DecodePlanWriter {
       const auto scope = builder_.scope("h" + std::to_string(layer));
       const Attend with_cache = [&](PlanBuilder& builder, const Tensor& qkv) {
         const Tensor out = builder.transient("out", with_width(x, config_.attention_width()));
-        attend(caches_[static_cast<std::size_t>(layer)], qkv, out);
-        return out;
+        attend(caches_[layer], qkv, out);
+        return Attended{.out = out};
       };
       stream = block_forward(builder_, params_.block(layer), stream, with_cache, options_).out;
     }

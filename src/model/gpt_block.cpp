@@ -99,10 +99,10 @@ void attention_backward(PlanBuilder& builder, const BlockTensors& params, const 
                         const Tensor& dstream, const Tensor& dx, bool accumulate,
                         const BlockOptions& options) {
   const Tensor dout = branch_gradient(builder, dstream, attention_site(options), options);
-  const Tensor dattn = builder.transient("dattn", saved.attn.shape, options.dtype);
+  const Tensor dattn = builder.transient("dattn", saved.attended.out.shape, options.dtype);
   linear_backward(builder, params.attn_c_proj, dparams.attn_c_proj, saved.c_proj, dout, dattn,
                   options.lora_scale);
-  Tensor dqkv = attend_backward(builder, dattn, saved.qkv, saved.attn);
+  Tensor dqkv = attend_backward(builder, dattn, saved.qkv, saved.attended);
   if (options.config.qk_norm) {
     const Tensor draw = builder.transient("dqkv_raw", dqkv.shape, options.dtype);
     ops::qk_norm_backward(builder, {.dout = dqkv,
@@ -203,8 +203,8 @@ AttentionBranch attention_branch(PlanBuilder& builder, const BlockTensors& param
                                    .n_kv_head = config.kv_heads(),
                                    .eps = eps_of(options)});
   }
-  saved.attn = attend(builder, saved.qkv);
-  saved.c_proj = linear_forward(builder, params.attn_c_proj, saved.attn, "proj", options.lora_scale);
+  saved.attended = attend(builder, saved.qkv);
+  saved.c_proj = linear_forward(builder, params.attn_c_proj, saved.attended.out, "proj", options.lora_scale);
   saved.out = drop(builder, saved.c_proj.y, attention_site(options), options);
   return saved;
 }

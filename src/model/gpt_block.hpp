@@ -17,7 +17,7 @@ namespace vkgpt::model {
 /// The angles of `config`'s rotary positions.
 ops::RopeAngles rope_angles(const GptConfig& config);
 
-/// How a block is computed, besides its parameters.
+/// Everything besides its parameters that a block is computed with.
 struct BlockOptions {
   const GptConfig& config;
   DType dtype = DType::kF32;       // of the activations inside the branches; the residual stream is f32
@@ -50,12 +50,18 @@ void stream_norm_backward(plan::PlanBuilder& builder, const NormTensors& params,
                           const NormActivations& saved, const plan::Tensor& dy, const plan::Tensor& dstream,
                           bool accumulate, const BlockOptions& options);
 
-/// qkv (..., (NH + 2 NKV) HS), whose positions are not yet encoded, to the attention's output (..., C): over
-/// a batch, or over a cache. It may rotate qkv in place.
-using Attend = std::function<plan::Tensor(plan::PlanBuilder&, const plan::Tensor& qkv)>;
-/// dattn (..., C) to dqkv, given what `Attend` left in qkv and returned.
-using AttendBackward = std::function<plan::Tensor(plan::PlanBuilder&, const plan::Tensor& dattn,
-                                                  const plan::Tensor& qkv, const plan::Tensor& attn)>;
+/// The results of attention.
+struct Attended {
+  plan::Tensor out;                      // (..., C)
+  std::optional<plan::Tensor> lse = {};  // (B, NH, T), for the backward
+};
+
+/// Attention of qkv (..., (NH + 2 NKV) HS), whose positions are not yet encoded: over a batch, or over a
+/// cache. It may rotate qkv in place.
+using Attend = std::function<Attended(plan::PlanBuilder&, const plan::Tensor& qkv)>;
+/// The gradient dout (..., C) to dqkv, given what `Attend` left in qkv and returned.
+using AttendBackward = std::function<plan::Tensor(plan::PlanBuilder&, const plan::Tensor& dout,
+                                                  const plan::Tensor& qkv, const Attended& attended)>;
 
 /// The attention branch: proj(attend(qkv(norm))).
 struct AttentionBranch {
@@ -63,7 +69,7 @@ struct AttentionBranch {
   LinearActivations c_attn = {};
   plan::Tensor qkv = {};                     // (..., (NH + 2 NKV) HS) as attended to
   std::optional<plan::Tensor> qk_rstd = {};  // (rows, NH + NKV)
-  plan::Tensor attn = {};                    // (..., C)
+  Attended attended = {};
   LinearActivations c_proj = {};
   plan::Tensor out = {};  // (..., C)
 };
@@ -79,7 +85,7 @@ struct MlpBranch {
   plan::Tensor out;                          // (..., C)
 };
 
-/// What the forward of a block leaves for its backward.
+/// Activations that the forward of a block leaves for its backward.
 struct BlockActivations {
   AttentionBranch attention;
   MlpBranch mlp;

@@ -9,7 +9,7 @@
 
 namespace vkgpt::model {
 
-/// What the forward of a linear layer leaves for its backward.
+/// Activations that the forward of a linear layer leaves for its backward.
 struct LinearActivations {
   plan::Tensor x;                                // (..., in)
   plan::Tensor y;                                // (..., out)
@@ -25,7 +25,7 @@ void linear_backward(plan::PlanBuilder& builder, const LinearTensors& params, co
                      const LinearActivations& saved, const plan::Tensor& dy, const plan::Tensor& dx,
                      double lora_scale, bool accumulate = false);
 
-/// Of a layer without adapter, only the gradients of weight and bias.
+/// Only the gradients of weight and bias, of a layer without adapter.
 void linear_backward_params(plan::PlanBuilder& builder, const LinearTensors& params,
                             const LinearTensors& dparams, const plan::Tensor& x, const plan::Tensor& dy);
 

@@ -1,6 +1,7 @@
 #include "vkgpt/model/train_plan.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "vkgpt/core/check.hpp"
@@ -11,6 +12,7 @@
 #include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/ops/embedding.hpp"
 #include "vkgpt/ops/fill.hpp"
+#include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/ops/optimizer/grad_stats.hpp"
 #include "vkgpt/ops/optimizer/loss_scale.hpp"
@@ -121,8 +123,8 @@ class TrainPlanWriter {
     return {.p = options.dropout, .site = options.dropout_site};
   }
 
-  Attend attend(std::int64_t layer, const BlockOptions& options) {
-    return [this, layer, options](PlanBuilder& builder, const Tensor& qkv) {
+  Attend attend(const BlockOptions& options) {
+    return [this, options](PlanBuilder& builder, const Tensor& qkv) {
       if (config_.has_rope()) {
         ops::rope_forward(
             builder,
@@ -137,19 +139,18 @@ class TrainPlanWriter {
                                        .n_kv_head = config_.kv_heads(),
                                        .window = config_.attention_window,
                                        .dropout = attention_dropout(options)});
-      lse_[static_cast<std::size_t>(layer)] = lse;
-      return out;
+      return Attended{out, lse};
     };
   }
 
-  AttendBackward attend_backward(std::int64_t layer, const BlockOptions& options) {
-    return [this, layer, options](PlanBuilder& builder, const Tensor& dattn, const Tensor& qkv,
-                                  const Tensor& attn) {
+  AttendBackward attend_backward(const BlockOptions& options) {
+    return [this, options](PlanBuilder& builder, const Tensor& dout, const Tensor& qkv,
+                           const Attended& attended) {
       const Tensor dqkv = builder.transient("dqkv", qkv.shape, options.dtype);
-      ops::attention_backward(builder, {.dout = dattn,
+      ops::attention_backward(builder, {.dout = dout,
                                         .qkv = qkv,
-                                        .out = attn,
-                                        .lse = lse_[static_cast<std::size_t>(layer)],
+                                        .out = attended.out,
+                                        .lse = *attended.lse,
                                         .dqkv = dqkv,
                                         .n_head = config_.n_head,
                                         .n_kv_head = config_.kv_heads(),
@@ -177,12 +178,11 @@ class TrainPlanWriter {
       forward.x = dropped;
     }
     Stream stream{forward.x, {}};
-    lse_.resize(static_cast<std::size_t>(config_.n_layer));
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const auto scope = builder_.scope(block_scope(layer));
       const BlockOptions options = block_options(layer, pass);
       forward.blocks.push_back(
-          block_forward(builder_, params.block(layer), stream, attend(layer, options), options));
+          block_forward(builder_, params.block(layer), stream, attend(options), options));
       stream = forward.blocks.back().out;
     }
     const auto scope = builder_.scope("ln_f");
@@ -201,11 +201,9 @@ class TrainPlanWriter {
     Tensor dy;
     if (pass == Pass::kTrain) dy = builder_.transient("dy", y.shape, dtype);
     const std::optional<Tensor> dhead = gradients().head();
-    const auto range = static_cast<std::int64_t>(builder_.caps().max_storage_buffer_range);
-    const std::int64_t row_bytes = Vp * static_cast<std::int64_t>(dtype_size(dtype));
+    const std::int64_t bytes = std::min(kLogitsBytes, ops::max_binding_bytes(builder_.caps()));
     // Chunks of whole multiples of 64 rows keep every bound offset aligned.
-    const std::int64_t chunk =
-        std::max<std::int64_t>(64, std::min(kLogitsBytes, range) / row_bytes / 64 * 64);
+    const std::int64_t chunk = std::max<std::int64_t>(64, bytes / (Vp * dtype_size(dtype)) / 64 * 64);
     for (std::int64_t first = 0; first < rows; first += chunk) {
       const std::int64_t count = std::min(chunk, rows - first);
       const Tensor y_rows = builder_.view(y, first * config_.n_embd, {count, config_.n_embd});
@@ -244,7 +242,7 @@ class TrainPlanWriter {
                            false, block_options(0, Pass::kTrain));
     }
     for (std::int64_t layer = config_.n_layer - 1; layer >= 0; --layer) {
-      write_block_backward(params, grads, forward.blocks[static_cast<std::size_t>(layer)], layer, dstream);
+      write_block_backward(params, grads, forward.blocks[layer], layer, dstream);
     }
     write_embedding_backward(grads, dstream);
   }
@@ -254,15 +252,15 @@ class TrainPlanWriter {
     const auto scope = builder_.scope(block_scope(layer));
     const BlockOptions options = block_options(layer, Pass::kTrain);
     const BlockTensors block = params.block(layer);
-    const Attend again = attend(layer, options);
+    const Attend again = attend(options);
     BlockActivations saved = forward;
     if (options_.grad_checkpoint == GradCheckpoint::kBlock) {
       const auto recompute = builder_.scope("recompute");
       saved = block_forward(builder_, block, {forward.attention.norm.x, {}}, again, options);
     }
     const bool recompute_attention = options_.grad_checkpoint == GradCheckpoint::kAttention;
-    block_backward(builder_, block, grads.block(layer), saved, attend_backward(layer, options), dstream,
-                   options, recompute_attention ? &again : nullptr);
+    block_backward(builder_, block, grads.block(layer), saved, attend_backward(options), dstream, options,
+                   recompute_attention ? &again : nullptr);
   }
 
   void write_embedding_backward(const ParamTensors& grads, const Tensor& dstream) {
@@ -282,8 +280,7 @@ class TrainPlanWriter {
     for (const ParamSpec& spec : params_.specs()) {
       if (spec.trainable) tensors.push_back(*gradients().find(spec.name));
     }
-    const auto count = static_cast<std::int64_t>(tensors.size());
-    ops::grad_stats(builder_, tensors, builder_.readback(tensor::kGradStats, {count, 4}));
+    ops::grad_stats(builder_, tensors, builder_.readback(tensor::kGradStats, {std::ssize(tensors), 4}));
   }
 
   void write_evaluation(const ParamTensors& params, const char* begin, const char* step, const char* end) {
@@ -310,11 +307,10 @@ class TrainPlanWriter {
   const TrainPlanOptions& options_;
   std::int64_t B_;
   std::int64_t T_;
-  Tensor tokens_;            // (B, T)
-  Tensor targets_;           // (B, T)
-  Tensor loss_;              // loss accumulator
-  UpdateTensors update_;     // the arenas
-  std::vector<Tensor> lse_;  // (B, NH, T) of each block, of its last forward
+  Tensor tokens_;         // (B, T)
+  Tensor targets_;        // (B, T)
+  Tensor loss_;           // loss accumulator
+  UpdateTensors update_;  // the arenas
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "model/update_plan.hpp"
 
-#include <string>
 #include <vector>
 
 #include "vkgpt/ops/cast.hpp"
@@ -56,68 +55,99 @@ std::vector<ops::Slice> slices_of(const GptParams& params, Predicate&& wanted) {
   return slices;
 }
 
-void write_optimizer(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
-                     const Tensor& weights, const Tensor& grads, const Tensor& norm) {
-  const std::int64_t n = params.trainable_elements();
-  const auto arena = [&](const char* name) { return builder.persistent(name, {n}, Role::kOptimizer); };
-  const Tensor decay =
-      ops::decay_bits(builder, n, slices_of(params, [](const ParamSpec& spec) { return spec.decay; }));
-  const ops::AdamW adamw{.beta1 = options.beta1,
-                         .beta2 = options.beta2,
-                         .eps = options.adam_eps,
-                         .weight_decay = options.weight_decay};
-  switch (options.optimizer) {
-    case OptimizerKind::kAdamW:
-      ops::optimizer_adamw(builder,
-                           {.weights = weights,
-                            .gradients = grads,
-                            .m = arena(tensor::kAdamM),
-                            .v = arena(tensor::kAdamV),
-                            .decay = decay,
-                            .norm = norm},
-                           adamw);
-      return;
-    case OptimizerKind::kAdamW8:
-      ops::optimizer_adamw8(builder,
-                            {.weights = weights,
-                             .gradients = grads,
-                             .decay = decay,
-                             .norm = norm,
-                             .tensors = slices_of(params, [](const ParamSpec&) { return true; })},
-                            adamw);
-      return;
-    case OptimizerKind::kLion:
-      ops::optimizer_lion(
-          builder,
-          {.weights = weights,
-           .gradients = grads,
-           .m = arena(tensor::kMomentum),
-           .decay = decay,
-           .norm = norm},
-          {.beta1 = options.beta1, .beta2 = options.beta2, .weight_decay = options.weight_decay});
-      return;
-    case OptimizerKind::kMuon:
-      ops::optimizer_muon(builder,
-                          {.weights = weights,
-                           .gradients = grads,
-                           .momentum = arena(tensor::kMomentum),
-                           .norm = norm,
-                           .matrices = muon_matrices(params)},
-                          {.momentum = options.muon_momentum, .weight_decay = options.weight_decay});
-      ops::optimizer_adamw(
-          builder,
-          {.weights = weights,
-           .gradients = grads,
-           .m = arena(tensor::kAdamM),
-           .v = arena(tensor::kAdamV),
-           .decay = decay,
-           .norm = norm,
-           .active = ops::active_bits(
-               builder, n, slices_of(params, [](const ParamSpec& spec) { return !is_hidden_matrix(spec); }))},
-          adamw);
-      return;
+/// Appends the optimizer's step over the trained part of the arenas.
+class OptimizerWriter {
+ public:
+  OptimizerWriter(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
+                  const Tensor& weights, const Tensor& grads, const Tensor& norm)
+      : builder_(builder),
+        params_(params),
+        options_(options),
+        weights_(weights),
+        grads_(grads),
+        norm_(norm),
+        decay_(ops::decay_bits(builder, params.trainable_elements(),
+                               slices_of(params, [](const ParamSpec& spec) { return spec.decay; }))) {}
+
+  void write() {
+    switch (options_.optimizer) {
+      case OptimizerKind::kAdamW:
+        return write_adamw({});
+      case OptimizerKind::kAdamW8:
+        return write_adamw8();
+      case OptimizerKind::kLion:
+        return write_lion();
+      case OptimizerKind::kMuon:
+        write_muon();
+        return write_adamw(ops::active_bits(
+            builder_, params_.trainable_elements(),
+            slices_of(params_, [](const ParamSpec& spec) { return !is_hidden_matrix(spec); })));
+    }
   }
-}
+
+ private:
+  Tensor arena(const char* name) {
+    return builder_.persistent(name, {params_.trainable_elements()}, Role::kOptimizer);
+  }
+
+  ops::AdamW adamw() const {
+    return {.beta1 = options_.beta1,
+            .beta2 = options_.beta2,
+            .eps = options_.adam_eps,
+            .weight_decay = options_.weight_decay};
+  }
+
+  void write_adamw(const std::optional<Tensor>& active) {
+    ops::optimizer_adamw(builder_,
+                         {.weights = weights_,
+                          .gradients = grads_,
+                          .m = arena(tensor::kAdamM),
+                          .v = arena(tensor::kAdamV),
+                          .decay = decay_,
+                          .norm = norm_,
+                          .active = active},
+                         adamw());
+  }
+
+  void write_adamw8() {
+    ops::optimizer_adamw8(builder_,
+                          {.weights = weights_,
+                           .gradients = grads_,
+                           .decay = decay_,
+                           .norm = norm_,
+                           .tensors = slices_of(params_, [](const ParamSpec&) { return true; })},
+                          adamw());
+  }
+
+  void write_lion() {
+    ops::optimizer_lion(
+        builder_,
+        {.weights = weights_,
+         .gradients = grads_,
+         .m = arena(tensor::kMomentum),
+         .decay = decay_,
+         .norm = norm_},
+        {.beta1 = options_.beta1, .beta2 = options_.beta2, .weight_decay = options_.weight_decay});
+  }
+
+  void write_muon() {
+    ops::optimizer_muon(builder_,
+                        {.weights = weights_,
+                         .gradients = grads_,
+                         .momentum = arena(tensor::kMomentum),
+                         .norm = norm_,
+                         .matrices = muon_matrices(params_)},
+                        {.momentum = options_.muon_momentum, .weight_decay = options_.weight_decay});
+  }
+
+  PlanBuilder& builder_;
+  const GptParams& params_;
+  const TrainPlanOptions& options_;
+  const Tensor& weights_;
+  const Tensor& grads_;
+  const Tensor& norm_;
+  Tensor decay_;
+};
 
 }  // namespace
 
@@ -128,7 +158,7 @@ void write_update(PlanBuilder& builder, const GptParams& params, const TrainPlan
   ops::global_norm(builder, tensors.grads, static_cast<float>(options.grad_clip), norm, tensors.loss,
                    tensors.loss_scale);
   const Tensor weights = builder.view(tensors.params, 0, {n});
-  write_optimizer(builder, params, options, weights, tensors.grads, norm);
+  OptimizerWriter(builder, params, options, weights, tensors.grads, norm).write();
   if (tensors.ema) {
     ops::ema_update(builder,
                     {.ema = *tensors.ema, .weights = weights, .norm = norm, .decay = options.ema_decay});

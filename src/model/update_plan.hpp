@@ -3,12 +3,12 @@
 #include <optional>
 
 #include "vkgpt/model/gpt_params.hpp"
-#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/model/train_step.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
 namespace vkgpt::model {
 
-/// What the update of a step works on.
+/// Tensors that the update of a step reads and writes.
 struct UpdateTensors {
   plan::Tensor params;                     // (arena) f32
   plan::Tensor grads;                      // (trainable) f32

@@ -81,7 +81,7 @@ void Evaluator::fill(int slot, TokenView tokens, std::size_t first_window) {
 
 void Evaluator::collect(int slot, Evaluation& sum) {
   if (pending_[slot] == 0) return;
-  const float mean = store_.readback_slot<float>(model::tensor::kEvalResults, slot)[0];
+  const float mean = model::step_results(store_.readback_slot<float>(model::tensor::kEvalResults, slot)).loss;
   sum.nats += static_cast<double>(mean) * static_cast<double>(pending_[slot]);
   sum.predicted += pending_[slot];
   pending_[slot] = 0;

@@ -107,7 +107,7 @@ bool StepRunner::run_step(std::int64_t step, double learning_rate, Mode mode) {
       if (mode == Mode::kStats) run_segment(stage, model::segment::kGradStats, slot, mode);
       run_segment(stage, model::segment::kUpdate, slot, mode);
       if (mode == Mode::kStats) read_stats(slot);
-      pending_[static_cast<std::size_t>(slot)] = step;
+      pending_[slot] = step;
     }
     ring_.submitted(context_.queue().submitted());
   }
@@ -139,12 +139,14 @@ void StepRunner::fill_params(int slot, std::int64_t step, std::int64_t micro_ste
               sizeof(params));
 }
 
+model::StepResults StepRunner::results(const char* tensor, int slot) const {
+  return model::step_results(store_.readback_slot<float>(tensor, slot));
+}
+
 void StepRunner::collect(int slot) {
-  auto& pending = pending_[static_cast<std::size_t>(slot)];
+  auto& pending = pending_[slot];
   if (!pending) return;
-  const auto values = store_.readback_slot<float>(model::tensor::kStepResults, slot);
-  // On the device the clip scale also takes the loss scale back.
-  outcomes_.push_back({*pending, {values[0], values[1], values[2] * values[4], values[3], values[4]}});
+  outcomes_.push_back({*pending, results(model::tensor::kStepResults, slot)});
   pending.reset();
 }
 
@@ -182,7 +184,7 @@ std::optional<double> StepRunner::evaluate(Split split, std::int64_t batches, We
     if (!last && going) continue;
     context_.queue().wait_idle();
     if (!going) return std::nullopt;
-    return store_.readback_slot<float>(model::tensor::kEvalResults, slot)[0];
+    return results(model::tensor::kEvalResults, slot).loss;
   }
   return std::nullopt;
 }
@@ -191,7 +193,7 @@ void StepRunner::read_stats(int slot) {
   constexpr std::size_t kColumns = 4;
   gradient_stats_.clear();
   activation_stats_.clear();
-  const double scale = store_.readback_slot<float>(model::tensor::kStepResults, slot)[4];
+  const double scale = results(model::tensor::kStepResults, slot).loss_scale;
   const auto gradients = store_.readback_slot<float>(model::tensor::kGradStats, slot);
   for (std::size_t row = 0; const model::ParamSpec& spec : params_.specs()) {
     if (!spec.trainable) continue;

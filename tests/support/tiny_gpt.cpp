@@ -87,8 +87,7 @@ model::StepResults TinyGpt::step(std::int64_t index, bool update) {
   if (update) executor_.submit(model::segment::kUpdate, slot);
   ring_.submitted(shared_context().queue().submitted());
   shared_context().queue().wait_idle();
-  const auto values = store_.readback_slot<float>(model::tensor::kStepResults, slot);
-  return {values[0], values[1], values[2], values[3], values[4]};
+  return model::step_results(store_.readback_slot<float>(model::tensor::kStepResults, slot));
 }
 
 float TinyGpt::loss() {
@@ -98,7 +97,7 @@ float TinyGpt::loss() {
   executor_.submit(model::segment::kEvalEnd, slot);
   ring_.submitted(shared_context().queue().submitted());
   shared_context().queue().wait_idle();
-  return store_.readback_slot<float>(model::tensor::kEvalResults, slot)[0];
+  return model::step_results(store_.readback_slot<float>(model::tensor::kEvalResults, slot)).loss;
 }
 
 }  // namespace vkgpt::test

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -9,7 +8,7 @@
 #include <vector>
 
 #include "vkgpt/model/gpt_config.hpp"
-#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/model/train_step.hpp"
 #include "vkgpt/plan/executor.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/train/curriculum.hpp"
@@ -29,7 +28,7 @@ struct TensorStats {
   std::uint64_t inf_count = 0;
 };
 
-/// Which weights an evaluation looks at.
+/// The weights that an evaluation uses.
 enum class Weights { kCurrent, kAverage };
 
 struct StepOutcome {
@@ -70,12 +69,12 @@ class StepRunner {
 
   plan::TensorStore& store() { return store_; }
   const plan::TensorStore& store() const { return store_; }
-  /// That of the full context length.
+  /// The executor of the full context length.
   plan::Executor& executor() { return stages_.back().executor; }
   const plan::Executor& executor() const { return stages_.back().executor; }
   bool has_average() const { return config_.ema; }
   const model::GptParams& params() const { return params_; }
-  /// Of step `step`, micro-steps included.
+  /// Tokens that step `step` trains on, micro-steps included.
   std::int64_t step_tokens(std::int64_t step) const;
 
   /// Gives the parameters (arena); averages start there too.
@@ -100,6 +99,7 @@ class StepRunner {
   bool run_step(std::int64_t step, double learning_rate, Mode mode);
   void run_segment(Stage& stage, const char* segment, int slot, Mode mode);
   void fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
+  model::StepResults results(const char* tensor, int slot) const;
   void collect(int slot);
   void read_stats(int slot);
 
@@ -111,8 +111,7 @@ class StepRunner {
   std::vector<CurriculumStage> curriculum_;
   std::deque<Stage> stages_;  // as in the curriculum; all are reserved before the first is recorded
   plan::SlotRing ring_;
-  std::array<std::optional<std::int64_t>, plan::kSlotCount>
-      pending_;  // step whose results the slot will hold
+  std::optional<std::int64_t> pending_[plan::kSlotCount];  // step whose results the slot will hold
   std::deque<StepOutcome> outcomes_;
   std::vector<TensorStats> gradient_stats_;
   std::vector<TensorStats> activation_stats_;
