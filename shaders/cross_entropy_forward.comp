@@ -35,11 +35,14 @@ layout(set = 0, binding = 2, std430) writeonly buffer Losses { float losses[]; }
 layout(set = 0, binding = LOSS_SCALE, std430) readonly buffer LossScale { uint loss_scale[]; };
 #endif
 
+// z at i.
+float z_at(uint i) {
 #ifdef SOFTCAP
-#define Z(i) softcap(from_element(logits[i]), cap)
+  return softcap(from_element(logits[i]), cap);
 #else
-#define Z(i) from_element(logits[i])
+  return from_element(logits[i]);
 #endif
+}
 
 const float kLowest = -3.4028234e38;
 
@@ -58,12 +61,12 @@ void main() {
   }
 
   float largest = kLowest;
-  for (uint c = local; c < V; c += gl_WorkGroupSize.x) largest = max(largest, Z(base + c));
+  for (uint c = local; c < V; c += gl_WorkGroupSize.x) largest = max(largest, z_at(base + c));
   largest = workgroup_max(largest);
   float sum = 0.0;
   float below = 0.0;  // sum of z - largest
   for (uint c = local; c < V; c += gl_WorkGroupSize.x) {
-    const float z = Z(base + c) - largest;
+    const float z = z_at(base + c) - largest;
     sum += exp(z);
     below += z;
   }
@@ -75,7 +78,7 @@ void main() {
 
   // The invocation that owns the target's column reads it before overwriting it below.
   if (target % gl_WorkGroupSize.x == local) {
-    const float z = Z(base + target) - largest;
+    const float z = z_at(base + target) - largest;
 #ifdef SHAPED
     losses[first_row + row] =
         (1.0 - smoothing) * (log(sum) - z) + smoothing * (log(sum) - mean_below) + z_loss * lse * lse;
@@ -100,7 +103,7 @@ void main() {
   for (uint c = local; c < Vp; c += gl_WorkGroupSize.x) {
     float d = 0.0;
     if (c < V) {
-      d = exp(Z(base + c) - largest) * scale;
+      d = exp(z_at(base + c) - largest) * scale;
 #ifdef SHAPED
       d -= everywhere;
 #endif

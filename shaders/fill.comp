@@ -11,20 +11,21 @@ layout(push_constant) uniform Push {
 #if defined(IS_16BIT)
 #extension GL_EXT_shader_16bit_storage : require
 #define WORD uint16_t
-#define FILLED WORD(bits)
 #elif WIDTH == 4
 #define WORD uvec4
-#define FILLED WORD(bits)
 #elif WIDTH == 2
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #define WORD uint64_t
-#define FILLED packUint2x32(uvec2(bits))
 #else
 #define WORD uint
-#define FILLED bits
 #endif
 layout(set = 0, binding = 0, std430) writeonly buffer Words { WORD words[]; };  // (count)
 
 void main() {
-  ELEMENTWISE_LOOP(i, count) { words[i] = FILLED; }
+#if !defined(IS_16BIT) && WIDTH == 2
+  const WORD word = packUint2x32(uvec2(bits));
+  ELEMENTWISE_LOOP(i, count) { words[i] = word; }
+#else
+  ELEMENTWISE_LOOP(i, count) { words[i] = WORD(bits); }
+#endif
 }

@@ -19,10 +19,15 @@ layout(set = 0, binding = 2, std430) readonly buffer Rstd { float rstd[]; };    
 layout(set = 0, binding = 3, std430) writeonly buffer Partials { float partials[]; };  // (blocks, SUMS, C)
 #ifndef RMS
 layout(set = 0, binding = MEAN, std430) readonly buffer Mean { float mean[]; };  // (rows)
-#define CENTRED(row, c) (x[(row) * C + (c)] - mean[row])
-#else
-#define CENTRED(row, c) x[(row) * C + (c)]
 #endif
+
+float centred(uint row, uint c) {
+#ifdef RMS
+  return x[row * C + c];
+#else
+  return x[row * C + c] - mean[row];
+#endif
+}
 
 void main() {
   const uint column_groups = (C + gl_WorkGroupSize.x - 1) / gl_WorkGroupSize.x;
@@ -36,7 +41,7 @@ void main() {
   float dbias = 0.0;
   for (uint row = first; row < end; ++row) {
     const float d = from_element(dy[row * C + c]);
-    dweight += d * (CENTRED(row, c) * rstd[row]);
+    dweight += d * (centred(row, c) * rstd[row]);
     dbias += d;
   }
 #ifdef DWEIGHT

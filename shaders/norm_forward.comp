@@ -19,9 +19,6 @@ layout(set = 0, binding = 2, std430) writeonly buffer Y { ELEMENT y[]; };       
 layout(set = 0, binding = 3, std430) writeonly buffer Rstd { float rstd[]; };     // (rows)
 #ifdef BIAS
 layout(set = 0, binding = BIAS, std430) readonly buffer Bias { float bias[]; };  // (C)
-#define WITH_BIAS(value, c) ((value) + bias[c])
-#else
-#define WITH_BIAS(value, c) (value)
 #endif
 #ifndef RMS
 layout(set = 0, binding = MEAN, std430) writeonly buffer Mean { float mean[]; };  // (rows)
@@ -49,6 +46,14 @@ float first_row_value(uint i) {
   return r;
 }
 
+float with_bias(float value, uint c) {
+#ifdef BIAS
+  return value + bias[c];
+#else
+  return value;
+#endif
+}
+
 void main() {
   const uint lane = gl_SubgroupInvocationID;
   SUBGROUP_ROW_LOOP(row, rows) {
@@ -72,7 +77,7 @@ void main() {
 #endif
     const float scale = inversesqrt(subgroupAdd(squares) / float(C) + eps);
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
-      y[base + c] = to_element(WITH_BIAS((row_value(base + c) - mu) * scale * weight[c], c));
+      y[base + c] = to_element(with_bias((row_value(base + c) - mu) * scale * weight[c], c));
     }
     if (lane == 0) {
 #ifndef RMS

@@ -35,13 +35,17 @@ layout(set = 0, binding = 7, std430) readonly buffer Active { uint active_bits[]
 #endif
 #ifdef BLOCK
 layout(set = 0, binding = 7, std430) readonly buffer Blocks { uint blocks[]; };         // in the arena
+#endif
+
+// Where words i of m and v belong in weights and gradients.
 uint place_of(uint i) {
+#ifdef BLOCK
   const uint words = BLOCK / WIDTH;
   return blocks[first_block + i / words] * words + i % words - first / WIDTH;
-}
 #else
-#define place_of(i) (i)
+  return i;
 #endif
+}
 
 void main() {
   if (norm[2] != 0) return;
@@ -50,7 +54,7 @@ void main() {
   const float correction1 = step_params.bias_correction1;
   const float correction2 = step_params.bias_correction2;
   ELEMENTWISE_LOOP(i, count / WIDTH) {
-    const uint place = place_of(i);  // in weights and gradients
+    const uint place = place_of(i);
     const uint block = (first + place * WIDTH) / 64;
 #ifdef ACTIVE
     if ((active_bits[block / 32] >> (block % 32) & 1) == 0) continue;

@@ -1,5 +1,5 @@
-// Elements of a tensor in 32 or 16 bits; arithmetic is always fp32. The host sets DTYPE (ops/launch.hpp:
-// `dtype_macro`): 0 f32, 1 f16, 2 bf16. A buffer of them is an array of ELEMENT, read with from_element(a[i])
+// Elements of a tensor in 32 or 16 bits; arithmetic is always fp32. The host sets DTYPE (plan/dispatch.hpp:
+// `Macros::dtype`): 0 f32, 1 f16, 2 bf16. A buffer of them is an array of ELEMENT, read with from_element(a[i])
 // and written with a[i] = to_element(x). A kernel whose tensors differ has a macro for each of them:
 // ELEMENT_OF(X_DTYPE), from_element_of(X_DTYPE, a[i]), to_element_of(X_DTYPE, x).
 //
@@ -40,6 +40,7 @@ float float16_value(uint h) {
 #define ELEMENT_0 float
 #define ELEMENT_1 uint16_t
 #define ELEMENT_2 uint16_t
+// Macros, because without 16-bit arithmetic a uint16_t may only be loaded, stored and converted.
 #define FROM_ELEMENT_0(e) (e)
 #define FROM_ELEMENT_1(e) float16_value(uint(e))
 #define FROM_ELEMENT_2(e) uintBitsToFloat(uint(e) << 16)
@@ -47,17 +48,17 @@ float float16_value(uint h) {
 #define TO_ELEMENT_1(x) uint16_t(float16_bits(x))
 #define TO_ELEMENT_2(x) uint16_t(bfloat16_bits(x))
 
-#define FROM_PAIR_1(w) unpackHalf2x16(w)
-#define FROM_PAIR_2(w) uintBitsToFloat(uvec2((w) << 16, (w) & 0xffff0000u))
-#define TO_PAIR_1(v) (float16_bits((v).x) | float16_bits((v).y) << 16)
-#define TO_PAIR_2(v) (bfloat16_bits((v).x) | bfloat16_bits((v).y) << 16)
+vec2 from_pair_1(uint w) { return unpackHalf2x16(w); }
+vec2 from_pair_2(uint w) { return uintBitsToFloat(uvec2(w << 16, w & 0xffff0000u)); }
+uint to_pair_1(vec2 v) { return float16_bits(v.x) | float16_bits(v.y) << 16; }
+uint to_pair_2(vec2 v) { return bfloat16_bits(v.x) | bfloat16_bits(v.y) << 16; }
 
 #define ELEMENT_PASTE(a, b) a##b
 #define ELEMENT_OF(dtype) ELEMENT_PASTE(ELEMENT_, dtype)
 #define from_element_of(dtype, e) ELEMENT_PASTE(FROM_ELEMENT_, dtype)(e)
 #define to_element_of(dtype, x) ELEMENT_PASTE(TO_ELEMENT_, dtype)(x)
-#define from_pair_of(dtype, w) ELEMENT_PASTE(FROM_PAIR_, dtype)(w)
-#define to_pair_of(dtype, v) ELEMENT_PASTE(TO_PAIR_, dtype)(v)
+#define from_pair_of(dtype, w) ELEMENT_PASTE(from_pair_, dtype)(w)
+#define to_pair_of(dtype, v) ELEMENT_PASTE(to_pair_, dtype)(v)
 
 #define ELEMENT ELEMENT_OF(DTYPE)
 #define from_element(e) from_element_of(DTYPE, e)

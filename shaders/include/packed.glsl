@@ -6,8 +6,8 @@
 
 #if DTYPE == 0
 #define WORD4 vec4
-#define unpack4(word) (word)
-#define pack4(x) (x)
+vec4 unpack4(vec4 word) { return word; }
+vec4 pack4(vec4 x) { return x; }
 #else
 #define WORD4 uvec2
 vec4 unpack4(uvec2 word) { return vec4(from_pair(word.x), from_pair(word.y)); }

@@ -5,21 +5,21 @@
 #define WIDE_WORD vec4
 #define wide vec4
 #define wide_uint uvec4
-#define unpack_wide(word) (word)
-#define pack_wide(x) (x)
+wide unpack_wide(WIDE_WORD word) { return word; }
+WIDE_WORD pack_wide(wide x) { return x; }
 #elif WIDTH == 2
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #define WIDE_WORD uint64_t
 #define wide vec2
 #define wide_uint uvec2
-#define unpack_wide(word) uintBitsToFloat(unpackUint2x32(word))
-#define pack_wide(x) packUint2x32(floatBitsToUint(x))
+wide unpack_wide(WIDE_WORD word) { return uintBitsToFloat(unpackUint2x32(word)); }
+WIDE_WORD pack_wide(wide x) { return packUint2x32(floatBitsToUint(x)); }
 #else
 #define WIDE_WORD float
 #define wide float
 #define wide_uint uint
-#define unpack_wide(word) (word)
-#define pack_wide(x) (x)
+wide unpack_wide(WIDE_WORD word) { return word; }
+WIDE_WORD pack_wide(wide x) { return x; }
 #endif
 
 uint largest_of(uint x) { return x; }
