@@ -1,6 +1,5 @@
 #include "vkgpt/ops/activation.hpp"
 
-#include <string>
 #include <utility>
 #include <vector>
 

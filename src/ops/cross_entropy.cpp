@@ -1,9 +1,7 @@
 #include "vkgpt/ops/cross_entropy.hpp"
 
 #include <algorithm>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
@@ -22,7 +20,7 @@ std::uint32_t subgroups_for(const vk::DeviceCaps& caps, std::int64_t V) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(wanted, 1, subgroups_per_workgroup(caps)));
 }
 
-/// What `cross_entropy_fused` has and `cross_entropy_forward` has not.
+/// Arguments that only `cross_entropy_fused` has.
 struct Gradient {
   float scale;
   LossShaping shaping;

@@ -1,7 +1,6 @@
 #include "vkgpt/ops/dropout.hpp"
 
 #include <utility>
-#include <vector>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"

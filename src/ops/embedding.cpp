@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
@@ -44,7 +43,7 @@ void check_tokens(const plan::Tensor& tokens, const plan::Tensor& x, const Embed
               x.shape.to_string());
 }
 
-/// Of tokens (B, T) with their rows x (B, T, C) and a table of Vp rows, checked.
+/// The checked sizes of tokens (B, T), their rows x (B, T, C) and a table of Vp rows.
 EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x,
                         const std::optional<plan::Tensor>& wte, const std::optional<plan::Tensor>& wpe) {
   VKGPT_CHECK(tokens.shape.rank() == 2, "tokens {}", tokens.shape.to_string());
@@ -64,7 +63,7 @@ plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, 
   if (args.wpe) add_binding(dispatch, "WPE", read(*args.wpe));
   dispatch.push = PushWords{}.u32(slice.count, shape.C, shape.T, slice.first, vocabulary.first,
                                   vocabulary.count, shape.Vp);
-  // Of the tables only the rows of the tokens are read.
+  // Only the rows of the tokens are read from the tables.
   dispatch.cost = {.flops = slice.count * shape.C,
                    .bytes = (args.wpe ? 3 : 2) * slice.count * shape.row_bytes()};
   return dispatch;

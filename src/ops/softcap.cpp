@@ -1,7 +1,6 @@
 #include "vkgpt/ops/softcap.hpp"
 
 #include <utility>
-#include <vector>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"

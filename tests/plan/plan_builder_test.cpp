@@ -40,10 +40,12 @@ TEST(PlanBuilder, RefusesWhatTheDeviceOrTheShaderCouldNotDo) {
   const Tensor big = builder.persistent("big", {2000}, Role::kCache);
   const Tensor small = builder.persistent("small", {64}, Role::kCache);
   const Tensor input = builder.upload("input", {4});
+  const Tensor half = builder.persistent("half", {64}, Role::kCache, DType::kF16);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(small)}}), CheckFailure);  // no segment
   builder.begin_segment("s");
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(big)}}), CheckFailure);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {write(input)}}), CheckFailure);
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(half)}}), CheckFailure);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(small), write(small)}}), CheckFailure);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(builder.view(small, 1, {4}))}}),
                CheckFailure);

@@ -20,7 +20,7 @@ struct CrossEntropy {
 /// losses[row] = -log softmax(z[row, 0..V))[target], 0 where the target is negative (ignored).
 void cross_entropy_forward(plan::PlanBuilder& builder, const CrossEntropy& args);
 
-/// What a training objective adds to the plain loss.
+/// Terms that a training objective adds to the plain loss.
 struct LossShaping {
   double label_smoothing = 0;  // s, as torch has it: (1 - s) * loss + s * mean over 0..V of -log softmax(z)
   double z_loss = 0;           // adds z_loss * lse^2, lse = log sum exp z (PaLM, arXiv:2204.02311, section 5)

@@ -35,7 +35,7 @@ std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std
 std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements,
                                   std::int64_t granule = slice_granule(false));
 
-/// How many neighbours of an f32 tensor of `count` elements a kernel reads at a time, the macro WIDTH of
+/// Neighbours of an f32 tensor of `count` elements that a kernel reads at a time, the macro WIDTH of
 /// shaders/include/wide_f32.glsl: 4 on GPUs, 2 on CPU drivers that have 64-bit words, 1 where the tensor is
 /// no multiple of them.
 std::int64_t f32_width(const vk::DeviceCaps& caps, std::int64_t count);
@@ -58,7 +58,7 @@ void add_binding(plan::Dispatch& dispatch, std::string name, plan::Binding bindi
 /// coroutines, else what makes 256 invocations or the device's limit.
 std::uint32_t subgroups_per_workgroup(const vk::DeviceCaps& caps);
 
-/// What kernels that hold many values in each invocation may count on.
+/// Registers available to kernels that hold many values in each invocation.
 struct RegisterBudget {
   std::uint32_t subgroup = 0;       // the least size of a subgroup
   std::uint32_t required_size = 0;  // to be required of the driver, or 0

@@ -6,8 +6,8 @@
 
 namespace vkgpt::ops {
 
-/// What changes from one replay to the next; the host writes it into the slot of a submission. The layout is
-/// that of shaders/include/step_params.glsl: 32-bit words in this order.
+/// Values that change from one replay to the next; the host writes them into a submission's slot. The layout
+/// is that of shaders/include/step_params.glsl: 32-bit words in this order.
 struct StepParams {
   std::uint32_t step = 0;        // optimizer step, from 0
   std::uint32_t micro_step = 0;  // within the step, from 0

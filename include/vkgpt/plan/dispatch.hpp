@@ -37,7 +37,7 @@ Binding read_write(const Tensor& t);
 /// Rows [first, first + count) of `t` taken as a matrix of `t.shape.rows()` rows.
 Binding rows(Binding whole, const Tensor& t, std::int64_t first, std::int64_t count);
 
-/// What a shader variant defines: `Macros{}.dtype("DTYPE", x.dtype).flag("BIAS", has_bias).value("HS", HS)`.
+/// The macros of a shader variant: `Macros{}.dtype("DTYPE", x.dtype).flag("BIAS", has_bias).value("HS", HS)`.
 class Macros {
  public:
   using value_type = vk::Macro;
@@ -93,7 +93,7 @@ class PushWords {
   std::vector<std::uint32_t> words_;
 };
 
-/// What a dispatch must at least do; for dumps, rooflines and splitting long work.
+/// The least work of a dispatch, for dumps, rooflines and splitting long work.
 struct Cost {
   std::int64_t flops = 0;
   std::int64_t bytes = 0;  // 0 = the sum of the bound ranges

@@ -5,7 +5,7 @@
 
 namespace vkgpt::train {
 
-/// Which stretches of the training split the batches hold.
+/// The stretches of the training split that batches hold.
 ///
 /// `kRandom` draws crops anywhere. The others read windows 0, T, 2T, ... of the split, each once an epoch,
 /// from its beginning to its end or in an order that is shuffled anew every epoch. What follows the last
@@ -23,7 +23,7 @@ struct DataOrder {
 /// "random", "shuffled" or "sequential".
 BatchOrder parse_batch_order(std::string_view name);
 
-/// Which of `windows` (at least 1) sample `index` of the run reads; not for `kRandom`.
+/// The window, of `windows` (at least 1), that sample `index` of the run reads; not for `kRandom`.
 std::uint64_t window_of(BatchOrder order, std::uint64_t index, std::uint64_t windows, std::uint64_t seed);
 
 /// Element `index` of a permutation of 0 to count - 1 that (seed, epoch) choose: a Feistel network on the

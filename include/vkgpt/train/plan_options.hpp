@@ -11,7 +11,7 @@
 
 namespace vkgpt::train {
 
-/// What of the model the configuration trains.
+/// The part of the model that the configuration trains.
 model::Adaptation adaptation(const TrainConfig& config);
 
 /// The type that `amp` means on a device: "auto" is bf16 where shaders compute in it, else fp16 where they

@@ -8,7 +8,7 @@
 
 namespace vkgpt::train {
 
-/// What the progress line shows.
+/// The contents of the progress line.
 struct Progress {
   std::int64_t step = 0;  ///< finished
   std::int64_t max_steps = 0;

@@ -8,7 +8,7 @@
 
 namespace vkgpt::train {
 
-/// How a model is trained; the architecture is in `model::GptConfig`.
+/// The settings of a training run; the architecture is in `model::GptConfig`.
 struct TrainConfig {
   std::string data_path;
   std::string memmap_dataset;

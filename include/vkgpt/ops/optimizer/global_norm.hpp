@@ -6,7 +6,7 @@
 
 namespace vkgpt::ops {
 
-/// What the optimizer needs to know of the gradients, a persistent tensor (4) u32 that never leaves the GPU:
+/// The state that optimizers read, a persistent tensor (4) u32 that never leaves the GPU:
 /// the bits of the norm, the bits of the clip scale, 1 if the step must be skipped, steps skipped so far.
 plan::Tensor global_norm_state(plan::PlanBuilder& builder);
 

@@ -6,7 +6,7 @@
 
 namespace vkgpt::ops {
 
-/// How the loss scale of fp16 training moves (Micikevicius et al., arXiv:1710.03740): halved by a step that
+/// Dynamic loss scaling of fp16 training (Micikevicius et al., arXiv:1710.03740): halved by a step that
 /// was skipped, doubled after so many clean steps in a row. Always a power of two, so that it costs no
 /// precision.
 struct LossScaling {
@@ -16,7 +16,7 @@ struct LossScaling {
   std::uint32_t growth_interval = 2000;  // steps
 };
 
-/// What is kept of it, a persistent tensor (4) u32, named "loss_scale", that never leaves the GPU: the bits
+/// Its state, a persistent tensor (4) u32, named "loss_scale", that never leaves the GPU: the bits
 /// of the scale, clean steps since it last changed, 0, 0.
 plan::Tensor loss_scale_state(plan::PlanBuilder& builder);
 

@@ -10,11 +10,11 @@
 
 namespace vkgpt::ops {
 
-/// Which elements of a parameter arena decay, those of the ranges `decayed`: a constant
+/// A mask of the elements of a parameter arena that decay, those of the ranges `decayed`: a constant
 /// (ceil(elements / 2048)) u32, one bit for each 64 elements, since every parameter starts on 256 bytes.
 plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> decayed);
 
-/// Which elements an optimizer owns where others own the rest of the arena, in the format of `decay_bits`.
+/// A mask, in the same format, of the elements that an optimizer owns where another owns the rest.
 plan::Tensor active_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> active);
 
 /// Their contents. A range starts at a multiple of 64 and owns the rest of its last 64 elements.
