@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
-# Gets what the tests need, builds, and runs them: `tools/test.sh [fast|all]`.
-#   fast  tests labelled cpu and gpu, the gpu ones again under core+sync validation
-#   all   fast, then the gpu tests under GPU-assisted validation, those of kernels on SwiftShader, the slow tests, and
-#         the CPU tests under AddressSanitizer and UBSan (default)
-# The last line is "N passed, N failed, N skipped"; the exit status is 0 only when nothing failed.
+# Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all|one FILTER|coverage|tidy [FILE...]]`.
+#   fast      tests labelled cpu and gpu, the gpu ones again under core+sync validation
+#   all       fast, then each kernel once under GPU-assisted validation, those of kernels on SwiftShader, the slow
+#             tests, and the CPU tests under AddressSanitizer and UBSan (default)
+#   one       builds what changed and runs the tests that FILTER names: `tools/test.sh one 'GpuNorm.*'`
+#   coverage  the share of lines that the tests labelled cpu and gpu run, by layer, and the kernels that they build
+#   tidy      clang-tidy over the files named, else over those that differ from origin/main
+# The last line of fast and all is "N passed, N failed, N skipped"; the exit status is 0 only when nothing failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-all}
+case $mode in
+  fast | all | one | coverage | tidy) ;;
+  *) echo "test.sh: no mode '$mode': fast, all, one FILTER, coverage or tidy" >&2; exit 2 ;;
+esac
+[ "$mode" != one ] || [ -n "${2:-}" ] || { echo "test.sh: one needs a filter, such as 'GpuNorm.*'" >&2; exit 2; }
 . tools/prepare.sh test "$@"
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
@@ -55,20 +63,60 @@ check() {  # title command...
   fi
 }
 
-build ci || { echo "0 passed, 1 failed"; exit 1; }
-tests=build-ci/vkgpt_tests
 # The reference driver, so that results do not depend on the machine's cards; VKGPT_DEVICE overrides it.
 export VKGPT_DEVICE=${VKGPT_DEVICE:-llvmpipe} VKGPT_EXPECT_DRIVER=${VKGPT_EXPECT_DRIVER:-llvmpipe}
-
-check "clang-format" bash -c 'find src include tests -name "*.?pp" -print0 | xargs -0 clang-format --dry-run -Werror'
 # Suites with parameters are called INSTANTIATION/SUITE.
 gpu='Gpu*:*/Gpu*'
 cpu="-$gpu:Slow*"
+
+# The suites of some folders, as a filter.
+suites_of() {  # folder...
+  grep -rhoE '^TEST(_[PF])?\(Gpu[A-Za-z0-9]*' "$@" | sed 's/.*(//' | sort -u | sed 's,.*,&.*:*/&.*,' | paste -sd:
+}
+
+run_coverage() {
+  build coverage || return 1
+  find build-coverage -name '*.gcda' -delete
+  export VKGPT_TEST_KERNELS=$PWD/build-coverage/kernels
+  rm -f "$VKGPT_TEST_KERNELS"
+  run_suite "cpu" build-coverage/vkgpt_tests "$cpu"
+  run_suite "gpu" build-coverage/vkgpt_tests "$gpu"
+  tools/coverage.sh build-coverage
+}
+
+run_tidy() {  # [file...]
+  local files=("$@")
+  cmake --preset release >"$log/cmake" 2>&1 || { cat "$log/cmake" >&2; return 1; }
+  if [ "${#files[@]}" -eq 0 ]; then
+    mapfile -t files < <(git diff --name-only --diff-filter=d origin/main -- 'src/*.cpp' 'tests/*.cpp')
+  fi
+  [ "${#files[@]}" -gt 0 ] || { echo "test.sh: no file differs from origin/main"; return 0; }
+  printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build --quiet --warnings-as-errors='*'
+}
+
+case $mode in
+  one)
+    cmake --preset release >"$log/cmake" 2>&1 || { cat "$log/cmake" >&2; exit 1; }
+    cmake --build --preset release --parallel "$(nproc)" --target vkgpt_tests >"$log/build" 2>&1 ||
+      { tail -n 60 "$log/build" >&2; exit 1; }
+    build/vkgpt_tests --gtest_filter="$2" | tee "$log/suite"
+    [ "${PIPESTATUS[0]}" -eq 0 ] && ! grep -q '^\[==========\] Running 0 tests' "$log/suite"
+    exit
+    ;;
+  coverage) run_coverage; exit ;;
+  tidy) run_tidy "${@:2}"; exit ;;
+esac
+
+build ci || { echo "0 passed, 1 failed"; exit 1; }
+tests=build-ci/vkgpt_tests
+check "clang-format" bash -c 'find src include tests -name "*.?pp" -print0 | xargs -0 clang-format --dry-run -Werror'
 run_suite "cpu" "$tests" "$cpu"
 run_suite "gpu" "$tests" "$gpu"
 run_suite "gpu, core and synchronization validation" "$tests" "$gpu" VKGPT_VALIDATION=sync
 if [ "$mode" = all ]; then
-  run_suite "gpu, GPU-assisted validation" "$tests" "$gpu" VKGPT_VALIDATION=gpu
+  # Instrumented pipelines are slow to build and to run: each kernel in its own tests, and one whole step.
+  run_suite "gpu kernels, GPU-assisted validation" "$tests" \
+    "$(suites_of tests/ops tests/vk $(ls -d tests/check 2>/dev/null)):GpuReplay.*" VKGPT_VALIDATION=gpu
   count_suite "gpu kernels, SwiftShader" tools/swiftshader.sh "$tests"
   run_suite "slow" "$tests" 'Slow*'
   if build asan; then
