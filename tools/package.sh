@@ -56,7 +56,8 @@ mkdir -p "$folder/licences"
 mv "$work/vkgpt" "$folder/"
 cp LICENSE assets/quickstart.json "$folder/"
 packages=$(grep -oE '^/[^ (]*\.a' "$work/trace" | sort -u | xargs -r realpath | grep -v "^$libc" | xargs dpkg -S | sed 's/[:,].*//')
-packages=$(printf '%s\n' $packages libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev nlohmann-json3-dev | sort -u)
+headers="libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev nlohmann-json3-dev"
+packages=$(printf '%s\n' $packages $headers | sort -u)
 for package in $packages; do
   text=/usr/share/doc/$package/copyright
   [ -e "$text" ] || { own_unpack "$work/doc" "$package" && text=$work/doc$text; }

@@ -1,5 +1,6 @@
-// The few functions of newer C libraries that the compiler's own libraries and headers ask for, so that a program built
-// on Debian 13 runs on the C library of Debian 11 (2.31). tools/package.sh links it into the packaged program only.
+// The few functions of newer C libraries that the compiler's own libraries and headers ask for, so that a
+// program built on Debian 13 runs on the C library of Debian 11 (2.31). tools/package.sh links it into the
+// packaged program only.
 #include <link.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,10 +16,18 @@ long old_strtol(const char* text, char** end, int base) __asm__("strtol");
 long long old_strtoll(const char* text, char** end, int base) __asm__("strtoll");
 unsigned long old_strtoul(const char* text, char** end, int base) __asm__("strtoul");
 unsigned long long old_strtoull(const char* text, char** end, int base) __asm__("strtoull");
-long __isoc23_strtol(const char* text, char** end, int base) { return old_strtol(text, end, base); }
-long long __isoc23_strtoll(const char* text, char** end, int base) { return old_strtoll(text, end, base); }
-unsigned long __isoc23_strtoul(const char* text, char** end, int base) { return old_strtoul(text, end, base); }
-unsigned long long __isoc23_strtoull(const char* text, char** end, int base) { return old_strtoull(text, end, base); }
+long __isoc23_strtol(const char* text, char** end, int base) {
+  return old_strtol(text, end, base);
+}
+long long __isoc23_strtoll(const char* text, char** end, int base) {
+  return old_strtoll(text, end, base);
+}
+unsigned long __isoc23_strtoul(const char* text, char** end, int base) {
+  return old_strtoul(text, end, base);
+}
+unsigned long long __isoc23_strtoull(const char* text, char** end, int base) {
+  return old_strtoull(text, end, base);
+}
 
 // Since 2.36; std::random_device calls it.
 unsigned arc4random() noexcept {
