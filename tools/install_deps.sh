@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Gets what vkgpt needs: `tools/install_deps.sh [--dry_run] [build|test|fuzz]`.
+# Gets what vkgpt needs: `tools/install_deps.sh [--dry_run] [build|test|tidy|fuzz]`.
 #   build  compiler, libraries, Vulkan loader, Mesa's CPU driver (default)
 #   test   the same, plus GoogleTest, the validation layers, clang-format and, unpacked in .vkgpt/mesa, a newer Mesa
+#   tidy   what test needs but for the newer Mesa, plus clang-tidy and git
 #   fuzz   what build needs, plus clang and libFuzzer
 # Installed packages are never upgraded, replaced or removed, and no suite is added to apt's configuration. Where
 # the system's own suites have everything, what is missing is installed; where they have not, a private Debian 13
@@ -24,8 +25,9 @@ packages=(g++ cmake ninja-build pkg-config ca-certificates curl
 case $what in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format) ;;
+  tidy) packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format clang-tidy-19 git) ;;
   fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
-  *) echo "install_deps: unknown set '$what': build, test or fuzz" >&2; exit 2 ;;
+  *) echo "install_deps: unknown set '$what': build, test, tidy or fuzz" >&2; exit 2 ;;
 esac
 declare -A least=([g++]=4:14 [cmake]=3.25 [glslang-dev]=15 [glslang-tools]=15 [libvulkan-dev]=1.4 [mesa-vulkan-drivers]=25)
 root=.vkgpt/root

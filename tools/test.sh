@@ -15,7 +15,9 @@ case $mode in
   *) echo "test.sh: no mode '$mode': fast, all, one FILTER, coverage or tidy" >&2; exit 2 ;;
 esac
 [ "$mode" != one ] || [ -n "${2:-}" ] || { echo "test.sh: one needs a filter, such as 'GpuNorm.*'" >&2; exit 2; }
-. tools/prepare.sh test "$@"
+needs=test
+[ "$mode" != tidy ] || needs=tidy
+. tools/prepare.sh "$needs" "$@"
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 passed=0
