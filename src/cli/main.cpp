@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -7,23 +8,35 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
+
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/utf8.hpp"
 
 #include "cli/command/commands.hpp"
 
 namespace {
 
 int report(const std::string& message, vkgpt::ExitCode code) {
-  const std::string line = std::format("vkgpt: error: {}\n", message);
+  constexpr std::size_t kMaxChars = 1000;
+  const std::string line = std::format("vkgpt: error: {}\n", vkgpt::printable(message, kMaxChars));
   std::fflush(stdout);
   std::fwrite(line.data(), 1, line.size(), stderr);
   return static_cast<int>(code);
+}
+
+/// Standard streams that were closed at the start: a file that takes their number would receive messages.
+void open_missing_streams() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) open("/dev/null", O_RDWR);
+  }
 }
 
 }  // namespace
 
 /// The only place where errors are caught.
 int main(int argc, char** argv) {
+  open_missing_streams();
   try {
     const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
     const int code = vkgpt::cli::run_program(args);

@@ -21,15 +21,27 @@ class FlatObjectReader : public nlohmann::json_sax<nlohmann::json> {
 
   std::vector<Setting> take() { return std::move(settings_); }
 
-  bool null() override { return refuse_value("null"); }
+  bool null() override {
+    if (!in_object_ || in_list_ || !takes_user_forms()) return refuse_value("null");
+    return true;  // "no value" leaves the setting as it is
+  }
   bool boolean(bool value) override { return store(value ? "true" : "false"); }
   bool number_integer(number_integer_t value) override { return store(std::to_string(value)); }
   bool number_unsigned(number_unsigned_t value) override { return store(std::to_string(value)); }
   bool number_float(number_float_t /*value*/, const string_t& raw) override { return store(raw); }
   bool string(string_t& value) override { return store(value); }
   bool binary(binary_t& /*value*/) override { return refuse_value("binary data"); }
-  bool start_array(std::size_t /*size*/) override { return refuse_value("a list"); }
-  bool end_array() override { return true; }
+  bool start_array(std::size_t /*size*/) override {
+    if (!in_object_ || !takes_user_forms()) return refuse_value("a list");
+    if (in_list_) return refuse_value("a list of lists");
+    store("");
+    in_list_ = true;
+    return true;
+  }
+  bool end_array() override {
+    in_list_ = false;
+    return true;
+  }
   bool end_object() override {
     in_section_ = false;
     return true;
@@ -37,7 +49,7 @@ class FlatObjectReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool start_object(std::size_t /*size*/) override {
     if (in_object_) {
-      if (in_section_ || origin_ != SettingOrigin::kConfigFile || !is_config_section(key_)) {
+      if (in_list_ || in_section_ || !takes_user_forms() || !is_config_section(key_)) {
         refuse_value("an object");
       }
       in_section_ = true;
@@ -72,14 +84,23 @@ class FlatObjectReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool store(std::string text) {
     if (!in_object_) refuse_value("a single value");
+    if (in_list_) {
+      std::string& list = settings_.back().text;
+      list += list.empty() ? text : "," + text;
+      return true;
+    }
     settings_.push_back({.key = key_, .text = std::move(text), .origin = origin_, .where = where_});
     return true;
   }
+
+  /// Lists and null, as users write them; files of our own have neither.
+  bool takes_user_forms() const { return origin_ == SettingOrigin::kConfigFile; }
 
   SettingOrigin origin_;
   std::string where_;
   bool in_object_ = false;
   bool in_section_ = false;
+  bool in_list_ = false;  // whose items are joined by commas, as a flag would take them
   std::string key_;
   std::set<std::string> keys_;
   std::vector<Setting> settings_;

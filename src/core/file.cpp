@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vkgpt/core/utf8.hpp"
+
 namespace vkgpt {
 namespace {
 
@@ -51,7 +53,7 @@ bool sync_unsupported(int code) {
 }  // namespace
 
 IoError::IoError(std::string_view operation, const Path& path, int code)
-    : Error(std::format("cannot {} {}: {}; {}", operation, path.string(),
+    : Error(std::format("cannot {} {}: {}; {}", operation, printable(path.string(), 200),
                         std::generic_category().message(code), remedy(code))),
       code_(code) {}
 

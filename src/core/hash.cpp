@@ -5,11 +5,11 @@
 #include <cstring>
 #include <format>
 
-namespace vkgpt {
-namespace {
+#include "core/sha256_blocks.hpp"
 
-// Fractional parts of the cube roots of the first 64 primes.
-constexpr std::array<std::uint32_t, 64> kRound = {
+namespace vkgpt {
+
+const std::array<std::uint32_t, 64> kSha256Round = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -19,15 +19,15 @@ constexpr std::array<std::uint32_t, 64> kRound = {
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
+namespace {
+
 std::uint32_t load_big_endian(const std::byte* p) {
   std::uint32_t word;
   std::memcpy(&word, p, 4);
   return std::endian::native == std::endian::little ? std::byteswap(word) : word;
 }
 
-}  // namespace
-
-void Sha256::compress(const std::byte* block) {
+void compress(std::uint32_t* state, const std::byte* block) {
   std::array<std::uint32_t, 64> w;
   for (std::size_t i = 0; i < 16; ++i) w[i] = load_big_endian(block + 4 * i);
   for (std::size_t i = 16; i < 64; ++i) {
@@ -36,10 +36,12 @@ void Sha256::compress(const std::byte* block) {
     w[i] = w[i - 16] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ (a >> 3)) + w[i - 7] +
            (std::rotr(b, 17) ^ std::rotr(b, 19) ^ (b >> 10));
   }
-  auto [a, b, c, d, e, f, g, h] = state_;
+  std::array<std::uint32_t, 8> sum;
+  std::copy_n(state, sum.size(), sum.begin());
+  auto [a, b, c, d, e, f, g, h] = sum;
   for (std::size_t i = 0; i < 64; ++i) {
-    const std::uint32_t t1 =
-        h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+    const std::uint32_t t1 = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
+                             ((e & f) ^ (~e & g)) + kSha256Round[i] + w[i];
     const std::uint32_t t2 =
         (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     h = g;
@@ -51,8 +53,19 @@ void Sha256::compress(const std::byte* block) {
     b = a;
     a = t1 + t2;
   }
-  const std::array<std::uint32_t, 8> sum = {a, b, c, d, e, f, g, h};
-  for (std::size_t i = 0; i < 8; ++i) state_[i] += sum[i];
+  sum = {a, b, c, d, e, f, g, h};
+  for (std::size_t i = 0; i < 8; ++i) state[i] += sum[i];
+}
+
+const Sha256Blocks kBlocks = [] {
+  const Sha256Blocks x86 = sha256_blocks_x86();
+  return x86 != nullptr ? x86 : sha256_blocks_portable;
+}();
+
+}  // namespace
+
+void sha256_blocks_portable(std::uint32_t* state, const std::byte* data, std::size_t count) {
+  for (; count > 0; --count, data += 64) compress(state, data);
 }
 
 void Sha256::update(std::span<const std::byte> bytes) {
@@ -63,9 +76,10 @@ void Sha256::update(std::span<const std::byte> bytes) {
     std::copy_n(bytes.begin(), take, pending_.begin() + static_cast<std::ptrdiff_t>(filled));
     bytes = bytes.subspan(take);
     if (filled + take < 64) return;
-    compress(pending_.data());
+    kBlocks(state_.data(), pending_.data(), 1);
   }
-  for (; bytes.size() >= 64; bytes = bytes.subspan(64)) compress(bytes.data());
+  kBlocks(state_.data(), bytes.data(), bytes.size() / 64);
+  bytes = bytes.subspan(bytes.size() / 64 * 64);
   std::copy(bytes.begin(), bytes.end(), pending_.begin());
 }
 

@@ -35,6 +35,13 @@ void install_interrupt_handlers() {
   for (const int signal : {SIGINT, SIGTERM}) {
     VKGPT_CHECK(sigaction(signal, &action, nullptr) == 0, "signal {}", signal);
   }
+  // Under nohup a closed terminal shall not end the run.
+  struct sigaction hangup{};
+  sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  // A reader that went away and a limit of file sizes become errors of the writes.
+  action.sa_handler = SIG_IGN;
+  for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
 }
 
 bool interrupted() {

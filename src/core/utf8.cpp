@@ -78,6 +78,37 @@ void append_utf8(std::string& out, char32_t code_point) {
   }
 }
 
+namespace {
+
+/// Characters that move the cursor, or that show the ones around them in another order.
+bool is_control(char32_t c) {
+  const bool is_c0_or_c1 = c < 0x20 || (c >= 0x7f && c < 0xa0);
+  const bool is_line_end = c == 0x2028 || c == 0x2029;
+  const bool is_bidirectional = c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+                                (c >= 0x2066 && c <= 0x2069);
+  return is_c0_or_c1 || is_line_end || is_bidirectional;
+}
+
+std::string escape(std::string_view text, std::size_t max_chars, std::string_view kept) {
+  std::string out;
+  std::size_t chars = 0;
+  for (std::size_t at = 0; at < text.size(); ++chars) {
+    if (chars == max_chars) return out + "...";
+    const Utf8Char c = decode_utf8(text, at);
+    if (c.length == 0 || (is_control(c.code_point) && !kept.contains(text[at]))) {
+      for (std::size_t i = 0; i < std::max<std::size_t>(1, c.length); ++i) {
+        out += std::format("\\x{:02x}", byte_at(text, at + i));
+      }
+    } else {
+      out += text.substr(at, c.length);
+    }
+    at += std::max<std::size_t>(1, c.length);
+  }
+  return out;
+}
+
+}  // namespace
+
 std::size_t find_invalid_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const Utf8Char c = decode_utf8(text, at);
@@ -114,23 +145,11 @@ std::string replace_invalid_utf8(std::string_view text) {
 }
 
 std::string printable(std::string_view text, std::size_t max_chars) {
-  std::string out;
-  std::size_t chars = 0;
-  for (std::size_t at = 0; at < text.size(); ++chars) {
-    if (chars == max_chars) return out + "...";
-    const Utf8Char c = decode_utf8(text, at);
-    const bool control =
-        c.code_point < 0x20 || (c.code_point >= 0x7f && c.code_point < 0xa0) || (c.code_point | 1) == 0x2029;
-    if (c.length == 0 || control) {
-      for (std::size_t i = 0; i < std::max<std::size_t>(1, c.length); ++i) {
-        out += std::format("\\x{:02x}", byte_at(text, at + i));
-      }
-    } else {
-      out += text.substr(at, c.length);
-    }
-    at += std::max<std::size_t>(1, c.length);
-  }
-  return out;
+  return escape(text, max_chars, {});
+}
+
+std::string printable_lines(std::string_view text) {
+  return escape(text, std::string_view::npos, "\n\t");
 }
 
 }  // namespace vkgpt

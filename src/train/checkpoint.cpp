@@ -1,7 +1,6 @@
 #include "vkgpt/train/checkpoint.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <format>
@@ -9,8 +8,6 @@
 #include <system_error>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "vkgpt/core/check.hpp"
@@ -23,6 +20,8 @@ namespace {
 
 constexpr std::string_view kTemporary = ".tmp";  // being written
 constexpr std::string_view kSetAside = ".old";   // being replaced or removed
+constexpr const char* kLatestLink = "latest";
+constexpr const char* kBestLink = "best";
 
 /// N of "step-N<suffix>", if `path` is named so, with N as `std::to_string` writes it.
 std::optional<std::uint64_t> step_of(const Path& path, std::string_view suffix = "") {
@@ -69,6 +68,16 @@ std::expected<Checkpoint, std::string> inspect(std::uint64_t step, const Path& d
   }
 }
 
+/// Lets the symbolic link `link` name `target`, which lies beside it: a fixed path for scripts. Nothing of
+/// ours reads it, so a file system without links does no harm.
+void point_link(const Path& link, const Path& target) {
+  const Path temporary = with_suffix(link, kTemporary);
+  ::unlink(temporary.c_str());
+  if (::symlink(target.filename().c_str(), temporary.c_str()) == 0) {
+    ::rename(temporary.c_str(), link.c_str());
+  }
+}
+
 double rank_loss(const Checkpoint& checkpoint) {
   return checkpoint.val_loss.value_or(std::numeric_limits<double>::infinity());
 }
@@ -93,30 +102,12 @@ void CheckpointWriter::write(std::string_view name, const std::function<void(Out
 }
 
 CheckpointStore::CheckpointStore(Path directory, int keep, FileSystem& file_system)
-    : directory_(std::move(directory)), keep_(static_cast<std::size_t>(keep)), file_system_(&file_system) {
+    : directory_(std::move(directory)),
+      keep_(static_cast<std::size_t>(keep)),
+      file_system_(&file_system),
+      lock_((make_directories(directory_, file_system), directory_), "training in") {
   VKGPT_CHECK(keep >= 2, "keep = {}", keep);
-  make_directories(directory_, *file_system_);
-  lock();
-  try {
-    clear_leftovers();
-  } catch (...) {
-    ::close(lock_fd_);
-    throw;
-  }
-}
-
-CheckpointStore::~CheckpointStore() {
-  ::close(lock_fd_);
-}
-
-void CheckpointStore::lock() {
-  lock_fd_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_fd_ < 0) throw IoError("open directory", directory_, errno);
-  // The kernel lets go when the process ends, however it ends. File systems without locks are used unlocked.
-  if (::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(lock_fd_);
-    fail("another process is training in {}; wait for it or choose another --out_dir", directory_.string());
-  }
+  clear_leftovers();
 }
 
 void CheckpointStore::clear_leftovers() {
@@ -218,9 +209,12 @@ void CheckpointStore::drop_old(const Checkpoint& just_saved) {
     if (auto checkpoint = inspect(step, path, CheckpointCheck::kSizes))
       valid.push_back(*std::move(checkpoint));
   }
+  if (valid.empty()) return;
+  const Checkpoint& best = *std::ranges::min_element(valid, {}, rank_loss);
+  point_link(directory_ / kLatestLink, valid.front().directory);
+  if (best.val_loss) point_link(directory_ / kBestLink, best.directory);
   if (valid.size() <= keep_) return;
   const std::uint64_t oldest_kept = valid[keep_ - 1].step;
-  const Checkpoint& best = *std::ranges::min_element(valid, {}, rank_loss);
   for (const auto& [step, path] : steps) {
     const bool kept = step >= oldest_kept || step == just_saved.step || (best.val_loss && step == best.step);
     if (!kept) discard(path);

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <format>
-#include <print>
 
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/core/units.hpp"
 
 namespace vkgpt::train {
@@ -50,7 +49,7 @@ void ProgressLine::update(const Progress& progress) {
 
 void ProgressLine::log(const Progress& progress) {
   line_.clear();
-  std::print(stderr, "{}\n", format_progress(progress));
+  log_info("{}", format_progress(progress));
 }
 
 }  // namespace vkgpt::train

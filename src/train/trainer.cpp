@@ -12,13 +12,12 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/train/resume.hpp"
 
 #include "train/run_state.hpp"
 
 namespace vkgpt::train {
 namespace {
-
-constexpr const char* kStateFile = "trainer_state.json";
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -38,7 +37,7 @@ TrainConfig settled(TrainConfig config, const model::GptConfig& model_config,
                     const std::optional<Checkpoint>& checkpoint, const vk::DeviceCaps& caps) {
   if (config.batch_size > 0) return config;
   if (checkpoint) {
-    const Path state = checkpoint->directory / kStateFile;
+    const Path state = checkpoint->directory / kTrainerStateFile;
     config.batch_size = trainer_state_from_json(read_file(state), state.string()).batch_size;
   } else {
     config.batch_size = resolve_batch_size(model::GptParams(model_config, adaptation(config)), config, caps);
@@ -58,6 +57,7 @@ Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, con
       config_(settled(config, model_config, checkpoint_, context.caps())),
       tokenizer_(tokenizer),
       checkpoints_(checkpoints),
+      data_sha256_(corpus.fingerprint()),
       constructed_(Clock::now()),
       loader_(corpus.train(), corpus.validation(), model_config.block_size, config.seed,
               {.order = parse_batch_order(config.batch_order), .micro_steps = config.grad_accum_steps}),
@@ -79,6 +79,7 @@ Trainer::Trainer(vk::Context& context, const model::GptConfig& model_config, con
 void Trainer::start_fresh() {
   state_.seed = config_.seed;
   state_.batch_size = config_.batch_size;
+  state_.data_sha256 = data_sha256_;
   if (config_.init_from.empty()) {
     runner_.set_parameters(model::initial_parameters(runner_.params(), config_.seed));
     return;
@@ -91,15 +92,7 @@ void Trainer::start_fresh() {
 
 void Trainer::restore(const Checkpoint& checkpoint) {
   const Path& directory = checkpoint.directory;
-  if (model::read_model_config(directory) != model_config_) {
-    fail_usage(
-        "{} holds a model of another shape than the flags ask for: resume with the flags it was trained with",
-        directory.string());
-  }
-  state_ = trainer_state_from_json(read_file(directory / kStateFile), (directory / kStateFile).string());
-  if (state_.seed != config_.seed) {
-    fail_usage("{} was trained with --seed {}, not {}", directory.string(), state_.seed, config_.seed);
-  }
+  state_ = resume_state(checkpoint, model_config_, config_, data_sha256_);
   read_run_state(directory, runner_);
   saved_step_ = finished();
   log_info("resumed from {} (step {})", directory.string(), state_.step);
@@ -113,7 +106,7 @@ void Trainer::save() {
   const std::optional<double> val_loss = evaluated_step_ == finished() ? summary_.val_loss : std::nullopt;
   const auto saved = checkpoints_.save(state_.step, val_loss, [&](CheckpointWriter& out) {
     for (const text::TokenizerFile& file : tokenizer_.files()) out.write(file.name, file.contents);
-    out.write(kStateFile, trainer_state_to_json(state_));
+    out.write(kTrainerStateFile, trainer_state_to_json(state_));
     write_run_state(out, runner_, tokenizer_.end_of_text());
   });
   if (saved) {

@@ -39,9 +39,9 @@ TEST(ConfigJson, ReadsSingleValues) {
 
 TEST(ConfigJson, RefusesHostileTextInOneLine) {
   EXPECT_EQ(refusal(R"({"a": 1, "a": 1})"), "a.json: key 'a' is there twice");
-  EXPECT_EQ(refusal(R"({"a": [1]})"), "a.json: 'a' is a list, expected a single value");
+  EXPECT_EQ(refusal(R"({"a": [[1]]})"), "a.json: 'a' is a list of lists, expected a single value");
+  EXPECT_EQ(refusal(R"({"a": [null]})"), "a.json: 'a' is null, expected a single value");
   EXPECT_EQ(refusal(R"({"a": {"b": 1}})"), "a.json: 'a' is an object, expected a single value");
-  EXPECT_EQ(refusal(R"({"a": null})"), "a.json: 'a' is null, expected a single value");
   EXPECT_EQ(refusal(R"({"model": {"model": {}}})"), "a.json: 'model' is an object, expected a single value");
   EXPECT_EQ(refusal("[1]"), "a.json: expected an object of keys and values, found a list");
   EXPECT_EQ(refusal("3"), "a.json: expected an object of keys and values, found a single value");

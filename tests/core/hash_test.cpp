@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/sha256_blocks.hpp"
+
 namespace vkgpt {
 namespace {
 
@@ -26,6 +28,20 @@ TEST(Sha256, DoesNotDependOnHowTheBytesArrive) {
     }
     EXPECT_EQ(pieces.hex(), sha256(text)) << n;
     EXPECT_EQ(pieces.hex(), sha256(text)) << "hex() must not disturb the state";
+  }
+}
+
+TEST(Sha256, InstructionsGiveWhatPortableCodeGives) {
+  const Sha256Blocks x86 = sha256_blocks_x86();
+  if (x86 == nullptr) GTEST_SKIP() << "this processor has no SHA instructions";
+  std::array<std::byte, 64 * 5> data;
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i * i * 31 + i);
+  for (std::size_t count = 0; count <= 5; ++count) {
+    std::array<std::uint32_t, 8> a = {1, 2, 3, 4, 0xfffffff5, 6, 7, 0x80000008};
+    std::array<std::uint32_t, 8> b = a;
+    x86(a.data(), data.data(), count);
+    sha256_blocks_portable(b.data(), data.data(), count);
+    EXPECT_EQ(a, b) << count;
   }
 }
 

@@ -8,12 +8,16 @@
 namespace vkgpt {
 namespace {
 
-/// The wait status of a child that runs `body`, which returns its exit code.
+void nothing() {}
+
+/// The wait status of a child that runs `prepare`, installs the handlers and runs `body`, which returns its
+/// exit code.
 template <typename Body>
-int status_of_child(Body body) {
+int status_of_child(Body body, void (*prepare)() = nothing) {
   const pid_t child = fork();
   if (child == 0) {
     close(STDERR_FILENO);
+    prepare();
     install_interrupt_handlers();
     _exit(body());
   }
@@ -23,7 +27,7 @@ int status_of_child(Body body) {
 }
 
 TEST(Interrupt, FirstSignalOnlySetsTheFlag) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const int status = status_of_child([signal] {
       const bool before = interrupted();
       raise(signal);
@@ -34,6 +38,27 @@ TEST(Interrupt, FirstSignalOnlySetsTheFlag) {
     ASSERT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 7);
   }
+}
+
+TEST(Interrupt, HangupStaysIgnoredUnderNohup) {
+  const int status = status_of_child(
+      [] {
+        raise(SIGHUP);
+        return interrupted() ? 8 : 7;
+      },
+      [] { signal(SIGHUP, SIG_IGN); });
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
+TEST(Interrupt, ClosedPipesAndFileLimitsDoNotKill) {
+  const int status = status_of_child([] {
+    raise(SIGPIPE);
+    raise(SIGXFSZ);
+    return interrupted() ? 8 : 7;
+  });
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
 TEST(Interrupt, SecondSignalExitsWith130) {

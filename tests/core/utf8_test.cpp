@@ -44,7 +44,13 @@ TEST(Utf8, ReplacesInvalidRuns) {
 TEST(Utf8, PrintsOnOneLine) {
   EXPECT_EQ(printable("a\nb\xff\x1b[0m\xc3\xa9"), "a\\x0ab\\xff\\x1b[0m\xc3\xa9");
   EXPECT_EQ(printable("\xe2\x80\xa8"), "\\xe2\\x80\\xa8");
+  EXPECT_EQ(printable("a\xe2\x80\xae"
+                      "b"),
+            "a\\xe2\\x80\\xae"
+            "b")
+      << "right-to-left override";
   EXPECT_EQ(printable("abcdef", 3), "abc...");
+  EXPECT_EQ(printable_lines("a\n\tb\x1b"), "a\n\tb\\x1b");
 }
 
 }  // namespace

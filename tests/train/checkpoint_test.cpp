@@ -30,9 +30,12 @@ std::expected<Checkpoint, std::string> save(CheckpointStore& store, std::uint64_
   return store.save(step, loss, [&](CheckpointWriter& writer) { fill(step, writer); });
 }
 
+/// Without the links, which are there for people.
 std::vector<std::string> names(const Path& directory) {
   std::vector<std::string> result;
-  for (const Path& entry : list_directory(directory)) result.push_back(entry.filename().string());
+  for (const Path& entry : list_directory(directory)) {
+    if (!std::filesystem::is_symlink(entry)) result.push_back(entry.filename().string());
+  }
   return result;
 }
 
@@ -222,6 +225,18 @@ TEST(CheckpointStore, RescuesAWholeCheckpointThatOnlyLackedItsName) {
     ASSERT_TRUE(store.newest()) << suffix;
     EXPECT_EQ(names(temp.path()), std::vector<std::string>{"step-10"});
   }
+}
+
+TEST(CheckpointStore, LinksNameTheNewestAndTheBest) {
+  const TempDirectory temp(TempDirectory::in_memory());
+  CheckpointStore store(temp.path());
+  for (const auto& [step, loss] : {std::pair(10, 2.0), {20, 1.0}, {30, 3.0}, {40, 4.0}}) {
+    ASSERT_TRUE(store.save(static_cast<std::uint64_t>(step), loss,
+                           [](CheckpointWriter& writer) { writer.write("model.safetensors", "x"); }));
+  }
+  EXPECT_EQ(std::filesystem::read_symlink(temp / "latest"), "step-40");
+  EXPECT_EQ(std::filesystem::read_symlink(temp / "best"), "step-20");
+  EXPECT_EQ(names(temp.path()), (std::vector<std::string>{"step-20", "step-30", "step-40"}));
 }
 
 TEST(CheckpointStore, IsForOneProcessAtATime) {

@@ -29,8 +29,11 @@ std::size_t complete_utf8_prefix(std::string_view text);
 /// `text` with every maximal invalid run of bytes replaced by U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);
 
-/// `text` for a message: on one line, control characters and invalid bytes as \xNN, at most `max_chars`
-/// characters followed by "..." where more were left out.
+/// `text` for a message: on one line, control and bidirectional characters and invalid bytes as \xNN, at most
+/// `max_chars` characters followed by "..." where more were left out.
 std::string printable(std::string_view text, std::size_t max_chars = 60);
+
+/// All of `text` with the same characters escaped, but for line ends and tabs.
+std::string printable_lines(std::string_view text);
 
 }  // namespace vkgpt

@@ -66,10 +66,9 @@ struct GptConfig {
     constexpr auto kGroup = "Model";
     visit(FieldInfo{.name = "vocab_size",
                     .group = kGroup,
-                    .help = "Tokens in the vocabulary; 0 takes the tokenizer's",
+                    .help = "Tokens in the vocabulary; 0: as many as the tokenizer has",
                     .min = 0,
-                    .max = 1 << 24,
-                    .file_only = true},
+                    .max = 1 << 24},
           self.vocab_size);
     visit(FieldInfo{.name = "n_layer", .group = kGroup, .help = "Transformer blocks", .min = 1, .max = 1024},
           self.n_layer);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vkgpt/core/directory_lock.hpp"
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/train/checkpoint_manifest.hpp"
 
@@ -43,8 +44,8 @@ class CheckpointWriter {
 ///
 /// A checkpoint appears whole or not at all: it is written as `step-N.tmp/`, every file fsynced, the manifest
 /// with checksums last, then the directory; re-read and verified; renamed; the parent fsynced. Only then
-/// older ones go. Nothing points at the newest or the best: the newest is the highest N that verifies, the
-/// best the least loss that a manifest records.
+/// older ones go. The newest is the highest N that verifies, the best the least loss that a manifest records;
+/// the symbolic links `latest` and `best` are for people and scripts, nothing here reads them.
 class CheckpointStore {
  public:
   /// Creates `directory` if needed, refuses one where another process trains, and clears what an interrupted
@@ -53,7 +54,6 @@ class CheckpointStore {
   explicit CheckpointStore(Path directory, int keep = 2, FileSystem& file_system = FileSystem::real());
   CheckpointStore(const CheckpointStore&) = delete;
   CheckpointStore& operator=(const CheckpointStore&) = delete;
-  ~CheckpointStore();
 
   /// Saves what `write` gives. A failure of the disk, a full one say, is warned about, cleared away and
   /// returned as text, so that training can go on; every older checkpoint is then still there. A checkpoint
@@ -68,7 +68,6 @@ class CheckpointStore {
   bool empty() const;
 
  private:
-  void lock();
   void clear_leftovers();
   void publish(const Path& temporary, const Path& final);
   void discard(const Path& checkpoint);
@@ -77,7 +76,7 @@ class CheckpointStore {
   Path directory_;
   std::size_t keep_;
   FileSystem* file_system_;
-  int lock_fd_ = -1;
+  DirectoryLock lock_;
   std::vector<Path> damaged_;
 };
 

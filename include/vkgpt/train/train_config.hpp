@@ -18,6 +18,7 @@ struct TrainConfig {
   std::string out_dir = "out";
   double val_fraction = 0.1;
   bool resume = false;
+  bool allow_other_data = false;
 
   std::int64_t max_steps = 2000;
   std::int64_t batch_size = 64;  ///< B, sequences in a micro-step; 0 = as many as the device's memory holds
@@ -131,6 +132,10 @@ struct TrainConfig {
                     .group = kGroup,
                     .help = "Continue from the newest valid checkpoint in out_dir"},
           self.resume);
+    visit(FieldInfo{.name = "allow_other_data",
+                    .group = kGroup,
+                    .help = "Let --resume go on with another text than the run was trained on"},
+          self.allow_other_data);
   }
 
   template <typename Visitor, typename Self>

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/model/gpt_config.hpp"
@@ -66,6 +67,7 @@ class Trainer {
   TrainConfig config_;
   const text::Tokenizer& tokenizer_;
   CheckpointStore& checkpoints_;
+  std::string data_sha256_;
   Clock::time_point constructed_;
   DataLoader loader_;
   bool has_validation_;

@@ -19,6 +19,8 @@ constexpr std::string_view kCompiled =
 constexpr std::string_view kFlash = "attention never stores its scores: it is always of the flash kind";
 constexpr std::string_view kLogs =
     "metrics.jsonl, metrics.csv and TensorBoard events lie in the run directory";
+constexpr std::string_view kMapped =
+    "token files and prepared data are always mapped into memory; a text is encoded once at the start";
 constexpr std::string_view kSaved = "a better validation loss is always saved, and every save_interval steps";
 
 constexpr auto kAliases = std::to_array<Alias>({
@@ -33,6 +35,7 @@ constexpr auto kAliases = std::to_array<Alias>({
     {.name = "seq_len", .key = "block_size"},
     {.name = "context_length", .key = "block_size"},
     {.name = "max_seq_len", .key = "block_size", .weak = true},
+    {.name = "plan_vocab_size", .key = "vocab_size"},
     // Architecture
     {.name = "use_rope", .value = "true", .key = "pos_encoding", .to = "rope"},
     {.name = "use_rope", .value = "false", .key = "pos_encoding", .to = "learned"},
@@ -69,7 +72,12 @@ constexpr auto kAliases = std::to_array<Alias>({
     {.name = "decay_lr", .value = "false", .key = "lr_schedule", .to = "constant"},
     {.name = "gradient_accumulation_steps", .key = "grad_accum_steps"},
     {.name = "gradient_clip", .key = "grad_clip"},
+    {.name = "optimizer", .value = "adamw8bit", .key = "optimizer", .to = "adamw8"},
+    {.name = "optimizer", .value = "adamw_8bit", .key = "optimizer", .to = "adamw8"},
+    {.name = "optimizer", .value = "adam", .key = "optimizer", .to = "adamw"},
     // Data, reports and checkpoints
+    {.name = "memmap_dataset", .value = "true", .note = kMapped},
+    {.name = "memmap_dataset", .value = "false"},
     {.name = "output_dir", .key = "out_dir"},
     {.name = "eval_every", .key = "eval_interval"},
     {.name = "save_every", .key = "save_interval"},

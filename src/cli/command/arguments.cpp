@@ -92,21 +92,13 @@ class Reader {
     if (!meant) return;
     Setting& setting = *meant;
     const auto earlier = std::ranges::find(out_.settings, setting.key, &Setting::key);
-    if (earlier == out_.settings.end()) {
-      out_.settings.push_back(std::move(setting));
-    } else if (earlier->text != setting.text) {
-      fail_twice(setting.key, earlier->text, setting.text);
-    }
+    if (earlier != out_.settings.end()) out_.settings.erase(earlier);  // the last one counts
+    out_.settings.push_back(std::move(setting));
   }
 
   void set_config(const std::string& path) {
     if (path.empty()) fail_usage("--config needs the path of a JSON or YAML file");
-    if (!out_.config_path.empty() && out_.config_path != path) fail_twice(kConfig, out_.config_path, path);
     out_.config_path = path;
-  }
-
-  [[noreturn]] static void fail_twice(std::string_view key, std::string_view first, std::string_view second) {
-    fail_usage("--{} is given twice, as '{}' and as '{}'", key, printable(first), printable(second));
   }
 
   [[noreturn]] void fail_unknown(const std::string& key, const std::string& flag) const {

@@ -18,8 +18,8 @@ struct Arguments {
 };
 
 /// Takes flags apart: `--flag value` and `--flag=value`, with - or _ between words; `--flag`, `--no-flag` and
-/// `--flag false` for booleans; `--` ends the flags. Values are not parsed yet. Usage errors: an unknown
-/// flag, a value that is missing, one flag with two different values.
+/// `--flag false` for booleans; `--` ends the flags; the last of several counts. Values are not parsed yet.
+/// Usage errors: an unknown flag, a value that is missing.
 Arguments read_arguments(const FieldSet& fields, std::span<const std::string> args);
 
 /// The name of the field that `key`, as a user wrote it, means: "n-layer" is "n_layer".

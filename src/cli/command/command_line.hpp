@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vkgpt/core/config_field.hpp"
@@ -17,7 +18,8 @@ namespace vkgpt::cli {
 ///   command.add(model).add(run);
 ///   if (!command.parse(args)) return 0;
 ///
-/// Precedence: defaults < preset (where the command has one) < --config file < VKGPT_* < flags.
+/// Precedence: defaults < preset (where the command has one) < the settings of the run that is continued
+/// < --config file < VKGPT_* < flags.
 class CommandLine {
  public:
   /// `positionals` is what the usage line shows after the name, e.g. "get NAME"; without it there must be
@@ -39,8 +41,20 @@ class CommandLine {
     return *this;
   }
 
+  /// A command that continues runs takes what a run was started with: where `resume` is set and the directory
+  /// `out_dir` has `file`, the settings saved in it come between the preset and the configuration file.
+  void continue_from(std::string file) { saved_file_ = std::move(file); }
+
   /// Fills the bound structs. Prints the help and gives false where --help is asked for. Throws usage errors.
   bool parse(std::span<const std::string> args);
+
+  /// A setting of the continued run that this command line gives another value.
+  struct Change {
+    std::string name;
+    std::string before;
+    std::string after;
+  };
+  const std::vector<Change>& changes() const { return changes_; }
 
   const std::vector<std::string>& positionals() const { return positionals_; }
   /// The fields with the places where their values come from; `to_json` of it is the effective configuration.
@@ -65,10 +79,14 @@ class CommandLine {
 
   /// Sets what the preset says that the last setting of that name chooses.
   void apply_preset(std::span<const Setting> settings);
+  /// The settings of the run that `settings` ask to continue; none where they do not.
+  std::vector<Setting> saved_settings(std::span<const Setting> settings) const;
 
   std::string name_;
   std::string summary_;
   std::string positional_usage_;
+  std::string saved_file_;
+  std::vector<Change> changes_;
   FieldSet fields_;
   std::vector<std::string> positionals_;
 };

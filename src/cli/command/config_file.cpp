@@ -37,18 +37,26 @@ class FlatMapReader final : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-    if (in_map_) refuse(mark, "empty");
+    if (!in_map_) return;
+    if (!has_key_ || in_list_) refuse(mark, "empty");
+    has_key_ = false;  // "no value" leaves the setting as it is
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override { refuse(mark, "an alias"); }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
                        YAML::EmitterStyle::value /*style*/) override {
-    refuse(mark, "a list");
+    if (!in_map_ || !has_key_) refuse(mark, "a list");
+    if (in_list_) refuse(mark, "a list of lists");
+    in_list_ = true;
+    add(mark, "");
   }
-  void OnSequenceEnd() override {}
+  void OnSequenceEnd() override {
+    in_list_ = false;
+    has_key_ = false;
+  }
   void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
                   YAML::EmitterStyle::value /*style*/) override {
     if (in_map_) {
-      if (in_section_ || !has_key_ || !is_config_section(key_)) refuse(mark, "a map");
+      if (in_list_ || in_section_ || !has_key_ || !is_config_section(key_)) refuse(mark, "a map");
       in_section_ = true;
       keys_.erase(key_);  // the name of a section is not a key
       has_key_ = false;
@@ -63,11 +71,13 @@ class FlatMapReader final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
                 const std::string& value) override {
     if (!in_map_) refuse(mark, "a single value");
+    if (in_list_) {
+      std::string& text = settings_.back().text;
+      text += text.empty() ? value : "," + value;
+      return;
+    }
     if (has_key_) {
-      settings_.push_back({.key = std::exchange(key_, {}),
-                           .text = value,
-                           .origin = SettingOrigin::kConfigFile,
-                           .where = place(mark)});
+      add(mark, value);
     } else {
       if (!keys_.insert(value).second)
         fail_usage("{}: key '{}' is there twice", place(mark), printable(value));
@@ -77,6 +87,11 @@ class FlatMapReader final : public YAML::EventHandler {
   }
 
  private:
+  void add(const YAML::Mark& mark, std::string text) {
+    settings_.push_back(
+        {.key = key_, .text = std::move(text), .origin = SettingOrigin::kConfigFile, .where = place(mark)});
+  }
+
   std::string place(const YAML::Mark& mark) const {
     return std::format("{}, line {}", where_, mark.line + 1);
   }
@@ -91,6 +106,7 @@ class FlatMapReader final : public YAML::EventHandler {
   int documents_ = 0;
   bool in_map_ = false;
   bool in_section_ = false;
+  bool in_list_ = false;  // whose items are joined by commas, as a flag would take them
   bool has_key_ = false;
   std::string key_;
   std::set<std::string> keys_;

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/gpt_config.hpp"
@@ -62,8 +62,8 @@ Environment read_environment(const FieldSet& fields, std::span<const std::string
                                       .where = name});
     } else if (std::ranges::find(known, name) == known.end()) {
       const std::string nearest = nearest_word(name, known);
-      fail_usage("unknown variable {} in the environment{}", printable(name),
-                 nearest.empty() ? "" : std::format(": did you mean {}?", nearest));
+      log_warning("unknown variable {} in the environment{}", printable(name),
+                  nearest.empty() ? "" : std::format(": did you mean {}?", nearest));
     }
   }
   return environment;

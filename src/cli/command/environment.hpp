@@ -15,7 +15,7 @@ struct Environment {
 };
 
 /// Reads `variables` ("NAME=value"). A field of another command is skipped, so that one environment serves
-/// all; a name that no command knows is a usage error. VKGPT_TEST_* and VKGPT_EXPECT_* are left to the test
+/// all; a name that no command knows is warned of. VKGPT_TEST_* and VKGPT_EXPECT_* are left to the test
 /// suite.
 Environment read_environment(const FieldSet& fields, std::span<const std::string> variables);
 

@@ -1,5 +1,6 @@
 #include "cli/command/process.hpp"
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -8,7 +9,6 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,38 +18,59 @@
 
 namespace vkgpt::cli {
 
-std::optional<int> run_process(std::vector<std::string> words, const std::function<void()>& on_wait) {
+namespace {
+
+std::vector<char*> pointers_to(std::vector<std::string>& words) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
-  }
-  pid_t child = 0;
-  const int code = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (code == ENOENT || code == EACCES) return std::nullopt;
-  if (code != 0) fail("cannot run {}: {}", words[0], std::strerror(code));
+  return argv;
+}
+
+constexpr int kNotFound = 127;
+
+/// Starts a program that ends, by `signal`, when this process does. Its standard streams are the descriptors
+/// given. It exits with `kNotFound` where there is no such program.
+pid_t start(std::vector<std::string>& words, std::array<int, 3> streams, int signal) {
+  std::vector<char*> argv = pointers_to(words);
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child < 0) fail("cannot start {}: {}", words[0], std::strerror(errno));
+  if (child > 0) return child;
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, signal);
+  bool ready = getppid() == parent;
+  for (int fd = 0; fd <= 2; ++fd) ready = ready && dup2(streams[static_cast<std::size_t>(fd)], fd) == fd;
+  if (ready) execvp(argv[0], argv.data());
+  _exit(errno == ENOENT || errno == EACCES ? kNotFound : 126);
+}
+
+/// Exit code, or 128 and the signal.
+int code_of(int status) {
+  return code_of(status);
+}
+
+}  // namespace
+
+std::optional<int> run_process(std::vector<std::string> words, const std::function<void()>& on_wait) {
+  const int null_fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const pid_t child = start(words, {null_fd, null_fd, null_fd}, SIGKILL);
+  close(null_fd);
   int status = 0;
   bool told = false;
   for (int naps = 1;; ++naps) {
-    const pid_t ended = waitpid(child, &status, on_wait ? WNOHANG : 0);
+    const pid_t ended = waitpid(child, &status, WNOHANG);
     if (ended == child) break;
     if (ended < 0 && errno != EINTR) fail("cannot wait for {}: {}", words[0], std::strerror(errno));
-    if (!on_wait) continue;
     if (interrupted() && !std::exchange(told, true)) kill(child, SIGTERM);
-    if (naps % 10 == 0) on_wait();
+    if (on_wait && naps % 10 == 0) on_wait();
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (code_of(status) == kNotFound) return std::nullopt;
+  return code_of(status);
 }
 
 int run_supervised(std::vector<std::string> words, const Path& out, const Path& err) {
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
   const auto open_file = [](const Path& path, int flags) {
     const int fd = ::open(path.c_str(), flags | O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
     if (fd < 0) throw IoError("open", path, errno);
@@ -58,21 +79,8 @@ int run_supervised(std::vector<std::string> words, const Path& out, const Path& 
   const int out_fd = open_file(out, O_TRUNC);
   const int err_fd = open_file(err, O_APPEND);
   const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  const pid_t parent = getpid();
-  const pid_t child = fork();
-  if (child == 0) {
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent || dup2(null_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
-        dup2(err_fd, STDERR_FILENO) < 0) {
-      _exit(126);
-    }
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
-  const int fork_error = errno;
+  const pid_t child = start(words, {null_fd, out_fd, err_fd}, SIGTERM);
   for (const int fd : {out_fd, err_fd, null_fd}) close(fd);
-  if (child < 0) fail("cannot start {}: {}", words[0], std::strerror(fork_error));
   bool told = false;
   int status = 0;
   while (true) {
@@ -82,7 +90,7 @@ int run_supervised(std::vector<std::string> words, const Path& out, const Path& 
     if (interrupted() && !std::exchange(told, true)) kill(child, SIGINT);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return code_of(status);
 }
 
 }  // namespace vkgpt::cli

@@ -10,8 +10,8 @@
 namespace vkgpt::cli {
 
 /// Runs a program of the PATH, its output discarded; its exit code, or nothing where there is no such
-/// program. With `on_wait`, it is called ten times a second meanwhile, and a signal to this process ends the
-/// program.
+/// program. `on_wait` is called ten times a second meanwhile. A signal to this process ends the program, and
+/// so does this process's own end.
 std::optional<int> run_process(std::vector<std::string> words, const std::function<void()>& on_wait = {});
 
 /// Runs a long child with its own process group, so that Ctrl-C reaches this process alone; what arrives here

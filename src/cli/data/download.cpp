@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "vkgpt/core/directory_lock.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 
@@ -150,6 +151,7 @@ bool download(const RemoteFile& file, const Path& path, const OnBytes& on_bytes)
   }
   const Path directory = path.has_parent_path() ? path.parent_path() : Path(".");
   make_directories(directory);
+  const DirectoryLock lock(directory, "fetching into");
   const Path part = path.string() + ".part";
   if (size_of(part) > file.size) remove_tree(part);
   if (size_of(part) < file.size) fetch(file.url, part, on_bytes);

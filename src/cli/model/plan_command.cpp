@@ -23,7 +23,6 @@ namespace vkgpt::cli {
 namespace {
 
 struct PlanOptions {
-  std::int64_t vocab_size = 65;
   bool presets = false;
   bool verbose = false;
   bool json = false;
@@ -31,13 +30,6 @@ struct PlanOptions {
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
     constexpr auto kGroup = "Plan";
-    visit(
-        FieldInfo{.name = "plan_vocab_size",
-                  .group = kGroup,
-                  .help = "Vocabulary to plan for (65: tiny shakespeare's characters); a preset has its own",
-                  .min = 1,
-                  .max = 1 << 24},
-        self.vocab_size);
     visit(
         FieldInfo{
             .name = "presets", .group = kGroup, .help = "Table of all presets: parameters, memory, work"},
@@ -59,8 +51,7 @@ struct PlanRequest {
     CommandLine command("plan", "Prints the train step that flags describe, without a GPU.");
     command.add(preset).add(model).add(config).add(options);
     if (!command.parse(args)) return false;
-    const bool own_vocabulary = command.fields().was_set("plan_vocab_size") || preset.preset.empty();
-    model.vocab_size = own_vocabulary ? options.vocab_size : find_preset(preset.preset).vocab_size;
+    if (model.vocab_size == 0) model.vocab_size = vocabulary_of(preset);
     model.validate();
     config.validate();
     if (config.batch_size == 0) fail_usage("--batch_size auto asks a device: give a number here");

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/core/directory_lock.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
@@ -51,7 +52,10 @@ std::string last_line(const Path& log) {
 
 class Sweep {
  public:
-  explicit Sweep(const SweepConfig& config) : config_(config), directory_(config.out_dir) {
+  explicit Sweep(const SweepConfig& config)
+      : config_(config),
+        directory_(config.out_dir),
+        lock_((make_directories(directory_), directory_), "sweeping in") {
     for (SweepRun& run : plan_sweep(config)) results_.push_back({.run = std::move(run)});
     for (SweepResult& result : results_) prepare(result);
   }
@@ -146,6 +150,7 @@ class Sweep {
 
   const SweepConfig& config_;
   Path directory_;
+  DirectoryLock lock_;
   std::vector<SweepResult> results_;
 };
 

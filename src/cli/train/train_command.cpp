@@ -11,10 +11,12 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/text/generate/sampler.hpp"
 #include "vkgpt/train/recovery.hpp"
+#include "vkgpt/train/resume.hpp"
 #include "vkgpt/vk/context.hpp"
 #include "vkgpt/vk/kernel_record.hpp"
 
@@ -28,6 +30,8 @@
 
 namespace vkgpt::cli {
 namespace {
+
+constexpr const char* kEffectiveConfig = "effective_config.json";
 
 struct TrainOptions {
   bool generate_only = false;
@@ -91,34 +95,56 @@ void print_summary(const train::TrainSummary& summary, const model::GptConfig& m
   std::print("{}\n", record.dump());
 }
 
-/// The directory whose model the run goes on with, or starts from.
-std::optional<Path> find_origin(const train::TrainConfig& config, train::CheckpointStore& checkpoints) {
+/// The checkpoint that the run goes on from.
+std::optional<train::Checkpoint> find_checkpoint(const train::TrainConfig& config,
+                                                 train::CheckpointStore& checkpoints) {
   if (config.resume) {
-    if (const auto checkpoint = checkpoints.newest()) return checkpoint->directory;
-    log_info("{} holds no checkpoint yet: starting from the beginning", config.out_dir);
-  } else if (!checkpoints.empty()) {
+    std::optional<train::Checkpoint> checkpoint = checkpoints.newest();
+    if (!checkpoint) log_info("{} holds no checkpoint yet: starting from the beginning", config.out_dir);
+    return checkpoint;
+  }
+  if (!checkpoints.empty()) {
     fail_usage("{} already holds checkpoints: give --resume to continue them, or another --out_dir",
                config.out_dir);
   }
-  if (config.init_from.empty()) return std::nullopt;
-  return train::find_model_directory(config.init_from);
+  return std::nullopt;
 }
 
-/// The architecture of `origin`, which flags may repeat but not change; only the context may be shorter.
-model::GptConfig model_of(const Path& origin, const FieldSet& given, const model::GptConfig& asked) {
+/// The architecture of `origin`, which flags may repeat but not change; only the context that a new run
+/// starts with may be shorter.
+model::GptConfig model_of(const Path& origin, const FieldSet& given, const model::GptConfig& asked,
+                          bool resumes) {
   model::GptConfig loaded = model::read_model_config(origin);
-  if (given.was_set("block_size") && asked.block_size < loaded.block_size) {
+  if (!resumes && given.was_set("block_size") && asked.block_size < loaded.block_size) {
     log_info("block_size {} of the {} that {} has", asked.block_size, loaded.block_size, origin.string());
     loaded = model::with_shorter_context(loaded, asked.block_size);
   }
   const FieldSet fields(loaded);
   for (const Field& field : fields.fields()) {
     if (given.was_set(field.info.name) && given.find(field.info.name)->text() != field.text()) {
-      fail_usage("{} = {}: {} has {}; --init_from brings the model's shape", field.info.name,
-                 given.find(field.info.name)->text(), origin.string(), field.text());
+      fail_usage("{} = {}: {} has {}; {} brings the model's shape", field.info.name,
+                 given.find(field.info.name)->text(), origin.string(), field.text(),
+                 resumes ? "--resume" : "--init_from");
     }
   }
   return loaded;
+}
+
+/// Refuses, before anything is changed, a continuation that the run does not allow, and says what it changes.
+/// Gives the step that is reached.
+std::int64_t check_continuation(const train::Checkpoint& checkpoint, const model::GptConfig& model,
+                                const train::TrainConfig& config, const CommandLine& command,
+                                const TrainData& data) {
+  const train::TrainerState state = train::resume_state(checkpoint, model, config, data.corpus.fingerprint());
+  for (const CommandLine::Change& change : command.changes()) {
+    log_info("{}: {} -> {}", change.name, printable(change.before, 200), printable(change.after, 200));
+  }
+  const auto step = static_cast<std::int64_t>(state.step);
+  if (step >= config.max_steps) {
+    log_info("{} is at step {} already, --max_steps is {}: nothing is left to train", config.out_dir, step,
+             config.max_steps);
+  }
+  return step;
 }
 
 /// V of a new model is the tokenizer's; a model that is continued may have more, as padding.
@@ -158,6 +184,7 @@ int run_train(std::span<const std::string> args) {
   RunOptions run;
   CommandLine command("train", "Trains a GPT on a text.");
   command.add(preset).add(model).add(config).add(options).add(run);
+  command.continue_from(kEffectiveConfig);
   if (!command.parse(args)) return 0;
   if (options.generate_only) return run_generate_only(args);
   model.validate();
@@ -173,18 +200,30 @@ int run_train(std::span<const std::string> args) {
 
   if (config.memmap_dataset.empty()) check_data_path(config.data_path);
   train::CheckpointStore checkpoints(config.out_dir, static_cast<int>(config.keep_checkpoints));
-  const std::optional<Path> origin = find_origin(config, checkpoints);
-  if (origin && !config.init_from.empty()) model = model_of(*origin, command.fields(), model);
+  const std::optional<train::Checkpoint> checkpoint = find_checkpoint(config, checkpoints);
+  std::optional<Path> origin;  // the directory whose model the run goes on with, or starts from
+  if (checkpoint) {
+    origin = checkpoint->directory;
+  } else if (!config.init_from.empty()) {
+    origin = train::find_model_directory(config.init_from);
+  }
+  if (origin) model = model_of(*origin, command.fields(), model, checkpoint.has_value());
   config.validate(model);
+  if (config.tokenizer == "bpe" && model.vocab_size > 0 && !command.fields().was_set("bpe_vocab_size")) {
+    config.bpe_vocab_size = model.vocab_size;
+  }
   const TrainData data = open_train_data(config, origin);
   data.corpus.check_length(model.block_size, data.name);
   settle_vocabulary(model, data, origin);
   if (!command.fields().was_set("sample_prompt")) {
     config.sample_prompt = usable_prompt(config.sample_prompt, data);
   }
-  replace_file(Path(config.out_dir) / "effective_config.json", to_json(command.fields()).dump(2) + "\n");
-  for (const text::TokenizerFile& file : data.tokenizer->files()) {
-    replace_file(Path(config.out_dir) / file.name, file.contents);
+  const std::int64_t reached = checkpoint ? check_continuation(*checkpoint, model, config, command, data) : 0;
+  if (reached < config.max_steps) {
+    replace_file(Path(config.out_dir) / kEffectiveConfig, to_json(command.fields()).dump(2) + "\n");
+    for (const text::TokenizerFile& file : data.tokenizer->files()) {
+      replace_file(Path(config.out_dir) / file.name, file.contents);
+    }
   }
   const auto open_device = [&] {
     auto context = std::make_unique<vk::Context>(context_options(run));

@@ -7,8 +7,10 @@
 #include <optional>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/corpus/text_source.hpp"
@@ -32,6 +34,19 @@ std::string_view cut_job(std::string_view& text, const Tokenizer& tokenizer) {
   const std::string_view job = text.substr(0, cut);
   text.remove_prefix(cut);
   return job;
+}
+
+/// Adds size and both ends of a token file, which tell it from another without reading all of it.
+void hash_ends(Sha256& hash, const TokenFile& file) {
+  constexpr std::size_t kEnd = std::size_t{1} << 18;
+  const std::size_t end = std::min(kEnd, file.size());
+  hash.update(std::format("{} ", file.size()));
+  std::visit(
+      [&](const auto& tokens) {
+        hash.update(std::as_bytes(tokens.first(end)));
+        hash.update(std::as_bytes(tokens.last(end)));
+      },
+      file.tokens());
 }
 
 /// Both ends of a shard: a file of another tokenizer or byte order shows there, and a large one costs no
@@ -128,6 +143,7 @@ Corpus Corpus::encode(std::string_view text, const Tokenizer& tokenizer, double 
   corpus.vocab_size_ = tokenizer.vocab_size();
   corpus.encode_part(split.train, tokenizer, corpus.parts_[kTrainSplit], where);
   corpus.encode_part(split.validation, tokenizer, corpus.parts_[kValidationSplit], where);
+  corpus.fingerprint_ = sha256(text);
   return corpus;
 }
 
@@ -154,6 +170,7 @@ Corpus Corpus::open_dataset(const Path& directory, const Tokenizer& tokenizer) {
         printable(directory.string(), 200), manifest.vocab_size, tokenizer.vocab_size());
   }
   Corpus corpus;
+  Sha256 hash;
   corpus.vocab_size_ = manifest.vocab_size;
   for (std::size_t i = 0; i < corpus.parts_.size(); ++i) {
     for (const DatasetShard& shard : manifest.splits[i].shards) {
@@ -163,8 +180,10 @@ Corpus Corpus::open_dataset(const Path& directory, const Tokenizer& tokenizer) {
              file.size(), kDatasetFile, shard.tokens);
       }
       corpus.add_piece(corpus.parts_[i], file, 0, file.size());
+      hash.update(shard.sha256);
     }
   }
+  corpus.fingerprint_ = hash.hex();
   return corpus;
 }
 
@@ -194,6 +213,9 @@ Corpus Corpus::open_shards(const std::string& pattern, std::int64_t vocab_size, 
     corpus.add_piece(corpus.parts_[kValidationSplit], file, border, file.size());
     position += file.size();
   }
+  Sha256 hash;
+  for (const TokenFile& file : corpus.files_) hash_ends(hash, file);
+  corpus.fingerprint_ = hash.hex();
   return corpus;
 }
 

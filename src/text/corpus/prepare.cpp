@@ -6,9 +6,12 @@
 #include <filesystem>
 #include <format>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "vkgpt/core/directory_lock.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/utf8.hpp"
@@ -291,9 +294,12 @@ PrepareResult prepare_dataset(const PrepareConfig& config, TextSource& source,
     return result;
   }
   cut_files(source, config);
+  constexpr std::string_view kWork = "preparing data in";
+  std::error_code ignored;
+  std::optional<DirectoryLock> lock;
+  if (std::filesystem::is_directory(out, ignored)) lock.emplace(out, kWork);
   std::optional<Journal> journal = Journal::read(out);
   std::unique_ptr<Tokenizer> tokenizer;
-  std::error_code ignored;
   if (journal) {
     check_settings(journal->settings, settings, config.out);
     if (journal->state.input >= source.inputs().size())
@@ -305,6 +311,7 @@ PrepareResult prepare_dataset(const PrepareConfig& config, TextSource& source,
   if (!tokenizer) tokenizer = make_tokenizer();
   if (!journal) {
     make_directories(out);
+    if (!lock) lock.emplace(out, kWork);
     journal.emplace(Journal{
         .settings = Json::parse(settings.dump()), .tokenizer = tokenizer->fingerprint(), .state = {}});
     journal->write(out);

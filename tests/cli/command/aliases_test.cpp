@@ -135,8 +135,6 @@ TEST_F(AliasesTest, RefusesContradictionsAndValuesThatNobodyHas) {
             "--use_rope = 'maybe': expected one of true|false");
   EXPECT_EQ(expect_error([&] { parse({"--d_model", "many"}); }, ""),
             "--d_model = 'many': expected an integer from 16 to 131072");
-  EXPECT_EQ(expect_error([&] { parse({"--d_model", "64", "--n_embd", "32"}); }, ""),
-            "--n_embd is given twice, as '64' and as '32'");
 }
 
 TEST(Aliases, CommandsWithoutTheSettingRefuseItsOtherSpellings) {

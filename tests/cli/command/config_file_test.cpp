@@ -44,6 +44,21 @@ TEST(ConfigFile, SectionsAreLookedInto) {
             "a.yaml, line 2: 'x' is a map, expected a single value");
 }
 
+TEST(ConfigFile, NullLeavesASettingAloneAndListsAreJoined) {
+  const TempDirectory directory;
+  write_file(directory / "a.yaml",
+             "device: null\nfreeze: ~\ntokenizer:\nlora_targets: [c_attn, c_fc]\nseed: 2\nx: []\n");
+  write_file(directory / "a.json",
+             R"({"device": null, "lora_targets": ["c_attn", "c_fc"], "seed": 2, "x": []})");
+  for (const char* name : {"a.yaml", "a.json"}) {
+    std::string text;
+    for (const Setting& setting : read_config_file(directory / name)) {
+      text += setting.key + "=" + setting.text + " ";
+    }
+    EXPECT_EQ(text, "lora_targets=c_attn,c_fc seed=2 x= ") << name;
+  }
+}
+
 TEST(ConfigFile, RefusesHostileYamlInOneLine) {
   const auto refuse = [](const std::string& text, const std::string& message) {
     const std::string found = expect_error([&] { read_flat_yaml(text, "a.yaml"); }, "a.yaml");
@@ -51,10 +66,11 @@ TEST(ConfigFile, RefusesHostileYamlInOneLine) {
     EXPECT_LT(found.size(), 250U);
   };
   refuse("a: 1\nb: 2\na: 3\n", "a.yaml, line 3: key 'a' is there twice");
-  refuse("a: [1]\n", "a.yaml, line 1: 'a' is a list, expected a single value");
+  refuse("a: [[1]]\n", "a.yaml, line 1: 'a' is a list of lists, expected a single value");
+  refuse("a: [{b: 1}]\n", "a.yaml, line 1: 'a' is a map, expected a single value");
+  refuse("a: [1, ~]\n", "a.yaml, line 1: 'a' is empty");
+  refuse("? ~\n: 1\n", "a.yaml, line 1: a key is empty");
   refuse("a:\n  b: 1\n", "a.yaml, line 2: 'a' is a map, expected a single value");
-  refuse("a:\nb: 1\n", "a.yaml, line 2: 'a' is empty");
-  refuse("a: ~\n", "a.yaml, line 1: 'a' is empty");
   refuse("a: &x 1\nb: *x\n", "a.yaml, line 2: 'b' is an alias");
   refuse("<<: *x\n", "a.yaml, line 1");
   refuse("? [k]\n: 1\n", "a.yaml, line 1: a key is a list, expected a name");

@@ -47,6 +47,10 @@ class Corpus {
   TokenView train() const { return view(parts_[0]); }
   TokenView validation() const { return view(parts_[1]); }  ///< may be empty
 
+  /// SHA-256 in hexadecimal that tells one text or set of shards from another, however it is split: of the
+  /// text, of a data set's checksums, or of the sizes and both ends of other programs' token files.
+  const std::string& fingerprint() const { return fingerprint_; }
+
   /// Throws `Error` where a part has fewer than block_size + 1 tokens, the least that a crop with its targets
   /// needs; `where` names the text in the message. Validation may be missing altogether.
   void check_length(std::int64_t block_size, const std::string& where) const;
@@ -66,6 +70,7 @@ class Corpus {
   std::array<Part, 2> parts_;
   std::vector<TokenFile> files_;
   std::int64_t vocab_size_ = 0;
+  std::string fingerprint_;
 };
 
 }  // namespace vkgpt::text

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/train/checkpoint.hpp"
+#include "vkgpt/train/train_config.hpp"
+#include "vkgpt/train/trainer_state.hpp"
+
+namespace vkgpt::train {
+
+inline constexpr const char* kTrainerStateFile = "trainer_state.json";
+
+/// The state of a checkpoint that a run is about to continue from, with `data_sha256` that of the data it
+/// goes on with. Throws a usage error where the checkpoint holds a model of another shape, was trained with
+/// another seed, or, unless `config.allow_other_data`, on another text. On other data the best loss so far
+/// says nothing and is dropped.
+TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& model_config,
+                          const TrainConfig& config, const std::string& data_sha256);
+
+}  // namespace vkgpt::train
