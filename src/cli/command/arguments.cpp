@@ -16,18 +16,21 @@ namespace vkgpt::cli {
 namespace {
 
 constexpr std::string_view kConfig = "config";
+constexpr std::string_view kHelpFormat = "--help=";
 
 class Reader {
  public:
   Reader(const FieldSet& fields, std::span<const std::string> args) : fields_(fields), args_(args) {}
 
   Arguments read() {
-    while (at_ < args_.size() && !out_.help) {
+    while (at_ < args_.size() && out_.help.empty()) {
       const std::string& arg = args_[at_++];
       if (arg == "--") {
         while (at_ < args_.size()) out_.positionals.push_back(args_[at_++]);
       } else if (arg == "--help" || arg == "-h") {
-        out_.help = true;
+        out_.help = "text";
+      } else if (arg.starts_with(kHelpFormat)) {
+        out_.help = arg.substr(kHelpFormat.size());
       } else if (arg.starts_with("--")) {
         read_flag(arg);
       } else if (arg.size() > 1 && arg[0] == '-') {

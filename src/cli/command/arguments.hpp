@@ -14,7 +14,7 @@ struct Arguments {
   std::vector<Setting> settings;
   std::vector<std::string> positionals;
   std::string config_path;  ///< of --config
-  bool help = false;        ///< --help or -h is there; the rest is not looked at
+  std::string help;         ///< --help, -h ("text") or --help=FORMAT is there; the rest is not looked at
 };
 
 /// Takes flags apart: `--flag value` and `--flag=value`, with - or _ between words; `--flag`, `--no-flag` and

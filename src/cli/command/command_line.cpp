@@ -21,59 +21,17 @@
 #include "cli/command/arguments.hpp"
 #include "cli/command/config_file.hpp"
 #include "cli/command/environment.hpp"
+#include "cli/command/help_text.hpp"
 #include "cli/command/presets.hpp"
 
 namespace vkgpt::cli {
-namespace {
-
-/// "N", "X", "TEXT" or the choices; nothing for booleans.
-std::string value_shape(const Field& field) {
-  if (field.is_bool()) return {};
-  if (!field.info.choices.empty()) return std::format(" {}", field.info.choices);
-  if (std::holds_alternative<double*>(field.value)) return " X";
-  return std::holds_alternative<std::string*>(field.value) ? " TEXT" : " N";
-}
-
-/// The flag and, in a column of its own, what it means.
-std::string help_line(std::string_view flag, std::string_view text) {
-  constexpr std::size_t kColumn = 32;
-  constexpr std::size_t kWidth = 110;
-  std::string lines = std::format("  {:<28}  ", flag);
-  std::size_t used = lines.size();
-  while (used + text.size() > kWidth) {
-    const std::size_t room = kWidth > used ? kWidth - used : 0;
-    const std::size_t space = text.rfind(' ', room);
-    if (space != std::string_view::npos) {
-      lines += text.substr(0, space);
-      text.remove_prefix(space + 1);
-    } else if (used == kColumn) {
-      break;  // one word longer than the column
-    }
-    lines += "\n" + std::string(kColumn, ' ');
-    used = kColumn;
-  }
-  return lines.append(text) + "\n";
-}
-
-std::string field_line(const Field& field) {
-  std::string text(field.info.help);
-  if (field.is_bool()) {
-    text += std::format(" [{}]", field.default_text == "true" ? "on" : "off");
-  } else if (!field.default_text.empty()) {
-    text += std::format(" [{}]", printable(field.default_text));
-  }
-  return help_line(std::format("--{}{}", field.info.name, value_shape(field)), text);
-}
-
-}  // namespace
-
 CommandLine::CommandLine(std::string name, std::string summary, std::string positionals)
     : name_(std::move(name)), summary_(std::move(summary)), positional_usage_(std::move(positionals)) {}
 
 bool CommandLine::parse(std::span<const std::string> args) {
   Arguments arguments = read_arguments(fields_, args);
-  if (arguments.help) {
-    std::print("{}", help());
+  if (!arguments.help.empty()) {
+    std::print("{}", help(arguments.help));
     return false;
   }
   if (positional_usage_.empty() && !arguments.positionals.empty()) {
@@ -139,31 +97,10 @@ void CommandLine::apply_preset(std::span<const Setting> settings) {
   }
 }
 
-std::string CommandLine::help() const {
-  std::string text = std::format("Usage: vkgpt {}{}{} [flags]\n\n{}\n", name_,
-                                 positional_usage_.empty() ? "" : " ", positional_usage_, summary_);
-  std::vector<std::string_view> groups;
-  for (const Field& field : fields_.fields()) {
-    if (!field.info.file_only && std::ranges::find(groups, field.info.group) == groups.end()) {
-      groups.push_back(field.info.group);
-    }
-  }
-  for (const std::string_view group : groups) {
-    text += std::format("\n{}:\n", group);
-    for (const Field& field : fields_.fields()) {
-      if (field.info.group == group && !field.info.file_only) text += field_line(field);
-    }
-  }
-  text += "\nConfiguration:\n";
-  text += help_line("--config FILE", "JSON or YAML file with the keys above");
-  text += help_line("--help", "This text");
-  text +=
-      "\nA flag may be written --with_underscores or --with-dashes, with its value after a space or =. "
-      "Booleans\n"
-      "are --flag, --no-flag or --flag false. Defaults are overridden by a preset, it by the file, the file "
-      "by\n"
-      "variables such as VKGPT_SEED, and those by flags.\n";
-  return text;
+std::string CommandLine::help(std::string_view format) const {
+  return help_text(
+      {.command = name_, .summary = summary_, .positionals = positional_usage_, .fields = fields_.fields()},
+      format);
 }
 
 }  // namespace vkgpt::cli

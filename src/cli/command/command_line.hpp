@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -59,8 +60,8 @@ class CommandLine {
   const std::vector<std::string>& positionals() const { return positionals_; }
   /// The fields with the places where their values come from; `to_json` of it is the effective configuration.
   const FieldSet& fields() const { return fields_; }
-  /// Usage, summary, and the fields by group with their defaults.
-  std::string help() const;
+  /// The help in one of the formats of `help_text`.
+  std::string help(std::string_view format = "text") const;
 
  private:
   template <typename Config>

@@ -2,21 +2,16 @@
 
 #include <span>
 #include <string>
-#include <string_view>
+
+#include "cli/command/command_group.hpp"
 
 namespace vkgpt::cli {
 
-/// A subcommand. A new one costs its declaration here and its line in `commands()`.
-struct Command {
-  std::string_view name;
-  std::string_view summary;
-  /// Gives the exit code; throws `Error`.
-  int (*run)(std::span<const std::string> args);
-};
+/// The groups of commands: the program's own, whose new members cost their declaration here and their line
+/// there, then those of the commands that have subcommands.
+std::span<const CommandGroup> command_groups();
 
-std::span<const Command> commands();
-
-/// Runs the subcommand that `args` (without the program's name) begins with.
+/// Runs the command that `args` (without the program's name) begins with.
 int run_program(std::span<const std::string> args);
 
 int run_train(std::span<const std::string> args);
@@ -36,6 +31,8 @@ int run_tune(std::span<const std::string> args);
 int run_data(std::span<const std::string> args);
 int run_tokenizer(std::span<const std::string> args);
 int run_devices(std::span<const std::string> args);
+int run_man(std::span<const std::string> args);
+int run_completions(std::span<const std::string> args);
 int run_docs(std::span<const std::string> args);
 
 }  // namespace vkgpt::cli

@@ -8,9 +8,12 @@
 
 #include "vkgpt/core/status_line.hpp"
 
+#include "cli/command/command_group.hpp"
+
 namespace vkgpt::cli {
 
-/// `vkgpt data VERB`; the arguments after the verb.
+extern const CommandGroup kDataGroup;
+
 int run_data_get(std::span<const std::string> args);
 int run_data_prepare(std::span<const std::string> args);
 int run_data_info(std::span<const std::string> args);

@@ -160,7 +160,7 @@ int run_sweep(std::span<const std::string> args) {
   SweepOptions options;
   FieldSet fields(options);
   const Arguments arguments = read_arguments(fields, args);
-  if (arguments.help) {
+  if (!arguments.help.empty()) {
     CommandLine command(
         "sweep",
         "Trains one model after another over a grid or at random points of settings and ranks "
@@ -168,7 +168,7 @@ int run_sweep(std::span<const std::string> args) {
         "(settings of train, or a file of\nthem) and parameters, each a list of values or {min, "
         "max, scale: log|linear, count}. Started again, it goes on.");
     command.add(options);
-    std::print("{}", command.help());
+    std::print("{}", command.help(arguments.help));
     return 0;
   }
   for (const Setting& setting : arguments.settings) fields.set(setting);

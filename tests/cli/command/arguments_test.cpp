@@ -57,8 +57,9 @@ TEST_F(ArgumentsTest, SeparatesPositionalsConfigAndHelp) {
   EXPECT_EQ(arguments.positionals, (std::vector<std::string>{"get", "-", "--n_layer"}));
   EXPECT_EQ(arguments.config_path, "a.yaml");
   EXPECT_TRUE(arguments.settings.empty());
-  EXPECT_TRUE(read({"--help", "--nonsense"}).help);
-  EXPECT_TRUE(read({"-h"}).help);
+  EXPECT_EQ(read({"--help", "--nonsense"}).help, "text");
+  EXPECT_EQ(read({"-h"}).help, "text");
+  EXPECT_EQ(read({"--help=man"}).help, "man");
 }
 
 TEST_F(ArgumentsTest, RefusesWithOneClearLine) {

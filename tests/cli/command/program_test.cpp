@@ -22,14 +22,14 @@ TEST(Program, HelpListsEveryCommand) {
     const RunResult result = run_vkgpt({flag});
     EXPECT_EQ(result.code, 0);
     EXPECT_EQ(result.err, "");
-    for (const Command& command : commands()) {
+    for (const Command& command : command_groups().front().commands) {
       EXPECT_NE(result.out.find("\n  " + std::string(command.name) + " "), std::string::npos) << command.name;
     }
   }
 }
 
 TEST(Program, EveryCommandHasHelp) {
-  for (const Command& command : commands()) {
+  for (const Command& command : command_groups().front().commands) {
     const std::string name(command.name);
     const RunResult result = run_vkgpt({name, "--help"});
     EXPECT_EQ(result.code, 0) << result.err;
@@ -42,11 +42,24 @@ TEST(Program, RefusesWithOneLineAndExitCode2) {
   expect_usage_error({}, "no command is given: 'vkgpt --help' lists them");
   expect_usage_error({"dta"}, "unknown command 'dta': did you mean 'data'?");
   expect_usage_error({"zebra\n"}, "unknown command 'zebra\\x0a': 'vkgpt --help' lists them");
-  expect_usage_error({"data"}, "expected 'vkgpt data get|prepare|info': 'vkgpt data --help' says more");
+  expect_usage_error({"data"}, "no command is given: 'vkgpt data --help' lists them");
+  expect_usage_error({"tokenizer", "trian"}, "unknown command 'trian': did you mean 'train'?");
   expect_usage_error(
       {"data", "get", "x"},
       "unknown data 'x': there is tinyshakespeare, tinystories, fineweb-edu-sample, fineweb-sample");
   expect_usage_error({"data", "get", "--ot", "x"}, "unknown flag --ot: did you mean --out?");
+}
+
+TEST(Program, TheManualAndTheCompletionsNameEveryFlag) {
+  const std::string manual = run_vkgpt({"man"}).out;
+  const std::string bash = run_vkgpt({"completions", "bash"}).out;
+  const std::string fish = run_vkgpt({"completions", "fish"}).out;
+  EXPECT_NE(manual.find(".SS vkgpt data prepare"), std::string::npos);
+  EXPECT_NE(manual.find(".B \\-\\-learning_rate"), std::string::npos);
+  EXPECT_NE(bash.find("\nlr_schedule\tcosine|"), std::string::npos);
+  EXPECT_NE(fish.find("from data; and __fish_seen_subcommand_from prepare' -l document_separator"),
+            std::string::npos);
+  expect_usage_error({"completions", "tcsh"}, "no completions for 'tcsh': expected bash, zsh or fish");
 }
 
 TEST(Program, WarnsOfAVariableThatNoCommandReads) {

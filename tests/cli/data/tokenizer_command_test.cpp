@@ -65,7 +65,7 @@ TEST(TokenizerCommand, MistakesAreOneLine) {
     EXPECT_THAT(result.err, HasSubstr(part));
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   };
-  expect({"tokenizer"}, 2, "no subcommand");
+  expect({"tokenizer"}, 2, "no command");
   expect({"tokenizer", "encod"}, 2, "did you mean 'encode'?");
   expect({"tokenizer", "encode"}, 2, "expected 'vkgpt tokenizer encode");
   expect({"tokenizer", "encode", "/nonexistent"}, 1, "/nonexistent");
