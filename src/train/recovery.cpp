@@ -10,14 +10,12 @@ constexpr int kMaxLosses = 3;
 
 }  // namespace
 
-TrainSummary train_with_recovery(const OpenDevice& open_device, const model::GptConfig& model_config,
-                                 TrainConfig config, const text::Tokenizer& tokenizer,
-                                 const text::Corpus& corpus, CheckpointStore& checkpoints) {
+TrainSummary train_with_recovery(const OpenDevice& open_device, const RunInput& input, TrainConfig config) {
   double budget_ns = plan::Executor::kSubmitBudgetNs;
   for (int losses = 0;; ++losses) {
     try {
       const std::unique_ptr<vk::Context> context = open_device();
-      return Trainer(*context, model_config, config, tokenizer, corpus, checkpoints, budget_ns).run();
+      return Trainer(*context, input, config, budget_ns).run();
     } catch (const vk::DeviceLost& error) {
       if (losses == kMaxLosses) throw;
       budget_ns /= 2;

@@ -1,9 +1,20 @@
 #include "vkgpt/train/resume.hpp"
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/log.hpp"
+#include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/train/plan_options.hpp"
 
 namespace vkgpt::train {
+namespace {
+
+TrainerState read_state(const Checkpoint& checkpoint) {
+  const Path file = checkpoint.directory / kTrainerStateFile;
+  return trainer_state_from_json(read_file(file), file.string());
+}
+
+}  // namespace
 
 TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& model_config,
                           const TrainConfig& config, const std::string& data_sha256) {
@@ -13,8 +24,7 @@ TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& 
         "{} holds a model of another shape than the flags ask for: resume with the flags it was trained with",
         directory);
   }
-  const Path file = checkpoint.directory / kTrainerStateFile;
-  TrainerState state = trainer_state_from_json(read_file(file), file.string());
+  TrainerState state = read_state(checkpoint);
   if (state.seed != config.seed) {
     fail_usage("{} was trained with --seed {}, not {}", directory, state.seed, config.seed);
   }
@@ -31,6 +41,16 @@ TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& 
   }
   state.data_sha256 = data_sha256;
   return state;
+}
+
+TrainConfig with_settled_batch_size(TrainConfig config, const model::GptConfig& model_config,
+                                    const std::optional<Checkpoint>& checkpoint, const vk::DeviceCaps& caps) {
+  if (config.batch_size > 0) return config;
+  config.batch_size =
+      checkpoint ? read_state(*checkpoint).batch_size
+                 : resolve_batch_size(model::GptParams(model_config, adaptation(config)), config, caps);
+  log_info("batch size: {}", config.batch_size);
+  return config;
 }
 
 }  // namespace vkgpt::train

@@ -62,7 +62,9 @@ class GpuRecovery : public testing::Test {
     model.vocab_size = tokenizer.vocab_size();
     const text::Corpus corpus = text::Corpus::encode(text, tokenizer, 0.2, "text");
     CheckpointStore checkpoints(config.out_dir);
-    return train_with_recovery(open_device, model, config, tokenizer, corpus, checkpoints);
+    return train_with_recovery(
+        open_device, {.model = model, .tokenizer = tokenizer, .corpus = corpus, .checkpoints = checkpoints},
+        config);
   }
 
   std::string weights(const std::string& out) const {

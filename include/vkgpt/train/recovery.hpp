@@ -12,8 +12,6 @@ using OpenDevice = std::function<std::unique_ptr<vk::Context>()>;
 /// `Trainer::run` on the device that `open_device` gives. When the device is lost: says what was running,
 /// opens the device again, loads the newest checkpoint, halves the work per submission; at most three times.
 /// What was in memory after a loss is never saved.
-TrainSummary train_with_recovery(const OpenDevice& open_device, const model::GptConfig& model_config,
-                                 TrainConfig config, const text::Tokenizer& tokenizer,
-                                 const text::Corpus& corpus, CheckpointStore& checkpoints);
+TrainSummary train_with_recovery(const OpenDevice& open_device, const RunInput& input, TrainConfig config);
 
 }  // namespace vkgpt::train

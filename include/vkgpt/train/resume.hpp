@@ -1,11 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/train_config.hpp"
 #include "vkgpt/train/trainer_state.hpp"
+#include "vkgpt/vk/device_caps.hpp"
 
 namespace vkgpt::train {
 
@@ -17,5 +19,10 @@ inline constexpr const char* kTrainerStateFile = "trainer_state.json";
 /// says nothing and is dropped.
 TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& model_config,
                           const TrainConfig& config, const std::string& data_sha256);
+
+/// `config` with a batch size: its own, or where that is automatic the one the checkpoint was trained with,
+/// or as large as the device's memory allows.
+TrainConfig with_settled_batch_size(TrainConfig config, const model::GptConfig& model_config,
+                                    const std::optional<Checkpoint>& checkpoint, const vk::DeviceCaps& caps);
 
 }  // namespace vkgpt::train

@@ -2,10 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
-#include <string>
 
-#include "vkgpt/core/file.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/text/corpus/corpus.hpp"
 #include "vkgpt/text/generate/generator.hpp"
@@ -13,8 +12,9 @@
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/data_loader.hpp"
 #include "vkgpt/train/lr_schedule.hpp"
+#include "vkgpt/train/pace.hpp"
 #include "vkgpt/train/progress.hpp"
-#include "vkgpt/train/run_log.hpp"
+#include "vkgpt/train/run_reporter.hpp"
 #include "vkgpt/train/step_runner.hpp"
 #include "vkgpt/train/train_config.hpp"
 #include "vkgpt/train/trainer_state.hpp"
@@ -34,55 +34,59 @@ struct TrainSummary {
   bool interrupted = false;
 };
 
+/// What a run works on; everything outlives the trainer.
+struct RunInput {
+  const model::GptConfig& model;
+  const text::Tokenizer& tokenizer;
+  const text::Corpus& corpus;
+  CheckpointStore& checkpoints;
+  /// Called after every step, in order, at most two steps late; false ends the run, which is saved.
+  std::function<bool(const Progress&)> on_step = {};
+};
+
 /// The training loop: steps, evaluations, samples, statistics, checkpoints.
 class Trainer {
  public:
-  /// Allocates everything and loads the newest checkpoint when `config.resume`; the arguments outlive it.
-  Trainer(vk::Context& context, const model::GptConfig& model_config, const TrainConfig& config,
-          const text::Tokenizer& tokenizer, const text::Corpus& corpus, CheckpointStore& checkpoints,
-          double submit_budget_ns);
+  /// Allocates everything and loads the newest checkpoint when `config.resume`.
+  Trainer(vk::Context& context, const RunInput& input, const TrainConfig& config, double submit_budget_ns);
 
-  /// Trains to `max_steps`, or until a signal arrives: then a checkpoint is written too.
+  /// Trains to `max_steps`, or until a signal arrives or `on_step` says so: then a checkpoint is written too.
+  /// Any error but a lost device is thrown after what is reached was saved.
   TrainSummary run();
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void start_fresh();
   void restore(const Checkpoint& checkpoint);
+  /// Steps with what is due between them; false when a signal or `on_step` ended them early.
+  bool train();
   void save();
   /// False when a signal arrived instead.
   bool train_step();
   bool evaluate();
   void sample();
-  void report_steps();
-  void report_step(const StepOutcome& outcome);
-  void report_stats();
+  void take_outcomes();
+  void take_outcome(const StepOutcome& outcome);
   bool due(std::int64_t interval) const;
   std::int64_t finished() const { return static_cast<std::int64_t>(state_.step); }
 
   vk::Context& context_;
-  model::GptConfig model_config_;
+  RunInput input_;
   std::optional<Checkpoint> checkpoint_;  // to be continued
   TrainConfig config_;
-  const text::Tokenizer& tokenizer_;
-  CheckpointStore& checkpoints_;
-  std::string data_sha256_;
-  Clock::time_point constructed_;
+  std::chrono::steady_clock::time_point constructed_;
   DataLoader loader_;
-  bool has_validation_;
   LrSchedule schedule_;
   StepRunner runner_;
   std::optional<text::Generator> generator_;  // where samples are asked for
   TrainerState state_;
-  std::optional<RunLog> metrics_;
-  ProgressLine progress_;
+  std::optional<RunReporter> reporter_;
+  Pace pace_;
   TrainSummary summary_;
   std::int64_t first_step_ = 0;                 // of this process
   std::optional<std::int64_t> saved_step_;      // of the newest checkpoint
   std::optional<std::int64_t> evaluated_step_;  // whose weights summary_.val_loss speaks of
-  Clock::time_point mark_;                      // steps are timed from here
-  std::int64_t marked_step_ = 0;                // finished then
+  std::int64_t skipped_in_a_row_ = 0;
+  bool stopped_ = false;  // by on_step
 };
 
 }  // namespace vkgpt::train

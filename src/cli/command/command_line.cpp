@@ -1,20 +1,14 @@
 #include "cli/command/command_line.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <cstdint>
-#include <filesystem>
 #include <format>
 #include <iterator>
 #include <print>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
-#include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
-#include "vkgpt/core/file.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 #include "cli/command/aliases.hpp"
@@ -49,20 +43,13 @@ bool CommandLine::parse(std::span<const std::string> args) {
   std::vector<Setting> all = saved;
   all.insert(all.end(), settings.begin(), settings.end());
   apply_preset(all);
-  for (const Setting& setting : saved) fields_.set(setting);
-  std::vector<std::string> before;
-  for (const Setting& setting : saved) before.push_back(fields_.find(setting.key)->text());
-  for (const Setting& setting : settings) fields_.set(setting);
-  for (std::size_t i = 0; i < saved.size(); ++i) {
-    std::string after = fields_.find(saved[i].key)->text();
-    if (after != before[i]) changes_.push_back({saved[i].key, std::move(before[i]), std::move(after)});
-  }
+  changes_ = train::apply_settings(fields_, saved, settings);
   positionals_ = std::move(arguments.positionals);
   return true;
 }
 
 std::vector<Setting> CommandLine::saved_settings(std::span<const Setting> settings) const {
-  if (saved_file_.empty()) return {};
+  if (!continues_runs_) return {};
   const auto text_of = [&](std::string_view key) {
     std::string text = fields_.find(key)->text();
     for (const Setting& setting : settings) {
@@ -71,18 +58,8 @@ std::vector<Setting> CommandLine::saved_settings(std::span<const Setting> settin
     return text;
   };
   bool resumes = false;
-  const Path file = Path(text_of("out_dir")) / saved_file_;
-  std::error_code error;
-  if (!parse_bool(text_of("resume"), resumes) || !resumes || !std::filesystem::exists(file, error)) return {};
-  constexpr std::uint64_t kMaxBytes = 1 << 20;
-  std::vector<Setting> saved =
-      read_flat_json(read_file(file, kMaxBytes), SettingOrigin::kSavedFile, printable(file.string(), 200));
-  // What belongs to one start of the program rather than to the run.
-  std::erase_if(saved, [](const Setting& setting) {
-    constexpr std::array kOfOneStart = {"resume", "out_dir", "json", "generate_only", "allow_other_data"};
-    return std::ranges::contains(kOfOneStart, setting.key);
-  });
-  return saved;
+  if (!parse_bool(text_of("resume"), resumes) || !resumes) return {};
+  return train::saved_settings(text_of("out_dir"));
 }
 
 void CommandLine::apply_preset(std::span<const Setting> settings) {

@@ -3,10 +3,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "vkgpt/core/config_field.hpp"
+#include "vkgpt/train/run_settings.hpp"
 
 namespace vkgpt::cli {
 
@@ -42,20 +42,15 @@ class CommandLine {
     return *this;
   }
 
-  /// A command that continues runs takes what a run was started with: where `resume` is set and the directory
-  /// `out_dir` has `file`, the settings saved in it come between the preset and the configuration file.
-  void continue_from(std::string file) { saved_file_ = std::move(file); }
+  /// A command that continues runs: where `resume` is set, the settings saved in the run directory `out_dir`
+  /// come between the preset and the configuration file.
+  void continue_runs() { continues_runs_ = true; }
 
   /// Fills the bound structs. Prints the help and gives false where --help is asked for. Throws usage errors.
   bool parse(std::span<const std::string> args);
 
-  /// A setting of the continued run that this command line gives another value.
-  struct Change {
-    std::string name;
-    std::string before;
-    std::string after;
-  };
-  const std::vector<Change>& changes() const { return changes_; }
+  /// Saved settings of the continued run that this command line changes.
+  const std::vector<train::SettingChange>& changes() const { return changes_; }
 
   const std::vector<std::string>& positionals() const { return positionals_; }
   /// The fields with the places where their values come from; `to_json` of it is the effective configuration.
@@ -86,8 +81,8 @@ class CommandLine {
   std::string name_;
   std::string summary_;
   std::string positional_usage_;
-  std::string saved_file_;
-  std::vector<Change> changes_;
+  bool continues_runs_ = false;
+  std::vector<train::SettingChange> changes_;
   FieldSet fields_;
   std::vector<std::string> positionals_;
 };

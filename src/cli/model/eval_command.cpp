@@ -11,13 +11,13 @@
 #include "vkgpt/text/corpus/corpus.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/train/evaluator.hpp"
+#include "vkgpt/train/train_data.hpp"
 #include "vkgpt/vk/context.hpp"
 
 #include "cli/command/command_line.hpp"
 #include "cli/command/commands.hpp"
 #include "cli/command/run_options.hpp"
 #include "cli/model/open_model.hpp"
-#include "cli/train/train_data.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -115,7 +115,7 @@ int run_eval(std::span<const std::string> args) {
     fail_usage("--data_path and --memmap_dataset are both given: one of them is the data");
   }
   const std::string name = options.memmap_dataset.empty() ? options.data_path : options.memmap_dataset;
-  if (options.memmap_dataset.empty()) check_data_path(options.data_path);
+  if (options.memmap_dataset.empty()) train::check_data_path(options.data_path);
   OpenModel open = open_model(options.model, options.use_ema);
   if (options.block_size > open.model.params.config().block_size) {
     fail_usage("--block_size {}: the model's context is {}", options.block_size,

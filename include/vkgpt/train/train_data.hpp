@@ -9,7 +9,7 @@
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
 #include "vkgpt/train/train_config.hpp"
 
-namespace vkgpt::cli {
+namespace vkgpt::train {
 
 /// What a model learns from, in the tokens that it knows.
 struct TrainData {
@@ -24,6 +24,6 @@ void check_data_path(const std::string& path);
 /// Opens what --data_path or --memmap_dataset names. `origin` is the directory of the model that is
 /// continued, whose tokenizer rules; throws `Error` for data of another one, and usage errors for flags that
 /// contradict each other.
-TrainData open_train_data(const train::TrainConfig& config, const std::optional<Path>& origin);
+TrainData open_train_data(const TrainConfig& config, const std::optional<Path>& origin);
 
-}  // namespace vkgpt::cli
+}  // namespace vkgpt::train

@@ -1,4 +1,4 @@
-#include "cli/train/train_data.hpp"
+#include "vkgpt/train/train_data.hpp"
 
 #include <filesystem>
 #include <system_error>
@@ -9,7 +9,7 @@
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
 
-namespace vkgpt::cli {
+namespace vkgpt::train {
 namespace {
 
 /// The tokenizer of `directory`. A flag may repeat it but not change it.
@@ -23,14 +23,13 @@ std::unique_ptr<text::Tokenizer> fixed_tokenizer(const Path& directory, const st
   return tokenizer;
 }
 
-std::unique_ptr<text::Tokenizer> learned_or_opened(const train::TrainConfig& config,
-                                                   const std::string& text) {
+std::unique_ptr<text::Tokenizer> learned_or_opened(const TrainConfig& config, const std::string& text) {
   const text::TokenizerChoice choice{.name = config.tokenizer.empty() ? "char" : config.tokenizer,
                                      .bpe_vocab_size = config.bpe_vocab_size};
   return text::make_tokenizer(choice, text::pieces_of(text), config.data_path);
 }
 
-TrainData open_shards(const train::TrainConfig& config, const std::optional<Path>& origin) {
+TrainData open_shards(const TrainConfig& config, const std::optional<Path>& origin) {
   if (!origin && (config.tokenizer.empty() || text::is_learned({.name = config.tokenizer}))) {
     fail_usage(
         "--memmap_dataset: token files do not say what their tokens mean: give --tokenizer gpt2, byte, a "
@@ -60,7 +59,7 @@ void check_data_path(const std::string& path) {
   }
 }
 
-TrainData open_train_data(const train::TrainConfig& config, const std::optional<Path>& origin) {
+TrainData open_train_data(const TrainConfig& config, const std::optional<Path>& origin) {
   if (!config.memmap_dataset.empty()) return open_shards(config, origin);
   TrainData data{.tokenizer = {}, .corpus = {}, .name = config.data_path};
   if (text::is_dataset(config.data_path)) {
@@ -75,4 +74,4 @@ TrainData open_train_data(const train::TrainConfig& config, const std::optional<
   return data;
 }
 
-}  // namespace vkgpt::cli
+}  // namespace vkgpt::train

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "vkgpt/train/checkpoint.hpp"
+#include "vkgpt/train/run_settings.hpp"
+#include "vkgpt/train/train_data.hpp"
+#include "vkgpt/train/trainer.hpp"
+
+namespace vkgpt::train {
+
+/// A run directory, its data and its model's shape: what a run is before a device is opened.
+class RunSetup {
+ public:
+  /// Settles `model` and `config`, which `fields` are bound to: a checkpoint, --init_from or the tokenizer
+  /// has the last word on the shape. Locks the run directory, then refuses (usage errors) what contradicts
+  /// itself or the run that is continued, and only after that writes the settings and the tokenizer there.
+  /// `changes` are told. The arguments outlive it.
+  RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig& config,
+           std::span<const SettingChange> changes = {});
+
+  RunInput input() {
+    return {.model = model_,
+            .tokenizer = *data_->tokenizer,
+            .corpus = data_->corpus,
+            .checkpoints = *checkpoints_};
+  }
+  const TrainData& data() const { return *data_; }
+
+ private:
+  void find_origin();
+  void settle_shape(const FieldSet& fields);
+  void settle_vocabulary();
+  std::int64_t check_continuation(std::span<const SettingChange> changes) const;
+
+  model::GptConfig& model_;
+  TrainConfig& config_;
+  std::optional<CheckpointStore> checkpoints_;
+  std::optional<Checkpoint> checkpoint_;  // to go on from
+  std::optional<Path> origin_;            // directory of the model to go on with or to start from
+  std::optional<TrainData> data_;
+};
+
+}  // namespace vkgpt::train

@@ -1,0 +1,95 @@
+#include "vkgpt/train/run_reporter.hpp"
+
+#include <algorithm>
+#include <format>
+#include <utility>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/log.hpp"
+
+namespace vkgpt::train {
+namespace {
+
+nlohmann::ordered_json stats_json(std::span<const TensorStats> stats) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const TensorStats& tensor : stats) {
+    json[tensor.name] = {
+        {"norm", tensor.norm}, {"max", tensor.max}, {"nan", tensor.nan_count}, {"inf", tensor.inf_count}};
+  }
+  return json;
+}
+
+}  // namespace
+
+RunReporter::RunReporter(const TrainConfig& config, std::int64_t finished_steps)
+    : directory_(config.out_dir), log_interval_(config.log_interval), log_(directory_, finished_steps) {}
+
+void RunReporter::step(const Progress& progress, const model::StepResults& results) {
+  if (results.skipped != 0) {
+    progress_.clear();
+    log_warning("step {}: a gradient or the loss is not finite; the weights stay as they were",
+                progress.step);
+  }
+  const bool is_last = progress.step == progress.max_steps;
+  if (log_interval_ == 0 || (progress.step % log_interval_ != 0 && !is_last)) {
+    progress_.update(progress);
+    return;
+  }
+  progress_.log(progress);
+  log_.write({{"step", progress.step},
+              {"loss", results.loss},
+              {"learning_rate", progress.learning_rate},
+              {"grad_norm", results.grad_norm},
+              {"clip_scale", results.clip_scale},
+              {"loss_scale", results.loss_scale},
+              {"skipped", results.skipped != 0},
+              {"step_seconds", progress.step_seconds},
+              {"tokens_per_second", progress.tokens_per_second}});
+}
+
+void RunReporter::stats(std::uint64_t step, std::span<const TensorStats> gradients,
+                        std::span<const TensorStats> activations) {
+  VKGPT_CHECK(!gradients.empty());
+  double sum = 0;
+  std::uint64_t bad = 0;
+  for (const TensorStats& tensor : gradients) {
+    sum += tensor.norm;
+    bad += tensor.nan_count + tensor.inf_count;
+  }
+  const TensorStats& largest = *std::ranges::max_element(gradients, {}, &TensorStats::norm);
+  progress_.clear();
+  log_info("[Iter {}] Grad Norms | Avg: {:.6f} | Max: {:.6f} ({}){}", step,
+           sum / static_cast<double>(gradients.size()), largest.norm, largest.name,
+           bad > 0 ? std::format(" | {} values not finite", bad) : "");
+  log_.write(
+      {{"step", step}, {"gradients", stats_json(gradients)}, {"activations", stats_json(activations)}});
+}
+
+void RunReporter::evaluation(std::uint64_t step, const EvaluationLosses& losses, bool is_best,
+                             double seconds) {
+  progress_.clear();
+  nlohmann::ordered_json record = {{"step", step}, {"train_loss", losses.train}};
+  if (losses.validation) record["val_loss"] = *losses.validation;
+  if (losses.average) record["ema_val_loss"] = *losses.average;
+  log_info("step {}: train loss {:.4f}, val loss {}{}{} ({:.1f} s)", step, losses.train,
+           losses.validation ? std::format("{:.4f}", *losses.validation) : "n/a",
+           losses.average ? std::format(", of the average {:.4f}", *losses.average) : "",
+           is_best ? ", the best so far" : "", seconds);
+  log_.write(record);
+}
+
+void RunReporter::sample(std::uint64_t step, const std::string& text) {
+  progress_.clear();
+  log_info("sample at step {}:\n{}\n", step, text);
+  try {
+    make_directories(directory_ / "samples");
+    replace_file(directory_ / "samples" / std::format("step-{}.txt", step), text);
+  } catch (const IoError& error) {
+    if (!std::exchange(warned_of_samples_, true)) {
+      log_warning("{}; training goes on without samples in files", error.what());
+    }
+  }
+}
+
+}  // namespace vkgpt::train

@@ -1,0 +1,121 @@
+#include "vkgpt/train/run_setup.hpp"
+
+#include <string>
+
+#include "vkgpt/core/config_json.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/log.hpp"
+#include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/train/resume.hpp"
+
+namespace vkgpt::train {
+namespace {
+
+/// The first token of the data, where the tokenizer has no word for the default prompt.
+std::string usable_prompt(const std::string& prompt, const TrainData& data) {
+  try {
+    if (!data.tokenizer->encode(prompt).empty()) return prompt;
+  } catch (const Error&) {
+    // A vocabulary of characters may lack one of them.
+  }
+  text::Token first = 0;
+  data.corpus.train().copy(0, {&first, 1});
+  return data.tokenizer->decode({&first, 1});
+}
+
+}  // namespace
+
+RunSetup::RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig& config,
+                   std::span<const SettingChange> changes)
+    : model_(model), config_(config) {
+  model_.validate();
+  config_.validate();
+  if (config_.memmap_dataset.empty()) {
+    check_data_path(config_.data_path);
+  } else if (!config_.data_path.empty()) {
+    fail_usage("--data_path and --memmap_dataset are both given: one of them is the data");
+  }
+  checkpoints_.emplace(config_.out_dir, static_cast<int>(config_.keep_checkpoints));
+  find_origin();
+  if (origin_) settle_shape(fields);
+  config_.validate(model_);
+  if (config_.tokenizer == "bpe" && model_.vocab_size > 0 && !fields.was_set("bpe_vocab_size")) {
+    config_.bpe_vocab_size = model_.vocab_size;
+  }
+  data_.emplace(open_train_data(config_, origin_));
+  data_->corpus.check_length(model_.block_size, data_->name);
+  settle_vocabulary();
+  if (!fields.was_set("sample_prompt")) config_.sample_prompt = usable_prompt(config_.sample_prompt, *data_);
+  const std::int64_t reached = checkpoint_ ? check_continuation(changes) : 0;
+  if (reached >= config_.max_steps) return;
+  const Path directory(config_.out_dir);
+  replace_file(directory / kEffectiveConfig, to_json(fields).dump(2) + "\n");
+  for (const text::TokenizerFile& file : data_->tokenizer->files()) {
+    replace_file(directory / file.name, file.contents);
+  }
+}
+
+void RunSetup::find_origin() {
+  if (config_.resume) {
+    checkpoint_ = checkpoints_->newest();
+    if (!checkpoint_) log_info("{} holds no checkpoint yet: starting from the beginning", config_.out_dir);
+  } else if (!checkpoints_->empty()) {
+    fail_usage("{} already holds checkpoints: give --resume to continue them, or another --out_dir",
+               config_.out_dir);
+  }
+  if (checkpoint_) {
+    origin_ = checkpoint_->directory;
+  } else if (!config_.init_from.empty()) {
+    origin_ = find_model_directory(config_.init_from);
+  }
+}
+
+/// Flags may repeat the shape of the origin but not change it; only the context that a new run starts with
+/// may be shorter.
+void RunSetup::settle_shape(const FieldSet& fields) {
+  model::GptConfig loaded = model::read_model_config(*origin_);
+  if (!checkpoint_ && fields.was_set("block_size") && model_.block_size < loaded.block_size) {
+    log_info("block_size {} of the {} that {} has", model_.block_size, loaded.block_size, origin_->string());
+    loaded = model::with_shorter_context(loaded, model_.block_size);
+  }
+  const FieldSet shape(loaded);
+  for (const Field& field : shape.fields()) {
+    if (!fields.was_set(field.info.name) || fields.find(field.info.name)->text() == field.text()) continue;
+    fail_usage("{} = {}: {} has {}; {} brings the model's shape", field.info.name,
+               fields.find(field.info.name)->text(), origin_->string(), field.text(),
+               checkpoint_ ? "--resume" : "--init_from");
+  }
+  model_ = loaded;
+}
+
+/// V of a new model is the tokenizer's; a model that is continued may have more, as padding.
+void RunSetup::settle_vocabulary() {
+  const std::int64_t V = data_->tokenizer->vocab_size();
+  if (model_.vocab_size != 0 && model_.vocab_size < V) {
+    fail_usage("vocab_size is {} in the configuration, but {} has a vocabulary of {}", model_.vocab_size,
+               data_->name, V);
+  }
+  if (!origin_ && model_.vocab_size > V) {
+    log_info("vocab_size: {} instead of the configuration's {}, as many as {} has", V, model_.vocab_size,
+             data_->name);
+  }
+  if (!origin_) model_.vocab_size = V;
+}
+
+/// Refuses, before anything is changed, a continuation that the run does not allow, and says what it changes.
+/// The step that is reached.
+std::int64_t RunSetup::check_continuation(std::span<const SettingChange> changes) const {
+  const TrainerState state = resume_state(*checkpoint_, model_, config_, data_->corpus.fingerprint());
+  for (const SettingChange& change : changes) {
+    log_info("{}: {} -> {}", change.name, printable(change.before, 200), printable(change.after, 200));
+  }
+  const auto step = static_cast<std::int64_t>(state.step);
+  if (step >= config_.max_steps) {
+    log_info("{} is at step {} already, --max_steps is {}: nothing is left to train", config_.out_dir, step,
+             config_.max_steps);
+  }
+  return step;
+}
+
+}  // namespace vkgpt::train
