@@ -41,9 +41,15 @@ const std::map<std::string, std::set<std::string>> kMayInclude = [] {
   put("train", {"text", "comm"});
   put("check", {"model"});
   put("serve", {"train"});
+  put("api", {"train"});
   put("cli", {"check", "serve"});
   return allowed;
 }();
+
+/// The layer of a file by its name; the library's own header, <vkgpt/vkgpt.hpp>, stands above them all.
+std::string layer_of(const std::string& name) {
+  return name == "vkgpt.hpp" ? "api" : name.substr(0, name.find('/'));
+}
 
 /// A file below src or include/vkgpt.
 struct Source {
@@ -51,7 +57,7 @@ struct Source {
   std::string name;  ///< from the root that it is included from: "ops/norm.cpp"
   std::string text;
 
-  std::string layer() const { return name.substr(0, name.find('/')); }
+  std::string layer() const { return layer_of(name); }
   std::string unit() const { return name.substr(0, name.rfind('.')); }
 };
 
@@ -128,7 +134,7 @@ Graph rooms() {
 /// How many units of a layer still lie on circles. An entry goes with its circle; none is added.
 using Counts = std::map<std::string, std::size_t>;
 const Counts kUnitsOnCircles = {{"ops", 9}, {"text", 9}, {"vk", 3}};
-const Counts kRoomsOnCircles = {{"cli", 4}, {"text", 2}};
+const Counts kRoomsOnCircles = {{"text", 2}};
 
 /// Units with a function that is still too long.
 const std::set<std::string> kLongFunctions = {"vk/device_caps"};
@@ -156,7 +162,7 @@ TEST(Layers, IncludesNeverRunUpward) {
     for (const std::string& include : includes(source)) {
       ++checked;
       const std::string header = without_prefix(include);
-      const std::string layer = header.substr(0, header.find('/'));
+      const std::string layer = layer_of(header);
       EXPECT_TRUE(layer == source.layer() || allowed->second.contains(layer))
           << source.path << ": \"" << include << "\" is no part of " << source.layer()
           << " or what lies below it";

@@ -25,9 +25,10 @@ struct RunResult {
   std::string err;
 };
 
-/// Runs the built program. `environment` holds "NAME=value"; `input` is its standard input.
-inline RunResult run_vkgpt(const std::vector<std::string>& args,
-                           const std::vector<std::string>& environment = {}, const std::string& input = {}) {
+/// Runs a built program. `environment` holds "NAME=value"; `input` is its standard input.
+inline RunResult run_program_at(const Path& program, const std::vector<std::string>& args,
+                                const std::vector<std::string>& environment = {},
+                                const std::string& input = {}) {
   const TempDirectory directory;
   write_file(directory / "in", input);
   const auto quoted = [](const std::string& word) {
@@ -37,7 +38,7 @@ inline RunResult run_vkgpt(const std::vector<std::string>& args,
   };
   std::string line = "env";
   for (const std::string& variable : environment) line += " " + quoted(variable);
-  line += " " + quoted(test::program().string());
+  line += " " + quoted(program.string());
   for (const std::string& arg : args) line += " " + quoted(arg);
   line += " <" + quoted((directory / "in").string()) + " >" + quoted((directory / "out").string()) + " 2>" +
           quoted((directory / "err").string());
@@ -45,6 +46,11 @@ inline RunResult run_vkgpt(const std::vector<std::string>& args,
   return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
           .out = read_file(directory / "out"),
           .err = read_file(directory / "err")};
+}
+
+inline RunResult run_vkgpt(const std::vector<std::string>& args,
+                           const std::vector<std::string>& environment = {}, const std::string& input = {}) {
+  return run_program_at(test::program(), args, environment, input);
 }
 
 /// Starts the program and sends `signal` once `file` has a line with `text`.

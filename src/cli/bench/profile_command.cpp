@@ -20,9 +20,9 @@
 #include "cli/bench/random_runner.hpp"
 #include "cli/bench/trace.hpp"
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
 #include "cli/command/presets.hpp"
-#include "cli/command/run_options.hpp"
+#include "cli/commands.hpp"
+#include "cli/run_options.hpp"
 
 namespace vkgpt::cli {
 namespace {

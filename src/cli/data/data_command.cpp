@@ -6,7 +6,7 @@
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/train/progress.hpp"
 
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 #include "cli/data/data_commands.hpp"
 
 namespace vkgpt::cli {

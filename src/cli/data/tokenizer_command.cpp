@@ -1,7 +1,7 @@
 #include <array>
 #include <string>
 
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 #include "cli/data/tokenizer.hpp"
 
 namespace vkgpt::cli {

@@ -8,9 +8,9 @@
 #include "vkgpt/vk/kernel_record.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
-#include "cli/command/run_options.hpp"
+#include "cli/commands.hpp"
 #include "cli/device/device_report.hpp"
+#include "cli/run_options.hpp"
 
 namespace vkgpt::cli {
 

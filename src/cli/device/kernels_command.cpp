@@ -14,11 +14,11 @@
 #include "vkgpt/train/plan_options.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
 #include "cli/command/presets.hpp"
-#include "cli/command/run_options.hpp"
+#include "cli/commands.hpp"
 #include "cli/device/device_report.hpp"
 #include "cli/device/kernel_report.hpp"
+#include "cli/run_options.hpp"
 
 namespace vkgpt::cli {
 namespace {

@@ -16,7 +16,7 @@
 #include "vkgpt/core/utf8.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 #include "cli/docs/markdown.hpp"
 #include "cli/docs/pager.hpp"
 

@@ -15,9 +15,9 @@
 #include "vkgpt/vk/context.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
-#include "cli/command/run_options.hpp"
+#include "cli/commands.hpp"
 #include "cli/model/open_model.hpp"
+#include "cli/run_options.hpp"
 
 namespace vkgpt::cli {
 namespace {

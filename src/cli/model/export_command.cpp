@@ -20,7 +20,7 @@
 #include "vkgpt/text/tokenizer/gguf_vocabulary.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 #include "cli/model/open_model.hpp"
 #include "cli/model/save_model.hpp"
 

@@ -3,7 +3,7 @@
 #include "vkgpt/text/generate/generate_config.hpp"
 #include "vkgpt/text/generate/sampler.hpp"
 
-#include "cli/command/run_options.hpp"
+#include "cli/run_options.hpp"
 
 namespace vkgpt::cli {
 

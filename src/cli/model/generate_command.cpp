@@ -16,7 +16,7 @@
 #include "vkgpt/vk/context.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 #include "cli/model/generate.hpp"
 #include "cli/model/logits_file.hpp"
 #include "cli/model/open_model.hpp"

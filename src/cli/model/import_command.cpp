@@ -14,7 +14,7 @@
 #include "vkgpt/train/checkpoint.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 #include "cli/model/open_model.hpp"
 #include "cli/model/save_model.hpp"
 

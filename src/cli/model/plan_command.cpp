@@ -16,8 +16,8 @@
 #include "vkgpt/train/step_runner.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
 #include "cli/command/presets.hpp"
+#include "cli/commands.hpp"
 
 namespace vkgpt::cli {
 namespace {

@@ -8,7 +8,7 @@
 #include "vkgpt/core/file.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 #include "cli/plot/loss_chart.hpp"
 #include "cli/plot/png_canvas.hpp"
 #include "cli/plot/svg_canvas.hpp"

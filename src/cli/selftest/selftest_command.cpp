@@ -13,8 +13,8 @@
 #include "vkgpt/vk/kernel_record.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
-#include "cli/command/run_options.hpp"
+#include "cli/commands.hpp"
+#include "cli/run_options.hpp"
 #include "cli/selftest/selftest.hpp"
 
 namespace vkgpt::cli {

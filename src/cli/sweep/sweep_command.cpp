@@ -16,8 +16,8 @@
 
 #include "cli/command/arguments.hpp"
 #include "cli/command/command_line.hpp"
-#include "cli/command/commands.hpp"
 #include "cli/command/process.hpp"
+#include "cli/commands.hpp"
 #include "cli/sweep/sweep_config.hpp"
 #include "cli/sweep/sweep_results.hpp"
 

@@ -5,7 +5,7 @@
 #include "vkgpt/train/train_config.hpp"
 
 #include "cli/command/presets.hpp"
-#include "cli/command/run_options.hpp"
+#include "cli/run_options.hpp"
 
 namespace vkgpt::cli {
 

@@ -9,7 +9,7 @@
 #include "vkgpt/train/train_config.hpp"
 
 #include "cli/command/command_line.hpp"
-#include "cli/command/run_options.hpp"
+#include "cli/run_options.hpp"
 #include "support/expect_error.hpp"
 #include "support/temp_directory.hpp"
 

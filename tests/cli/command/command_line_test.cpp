@@ -10,7 +10,7 @@
 #include "vkgpt/train/train_config.hpp"
 
 #include "cli/command/environment.hpp"
-#include "cli/command/run_options.hpp"
+#include "cli/run_options.hpp"
 #include "support/expect_error.hpp"
 #include "support/scoped_environment.hpp"
 #include "support/temp_directory.hpp"

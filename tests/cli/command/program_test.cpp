@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 #include "cli/run_vkgpt.hpp"
 
 namespace vkgpt::cli {

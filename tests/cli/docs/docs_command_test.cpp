@@ -17,7 +17,7 @@
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/train/train_config.hpp"
 
-#include "cli/command/run_options.hpp"
+#include "cli/run_options.hpp"
 #include "cli/run_vkgpt.hpp"
 #include "support/paths.hpp"
 

@@ -1,4 +1,4 @@
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 
 #include <array>
 #include <print>

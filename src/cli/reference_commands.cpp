@@ -8,7 +8,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
 
-#include "cli/command/commands.hpp"
+#include "cli/commands.hpp"
 
 namespace vkgpt::cli {
 namespace {
