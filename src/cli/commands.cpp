@@ -1,7 +1,11 @@
 #include "cli/commands.hpp"
 
 #include <array>
+#include <cstdlib>
 #include <print>
+
+#include "vkgpt/core/config_field.hpp"
+#include "vkgpt/core/log.hpp"
 
 #include "cli/data/data_commands.hpp"
 #include "cli/data/tokenizer.hpp"
@@ -45,6 +49,9 @@ std::span<const CommandGroup> command_groups() {
 }
 
 int run_program(std::span<const std::string> args) {
+  const char* const debug = std::getenv("DEBUG");
+  bool is_debug = false;
+  if (debug != nullptr && parse_bool(debug, is_debug) && is_debug) set_log_level(LogLevel::kDebug);
   if (!args.empty() && (args[0] == "--version" || args[0] == "version")) {
     std::print("vkgpt {}\n", VKGPT_VERSION);
     return 0;

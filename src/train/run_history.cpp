@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -39,7 +40,60 @@ void add_record(RunHistory& history, const nlohmann::json& record, const std::st
   }
 }
 
+std::vector<std::string_view> cells_of(std::string_view line) {
+  std::vector<std::string_view> cells;
+  for (std::size_t begin = 0; begin <= line.size();) {
+    const std::size_t comma = std::min(line.find(',', begin), line.size());
+    cells.push_back(line.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  return cells;
+}
+
+/// A row of a table as a record of a log; empty cells are left out.
+nlohmann::json record_of(std::span<const std::string_view> names, std::string_view line,
+                         const std::string& place) {
+  const std::vector<std::string_view> cells = cells_of(line);
+  if (cells.size() != names.size()) fail("{}: {} cells under {} names", place, cells.size(), names.size());
+  nlohmann::json record = nlohmann::json::object();
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (cells[i].empty()) continue;
+    double value = 0;
+    const auto [end, error] = std::from_chars(cells[i].data(), cells[i].data() + cells[i].size(), value);
+    if (error == std::errc() && end == cells[i].data() + cells[i].size())
+      record[std::string(names[i])] = value;
+  }
+  if (!record.contains("step")) fail("{}: no number under \"step\"", place);
+  return record;
+}
+
+void require_losses(const RunHistory& history, const std::string& where) {
+  if (history.loss.empty() && history.val_loss.empty()) fail("{} has no losses yet: nothing to draw", where);
+}
+
 }  // namespace
+
+RunHistory parse_run_table(std::string_view text, const std::string& where) {
+  RunHistory history;
+  std::vector<std::string_view> names;
+  for (std::size_t line_number = 1; !text.empty(); ++line_number) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) break;  // cut off while it was written
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    text.remove_prefix(end + 1);
+    const std::string place = std::format("{}, line {}", where, line_number);
+    if (line_number == 1) {
+      names = cells_of(line);
+      if (!std::ranges::contains(names, "step"))
+        fail("{}: expected names of columns, \"step\" among them", place);
+    } else if (!line.empty()) {
+      add_record(history, record_of(names, line, place), place);
+    }
+  }
+  require_losses(history, where);
+  return history;
+}
 
 RunHistory parse_run_history(std::string_view text, const std::string& where) {
   RunHistory history;
@@ -56,9 +110,7 @@ RunHistory parse_run_history(std::string_view text, const std::string& where) {
     add_record(history, record, place);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }
-  if (history.loss.empty() && history.val_loss.empty()) {
-    fail("{} has no losses yet: nothing to draw", where);
-  }
+  require_losses(history, where);
   return history;
 }
 
@@ -68,9 +120,10 @@ RunHistory read_run_history(const Path& path) {
   const Path log = is_directory ? path / "metrics.jsonl" : path;
   const std::string where = printable(log.string(), 200);
   if (!std::filesystem::exists(log, ignored)) {
-    fail("{} does not exist: name a run directory of vkgpt train, or its metrics.jsonl", where);
+    fail("{} does not exist: name a run directory of vkgpt train, its metrics.jsonl or metrics.csv", where);
   }
-  RunHistory history = parse_run_history(read_file(log), where);
+  RunHistory history = log.extension() == ".csv" ? parse_run_table(read_file(log), where)
+                                                 : parse_run_history(read_file(log), where);
   const Path directory = std::filesystem::absolute(is_directory ? path : log.parent_path(), ignored);
   const Path plain = directory.lexically_normal();
   history.name = (plain.has_filename() ? plain : plain.parent_path()).filename().string();

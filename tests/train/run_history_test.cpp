@@ -25,6 +25,21 @@ TEST(RunHistory, ReadsTheCurves) {
   EXPECT_TRUE(std::isnan(history.grad_norm.values[1]));
 }
 
+TEST(RunHistory, ReadsATable) {
+  const RunHistory history = parse_run_table(
+      "step,loss,learning_rate,val_loss,note\n1,2.5,0.001,,a\r\n2,2.25,0.001,2.75,\n3,2.", "metrics.csv");
+  EXPECT_EQ(history.loss.values, (std::vector<double>{2.5, 2.25}));
+  EXPECT_EQ(history.val_loss.steps, std::vector<double>{2});
+  const auto refuse = [](const std::string& text, const std::string& message) {
+    expect_error([&] { parse_run_table(text, "m.csv"); }, message);
+  };
+  refuse("loss\n1\n", "m.csv, line 1: expected names of columns");
+  refuse("step,loss\n1\n", "m.csv, line 2: 1 cells under 2 names");
+  refuse("step,loss\nx,1\n", "m.csv, line 2: no number under \"step\"");
+  refuse("step,loss\n2,1\n1,1\n", "m.csv, line 3: step 1 comes out of order");
+  refuse("step,loss\n", "has no losses yet");
+}
+
 TEST(RunHistory, IgnoresALastLineThatWasCutOff) {
   EXPECT_EQ(parse_run_history("{\"step\":1,\"loss\":4}\n{\"step\":2,\"lo", "log").loss.steps.size(), 1U);
 }

@@ -35,6 +35,10 @@ RunHistory read_run_history(const Path& path);
 /// The same from the text of a log; `where` names it in messages.
 RunHistory parse_run_history(std::string_view text, const std::string& where);
 
+/// The same from a table with names of columns in its first line, such as `metrics.csv`. Cells that hold no
+/// number are passed over.
+RunHistory parse_run_table(std::string_view text, const std::string& where);
+
 /// Averages over neighbours, with weights `smoothing`^distance (0 to 1, exclusive). The window is as wide to
 /// the left as to the right, so that a falling curve is not drawn late; only at the end it has one side.
 /// Values that are not finite stay so and do not count.

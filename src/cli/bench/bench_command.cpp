@@ -12,6 +12,8 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/plan_options.hpp"
 
 #include "cli/bench/bench.hpp"
@@ -28,6 +30,7 @@ constexpr std::array kBenches = {"start", "gemm", "attention", "norm", "optimize
 struct BenchOptions {
   std::int64_t gemm_size = 0;
   bool compare_devices = false;
+  std::string model;
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -42,6 +45,8 @@ struct BenchOptions {
         FieldInfo{
             .name = "compare_devices", .group = kGroup, .help = "Every usable device in turn, in one table"},
         self.compare_devices);
+    visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run or model directory whose shape to time"},
+          self.model);
   }
 };
 
@@ -55,7 +60,8 @@ struct BenchRequest {
   std::string what = "all";
 
   bool wants(std::string_view bench) const { return what == bench || what == "all"; }
-  bool has_preset() const { return !preset.preset.empty(); }
+  bool has_preset() const { return !preset.preset.empty() || !options.model.empty(); }
+  const std::string& shape_name() const { return options.model.empty() ? preset.preset : options.model; }
 
   /// False where the help was asked for.
   bool parse(std::span<const std::string> args) {
@@ -75,7 +81,11 @@ struct BenchRequest {
         (what != "all" && what != "first_step" && !std::ranges::contains(kBenches, what))) {
       fail_usage("unknown benchmark '{}': expected one of {}all", words.back(), names);
     }
-    model.vocab_size = vocabulary_of(preset);
+    if (!options.model.empty()) {
+      model = model::read_model_config(train::find_model_directory(options.model));
+    } else if (model.vocab_size == 0) {
+      model.vocab_size = vocabulary_of(preset);
+    }
     model.validate();
     config.validate();
     return true;
@@ -163,7 +173,7 @@ class BenchRun {
   void run_step() {
     step_ = bench_step(context_, request_.model, config(), result_.limits);
     add({.bench = "step",
-         .name = std::format("{} B{} T{} {}", request_.has_preset() ? request_.preset.preset : "model",
+         .name = std::format("{} B{} T{} {}", request_.has_preset() ? request_.shape_name() : "model",
                              step_->batch_size, request_.model.block_size, dtype_name(step_->dtype)),
          .milliseconds = 1e3 * step_->step_seconds,
          .rate = step_->tokens_per_second,

@@ -20,6 +20,8 @@ struct PlotOptions {
   std::string out = "loss.svg";
   double smoothing = -1;
   std::string title;
+  std::string log;
+  std::string output;
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -36,6 +38,12 @@ struct PlotOptions {
     visit(
         FieldInfo{.name = "title", .group = kGroup, .help = "Heading; the run's name where there is one run"},
         self.title);
+    visit(
+        FieldInfo{
+            .name = "log", .group = kGroup, .help = "A run too: its directory, metrics.jsonl or metrics.csv"},
+        self.log);
+    visit(FieldInfo{.name = "output", .group = kGroup, .help = "Directory for the picture, made if needed"},
+          self.output);
   }
 };
 
@@ -58,9 +66,11 @@ int run_plot(std::span<const std::string> args) {
                       "RUN...");
   command.add(options);
   if (!command.parse(words)) return 0;
-  const std::vector<std::string>& paths = command.positionals();
+  std::vector<std::string> paths = command.positionals();
+  if (!options.log.empty()) paths.push_back(options.log);
   if (paths.empty()) fail_usage("no run is given: expected 'vkgpt plot RUN... -o loss.svg'");
-  const Path out = options.out;
+  const Path out =
+      options.output.empty() ? Path(options.out) : Path(options.output) / Path(options.out).filename();
   const bool is_png = out.extension() == ".png";
   if (!is_png && out.extension() != ".svg") {
     fail_usage("--out = '{}': expected a name that ends in .svg or .png", options.out);
@@ -77,6 +87,7 @@ int run_plot(std::span<const std::string> args) {
     canvas = std::make_unique<SvgCanvas>(kChartWidth, kChartHeight);
   }
   draw_loss_chart(*canvas, runs, {.smoothing = options.smoothing, .title = options.title});
+  if (!options.output.empty()) make_directories(options.output);
   replace_file(out, canvas->finish());
   std::print("{}\n", out.string());
   return 0;
