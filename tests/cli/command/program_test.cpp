@@ -59,6 +59,9 @@ TEST(Program, TheManualAndTheCompletionsNameEveryFlag) {
   EXPECT_NE(bash.find("\nlr_schedule\tcosine|"), std::string::npos);
   EXPECT_NE(fish.find("from data; and __fish_seen_subcommand_from prepare' -l document_separator"),
             std::string::npos);
+  const TempDirectory directory;
+  write_file(directory / "vkgpt.bash", bash);
+  EXPECT_EQ(run_program_at("/bin/bash", {"-n", (directory / "vkgpt.bash").string()}).err, "");
   expect_usage_error({"completions", "tcsh"}, "no completions for 'tcsh': expected bash, zsh or fish");
 }
 
