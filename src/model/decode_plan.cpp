@@ -154,8 +154,8 @@ class DecodePlanWriter {
 
 }  // namespace
 
-plan::Plan build_decode_plan(const GptParams& params, const vk::DeviceCaps& caps) {
-  PlanBuilder builder(caps);
+plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target) {
+  PlanBuilder builder(target);
   DecodePlanWriter writer(builder, params);
   for (const std::int64_t length : decode::prefill_lengths(params.config())) writer.write_prefill(length);
   writer.write_decode();

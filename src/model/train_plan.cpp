@@ -316,8 +316,8 @@ class TrainPlanWriter {
 }  // namespace
 
 plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& options,
-                            const vk::DeviceCaps& caps) {
-  PlanBuilder builder(caps);
+                            const vk::Target& target) {
+  PlanBuilder builder(target);
   TrainPlanWriter(builder, params, options).write();
   plan::Plan plan = std::move(builder).finish();
   if (options.grad_checkpoint != GradCheckpoint::kNone) plan::drop_dead_dispatches(plan);

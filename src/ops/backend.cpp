@@ -4,14 +4,10 @@
 #include <optional>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/ops/attention/attention.hpp"
-#include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/vk/glsl_support.hpp"
 
 namespace vkgpt::ops {
 namespace {
-
-constexpr std::uint32_t kIntel = 0x8086;
 
 /// What every kernel on VK_NV_cooperative_matrix2 is written with.
 bool has_flexible_matrices(const vk::DeviceCaps& caps) {
@@ -27,7 +23,7 @@ bool has_flexible_matrices(const vk::DeviceCaps& caps) {
 /// less control.
 std::vector<Backend> device_order(const vk::DeviceCaps& caps) {
   if (caps.is_cpu()) return {};
-  if (caps.vendor_id == kIntel) return {Backend::kSimt, Backend::kKhr};
+  if (caps.vendor_id == vk::kVendorIntel) return {Backend::kSimt, Backend::kKhr};
   if (!has_workgroup_matrices(caps)) return {Backend::kKhr, Backend::kSimt};
   return {Backend::kKhr, Backend::kNv, Backend::kSimt};
 }
@@ -64,27 +60,23 @@ bool has_backend(const vk::DeviceCaps& caps, Backend backend, DType dtype) {
   VKGPT_CHECK(false, "backend {}", static_cast<int>(backend));
 }
 
-bool is_implemented(std::string_view op, Backend backend) {
-  return op == "matmul" ? has_matmul_kernels(backend) : has_attention_kernels(backend);
-}
-
-std::vector<Backend> usable_backends(const vk::DeviceCaps& caps, std::string_view op, DType dtype) {
+std::vector<Backend> usable_backends(const vk::DeviceCaps& caps, DType dtype) {
   std::vector<Backend> usable;
   for (const Backend backend : vk::kBackends) {
-    if (is_implemented(op, backend) && has_backend(caps, backend, dtype)) usable.push_back(backend);
+    if (has_backend(caps, backend, dtype)) usable.push_back(backend);
   }
   return usable;
 }
 
-std::vector<Backend> backend_order(const vk::DeviceCaps& caps, std::string_view op, DType dtype) {
-  const std::optional<Backend> forced = op == "matmul" ? caps.kernels.matmul : caps.kernels.attention;
+std::vector<Backend> backend_order(const vk::Target& target, std::string_view op, DType dtype) {
   std::vector<Backend> order;
   const auto add = [&](Backend backend) {
-    if (!std::ranges::contains(order, backend) && has_backend(caps, backend, dtype)) order.push_back(backend);
+    if (!std::ranges::contains(order, backend) && has_backend(target.caps, backend, dtype))
+      order.push_back(backend);
   };
-  if (forced) add(*forced);
-  for (const Backend backend : device_order(caps)) {
-    if (caps.kernels.allows(op, backend)) add(backend);
+  if (const std::optional<Backend> forced = target.kernels.forced(op)) add(*forced);
+  for (const Backend backend : device_order(target.caps)) {
+    if (target.kernels.allows(op, backend)) add(backend);
   }
   add(Backend::kScalar);
   return order;

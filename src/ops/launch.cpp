@@ -77,8 +77,7 @@ std::uint32_t subgroups_per_workgroup(const vk::DeviceCaps& caps) {
 }
 
 RegisterBudget register_budget(const vk::DeviceCaps& caps) {
-  constexpr std::uint32_t kIntel = 0x8086;
-  const bool is_intel = caps.vendor_id == kIntel;
+  const bool is_intel = caps.vendor_id == vk::kVendorIntel;
   const bool takes_least = is_intel || !caps.subgroup_size_control;
   const std::uint32_t subgroup = takes_least ? caps.min_subgroup_size : caps.subgroup_size;
   return {.subgroup = subgroup,

@@ -15,9 +15,9 @@ bool ranges_overlap(const Binding& a, const Binding& b) {
 
 }  // namespace
 
-PlanBuilder::PlanBuilder(vk::DeviceCaps caps) : caps_(std::move(caps)) {}
+PlanBuilder::PlanBuilder(vk::Target target) : target_(std::move(target)) {}
 
-PlanBuilder::PlanBuilder(vk::DeviceCaps caps, const Plan& plan) : caps_(std::move(caps)) {
+PlanBuilder::PlanBuilder(vk::DeviceCaps caps, const Plan& plan) : PlanBuilder(std::move(caps)) {
   plan_.tensors = plan.tensors;
   plan_.constants = plan.constants;
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
@@ -102,17 +102,17 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
     VKGPT_CHECK(binding.size > 0 && binding.offset + binding.size <= info.bytes(),
                 "{} binds bytes {}+{} of {}, which has {}", label, binding.offset, binding.size, info.name,
                 info.bytes());
-    VKGPT_CHECK(binding.size <= caps_.max_storage_buffer_range,
+    VKGPT_CHECK(binding.size <= caps().max_storage_buffer_range,
                 "{} binds {} bytes of {}, the device allows {}", label, binding.size, info.name,
-                caps_.max_storage_buffer_range);
-    VKGPT_CHECK(caps_.storage_16bit || dtype_size(info.dtype) != 2,
+                caps().max_storage_buffer_range);
+    VKGPT_CHECK(caps().storage_16bit || dtype_size(info.dtype) != 2,
                 "{} binds {} of {}, the device has no 16-bit storage", label, info.name,
                 dtype_name(info.dtype));
     binding.offset += info.root_offset;
     binding.tensor = info.root;
-    VKGPT_CHECK(binding.offset % caps_.storage_buffer_alignment == 0,
+    VKGPT_CHECK(binding.offset % caps().storage_buffer_alignment == 0,
                 "{} binds {} at byte {}, which is not a multiple of {}", label, info.name, binding.offset,
-                caps_.storage_buffer_alignment);
+                caps().storage_buffer_alignment);
     VKGPT_CHECK(info.storage != Storage::kUpload || !binding.writes(), "{} writes the upload tensor {}",
                 label, info.name);
     bound_bytes += static_cast<std::int64_t>(binding.size) * (binding.access == Access::kReadWrite ? 2 : 1);
@@ -126,12 +126,12 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
                   plan_.tensor(a.tensor).name);
     }
   }
-  VKGPT_CHECK(dispatch.push.size() * sizeof(std::uint32_t) <= caps_.max_push_constant_bytes,
+  VKGPT_CHECK(dispatch.push.size() * sizeof(std::uint32_t) <= caps().max_push_constant_bytes,
               "{} pushes {} words", label, dispatch.push.size());
   for (std::size_t i = 0; i < 3; ++i) {
-    VKGPT_CHECK(dispatch.groups[i] > 0 && dispatch.groups[i] <= caps_.max_workgroup_count[i],
+    VKGPT_CHECK(dispatch.groups[i] > 0 && dispatch.groups[i] <= caps().max_workgroup_count[i],
                 "{} dispatches {} groups in dimension {}, the device allows {}", label, dispatch.groups[i], i,
-                caps_.max_workgroup_count[i]);
+                caps().max_workgroup_count[i]);
   }
   if (dispatch.cost.bytes == 0) dispatch.cost.bytes = bound_bytes;
   plan_.segments.back().dispatches.push_back(std::move(dispatch));

@@ -16,11 +16,11 @@ namespace {
 constexpr std::int32_t kIgnored = -1;  // a target that the loss does not count
 
 plan::Schedule eval_schedule(const model::GptParams& params, std::int64_t batch_size,
-                             const vk::DeviceCaps& caps) {
+                             const vk::Target& target) {
   constexpr std::array<std::string_view, 3> kSegments = {model::segment::kEvalBegin,
                                                          model::segment::kEvalStep, model::segment::kEvalEnd};
-  const plan::Plan plan = model::build_train_plan(params, {.batch_size = batch_size}, caps);
-  return plan::make_schedule(plan::select_segments(plan, kSegments), caps);
+  const plan::Plan plan = model::build_train_plan(params, {.batch_size = batch_size}, target);
+  return plan::make_schedule(plan::select_segments(plan, kSegments), target.caps);
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ Evaluator::Evaluator(vk::Context& context, const model::GptParams& params, std::
       B_(static_cast<std::size_t>(batch_size)),
       T_(static_cast<std::size_t>(params.config().block_size)),
       store_(context),
-      executor_(context, store_, eval_schedule(params, batch_size, context.caps())),
+      executor_(context, store_, eval_schedule(params, batch_size, context.target())),
       ring_(context.queue()) {
   store_.upload(model::tensor::kParams, std::as_bytes(arena));
   executor_.build_pipelines();

@@ -70,7 +70,7 @@ DType activation_dtype(const TrainConfig& config, const vk::DeviceCaps& caps) {
 }
 
 plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig& config, std::int64_t T,
-                              const vk::DeviceCaps& caps, bool tapped) {
+                              const vk::Target& target, bool tapped) {
   const model::TrainPlanOptions options{.batch_size = config.batch_size,
                                         .sequence_length = T,
                                         .grad_accum_steps = config.grad_accum_steps,
@@ -81,20 +81,21 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                                         .weight_decay = config.weight_decay,
                                         .grad_clip = config.grad_clip,
                                         .muon_momentum = config.muon_momentum,
-                                        .activation_dtype = activation_dtype(config, caps),
+                                        .activation_dtype = activation_dtype(config, target.caps),
                                         .grad_checkpoint = grad_checkpoint(config),
                                         .dropout = config.dropout,
                                         .label_smoothing = config.label_smoothing,
                                         .z_loss = config.z_loss,
                                         .ema_decay = config.ema ? config.ema_decay : 0};
-  plan::Plan plan = model::build_train_plan(params, options, caps);
-  if (tapped) plan = plan::add_taps(plan, caps, model::activation_taps(params.config()));
-  return plan::make_schedule(std::move(plan), caps);
+  plan::Plan plan = model::build_train_plan(params, options, target);
+  if (tapped) plan = plan::add_taps(plan, target.caps, model::activation_taps(params.config()));
+  return plan::make_schedule(std::move(plan), target.caps);
 }
 
 std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfig& config,
-                                const vk::DeviceCaps& caps) {
+                                const vk::Target& target) {
   if (config.batch_size > 0) return config.batch_size;
+  const vk::DeviceCaps& caps = target.caps;
   const std::uint64_t free = caps.heap_budget_bytes > 0 ? caps.heap_budget_bytes : caps.heap_bytes;
   VKGPT_CHECK(free > 0, "{} does not say how much memory it has", caps.name);
   const auto budget = static_cast<std::uint64_t>(kUsableMemory * static_cast<double>(free));
@@ -102,7 +103,7 @@ std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfi
   const auto fits = [&](std::int64_t batch_size) {
     trial.batch_size = batch_size;
     try {
-      const plan::Schedule schedule = train_schedule(params, trial, params.config().block_size, caps);
+      const plan::Schedule schedule = train_schedule(params, trial, params.config().block_size, target);
       return schedule.memory.total_bytes() <= budget;
     } catch (const CheckFailure&) {
       return false;  // a tensor beyond what kernels index or one allocation holds

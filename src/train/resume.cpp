@@ -44,11 +44,11 @@ TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& 
 }
 
 TrainConfig with_settled_batch_size(TrainConfig config, const model::GptConfig& model_config,
-                                    const std::optional<Checkpoint>& checkpoint, const vk::DeviceCaps& caps) {
+                                    const std::optional<Checkpoint>& checkpoint, const vk::Target& target) {
   if (config.batch_size > 0) return config;
   config.batch_size =
       checkpoint ? read_state(*checkpoint).batch_size
-                 : resolve_batch_size(model::GptParams(model_config, adaptation(config)), config, caps);
+                 : resolve_batch_size(model::GptParams(model_config, adaptation(config)), config, target);
   log_info("batch size: {}", config.batch_size);
   return config;
 }

@@ -31,8 +31,9 @@ StepRunner::Stage::Stage(vk::Context& context, plan::TensorStore& store, const m
                          double submit_budget_ns)
     : T(length),
       loader(whole.with_length(length)),
-      tapped(context, store, train_schedule(params, config, length, context.caps(), true), submit_budget_ns),
-      executor(context, store, train_schedule(params, config, length, context.caps()), submit_budget_ns) {}
+      tapped(context, store, train_schedule(params, config, length, context.target(), true),
+             submit_budget_ns),
+      executor(context, store, train_schedule(params, config, length, context.target()), submit_budget_ns) {}
 
 StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_config, const TrainConfig& config,
                        const DataLoader& loader, std::function<bool()> keep_going, double submit_budget_ns)

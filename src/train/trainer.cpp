@@ -33,7 +33,7 @@ Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig&
     : context_(context),
       input_(input),
       checkpoint_(config.resume ? input.checkpoints.newest() : std::nullopt),
-      config_(with_settled_batch_size(config, input.model, checkpoint_, context.caps())),
+      config_(with_settled_batch_size(config, input.model, checkpoint_, context.target())),
       constructed_(std::chrono::steady_clock::now()),
       loader_(loader_of(input, config)),
       schedule_(config),

@@ -6,9 +6,9 @@ namespace vkgpt::vk {
 
 PhysicalDevice choose_device(const Instance& instance, const ContextOptions& options) {
   PhysicalDevice device = select_device(enumerate_devices(instance), options.device);
-  device.caps.kernels = options.kernels;
-  read_kernel_record(options.cache_dir, device.caps).apply_to(device.caps.kernels);
-  if (options.check) options.check(device.caps);
+  device.kernels = options.kernels;
+  read_kernel_record(options.cache_dir, device.caps).apply_to(device.kernels);
+  if (options.check) options.check(device.target());
   return device;
 }
 

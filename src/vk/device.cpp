@@ -7,7 +7,6 @@
 #include "vkgpt/vk/result.hpp"
 
 #include "vk/features.hpp"
-#include "vk/query_device.hpp"
 #include "vk/vma.hpp"
 
 namespace vkgpt::vk {
@@ -32,19 +31,9 @@ VmaAllocator create_allocator(const Instance& instance, VkPhysicalDevice physica
 
 }  // namespace
 
-std::vector<PhysicalDevice> enumerate_devices(const Instance& instance) {
-  std::uint32_t count = 0;
-  VK_CHECK(vkEnumeratePhysicalDevices(instance.handle(), &count, nullptr));
-  std::vector<VkPhysicalDevice> handles(count);
-  VK_CHECK(vkEnumeratePhysicalDevices(instance.handle(), &count, handles.data()));
-  std::vector<PhysicalDevice> devices;
-  for (const VkPhysicalDevice handle : handles) devices.push_back(query_device(handle));
-  return devices;
-}
-
 Device::Device(const Instance& instance, const PhysicalDevice& physical)
-    : instance_(instance), physical_(physical.handle), caps_(physical.caps) {
-  VKGPT_CHECK(physical.rejection.empty(), "{} {}", caps_.name, physical.rejection);
+    : instance_(instance), physical_(physical.handle), target_(physical.target()) {
+  VKGPT_CHECK(physical.rejection.empty(), "{} {}", caps().name, physical.rejection);
   const std::vector<std::string> extensions = device_extensions(physical_);
   FeatureChain available(extensions);
   vkGetPhysicalDeviceFeatures2(physical_, &available.core);
@@ -83,7 +72,7 @@ Device::Device(const Instance& instance, const PhysicalDevice& physical)
   info.pQueueCreateInfos = &queue_info;
   info.enabledExtensionCount = static_cast<std::uint32_t>(names.size());
   info.ppEnabledExtensionNames = names.data();
-  VK_CHECK(vkCreateDevice(physical_, &info, nullptr, &device_), caps_.name);
+  VK_CHECK(vkCreateDevice(physical_, &info, nullptr, &device_), caps().name);
   volkLoadDeviceTable(&table_, device_);
   try {
     allocator_ = create_allocator(instance_, physical_, device_, has_budget);

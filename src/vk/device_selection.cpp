@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "vkgpt/core/error.hpp"
-#include "vkgpt/vk/device.hpp"
+#include "vkgpt/vk/physical_device.hpp"
 
 namespace vkgpt::vk {
 namespace {

@@ -27,6 +27,11 @@ std::optional<Backend> find_backend(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<Backend> KernelChoices::forced(std::string_view op) const {
+  VKGPT_CHECK(op == "matmul" || op == "attention", "{} has one backend", op);
+  return op == "matmul" ? matmul : attention;
+}
+
 bool KernelChoices::allows(std::string_view op, Backend backend) const {
   return !disabled.contains(std::format("{} {}", op, backend_name(backend)));
 }

@@ -47,7 +47,8 @@ TEST_P(GpuArchitecture, LossAndAllGradientsAreThoseOfTheReference) {
   plan::TensorStore store(context);
   const TrainPlanOptions options{.batch_size = B, .label_smoothing = 0.1, .z_loss = 1e-3};
   plan::Executor executor(
-      context, store, plan::make_schedule(build_train_plan(params, options, context.caps()), context.caps()));
+      context, store,
+      plan::make_schedule(build_train_plan(params, options, context.target()), context.caps()));
   const std::vector<float> values = arena();
   store.upload(tensor::kParams, std::as_bytes(std::span(values)));
   store.poison_arenas();

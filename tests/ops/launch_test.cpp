@@ -40,7 +40,7 @@ TEST(Launch, IntelsSmallestSubgroupsHaveTheMostRegisters) {
   caps.subgroup_size_control = true;
   EXPECT_EQ(register_budget(caps).subgroup, 32U);
   EXPECT_EQ(register_budget(caps).required_size, 32U);
-  caps.vendor_id = 0x8086;
+  caps.vendor_id = vk::kVendorIntel;
   EXPECT_EQ(register_budget(caps).subgroup, 8U);
   EXPECT_EQ(register_budget(caps).required_size, 8U);
   EXPECT_EQ(register_budget(caps).registers, 128U);

@@ -23,9 +23,9 @@ std::vector<CapsVariant> caps_variants_folded(std::uint64_t sliced_bytes) {
   return variants;
 }
 
-OpRunner::OpRunner() : OpRunner(shared_context().caps()) {}
+OpRunner::OpRunner() : OpRunner(shared_context().target()) {}
 
-OpRunner::OpRunner(const vk::DeviceCaps& caps) : GuardedRun(shared_context(), caps) {}
+OpRunner::OpRunner(const vk::Target& target) : GuardedRun(shared_context(), target) {}
 
 void OpRunner::run(const ops::StepParams& step) {
   if (const std::string written = GuardedRun::run(step); !written.empty()) ADD_FAILURE() << written;

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "vkgpt/vk/device_caps.hpp"
+#include "vkgpt/vk/target.hpp"
 
 #include "reference/guarded_run.hpp"
 
@@ -13,6 +13,9 @@ namespace vkgpt::test {
 struct CapsVariant {
   const char* name;
   vk::DeviceCaps caps;
+  vk::KernelChoices kernels = {};
+
+  vk::Target target() const { return {caps, kernels}; }
 };
 
 /// The shared device as it is; the same taken for a GPU (workgroups of several subgroups); and one that binds
@@ -33,7 +36,8 @@ using reference::rounded;
 class OpRunner : public reference::GuardedRun {
  public:
   OpRunner();
-  explicit OpRunner(const vk::DeviceCaps& caps);
+  explicit OpRunner(const vk::Target& target);
+  explicit OpRunner(const vk::DeviceCaps& caps) : OpRunner(vk::Target{caps}) {}
 
   void run(const ops::StepParams& step = {});
 };

@@ -52,7 +52,7 @@ std::vector<float> rounded(std::span<const float> values, DType dtype) {
   return result;
 }
 
-GuardedRun::GuardedRun(vk::Context& context, const vk::DeviceCaps& caps) : context_(context), builder_(caps) {
+GuardedRun::GuardedRun(vk::Context& context, const vk::Target& target) : context_(context), builder_(target) {
   builder_->begin_segment("op");
 }
 

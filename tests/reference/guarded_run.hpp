@@ -22,15 +22,15 @@ std::vector<float> rounded(std::span<const float> values, DType dtype);
 /// Runs what an op appends to a plan: declare tensors, call the op on `builder()`, `run()`, look at the
 /// results. Each tensor lies between guard words (NaN), and outputs and arenas start as NaN: an element that
 /// was not written, or one read from outside, shows.
-///   GuardedRun run(context, context.caps());
+///   GuardedRun run(context, context.target());
 ///   const plan::Tensor x = run.input({3, 5}, values), y = run.output({3, 5});
 ///   ops::activation_forward(run.builder(), ops::Activation::kGelu, x, y);
 ///   if (const std::string written = run.run(); !written.empty()) ...
 ///   compare(run.floats(y), ...);
 class GuardedRun {
  public:
-  /// `caps` may differ from the device's, so that other paths of an op are taken.
-  GuardedRun(vk::Context& context, const vk::DeviceCaps& caps);
+  /// `target` may differ from the device's, so that other paths of an op are taken.
+  GuardedRun(vk::Context& context, const vk::Target& target);
 
   plan::PlanBuilder& builder() { return *builder_; }
 

@@ -35,7 +35,7 @@ TinyGpt::TinyGpt(const std::string& golden_name, const std::function<void(model:
       params_(config_),
       store_(shared_context()),
       executor_(shared_context(), store_,
-                plan::make_schedule(model::build_train_plan(params_, options_, shared_context().caps()),
+                plan::make_schedule(model::build_train_plan(params_, options_, shared_context().target()),
                                     shared_context().caps())),
       ring_(shared_context().queue()) {
   std::vector<float> arena(static_cast<std::size_t>(params_.arena_elements()));

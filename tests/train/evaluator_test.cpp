@@ -103,7 +103,8 @@ TEST_F(GpuEvaluator, StopsWhenAskedAndGoesOnLater) {
 
 TEST(SelectSegments, KeepsOnlyWhatTheSegmentsTouch) {
   vk::DeviceCaps caps;
-  const plan::Plan whole = model::build_train_plan(model::GptParams(small_model()), {.batch_size = 2}, caps);
+  const plan::Plan whole =
+      model::build_train_plan(model::GptParams(small_model()), {.batch_size = 2}, {caps});
   const std::string_view names[] = {model::segment::kEvalStep, model::segment::kEvalEnd};
   const plan::Plan part = plan::select_segments(whole, names);
   ASSERT_EQ(part.segments.size(), 2U);

@@ -98,11 +98,11 @@ TEST(GpuKernelRecord, JoinsTheChoicesOfAContext) {
                     {.device = caps.uuid,
                      .cache_dir = directory.path(),
                      .kernels = {.attention = Backend::kScalar},
-                     .check = [&](const DeviceCaps& seen) { checked = seen.kernels.disabled.size(); }});
+                     .check = [&](const Target& seen) { checked = seen.kernels.disabled.size(); }});
   EXPECT_EQ(checked, 1U);
-  EXPECT_EQ(device.caps.kernels.attention, Backend::kScalar);
-  EXPECT_FALSE(device.caps.kernels.allows("matmul", Backend::kKhr));
-  EXPECT_EQ(device.caps.kernels.measured.size(), 1U);
+  EXPECT_EQ(device.kernels.attention, Backend::kScalar);
+  EXPECT_FALSE(device.kernels.allows("matmul", Backend::kKhr));
+  EXPECT_EQ(device.kernels.measured.size(), 1U);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/plan/plan.hpp"
-#include "vkgpt/vk/device_caps.hpp"
+#include "vkgpt/vk/target.hpp"
 
 namespace vkgpt::model {
 
@@ -28,6 +28,6 @@ std::string prefill_tokens(std::int64_t length);
 }  // namespace decode
 
 /// Prefill and decode with a KV cache as data, in f32. `params` outlives the call only.
-plan::Plan build_decode_plan(const GptParams& params, const vk::DeviceCaps& caps);
+plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target);
 
 }  // namespace vkgpt::model

@@ -9,13 +9,13 @@
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/plan/plan.hpp"
 #include "vkgpt/plan/taps.hpp"
-#include "vkgpt/vk/device_caps.hpp"
+#include "vkgpt/vk/target.hpp"
 
 namespace vkgpt::model {
 
 /// The train step of a GPT as data. `params` outlives the call only.
 plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& options,
-                            const vk::DeviceCaps& caps);
+                            const vk::Target& target);
 
 /// Taps of the eager pass: statistics of the residual stream inside every block, each in a readback tensor
 /// (1, 4) named `tap_tensor(tap.tensor)`.

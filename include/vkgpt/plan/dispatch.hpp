@@ -106,6 +106,7 @@ struct Dispatch {
   std::array<std::uint32_t, 3> groups = {1, 1, 1};
   Cost cost = {};
   std::string label = {};  // set by the builder: the scope and the kernel's stem
+  std::string work = {};   // key of what a tuner may choose another kernel for; empty = nothing
 };
 
 }  // namespace vkgpt::plan

@@ -4,10 +4,11 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "vkgpt/plan/plan.hpp"
-#include "vkgpt/vk/device_caps.hpp"
+#include "vkgpt/vk/target.hpp"
 
 namespace vkgpt::plan {
 
@@ -15,11 +16,13 @@ namespace vkgpt::plan {
 /// mistake (shape, range, limits of the device) is a `CheckFailure` here, never during replay.
 class PlanBuilder {
  public:
-  explicit PlanBuilder(vk::DeviceCaps caps);
+  explicit PlanBuilder(vk::Target target);
+  explicit PlanBuilder(vk::DeviceCaps caps) : PlanBuilder(vk::Target{std::move(caps)}) {}
   /// Starts with the tensors of `plan` and no dispatches: for rewriting a plan.
   PlanBuilder(vk::DeviceCaps caps, const Plan& plan);
 
-  const vk::DeviceCaps& caps() const { return caps_; }
+  const vk::DeviceCaps& caps() const { return target_.caps; }
+  const vk::Target& target() const { return target_; }
 
   /// Tensors that outlive a segment. A persistent tensor declared twice under one name must agree in shape,
   /// type and role, and is the same tensor.
@@ -64,7 +67,7 @@ class PlanBuilder {
  private:
   Tensor add(std::string name, Shape shape, DType dtype, Storage storage, Role role);
 
-  vk::DeviceCaps caps_;
+  vk::Target target_;
   Plan plan_;
   std::map<std::string, TensorId, std::less<>> by_name_;  // all but transient tensors
   std::string scope_;

@@ -7,7 +7,7 @@
 #include "vkgpt/model/train_plan.hpp"
 #include "vkgpt/plan/schedule.hpp"
 #include "vkgpt/train/train_config.hpp"
-#include "vkgpt/vk/device_caps.hpp"
+#include "vkgpt/vk/target.hpp"
 
 namespace vkgpt::train {
 
@@ -21,11 +21,11 @@ DType activation_dtype(const TrainConfig& config, const vk::DeviceCaps& caps);
 /// The train plan of sequences of `T` tokens that a configuration means on a device, scheduled; `tapped` adds
 /// the taps of the eager pass.
 plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig& config, std::int64_t T,
-                              const vk::DeviceCaps& caps, bool tapped = false);
+                              const vk::Target& target, bool tapped = false);
 
 /// `batch_size`, or where that is automatic the largest multiple of 1, 2, 4, ... whose plan leaves a tenth of
 /// the device's free memory. Throws `Error` when not even one sequence fits.
 std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfig& config,
-                                const vk::DeviceCaps& caps);
+                                const vk::Target& target);
 
 }  // namespace vkgpt::train

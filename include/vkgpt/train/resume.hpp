@@ -7,7 +7,7 @@
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/train_config.hpp"
 #include "vkgpt/train/trainer_state.hpp"
-#include "vkgpt/vk/device_caps.hpp"
+#include "vkgpt/vk/target.hpp"
 
 namespace vkgpt::train {
 
@@ -23,6 +23,6 @@ TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& 
 /// `config` with a batch size: its own, or where that is automatic the one the checkpoint was trained with,
 /// or as large as the device's memory allows.
 TrainConfig with_settled_batch_size(TrainConfig config, const model::GptConfig& model_config,
-                                    const std::optional<Checkpoint>& checkpoint, const vk::DeviceCaps& caps);
+                                    const std::optional<Checkpoint>& checkpoint, const vk::Target& target);
 
 }  // namespace vkgpt::train

@@ -19,8 +19,8 @@ struct ContextOptions {
   std::filesystem::path cache_dir = default_cache_dir();
   std::filesystem::path shader_dir = {};  // see `ShaderSources`
   KernelChoices kernels = {};  // joined by what the cache directory's record says (see `KernelRecord`)
-  /// Looks at the chosen device, with its choices of kernels, before it is opened; may refuse it.
-  std::function<void(const DeviceCaps&)> check = {};
+  /// Sees the chosen device and its choices of kernels before it is opened; may refuse it.
+  std::function<void(const Target&)> check = {};
 };
 
 /// The device that a context with these options opens.
@@ -35,6 +35,7 @@ class Context {
   const vk::Device& device() const { return device_; }
   vk::Device& device() { return device_; }
   const DeviceCaps& caps() const { return device_.caps(); }
+  const Target& target() const { return device_.target(); }
   const vk::Instance& instance() const { return instance_; }
   vk::ShaderCompiler& compiler() { return compiler_; }
   vk::PipelineCache& pipelines() { return pipelines_; }

@@ -1,33 +1,17 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include <volk.h>
 
-#include "vkgpt/vk/device_caps.hpp"
 #include "vkgpt/vk/instance.hpp"
+#include "vkgpt/vk/physical_device.hpp"
 
 // VMA's handle, so that its large header stays inside src/vk.
 typedef struct VmaAllocator_T* VmaAllocator;
 
 namespace vkgpt::vk {
-
-/// A device that the loader found.
-struct PhysicalDevice {
-  VkPhysicalDevice handle = VK_NULL_HANDLE;
-  DeviceCaps caps;
-  std::string rejection;  // why vkgpt cannot use it; empty when it can
-};
-
-/// Every device, in the loader's order.
-std::vector<PhysicalDevice> enumerate_devices(const Instance& instance);
-
-/// Picks by index, by UUID or by a case-insensitive part of the name; an empty selector takes the best usable
-/// one: discrete, then integrated, then virtual, then CPU. Fails with the list of devices and reasons.
-const PhysicalDevice& select_device(const std::vector<PhysicalDevice>& devices, std::string_view selector);
 
 /// A logical device with one compute queue. Its functions are called through `table()`, which a test may
 /// wrap.
@@ -42,7 +26,8 @@ class Device {
   VkPhysicalDevice physical() const { return physical_; }
   const VolkDeviceTable& table() const { return table_; }
   VolkDeviceTable& mutable_table() { return table_; }
-  const DeviceCaps& caps() const { return caps_; }
+  const DeviceCaps& caps() const { return target_.caps; }
+  const Target& target() const { return target_; }
   const Instance& instance() const { return instance_; }
   VmaAllocator allocator() const { return allocator_; }
   std::uint32_t queue_family() const { return queue_family_; }
@@ -56,7 +41,7 @@ class Device {
  private:
   const Instance& instance_;
   VkPhysicalDevice physical_ = VK_NULL_HANDLE;
-  DeviceCaps caps_;
+  Target target_;
   VkDevice device_ = VK_NULL_HANDLE;
   VolkDeviceTable table_{};
   VmaAllocator allocator_ = nullptr;

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "vkgpt/vk/kernel_choices.hpp"
-
 namespace vkgpt::vk {
 
 enum class DeviceType { kDiscrete, kIntegrated, kVirtual, kCpu, kOther };
@@ -27,7 +25,7 @@ struct FlexibleMatrixShape {
   std::uint32_t invocations = 0;  // of a workgroup whose matrices they are; 0 = of a subgroup
 };
 
-/// What a device can do of `VK_NV_cooperative_matrix2`.
+/// The parts of `VK_NV_cooperative_matrix2` that a device supports.
 struct CooperativeMatrix2 {
   bool workgroup_scope = false;
   bool flexible_dimensions = false;
@@ -42,9 +40,12 @@ struct CooperativeMatrix2 {
   std::vector<FlexibleMatrixShape> shapes;
 };
 
-/// What kernels and planners need to know of a device, free of Vulkan types so that plans can be built
-/// without a GPU. The defaults are the least that vkgpt requires; `vkgpt plan` uses them when there is no
-/// device.
+/// Vendor ids of PCI, as `DeviceCaps::vendor_id` has them.
+inline constexpr std::uint32_t kVendorAmd = 0x1002, kVendorNvidia = 0x10de, kVendorIntel = 0x8086;
+
+/// The facts about a device that kernels and planners need, free of Vulkan types so that plans can be
+/// built without a GPU. The defaults are the least that vkgpt requires; `vkgpt plan` uses them when there is
+/// no device.
 struct DeviceCaps {
   std::string name = "generic";
   std::string driver;  // driver name and version, as the driver says it
@@ -80,8 +81,6 @@ struct DeviceCaps {
   bool pipeline_statistics = false;  // the driver tells what it made of a shader
   std::vector<CooperativeMatrixShape> cooperative_matrices;
   std::optional<CooperativeMatrix2> cooperative_matrix2;  // where the device has the extension
-
-  KernelChoices kernels;
 
   bool is_cpu() const { return type == DeviceType::kCpu; }
 };

@@ -25,7 +25,7 @@ std::string_view backend_name(Backend backend);
 /// The backend of that name; nothing for any other word ("auto").
 std::optional<Backend> find_backend(std::string_view name);
 
-/// What is known, beyond a device's own word, of the kernels that suit it: the user's wish, self-tests that
+/// Knowledge beyond a device's own word of the kernels that suit it: the user's wish, self-tests that
 /// failed, measurements of the tuner. The default is no knowledge, and good.
 struct KernelChoices {
   /// Taken wherever it can do the work at hand.
@@ -35,6 +35,8 @@ struct KernelChoices {
   /// A kernel's text by the key of the work, as the tuner measured it; an op ignores what it does not know.
   std::map<std::string, std::string> measured = {};
 
+  /// The backend that the user wants for `op` ("matmul", "attention").
+  std::optional<Backend> forced(std::string_view op) const;
   bool allows(std::string_view op, Backend backend) const;
 };
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "vkgpt/vk/device_caps.hpp"
+#include "vkgpt/vk/target.hpp"
 
 namespace vkgpt::vk {
 

@@ -7,13 +7,13 @@
 
 namespace vkgpt::cli {
 
-vk::DeviceCaps only_backend(vk::DeviceCaps caps, std::string_view op, vk::Backend backend) {
-  (op == "matmul" ? caps.kernels.matmul : caps.kernels.attention) = backend;
-  caps.kernels.measured.clear();
+vk::Target only_backend(vk::Target target, std::string_view op, vk::Backend backend) {
+  (op == "matmul" ? target.kernels.matmul : target.kernels.attention) = backend;
+  target.kernels.measured.clear();
   for (const vk::Backend other : vk::kBackends) {
-    if (other != backend) caps.kernels.disabled.insert(std::format("{} {}", op, vk::backend_name(other)));
+    if (other != backend) target.kernels.disabled.insert(std::format("{} {}", op, vk::backend_name(other)));
   }
-  return caps;
+  return target;
 }
 
 bool has_other_kernels(const plan::Segment& segment, const plan::Segment& other) {

@@ -14,10 +14,10 @@ namespace {
 constexpr const char* kForward = "forward";
 constexpr const char* kBackward = "backward";
 
-plan::Plan attention_plan(const vk::DeviceCaps& caps, const AttentionSize& size, DType dtype, int repeats) {
+plan::Plan attention_plan(const vk::Target& target, const AttentionSize& size, DType dtype, int repeats) {
   const auto& [B, T, NH, NKV, HS, window] = size;
   const std::int64_t C = NH * HS, width = (NH + 2 * NKV) * HS;
-  plan::PlanBuilder builder(caps);
+  plan::PlanBuilder builder(target);
   const auto tensor = [&](const char* name, std::int64_t columns) {
     return builder.persistent(name, {B, T, columns}, plan::Role::kActivations, dtype);
   };
@@ -59,17 +59,17 @@ std::vector<Figure> bench_attention(vk::Context& context, const AttentionSize& s
   if (size.n_kv_head != size.n_head) shape += std::format(" NKV{}", size.n_kv_head);
   if (size.window != 0) shape += std::format(" W{}", size.window);
   const plan::Plan scalar =
-      attention_plan(only_backend(context.caps(), "attention", vk::Backend::kScalar), size, dtype, 1);
+      attention_plan(only_backend(context.target(), "attention", vk::Backend::kScalar), size, dtype, 1);
   for (const vk::Backend backend : vk::kBackends) {
-    const vk::DeviceCaps caps = only_backend(context.caps(), "attention", backend);
-    const plan::Plan once = attention_plan(caps, size, dtype, 1);
+    const vk::Target target = only_backend(context.target(), "attention", backend);
+    const plan::Plan once = attention_plan(target, size, dtype, 1);
     const auto does = [&](const char* segment) {
       return backend == vk::Backend::kScalar ||
              has_other_kernels(once.segment(segment), scalar.segment(segment));
     };
     if (!does(kForward) && !does(kBackward)) continue;
-    const int repeats = repeats_of(caps, segment_cost(once, kBackward));
-    SegmentClock clock(context, attention_plan(caps, size, dtype, repeats));
+    const int repeats = repeats_of(target.caps, segment_cost(once, kBackward));
+    SegmentClock clock(context, attention_plan(target, size, dtype, repeats));
     for (const char* input : {"qkv", "dout"}) clock.fill(input);
     // In this order: the backward takes what the forward leaves.
     for (const auto& [segment, products] : {std::pair{kForward, 2}, {kBackward, 5}}) {

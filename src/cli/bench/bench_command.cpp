@@ -132,7 +132,7 @@ class BenchRun {
   train::TrainConfig config() const {
     train::TrainConfig config = request_.config;
     const model::GptParams params(request_.model, train::adaptation(config));
-    config.batch_size = train::resolve_batch_size(params, config, context_.caps());
+    config.batch_size = train::resolve_batch_size(params, config, context_.target());
     return config;
   }
   std::int64_t batch_tokens() const { return config().batch_size * request_.model.block_size; }

@@ -15,9 +15,9 @@ namespace {
 
 constexpr const char* kSegment = "gemm";
 
-plan::Plan gemm_plan(const vk::DeviceCaps& caps, const GemmShape& shape, DType dtype, int repeats) {
+plan::Plan gemm_plan(const vk::Target& target, const GemmShape& shape, DType dtype, int repeats) {
   const auto& [form, m, n, k] = shape;
-  plan::PlanBuilder builder(caps);
+  plan::PlanBuilder builder(target);
   const auto matrix = [&](const char* name, std::int64_t rows, std::int64_t columns) {
     return builder.persistent(name, {rows, columns}, plan::Role::kActivations, dtype);
   };
@@ -61,15 +61,15 @@ std::vector<Figure> bench_gemm(vk::Context& context, const GemmShape& shape, DTy
                                const DeviceLimits& limits) {
   std::vector<Figure> figures;
   const plan::Plan scalar =
-      gemm_plan(only_backend(context.caps(), "matmul", vk::Backend::kScalar), shape, dtype, 1);
+      gemm_plan(only_backend(context.target(), "matmul", vk::Backend::kScalar), shape, dtype, 1);
   for (const vk::Backend backend : vk::kBackends) {
-    const vk::DeviceCaps caps = only_backend(context.caps(), "matmul", backend);
-    const plan::Plan once = gemm_plan(caps, shape, dtype, 1);
+    const vk::Target target = only_backend(context.target(), "matmul", backend);
+    const plan::Plan once = gemm_plan(target, shape, dtype, 1);
     const bool does_it = has_other_kernels(once.segment(kSegment), scalar.segment(kSegment));
     if (backend != vk::Backend::kScalar && !does_it) continue;
     plan::Cost cost = segment_cost(once, kSegment);
-    const int repeats = repeats_of(caps, cost);
-    SegmentClock clock(context, gemm_plan(caps, shape, dtype, repeats));
+    const int repeats = repeats_of(target.caps, cost);
+    SegmentClock clock(context, gemm_plan(target, shape, dtype, repeats));
     for (const char* input : {"a", "b"}) clock.fill(input);
     const double seconds = clock.time(kSegment) / repeats;
     // What a backend reads again, or keeps between parts of K, is its own affair.

@@ -104,7 +104,7 @@ int run_profile(std::span<const std::string> args) {
   std::print(stderr, "device: {} ({})\n", context.caps().name, context.caps().driver);
   const DeviceLimits limits = measure_limits(context);
   const model::GptParams params(model, train::adaptation(config));
-  config.batch_size = train::resolve_batch_size(params, config, context.caps());
+  config.batch_size = train::resolve_batch_size(params, config, context.target());
   RandomRunner runner(context, model, config);
   // The first step warms up; the times of the second say where long work is cut.
   for (std::int64_t step = 0; step < 2; ++step) runner->run_eager(step, config.learning_rate);

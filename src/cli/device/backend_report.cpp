@@ -20,41 +20,26 @@ using ops::Backend;
 
 constexpr std::array kTypes = {DType::kF32, DType::kF16, DType::kBF16};
 
-std::optional<Backend> forced_backend(const vk::DeviceCaps& caps, std::string_view op) {
-  return op == "matmul" ? caps.kernels.matmul : caps.kernels.attention;
+bool is_usable(const vk::DeviceCaps& caps, Backend backend) {
+  return std::ranges::any_of(kTypes, [&](DType dtype) { return ops::has_backend(caps, backend, dtype); });
 }
 
-/// The order in which backends are tried, of those that there are.
-std::vector<Backend> tried(const vk::DeviceCaps& caps, std::string_view op, DType dtype) {
-  std::vector<Backend> order = ops::backend_order(caps, op, dtype);
-  std::erase_if(order, [op](Backend backend) { return !ops::is_implemented(op, backend); });
-  return order;
-}
-
-bool is_usable(const vk::DeviceCaps& caps, std::string_view op, Backend backend) {
-  return std::ranges::any_of(kTypes, [&](DType dtype) {
-    return std::ranges::contains(ops::usable_backends(caps, op, dtype), backend);
-  });
-}
-
-std::string obstacle(const vk::DeviceCaps& caps, std::string_view op, Backend backend) {
-  const bool needs_matrices = backend == Backend::kKhr || backend == Backend::kNv;
-  if (needs_matrices && caps.cooperative_matrices.empty()) return caps.name + " has no cooperative matrices";
+std::string obstacle(const vk::DeviceCaps& caps, Backend backend) {
+  if (caps.cooperative_matrices.empty()) return caps.name + " has no cooperative matrices";
   if (backend == Backend::kNv && !caps.cooperative_matrix2) {
     return caps.name + " has no VK_NV_cooperative_matrix2";
   }
-  if (!ops::is_implemented(op, backend)) return std::format("vkgpt has no such kernels of {}", op);
   return caps.name + " has no cooperative matrices that suit";
 }
 
 /// The backends of `op` that a self-test has switched off and that would be tried before the others.
-std::vector<Backend> missed(const vk::DeviceCaps& caps, std::string_view op) {
-  vk::DeviceCaps all = caps;
+std::vector<Backend> missed(const vk::Target& target, std::string_view op) {
+  vk::Target all = target;
   all.kernels.disabled.clear();
   std::vector<Backend> backends;
   for (const DType dtype : kTypes) {
-    for (const Backend backend : tried(all, op, dtype)) {
-      if (caps.kernels.allows(op, backend)) break;
+    for (const Backend backend : ops::backend_order(all, op, dtype)) {
+      if (target.kernels.allows(op, backend)) break;
       if (!std::ranges::contains(backends, backend)) backends.push_back(backend);
     }
   }
@@ -71,37 +56,37 @@ std::string names(const std::vector<Backend>& backends) {
 
 }  // namespace
 
-void check_backends(const vk::DeviceCaps& caps) {
+void check_backends(const vk::Target& target) {
   for (const std::string_view op : ops::kOpsWithBackends) {
-    const std::optional<Backend> forced = forced_backend(caps, op);
-    if (forced && !is_usable(caps, op, *forced)) {
+    const std::optional<Backend> forced = target.kernels.forced(op);
+    if (forced && !is_usable(target.caps, *forced)) {
       fail_usage("--{}_backend {}: {}; 'vkgpt devices' lists what there is", op, vk::backend_name(*forced),
-                 obstacle(caps, op, *forced));
+                 obstacle(target.caps, *forced));
     }
-    for (const Backend backend : missed(caps, op)) {
+    for (const Backend backend : missed(target, op)) {
       log_warning("{} {} is {} its self-test failed; see 'vkgpt selftest'", op, vk::backend_name(backend),
                   forced == backend ? "forced although" : "off on this device:");
     }
   }
 }
 
-std::string backends_text(const vk::DeviceCaps& caps, std::string_view op) {
+std::string backends_text(const vk::Target& target, std::string_view op) {
   std::string text;
   for (const DType dtype : kTypes) {
-    const std::vector<Backend> order = tried(caps, op, dtype);
-    std::vector<Backend> others = ops::usable_backends(caps, op, dtype);
+    const std::vector<Backend> order = ops::backend_order(target, op, dtype);
+    std::vector<Backend> others = ops::usable_backends(target.caps, dtype);
     if (others.empty()) continue;
     std::erase_if(others, [&](Backend backend) { return std::ranges::contains(order, backend); });
     text += std::format("{}{} {}{}", text.empty() ? "" : "; ", dtype_name(dtype), names(order),
                         others.empty() ? "" : std::format(" (or {})", names(others)));
   }
-  for (const std::string& name : caps.kernels.disabled) {
+  for (const std::string& name : target.kernels.disabled) {
     if (name.starts_with(op)) text += std::format("; {} is off, its self-test failed", printable(name));
   }
   return text;
 }
 
-nlohmann::ordered_json backends_json(const vk::DeviceCaps& caps) {
+nlohmann::ordered_json backends_json(const vk::Target& target) {
   const auto json = [](const std::vector<Backend>& backends) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const Backend backend : backends) list.push_back(vk::backend_name(backend));
@@ -110,12 +95,13 @@ nlohmann::ordered_json backends_json(const vk::DeviceCaps& caps) {
   nlohmann::ordered_json result;
   for (const std::string_view op : ops::kOpsWithBackends) {
     for (const DType dtype : kTypes) {
-      const std::vector<Backend> usable = ops::usable_backends(caps, op, dtype);
+      const std::vector<Backend> usable = ops::usable_backends(target.caps, dtype);
       if (usable.empty()) continue;
-      result[op][dtype_name(dtype)] = {{"order", json(tried(caps, op, dtype))}, {"usable", json(usable)}};
+      result[op][dtype_name(dtype)] = {{"order", json(ops::backend_order(target, op, dtype))},
+                                       {"usable", json(usable)}};
     }
   }
-  result["disabled"] = caps.kernels.disabled;
+  result["disabled"] = target.kernels.disabled;
   return result;
 }
 

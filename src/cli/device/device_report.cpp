@@ -104,7 +104,8 @@ nlohmann::ordered_json matrix2_json(const vk::CooperativeMatrix2& matrix) {
           {"shapes", std::move(shapes)}};
 }
 
-std::string caps_lines(const DeviceCaps& caps) {
+std::string caps_lines(const vk::Target& target) {
+  const DeviceCaps& caps = target.caps;
   std::string text;
   const auto line = [&text](std::string_view name, const std::string& value) {
     text += std::format("   {:<16}{}\n", name, value);
@@ -131,7 +132,7 @@ std::string caps_lines(const DeviceCaps& caps) {
                    yes_no(caps.storage_16bit), yes_no(caps.shader_int64)));
   line("matrices", matrices_text(caps));
   if (caps.cooperative_matrix2) line("matrices 2", matrix2_text(*caps.cooperative_matrix2));
-  for (const std::string_view op : ops::kOpsWithBackends) line(op, backends_text(caps, op));
+  for (const std::string_view op : ops::kOpsWithBackends) line(op, backends_text(target, op));
   line("statistics", caps.pipeline_statistics ? "of pipelines: see 'vkgpt kernels --stats'" : "none");
   line("timestamps", caps.timestamp_period_ns == 0 ? "none" : std::format("{} ns", caps.timestamp_period_ns));
   return text;
@@ -139,7 +140,8 @@ std::string caps_lines(const DeviceCaps& caps) {
 
 }  // namespace
 
-nlohmann::ordered_json caps_json(const DeviceCaps& caps) {
+nlohmann::ordered_json caps_json(const vk::Target& target) {
+  const DeviceCaps& caps = target.caps;
   nlohmann::ordered_json matrices = nlohmann::ordered_json::array();
   for (const vk::CooperativeMatrixShape& s : caps.cooperative_matrices) {
     matrices.push_back(
@@ -176,7 +178,7 @@ nlohmann::ordered_json caps_json(const DeviceCaps& caps) {
       {"pipeline_statistics", caps.pipeline_statistics},
       {"cooperative_matrices", std::move(matrices)},
       {"cooperative_matrix2", caps.cooperative_matrix2 ? matrix2_json(*caps.cooperative_matrix2) : nullptr},
-      {"backends", backends_json(caps)}};
+      {"backends", backends_json(target)}};
 }
 
 std::vector<std::string> choice_reasons(const std::vector<PhysicalDevice>& devices,
@@ -210,7 +212,7 @@ std::string device_table(const std::vector<PhysicalDevice>& devices, const Physi
     text += std::format("{}{}: {}\n   {:<16}{}\n", i == 0 ? "" : "\n", i, devices[i].caps.name, "choice",
                         reasons[i]);
     // Of a device below Vulkan 1.3 nothing more is known.
-    if (!devices[i].caps.uuid.empty()) text += caps_lines(devices[i].caps);
+    if (!devices[i].caps.uuid.empty()) text += caps_lines(devices[i].target());
   }
   return text;
 }
@@ -220,7 +222,7 @@ nlohmann::ordered_json devices_json(const std::vector<PhysicalDevice>& devices, 
   const std::vector<std::string> reasons = choice_reasons(devices, chosen, selector);
   nlohmann::ordered_json result = {{"devices", nlohmann::ordered_json::array()}, {"chosen", nullptr}};
   for (std::size_t i = 0; i < devices.size(); ++i) {
-    nlohmann::ordered_json device = caps_json(devices[i].caps);
+    nlohmann::ordered_json device = caps_json(devices[i].target());
     device["usable"] = devices[i].rejection.empty();
     device["choice"] = reasons[i];
     result["devices"].push_back(std::move(device));

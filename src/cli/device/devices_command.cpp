@@ -25,8 +25,8 @@ int run_devices(std::span<const std::string> args) {
   std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
   for (auto& device : devices) {
     if (!device.rejection.empty()) continue;
-    device.caps.kernels = context_options(options).kernels;
-    vk::read_kernel_record(vk::default_cache_dir(), device.caps).apply_to(device.caps.kernels);
+    device.kernels = context_options(options).kernels;
+    vk::read_kernel_record(vk::default_cache_dir(), device.caps).apply_to(device.kernels);
   }
   const bool any_usable =
       std::ranges::any_of(devices, [](const auto& device) { return device.rejection.empty(); });

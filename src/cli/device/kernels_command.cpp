@@ -48,13 +48,13 @@ struct KernelsOptions {
 
 /// Of the train plan and of the decode plan.
 plan::KernelList list_kernels(const model::GptConfig& model, const train::TrainConfig& config,
-                              vk::DeviceCaps caps) {
+                              vk::Target target) {
   // Nothing is allocated: a model too large for the device has its kernels too.
-  caps.max_allocation_bytes = UINT64_MAX;
+  target.caps.max_allocation_bytes = UINT64_MAX;
   plan::KernelList kernels;
   const model::GptParams params(model, train::adaptation(config));
-  plan::add_kernels(kernels, train::train_schedule(params, config, model.block_size, caps).plan);
-  plan::add_kernels(kernels, model::build_decode_plan(model::GptParams(model), caps));
+  plan::add_kernels(kernels, train::train_schedule(params, config, model.block_size, target).plan);
+  plan::add_kernels(kernels, model::build_decode_plan(model::GptParams(model), target));
   return kernels;
 }
 
@@ -127,7 +127,7 @@ int run_kernels(std::span<const std::string> args) {
   const vk::Instance instance(context.validation);
   const vk::Device device(instance, vk::choose_device(instance, context));
   const vk::DeviceCaps& caps = device.caps();
-  const plan::KernelList list = list_kernels(model, config, caps);
+  const plan::KernelList list = list_kernels(model, config, device.target());
   const std::vector<BuiltKernel> kernels = build_kernels(device, list, context, options.capture());
   instance.check_messages();
 
@@ -141,7 +141,7 @@ int run_kernels(std::span<const std::string> args) {
   const nlohmann::ordered_json record = {
       {"preset", preset.preset},
       {"activation_dtype", dtype_name(train::activation_dtype(config, caps))},
-      {"device", caps_json(caps)},
+      {"device", caps_json(device.target())},
       {"kernels", kernels_json(kernels)}};
   std::print("{}\n", record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   return 0;

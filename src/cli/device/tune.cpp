@@ -37,10 +37,10 @@ int repeats_of(const vk::DeviceCaps& caps, double flops) {
 /// One product by one kernel, ready to run: zeros, since what is multiplied does not matter here.
 class Candidate {
  public:
-  Candidate(vk::Context& context, std::string_view key, const ops::MatmulKernel& kernel, int repeats)
+  Candidate(vk::Context& context, const ops::MatmulKey& key, const ops::MatmulKernel& kernel, int repeats)
       : context_(context),
         store_(context),
-        executor_(context, store_, schedule(context.caps(), key, kernel, repeats)) {
+        executor_(context, store_, schedule(context.target(), key, kernel, repeats)) {
     executor_.build_pipelines();
     executor_.record("products");
   }
@@ -53,12 +53,12 @@ class Candidate {
   }
 
  private:
-  static plan::Schedule schedule(const vk::DeviceCaps& caps, std::string_view key,
+  static plan::Schedule schedule(const vk::Target& target, const ops::MatmulKey& key,
                                  const ops::MatmulKernel& kernel, int repeats) {
-    plan::PlanBuilder builder(caps);
+    plan::PlanBuilder builder(target);
     builder.begin_segment("products");
     for (int i = 0; i < repeats; ++i) ops::append_matmul(builder, key, kernel);
-    return plan::make_schedule(std::move(builder).finish(), caps);
+    return plan::make_schedule(std::move(builder).finish(), target.caps);
   }
 
   vk::Context& context_;
@@ -68,11 +68,11 @@ class Candidate {
 
 }  // namespace
 
-std::optional<TunedProduct> tune_product(vk::Context& context, std::string_view key, double seconds) {
+std::optional<TunedProduct> tune_product(vk::Context& context, const ops::MatmulKey& key, double seconds) {
   const auto start = Clock::now();
-  const std::vector<ops::MatmulKernel> kernels = ops::matmul_candidates(context.caps(), key);
-  const int repeats = repeats_of(context.caps(), ops::matmul_flops(key));
-  TunedProduct tuned{.key = std::string(key), .usual = kernels[0], .best = kernels[0]};
+  const std::vector<ops::MatmulKernel> kernels = ops::matmul_candidates(context.target(), key);
+  const int repeats = repeats_of(context.caps(), key.flops());
+  TunedProduct tuned{.key = key, .usual = kernels[0], .best = kernels[0]};
   tuned.best_seconds = std::numeric_limits<double>::infinity();
   for (const ops::MatmulKernel& kernel : kernels) {
     const bool is_usual = tuned.candidates == 0;
@@ -88,7 +88,7 @@ std::optional<TunedProduct> tune_product(vk::Context& context, std::string_view 
     } catch (const vk::DeviceLost&) {
       throw;
     } catch (const Error& error) {
-      log_warning("{} by {} cannot be timed: {}", key, ops::to_string(kernel), error.what());
+      log_warning("{} by {} cannot be timed: {}", ops::to_string(key), ops::to_string(kernel), error.what());
       if (is_usual) return std::nullopt;
       continue;
     }

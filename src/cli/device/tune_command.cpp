@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <format>
 #include <functional>
+#include <map>
 #include <print>
 #include <string>
 #include <vector>
@@ -41,20 +42,27 @@ struct TuneOptions {
 };
 
 struct Product {
-  std::string key;
+  ops::MatmulKey key;
   double flops = 0;  // of all its occurrences
 };
 
-/// Those of the train plan and of the decode plan, by work.
+/// The products of the train plan and of the decode plan, by work.
 std::vector<Product> products_of(const model::GptConfig& model, const train::TrainConfig& config,
-                                 vk::DeviceCaps caps) {
-  caps.max_allocation_bytes = UINT64_MAX;  // nothing is allocated
-  ops::MatmulWatch watch;
-  train::train_schedule(model::GptParams(model, train::adaptation(config)), config, model.block_size, caps);
-  model::build_decode_plan(model::GptParams(model), caps);
+                                 vk::Target target) {
+  target.caps.max_allocation_bytes = UINT64_MAX;  // nothing is allocated
+  const model::GptParams params(model, train::adaptation(config));
+  std::map<std::string, double> flops;  // by key
+  for (const plan::Plan& plan : {train::train_schedule(params, config, model.block_size, target).plan,
+                                 model::build_decode_plan(model::GptParams(model), target)}) {
+    for (const plan::Segment& segment : plan.segments) {
+      for (const plan::Dispatch& dispatch : segment.dispatches) {
+        if (!dispatch.work.empty()) flops[dispatch.work] += static_cast<double>(dispatch.cost.flops);
+      }
+    }
+  }
   std::vector<Product> products;
-  for (const auto& [key, count] : watch.products()) {
-    products.push_back({key, ops::matmul_flops(key) * static_cast<double>(count)});
+  for (const auto& [work, sum] : flops) {
+    if (const auto key = ops::parse_matmul_key(work)) products.push_back({*key, sum});
   }
   std::ranges::sort(products, std::ranges::greater{}, &Product::flops);
   return products;
@@ -75,8 +83,8 @@ std::vector<TunedProduct> tune_products(vk::Context& context, const std::vector<
     }
     const auto best = tune_product(context, products[i].key, left / static_cast<double>(products.size() - i));
     if (!best) continue;
-    const double flops = ops::matmul_flops(best->key);
-    std::print(stderr, "{:<44} {:>9.1f}  {:<26} {:>9.1f}  {:<26} {:>5.2f}x\n", best->key,
+    const double flops = best->key.flops();
+    std::print(stderr, "{:<44} {:>9.1f}  {:<26} {:>9.1f}  {:<26} {:>5.2f}x\n", ops::to_string(best->key),
                flops / best->usual_seconds / 1e9, ops::to_string(best->usual),
                flops / best->best_seconds / 1e9, ops::to_string(best->best),
                best->usual_seconds / best->best_seconds);
@@ -109,15 +117,15 @@ int run_tune(std::span<const std::string> args) {
   vk::Context context(opening);
   std::print(stderr, "device: {} ({})\n", context.caps().name, context.caps().driver);
   const std::vector<TunedProduct> tuned =
-      tune_products(context, products_of(model, config, context.caps()), options.seconds);
+      tune_products(context, products_of(model, config, context.target()), options.seconds);
   context.instance().check_messages();
   if (interrupted()) return static_cast<int>(ExitCode::kInterrupted);
 
   vk::KernelRecord record = vk::read_kernel_record(opening.cache_dir, context.caps());
   nlohmann::ordered_json products = nlohmann::ordered_json::array();
   for (const TunedProduct& product : tuned) {
-    record.measured[product.key] = ops::to_string(product.best);
-    products.push_back({{"key", product.key},
+    record.measured[ops::to_string(product.key)] = ops::to_string(product.best);
+    products.push_back({{"key", ops::to_string(product.key)},
                         {"usual", ops::to_string(product.usual)},
                         {"usual_seconds", product.usual_seconds},
                         {"best", ops::to_string(product.best)},

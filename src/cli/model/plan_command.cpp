@@ -59,10 +59,10 @@ struct PlanRequest {
   }
 
   plan::Schedule schedule() const {
-    vk::DeviceCaps caps;
-    caps.max_allocation_bytes = UINT64_MAX;
-    caps.storage_16bit = true;
-    return train::train_schedule(params(), config, model.block_size, caps);
+    vk::Target target;
+    target.caps.max_allocation_bytes = UINT64_MAX;
+    target.caps.storage_16bit = true;
+    return train::train_schedule(params(), config, model.block_size, target);
   }
   model::GptParams params() const { return model::GptParams(model, train::adaptation(config)); }
   std::int64_t parameters() const { return params().parameter_count(); }

@@ -43,12 +43,11 @@ bool has_backends(std::string_view op) {
 }
 
 CaseList cases_of(vk::Context& context, const SelfTestGroup& group) {
-  vk::DeviceCaps caps = context.caps();
   // Whatever was chosen: ops inside of others are scalar.
-  caps.kernels = {.matmul = Backend::kScalar, .attention = Backend::kScalar};
-  if (group.op == "matmul") caps.kernels.matmul = group.backend;
-  if (group.op == "attention") caps.kernels.attention = group.backend;
-  CaseList list(context, caps);
+  vk::KernelChoices kernels{.matmul = Backend::kScalar, .attention = Backend::kScalar};
+  if (group.op == "matmul") kernels.matmul = group.backend;
+  if (group.op == "attention") kernels.attention = group.backend;
+  CaseList list(context, {context.caps(), kernels});
   const auto suite = std::ranges::find(kSuites, group.op, &Suite::op);
   VKGPT_CHECK(suite != kSuites.end(), "no cases of {}", group.op);
   suite->add_cases(list);
@@ -138,7 +137,7 @@ double rounding_bound(DType dtype) {
 }
 
 std::vector<DType> CaseList::dtypes() const {
-  if (!caps_.storage_16bit) return {DType::kF32};
+  if (!target_.caps.storage_16bit) return {DType::kF32};
   return {DType::kF32, DType::kF16, DType::kBF16};
 }
 
@@ -155,7 +154,7 @@ std::vector<SelfTestGroup> selftest_groups(const vk::DeviceCaps& caps) {
     for (const Backend backend : vk::kBackends) {
       const bool is_usable = std::ranges::any_of(
           std::array{DType::kF32, DType::kF16, DType::kBF16},
-          [&](DType dtype) { return std::ranges::contains(ops::usable_backends(caps, op, dtype), backend); });
+          [&](DType dtype) { return std::ranges::contains(ops::usable_backends(caps, dtype), backend); });
       if (is_usable && backend != Backend::kScalar) groups.push_back({op, backend});
     }
   }

@@ -25,8 +25,8 @@ struct Expectation {
 
 /// One op: its tensors, and what must come out of them.
 struct OpCase : reference::GuardedRun {
-  OpCase(vk::Context& context, const vk::DeviceCaps& caps, std::string text)
-      : GuardedRun(context, caps), variant(std::move(text)) {}
+  OpCase(vk::Context& context, const vk::Target& target, std::string text)
+      : GuardedRun(context, target), variant(std::move(text)) {}
 
   void expect(const plan::Tensor& tensor, reference::Vector values, double bound) {
     expected.push_back({tensor, std::move(values), bound});
@@ -40,17 +40,17 @@ struct OpCase : reference::GuardedRun {
 /// Collects the cases of one op.
 class CaseList {
  public:
-  CaseList(vk::Context& context, vk::DeviceCaps caps) : context_(context), caps_(std::move(caps)) {}
+  CaseList(vk::Context& context, vk::Target target) : context_(context), target_(std::move(target)) {}
 
   /// A new case; the reference stays good.
-  OpCase& add(std::string variant) { return cases_.emplace_back(context_, caps_, std::move(variant)); }
+  OpCase& add(std::string variant) { return cases_.emplace_back(context_, target_, std::move(variant)); }
   /// f32 and, where the device stores them, f16 and bf16.
   std::vector<DType> dtypes() const;
   std::deque<OpCase>& cases() { return cases_; }
 
  private:
   vk::Context& context_;
-  vk::DeviceCaps caps_;
+  vk::Target target_;
   std::deque<OpCase> cases_;
 };
 

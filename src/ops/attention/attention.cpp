@@ -99,11 +99,11 @@ constexpr std::array kAttentionBackends = {
 };
 
 /// A pass by the first backend that can do it, without bindings.
-plan::Dispatch dispatch_of(const vk::DeviceCaps& caps, const AttentionWork& work) {
-  for (const Backend backend : backend_order(caps, "attention", work.shape.dtype)) {
+plan::Dispatch dispatch_of(const vk::Target& target, const AttentionWork& work) {
+  for (const Backend backend : backend_order(target, "attention", work.shape.dtype)) {
     const auto of = std::ranges::find(kAttentionBackends, backend, &AttentionBackend::backend);
-    if (of == kAttentionBackends.end()) continue;
-    if (std::optional<plan::Dispatch> dispatch = of->dispatch(caps, work)) return *std::move(dispatch);
+    VKGPT_CHECK(of != kAttentionBackends.end(), "no attention by {}", vk::backend_name(backend));
+    if (std::optional<plan::Dispatch> dispatch = of->dispatch(target.caps, work)) return *std::move(dispatch);
   }
   VKGPT_CHECK(false, "no kernel of attention for heads of {}", work.shape.heads.HS);
 }
@@ -136,10 +136,6 @@ std::int64_t check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cac
 }
 
 }  // namespace
-
-bool has_attention_kernels(Backend backend) {
-  return std::ranges::contains(kAttentionBackends, backend, &AttentionBackend::backend);
-}
 
 std::string AttentionWork::stem() const {
   switch (pass) {
@@ -187,7 +183,7 @@ void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args)
   const std::uint64_t flops = 2 * shape.product_flops();
   for (const Slice slice : sequence_slices(caps, B, flops, {qkv, out, row_values})) {
     plan::Dispatch dispatch =
-        dispatch_of(caps, {shape, slice, AttentionPass::kForward, heads.NH, args.dropout.p > 0});
+        dispatch_of(builder.target(), {shape, slice, AttentionPass::kForward, heads.NH, args.dropout.p > 0});
     dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.out), out, slice),
                          sequences(write(args.lse), row_values, slice)};
     drop_probabilities(builder, dispatch, shape, slice, args.dropout);
@@ -229,7 +225,8 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
   for (const auto& [pass, owners, products] :
        {Part{AttentionPass::kBackwardQ, heads.NH, 3}, {AttentionPass::kBackwardKV, heads.NKV, 4}}) {
     for (const Slice slice : slices) {
-      plan::Dispatch dispatch = dispatch_of(caps, {shape, slice, pass, owners, args.dropout.p > 0});
+      plan::Dispatch dispatch =
+          dispatch_of(builder.target(), {shape, slice, pass, owners, args.dropout.p > 0});
       dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.qkv), qkv, slice),
                            sequences(read(args.lse), row_values, slice),
                            sequences(read(row_sums), row_values, slice),

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "vkgpt/ops/backend.hpp"
 #include "vkgpt/ops/matmul/matmul_kernel.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 

@@ -15,8 +15,6 @@ using namespace plan;
 
 namespace {
 
-constexpr std::uint32_t kAmd = 0x1002, kNvidia = 0x10de, kIntel = 0x8086;
-
 /// The fragments to take: 16x16x16 where the device has them, else the first that it names.
 std::optional<vk::CooperativeMatrixShape> fragment_of(const vk::DeviceCaps& caps, DType dtype) {
   std::optional<vk::CooperativeMatrixShape> found;
@@ -29,13 +27,15 @@ std::optional<vk::CooperativeMatrixShape> fragment_of(const vk::DeviceCaps& caps
 
 /// What matmul_khr.glsl is to require of the driver.
 std::uint32_t lanes_of(const vk::DeviceCaps& caps) {
-  const std::uint32_t wish = caps.vendor_id == kAmd ? 64 : caps.vendor_id == kIntel ? 16 : caps.subgroup_size;
+  const std::uint32_t wish = caps.vendor_id == vk::kVendorAmd     ? 64
+                             : caps.vendor_id == vk::kVendorIntel ? 16
+                                                                  : caps.subgroup_size;
   return std::clamp(wish, caps.min_subgroup_size, caps.max_subgroup_size);
 }
 
 /// NVIDIA's subgroups load a fragment from rows of either kind; others lane by lane from any but those of k.
 bool transposes(const vk::DeviceCaps& caps) {
-  return caps.vendor_id != kNvidia;
+  return caps.vendor_id != vk::kVendorNvidia;
 }
 
 constexpr MatmulKernel tile(std::uint32_t rows, std::uint32_t columns, std::uint32_t depth,
@@ -68,8 +68,8 @@ std::span<const MatmulKernel> tiles(const vk::DeviceCaps& caps, Transposition tr
   static constexpr std::array kTiles = {tile(128, 128, 32, 64, 64), tile(128, 256, 32, 64, 64),
                                         tile(64, 128, 32, 32, 64), tile(64, 64, 32, 32, 32)};
   if (caps.subgroup_size < 16) return kCpuTiles;
-  if (caps.vendor_id == kAmd) return kAmdTiles;
-  if (caps.vendor_id != kIntel) return kTiles;
+  if (caps.vendor_id == vk::kVendorAmd) return kAmdTiles;
+  if (caps.vendor_id != vk::kVendorIntel) return kTiles;
   if (fragment_columns < 16) return small_intel_tiles(transposition);
   return kIntelTiles;
 }

@@ -67,6 +67,7 @@ void append_splits(PlanBuilder& builder, const Product& p, const Extents& e, con
     const PartWork work{.c = apart.c,
                         .row_sums = p.row_sums ? PartWork::RowSums::kStore : PartWork::RowSums::kNone};
     Dispatch d = part_dispatch(apart, {}, part, work);
+    d.work = to_string(key_of(p));
     complete(d, part);
     builder.dispatch(std::move(d));
   }
@@ -90,6 +91,7 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
   if (slicing.has_partials) partials = builder.transient("matmul_partials", {extents.m, extents.n});
   for (const Part& part : slicing.parts) {
     Dispatch d = part_dispatch(product, partials, part, work_of(product, partials, part));
+    d.work = to_string(key_of(product));
     complete(d, part);
     builder.dispatch(std::move(d));
   }

@@ -69,6 +69,16 @@ Extents checked_extents(const vk::DeviceCaps& caps, const Product& product) {
   return extents_of(product);
 }
 
+MatmulKey key_of(const Product& p) {
+  return {.transposition = p.transposition,
+          .dtype = p.a.dtype,
+          .extents = extents_of(p),
+          .bias = p.bias.has_value(),
+          .epilogue = p.epilogue,
+          .accumulate = p.accumulate,
+          .row_sums = p.row_sums.has_value()};
+}
+
 Slicing slice(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::int64_t k_limit) {
   const auto size = static_cast<std::int64_t>(dtype_size(p.a.dtype));
   const std::int64_t granule = slice_granule(size == 2);

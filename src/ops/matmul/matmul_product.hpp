@@ -5,20 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "vkgpt/ops/backend.hpp"
 #include "vkgpt/ops/launch.hpp"
+#include "vkgpt/ops/matmul/matmul_key.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
 // A matrix product as every backend of the matmul ops gets it.
 
 namespace vkgpt::ops {
-
-/// Operands as stored: NN a (M, K), b (K, N); NT a (M, K), b (N, K); TN a (K, M), b (K, N). c is (M, N). The
-/// numbers are those of shaders/include/matmul_forms.glsl.
-enum class Transposition { kNN = 0, kNT = 1, kTN = 2 };
-
-/// What happens to a finished element of C; the numbers are those of shaders/include/matmul_forms.glsl.
-enum class Epilogue { kNone = 0, kGelu = 1, kGeluGrad = 2 };
 
 struct Product {
   std::string stem;  // of the scalar kernel; those of other backends add "_simt" and so on
@@ -31,12 +24,10 @@ struct Product {
   std::optional<plan::Tensor> row_sums = {};  // (M) f32, TN only: += the sums of a's columns
 };
 
-struct Extents {
-  std::int64_t m, n, k;
-};
-
 /// Checks that shapes and types of `product` agree with each other and with the device.
 Extents checked_extents(const vk::DeviceCaps& caps, const Product& product);
+
+MatmulKey key_of(const Product& product);
 
 /// One dispatch: rows `m` and columns `n` of C, over `k`.
 struct Part {

@@ -20,7 +20,7 @@ Generator::Generator(vk::Context& context, plan::TensorStore& store, const model
       config_(params.config()),
       drawn_(static_cast<std::size_t>(vocab_size == 0 ? config_.vocab_size : vocab_size)),
       executor_(context, store,
-                plan::make_schedule(model::build_decode_plan(params, context.caps()), context.caps())),
+                plan::make_schedule(model::build_decode_plan(params, context.target()), context.caps())),
       ring_(context.queue()) {
   VKGPT_CHECK(std::cmp_less_equal(drawn_, config_.vocab_size), "{} tokens", drawn_);
 }

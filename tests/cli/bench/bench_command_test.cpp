@@ -19,16 +19,17 @@ using testing::Contains;
 using testing::HasSubstr;
 
 TEST(OnlyBackend, LeavesTheScalarOneForTheRest) {
-  vk::DeviceCaps caps;
+  vk::Target target;
+  vk::DeviceCaps& caps = target.caps;
   caps.cooperative_matrices = {{.m = 16, .n = 16, .k = 16, .ab_type = "f16", .result_type = "f32"}};
   caps.subgroup_size_control = true;
   caps.shader_f16 = caps.storage_16bit = true;
-  const vk::DeviceCaps khr = only_backend(caps, "matmul", vk::Backend::kKhr);
+  const vk::Target khr = only_backend(target, "matmul", vk::Backend::kKhr);
   EXPECT_THAT(ops::backend_order(khr, "matmul", DType::kF16),
               testing::ElementsAre(vk::Backend::kKhr, vk::Backend::kScalar));
   EXPECT_THAT(ops::backend_order(khr, "matmul", DType::kF32), testing::ElementsAre(vk::Backend::kScalar));
   EXPECT_EQ(ops::backend_order(khr, "attention", DType::kF16),
-            ops::backend_order(caps, "attention", DType::kF16));
+            ops::backend_order(target, "attention", DType::kF16));
 }
 
 TEST(HasOtherKernels, ComparesStemsAndVariants) {

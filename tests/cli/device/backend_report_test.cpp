@@ -17,57 +17,58 @@ namespace {
 using testing::HasSubstr;
 using vk::Backend;
 
-vk::DeviceCaps card() {
-  vk::DeviceCaps caps;
-  caps.name = "Radeon";
-  caps.storage_16bit = true;
-  return caps;
+vk::Target card() {
+  vk::Target target;
+  target.caps.name = "Radeon";
+  target.caps.storage_16bit = true;
+  return target;
 }
 
-std::string log_of_check(const vk::DeviceCaps& caps) {
+std::string log_of_check(const vk::Target& target) {
   testing::internal::CaptureStderr();
-  check_backends(caps);
+  check_backends(target);
   return testing::internal::GetCapturedStderr();
 }
 
 TEST(BackendReport, OneThatTheDeviceCannotRunIsAUsageError) {
-  vk::DeviceCaps caps = card();
-  EXPECT_EQ(log_of_check(caps), "");
-  caps.kernels.matmul = Backend::kScalar;
-  EXPECT_EQ(log_of_check(caps), "");
-  caps.kernels.matmul = Backend::kKhr;
-  expect_error([&] { check_backends(caps); }, "--matmul_backend khr: Radeon has no cooperative matrices; ");
-  caps.kernels = {.attention = Backend::kNv};
-  caps.cooperative_matrices = {{16, 16, 16, "f16", "f32"}};
-  expect_error([&] { check_backends(caps); },
+  vk::Target target = card();
+  EXPECT_EQ(log_of_check(target), "");
+  target.kernels.matmul = Backend::kScalar;
+  EXPECT_EQ(log_of_check(target), "");
+  target.kernels.matmul = Backend::kKhr;
+  expect_error([&] { check_backends(target); }, "--matmul_backend khr: Radeon has no cooperative matrices; ");
+  target.kernels = {.attention = Backend::kNv};
+  target.caps.cooperative_matrices = {{16, 16, 16, "f16", "f32"}};
+  expect_error([&] { check_backends(target); },
                "--attention_backend nv: Radeon has no VK_NV_cooperative_matrix2; ");
 }
 
 TEST(BackendReport, WhatASelfTestSwitchedOffIsNotedWhereItWouldBeTaken) {
-  vk::DeviceCaps caps = card();
-  caps.kernels.disabled = {"matmul simt"};
-  EXPECT_THAT(log_of_check(caps), HasSubstr("matmul simt is off on this device: its self-test failed; see "));
-  EXPECT_THAT(backends_text(caps, "matmul"), HasSubstr("matmul simt is off, its self-test failed"));
-  EXPECT_THAT(backends_text(caps, "matmul"), HasSubstr("f32 scalar (or simt)"));
-  caps.kernels.matmul = Backend::kSimt;
-  EXPECT_THAT(log_of_check(caps), HasSubstr("matmul simt is forced although its self-test failed"));
-  caps.kernels.matmul = Backend::kScalar;
-  EXPECT_EQ(log_of_check(caps), "");
-  caps.kernels.matmul.reset();
-  caps.type = vk::DeviceType::kCpu;
-  EXPECT_EQ(log_of_check(caps), "");
+  vk::Target target = card();
+  target.kernels.disabled = {"matmul simt"};
+  EXPECT_THAT(log_of_check(target),
+              HasSubstr("matmul simt is off on this device: its self-test failed; see "));
+  EXPECT_THAT(backends_text(target, "matmul"), HasSubstr("matmul simt is off, its self-test failed"));
+  EXPECT_THAT(backends_text(target, "matmul"), HasSubstr("f32 scalar (or simt)"));
+  target.kernels.matmul = Backend::kSimt;
+  EXPECT_THAT(log_of_check(target), HasSubstr("matmul simt is forced although its self-test failed"));
+  target.kernels.matmul = Backend::kScalar;
+  EXPECT_EQ(log_of_check(target), "");
+  target.kernels.matmul.reset();
+  target.caps.type = vk::DeviceType::kCpu;
+  EXPECT_EQ(log_of_check(target), "");
 }
 
 TEST(BackendReport, ReportsUsableOnesByType) {
-  vk::DeviceCaps caps = card();
-  EXPECT_THAT(backends_text(caps, "matmul"), HasSubstr("; f16 "));
-  const nlohmann::ordered_json json = backends_json(caps);
+  vk::Target target = card();
+  EXPECT_THAT(backends_text(target, "matmul"), HasSubstr("; f16 "));
+  const nlohmann::ordered_json json = backends_json(target);
   for (const char* op : {"matmul", "attention"}) {
     EXPECT_EQ(json[op]["f32"]["order"].back(), "scalar");
     EXPECT_EQ(json[op]["bf16"]["usable"][0], "scalar");
   }
-  caps.storage_16bit = false;
-  EXPECT_FALSE(backends_json(caps)["matmul"].contains("f16"));
+  target.caps.storage_16bit = false;
+  EXPECT_FALSE(backends_json(target)["matmul"].contains("f16"));
 }
 
 TEST(GpuBackendReport, AForcedOneReachesTheListOfKernels) {

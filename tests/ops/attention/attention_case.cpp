@@ -51,18 +51,18 @@ bool is_gpu_assisted() {
 
 std::vector<CapsVariant> attention_kernels(std::int64_t HS) {
   std::vector<CapsVariant> variants = caps_variants(0);
-  variants[1].caps.kernels.attention = vk::Backend::kScalar;
+  variants[1].kernels.attention = vk::Backend::kScalar;
   variants[2] = {"without int64", variants[0].caps};
   variants[2].caps.shader_int64 = false;
   if (HS != 20) variants.pop_back();
-  variants.push_back({"scalar as an Intel GPU", variants[1].caps});
-  variants.back().caps.vendor_id = 0x8086;
+  variants.push_back({"scalar as an Intel GPU", variants[1].caps, variants[1].kernels});
+  variants.back().caps.vendor_id = vk::kVendorIntel;
   variants.push_back({"simt", variants[1].caps});
-  variants.back().caps.kernels.attention = vk::Backend::kSimt;
-  variants.push_back({"simt as an Intel GPU", variants.back().caps});
-  variants.back().caps.vendor_id = 0x8086;
+  variants.back().kernels.attention = vk::Backend::kSimt;
+  variants.push_back({"simt as an Intel GPU", variants.back().caps, variants.back().kernels});
+  variants.back().caps.vendor_id = vk::kVendorIntel;
   if (HS != 20 && HS != 24)
-    std::erase_if(variants, [](const CapsVariant& v) { return v.caps.vendor_id == 0x8086; });
+    std::erase_if(variants, [](const CapsVariant& v) { return v.caps.vendor_id == vk::kVendorIntel; });
   if (is_gpu_assisted() && HS == 20) return {variants[0]};
   if (is_gpu_assisted()) return {variants[HS == 24 ? 3 : 1]};
   return variants;
@@ -72,8 +72,8 @@ std::optional<CapsVariant> matrix_kernels(std::int64_t HS) {
   const vk::Backend backend = HS <= 24 ? vk::Backend::kNv : vk::Backend::kKhr;
   CapsVariant variant{HS <= 24 ? "nv" : "khr", shared_context().caps()};
   if (!ops::has_backend(variant.caps, backend, DType::kF16)) return std::nullopt;
-  variant.caps.kernels.attention = backend;
-  if (HS == 48) variant.caps.vendor_id = 0x8086;
+  variant.kernels.attention = backend;
+  if (HS == 48) variant.caps.vendor_id = vk::kVendorIntel;
   return variant;
 }
 

@@ -52,7 +52,7 @@ void expect_matches_reference(const Size& size) {
   const reference::Vector dqkv = reference::attention_backward(to_double(dout), to_double(qkv), shape);
   for (const test::CapsVariant& variant : attention_kernels(size.HS)) {
     SCOPED_TRACE(testing::Message() << variant.name << ", " << size);
-    OpRunner runner(variant.caps);
+    OpRunner runner(variant.target());
     const AttentionRun both(runner, size, qkv, dout);
     runner.run();
     expect_close(runner.floats(both.out), expected.out);
@@ -105,7 +105,7 @@ TEST(GpuAttention, RepeatsItsBitsAndDoesNotSeeTheFuture) {
     std::vector<float> qkv = random_floats(3 * size.out_elements(), 5, 2.0F);
     for (const test::CapsVariant& variant : attention_kernels(HS)) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << size);
-      OpRunner runner(variant.caps);
+      OpRunner runner(variant.target());
       const AttentionRun both(runner, size, qkv, random_floats(size.out_elements(), 6));
       runner.run();
       const std::vector<std::uint32_t> out = runner.words(both.out), dqkv = runner.words(both.dqkv);
@@ -140,7 +140,7 @@ TEST(GpuAttention, HugeScoresStayFinite) {
           reference::attention_forward(to_double(qkv), size.reference_shape());
       for (const test::CapsVariant& variant : attention_kernels(size.HS)) {
         SCOPED_TRACE(testing::Message() << variant.name << ", " << size << ", scale " << scale);
-        OpRunner runner(variant.caps);
+        OpRunner runner(variant.target());
         const AttentionRun both(runner, size, qkv, dout);
         runner.run();
         // A score's rounding, 1e-7 of it, is an absolute error of the exponent.
@@ -187,7 +187,7 @@ TEST(GpuAttention, DecodingMatchesTheFullPassAtEveryPosition) {
     variants.pop_back();
     for (const test::CapsVariant& variant : variants) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << size);
-      OpRunner runner(variant.caps);
+      OpRunner runner(variant.target());
       // The cache starts as NaN: positions not yet written must not be read.
       const Shape cache{size.B, size.NH, size.T, size.HS};
       const AttentionDecode args{.qkv = runner.input({size.B, 3 * size.C()}, position_of(all, size, 0)),
@@ -216,7 +216,7 @@ TEST(GpuAttention, DecodingGoesOnFromAPaddedPrompt) {
   }
   for (const test::CapsVariant& variant : test::caps_variants(size.T * size.C() * sizeof(float) * 2)) {
     SCOPED_TRACE(variant.name);
-    OpRunner runner(variant.caps);
+    OpRunner runner(variant.target());
     const Shape cache{size.B, size.NH, size.T, size.HS};
     const AttentionDecode args{.qkv = runner.input({size.B, 1, 3 * size.C()}, position_of(all, size, kReal)),
                                .k_cache = runner.output(cache),

@@ -99,7 +99,7 @@ void expect_matches_reference(const AttentionCase& c, const std::vector<test::Ca
       reference::attention_backward(to_double(dout), to_double(qkv), c.reference_shape(), mask);
   for (const test::CapsVariant& variant : variants) {
     SCOPED_TRACE(testing::Message() << variant.name << ", " << c);
-    OpRunner runner(variant.caps);
+    OpRunner runner(variant.target());
     const AttentionRun run(runner, c, qkv, dout);
     runner.run(kStep);
     expect_close(runner.floats(run.out), expected.out, output_bound(c.dtype));
@@ -235,7 +235,7 @@ TEST(GpuAttentionVariants, DecodingAfterAPromptMatchesTheFullPass) {
     variants.pop_back();
     for (const test::CapsVariant& variant : variants) {
       SCOPED_TRACE(testing::Message() << variant.name << ", " << c);
-      OpRunner runner(variant.caps);
+      OpRunner runner(variant.target());
       const Shape cache{c.B, c.kv_heads(), c.T, c.HS};
       const AttentionDecode args{
           .qkv = runner.input({c.B, c.width()}, rows_at(all, c, c.width(), kPrompt), c.dtype),
@@ -262,7 +262,7 @@ TEST(GpuAttentionVariants, DecodingAfterAPromptMatchesTheFullPass) {
 }
 
 /// A GPU with matrices of 16-bit elements.
-vk::DeviceCaps matrix_caps(vk::CooperativeMatrixShape matrix, std::uint32_t vendor) {
+vk::Target matrix_target(vk::CooperativeMatrixShape matrix, std::uint32_t vendor) {
   vk::DeviceCaps caps;
   caps.vendor_id = vendor;
   caps.subgroup_size_control = caps.shader_f16 = caps.storage_16bit = true;
@@ -272,13 +272,12 @@ vk::DeviceCaps matrix_caps(vk::CooperativeMatrixShape matrix, std::uint32_t vend
   caps.max_workgroup_invocations = 1024;
   caps.max_workgroup_size = {1024, 1024, 64};
   caps.cooperative_matrices = {std::move(matrix)};
-  caps.kernels.attention = Backend::kKhr;
-  return caps;
+  return {caps, {.attention = Backend::kKhr}};
 }
 
 /// The same, and those of workgroups, of which some shared memory is theirs.
-vk::DeviceCaps workgroup_matrix_caps(std::uint32_t reserved_bytes) {
-  vk::DeviceCaps caps = matrix_caps({16, 16, 16, "f16", "f32"}, 0x10de);
+vk::Target workgroup_matrix_target(std::uint32_t reserved_bytes) {
+  vk::DeviceCaps caps = matrix_target({16, 16, 16, "f16", "f32"}, vk::kVendorNvidia).caps;
   caps.cooperative_matrix2 = {
       .workgroup_scope = true,
       .flexible_dimensions = true,
@@ -291,13 +290,12 @@ vk::DeviceCaps workgroup_matrix_caps(std::uint32_t reserved_bytes) {
       .reserved_shared_memory_bytes = reserved_bytes,
       .shapes = {
           {16, 16, 16, "f16", "f32", 0}, {32, 32, 32, "f16", "f32", 256}, {32, 32, 16, "f16", "f32", 128}}};
-  caps.kernels.attention = Backend::kNv;
-  return caps;
+  return {caps, {.attention = Backend::kNv}};
 }
 
 /// The kernels of a forward and a backward in f16.
-std::vector<plan::Kernel> kernels_on(const vk::DeviceCaps& caps, std::int64_t HS, ops::Dropout dropout = {}) {
-  plan::PlanBuilder builder{caps};
+std::vector<plan::Kernel> kernels_on(const vk::Target& target, std::int64_t HS, ops::Dropout dropout = {}) {
+  plan::PlanBuilder builder{target};
   builder.begin_segment("op");
   const auto tensor = [&](const char* name, Shape shape, DType dtype = DType::kF16) {
     return builder.persistent(name, std::move(shape), plan::Role::kActivations, dtype);
@@ -319,9 +317,9 @@ std::vector<plan::Kernel> kernels_on(const vk::DeviceCaps& caps, std::int64_t HS
 }
 
 /// Those of the forward, of dq and of dk and dv, without "attention_".
-std::vector<std::string> stems_on(const vk::DeviceCaps& caps, std::int64_t HS, ops::Dropout dropout = {}) {
+std::vector<std::string> stems_on(const vk::Target& target, std::int64_t HS, ops::Dropout dropout = {}) {
   std::vector<std::string> stems;
-  for (const plan::Kernel& kernel : kernels_on(caps, HS, dropout)) {
+  for (const plan::Kernel& kernel : kernels_on(target, HS, dropout)) {
     if (!kernel.stem.ends_with("row_sums")) stems.push_back(kernel.stem.substr(std::strlen("attention_")));
   }
   return stems;
@@ -330,25 +328,25 @@ std::vector<std::string> stems_on(const vk::DeviceCaps& caps, std::int64_t HS, o
 TEST(AttentionVariants, MatricesAreTakenWhereTheyFitAHead) {
   const std::vector<std::string> khr = {"forward_khr", "backward_dq_khr", "backward_dkv_khr"};
   const std::vector<std::string> others = {"forward", "backward_dq", "backward_dkv"};
-  const vk::DeviceCaps amd = matrix_caps({16, 16, 16, "f16", "f32"}, 0x1002);
+  const vk::Target amd = matrix_target({16, 16, 16, "f16", "f32"}, vk::kVendorAmd);
   EXPECT_EQ(stems_on(amd, 64), khr);
   EXPECT_EQ(stems_on(amd, 128), khr);
-  EXPECT_EQ(stems_on(matrix_caps({8, 16, 16, "f16", "f32"}, 0x8086), 64), khr);
+  EXPECT_EQ(stems_on(matrix_target({8, 16, 16, "f16", "f32"}, vk::kVendorIntel), 64), khr);
   EXPECT_EQ(stems_on(amd, 40), others);
   EXPECT_EQ(stems_on(amd, 64, {.p = 0.1, .site = 1}), others);
-  EXPECT_EQ(stems_on(matrix_caps({16, 16, 16, "f16", "f16"}, 0x1002), 64), others);
+  EXPECT_EQ(stems_on(matrix_target({16, 16, 16, "f16", "f16"}, vk::kVendorAmd), 64), others);
 }
 
 TEST(AttentionVariants, MatricesOfWorkgroupsTakeWhatSharedMemoryIsLeft) {
   const std::vector<std::string> nv = {"forward_nv", "backward_dq_nv", "backward_dkv_nv"};
-  EXPECT_EQ(stems_on(workgroup_matrix_caps(0), 64), nv);
+  EXPECT_EQ(stems_on(workgroup_matrix_target(0), 64), nv);
   const auto owned_rows = [](std::uint32_t reserved_bytes) {
-    const plan::Kernel kernel = kernels_on(workgroup_matrix_caps(reserved_bytes), 128)[0];
+    const plan::Kernel kernel = kernels_on(workgroup_matrix_target(reserved_bytes), 128)[0];
     return std::ranges::find(kernel.macros, "OWN", &vk::Macro::name)->value;
   };
   EXPECT_EQ(owned_rows(0), "64");
   EXPECT_EQ(owned_rows(8192), "32");
-  EXPECT_EQ(stems_on(workgroup_matrix_caps(40960), 128)[0], "forward_khr");
+  EXPECT_EQ(stems_on(workgroup_matrix_target(40960), 128)[0], "forward_khr");
 }
 
 TEST(AttentionVariants, TheWorkIsThatOfTheWindow) {

@@ -52,7 +52,7 @@ double nmse_bound(DType dtype) {
 struct Variant {
   const char* name;
   Case c;
-  vk::DeviceCaps caps;
+  vk::Target target;
 };
 
 class GpuMatmul16Bit : public testing::TestWithParam<DType> {
@@ -70,17 +70,17 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
   /// The kernels on matrices, where the device has them: rows of eight and others, tails and none, panels as
   /// memory has them (NVIDIA).
   static void add_matrices(std::vector<Variant>& variants) {
-    vk::DeviceCaps khr = test::shared_context().caps(), nv = khr;
+    vk::Target khr = test::shared_context().target(), nv = khr;
     khr.kernels.matmul = Backend::kKhr;
     nv.kernels.matmul = Backend::kNv;
     variants.push_back({"khr", kMatrixTails, khr});
     variants.push_back({"nv", kMatrixTails, nv});
     if (is_instrumented()) return;
     variants.push_back({"khr, odd and sliced", kSliced, khr});
-    variants.back().caps.max_storage_buffer_range = kSlicedBytes;
+    variants.back().target.caps.max_storage_buffer_range = kSlicedBytes;
     variants.push_back({"nv, whole tiles", kMatrixWhole, nv});
-    khr.vendor_id = 0x10de;
-    khr.type = vk::DeviceType::kDiscrete;
+    khr.caps.vendor_id = vk::kVendorNvidia;
+    khr.caps.type = vk::DeviceType::kDiscrete;
     variants.push_back({"khr, as NVIDIA's", kMatrixWhole, khr});
   }
 
@@ -89,10 +89,10 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
     std::vector<Variant> variants;
     if (is_instrumented() || GetParam() != DType::kF16) return variants;
     for (const Backend backend : {Backend::kKhr, Backend::kNv}) {
-      vk::DeviceCaps caps = test::shared_context().caps();
-      caps.type = vk::DeviceType::kDiscrete;
-      caps.kernels.matmul = backend;
-      variants.push_back({"K in parts", kLongK, caps});
+      vk::Target target = test::shared_context().target();
+      target.caps.type = vk::DeviceType::kDiscrete;
+      target.kernels.matmul = backend;
+      variants.push_back({"K in parts", kLongK, target});
     }
     return variants;
   }
@@ -100,11 +100,11 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
   /// bf16 differs in conversions alone, and a pipeline takes a CPU driver up to half a second to build.
   template <typename Test>
   static void for_each_variant(Test test) {
-    vk::DeviceCaps native = test::shared_context().caps(), gpu = native, sliced = native;
-    gpu.type = vk::DeviceType::kDiscrete;
+    vk::Target native = test::shared_context().target(), gpu = native, sliced = native;
+    gpu.caps.type = vk::DeviceType::kDiscrete;
     native.kernels.matmul = gpu.kernels.matmul = sliced.kernels.matmul = vk::Backend::kScalar;
-    sliced.max_storage_buffer_range = kSlicedBytes;
-    vk::DeviceCaps simt = native, sliced_simt = sliced;
+    sliced.caps.max_storage_buffer_range = kSlicedBytes;
+    vk::Target simt = native, sliced_simt = sliced;
     simt.kernels.matmul = sliced_simt.kernels.matmul = vk::Backend::kSimt;
     std::vector<Variant> variants{{"native", kTails, native}};
     if (is_instrumented()) {
@@ -121,7 +121,7 @@ class GpuMatmul16Bit : public testing::TestWithParam<DType> {
     if (!is_instrumented()) variants.push_back({"simt", kVectors, simt});
     for (const Variant& v : variants) {
       SCOPED_TRACE(v.name);
-      test(v.c, v.caps);
+      test(v.c, v.target);
     }
   }
 };
@@ -155,9 +155,9 @@ reference::LinearGradients reference_backward(const Case& c, const Inputs& in) {
 
 TEST_P(GpuMatmul16Bit, Forward) {
   const DType dtype = GetParam();
-  for_each_variant([dtype](const Case& c, const vk::DeviceCaps& caps) {
+  for_each_variant([dtype](const Case& c, const vk::Target& target) {
     const Inputs in(c, dtype);
-    OpRunner runner(caps);
+    OpRunner runner(target);
     const plan::Tensor x = runner.input({c.M, c.K}, in.x, dtype);
     const plan::Tensor weight = runner.input({c.N, c.K}, in.weight, dtype);
     const plan::Tensor bias = runner.input({c.N}, in.bias), y = runner.output({c.M, c.N}, dtype);
@@ -175,9 +175,9 @@ TEST_P(GpuMatmul16Bit, Forward) {
 TEST_P(GpuMatmul16Bit, ForwardWithGeluOfTheRoundedSums) {
   if (is_instrumented()) GTEST_SKIP() << "its accesses are those of Forward";
   const DType dtype = GetParam();
-  for_each_variant([dtype](const Case& c, const vk::DeviceCaps& caps) {
+  for_each_variant([dtype](const Case& c, const vk::Target& target) {
     const Inputs in(c, dtype);
-    OpRunner runner(caps);
+    OpRunner runner(target);
     const LinearGeluForward args{.x = runner.input({c.M, c.K}, in.x, dtype),
                                  .weight = runner.input({c.N, c.K}, in.weight, dtype),
                                  .bias = runner.input({c.N}, in.bias),
@@ -200,9 +200,9 @@ TEST_P(GpuMatmul16Bit, ForwardWithGeluOfTheRoundedSums) {
 TEST_P(GpuMatmul16Bit, BackwardInput) {
   if (is_instrumented()) GTEST_SKIP() << "its accesses are those of SumsOfSlicesStayF32";
   const DType dtype = GetParam();
-  for_each_variant([dtype](const Case& c, const vk::DeviceCaps& caps) {
+  for_each_variant([dtype](const Case& c, const vk::Target& target) {
     const Inputs in(c, dtype);
-    OpRunner runner(caps);
+    OpRunner runner(target);
     const plan::Tensor dy = runner.input({c.M, c.N}, in.dy, dtype);
     const plan::Tensor weight = runner.input({c.N, c.K}, in.weight, dtype);
     const plan::Tensor pre = runner.input({c.M, c.K}, in.pre, dtype);
@@ -223,9 +223,9 @@ TEST_P(GpuMatmul16Bit, BackwardInput) {
 
 TEST_P(GpuMatmul16Bit, BackwardWeightAddsToF32Gradients) {
   const DType dtype = GetParam();
-  const auto test = [dtype](const Case& c, const vk::DeviceCaps& caps) {
+  const auto test = [dtype](const Case& c, const vk::Target& target) {
     const Inputs in(c, dtype);
-    OpRunner runner(caps);
+    OpRunner runner(target);
     const LinearBackwardWeight args{.dy = runner.input({c.M, c.N}, in.dy, dtype),
                                     .x = runner.input({c.M, c.K}, in.x, dtype),
                                     .dweight = runner.input({c.N, c.K}, in.old_dweight),
@@ -239,8 +239,8 @@ TEST_P(GpuMatmul16Bit, BackwardWeightAddsToF32Gradients) {
   };
   for_each_variant(test);
   for (const Variant& v : split_variants()) {
-    SCOPED_TRACE(testing::Message() << v.name << ", " << vk::backend_name(*v.caps.kernels.matmul));
-    test(v.c, v.caps);
+    SCOPED_TRACE(testing::Message() << v.name << ", " << vk::backend_name(*v.target.kernels.matmul));
+    test(v.c, v.target);
   }
 }
 
@@ -301,11 +301,11 @@ TEST_P(GpuMatmul16Bit, SumsOfSlicesStayF32) {
   for (std::size_t i = 0; i < in.weight.size(); ++i) {
     if (i / static_cast<std::size_t>(c.K) < 256) in.weight[i] = 2.0F;
   }
-  vk::DeviceCaps caps = test::shared_context().caps();
-  caps.max_storage_buffer_range = kSlicedBytes;
-  vk::DeviceCaps simt = caps;
+  vk::Target sliced = test::shared_context().target();
+  sliced.caps.max_storage_buffer_range = kSlicedBytes;
+  vk::Target simt = sliced;
   simt.kernels.matmul = vk::Backend::kSimt;
-  for (const auto& [adds, on] : {std::pair{false, caps}, {true, caps}, {true, simt}}) {
+  for (const auto& [adds, on] : {std::pair{false, sliced}, {true, sliced}, {true, simt}}) {
     if (is_instrumented() && on.kernels.matmul) continue;
     OpRunner runner(on);
     const LinearBackwardInput args{

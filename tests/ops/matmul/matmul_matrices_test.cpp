@@ -23,8 +23,8 @@ struct Extents {
 };
 
 /// What is appended for y (M, N) = x (M, K) W^T on a device with these limits.
-std::vector<Dispatch> forward(const vk::DeviceCaps& caps, const Extents& e, DType dtype = DType::kF16) {
-  plan::PlanBuilder builder(caps);
+std::vector<Dispatch> forward(const vk::Target& target, const Extents& e, DType dtype = DType::kF16) {
+  plan::PlanBuilder builder(target);
   builder.begin_segment("op");
   const auto declare = [&](const char* name, Shape shape) {
     return builder.persistent(name, std::move(shape), plan::Role::kActivations, dtype);
@@ -36,8 +36,8 @@ std::vector<Dispatch> forward(const vk::DeviceCaps& caps, const Extents& e, DTyp
 }
 
 /// The same for dW (N, K) += dy^T x.
-std::vector<Dispatch> backward_weight(const vk::DeviceCaps& caps, const Extents& e) {
-  plan::PlanBuilder builder(caps);
+std::vector<Dispatch> backward_weight(const vk::Target& target, const Extents& e) {
+  plan::PlanBuilder builder(target);
   builder.begin_segment("op");
   const auto declare = [&](const char* name, Shape shape, DType dtype) {
     return builder.persistent(name, std::move(shape), plan::Role::kActivations, dtype);
@@ -48,12 +48,13 @@ std::vector<Dispatch> backward_weight(const vk::DeviceCaps& caps, const Extents&
   return std::move(builder).finish().segment("op").dispatches;
 }
 
-std::string forward_stem(const vk::DeviceCaps& caps, std::int64_t M, DType dtype) {
-  return forward(caps, {M, 256, 256}, dtype).at(0).kernel.stem;
+std::string forward_stem(const vk::Target& target, std::int64_t M, DType dtype) {
+  return forward(target, {M, 256, 256}, dtype).at(0).kernel.stem;
 }
 
-vk::DeviceCaps gpu(std::uint32_t vendor_id) {
-  vk::DeviceCaps caps;
+vk::Target gpu(std::uint32_t vendor_id) {
+  vk::Target target;
+  vk::DeviceCaps& caps = target.caps;
   caps.vendor_id = vendor_id;
   caps.storage_16bit = caps.shader_f16 = caps.subgroup_size_control = true;
   caps.max_workgroup_invocations = 1024;
@@ -61,10 +62,8 @@ vk::DeviceCaps gpu(std::uint32_t vendor_id) {
   caps.shared_memory_bytes = 48 << 10;
   caps.max_storage_buffer_range = 1ull << 32;
   caps.cooperative_matrices = {{16, 8, 8, "f16", "f32"}, {16, 16, 16, "f16", "f32"}};
-  return caps;
+  return target;
 }
-
-constexpr std::uint32_t kNvidia = 0x10de, kAmd = 0x1002, kIntel = 0x8086;
 
 vk::CooperativeMatrix2 matrices_of_workgroups() {
   return {
@@ -83,38 +82,38 @@ vk::CooperativeMatrix2 matrices_of_workgroups() {
 }
 
 TEST(MatmulMatrices, AreTakenWhereTheDeviceHasThem) {
-  vk::DeviceCaps caps = gpu(kNvidia);
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_khr");
+  vk::Target target = gpu(vk::kVendorNvidia);
+  EXPECT_EQ(forward_stem(target, 64, DType::kF16), "linear_forward_khr");
   for (const auto& [M, dtype] : {std::pair{64, DType::kF32}, {64, DType::kBF16}, {1, DType::kF16}}) {
-    EXPECT_THAT(forward_stem(caps, M, dtype), Not(HasSubstr("_khr"))) << M << " " << dtype_name(dtype);
+    EXPECT_THAT(forward_stem(target, M, dtype), Not(HasSubstr("_khr"))) << M << " " << dtype_name(dtype);
   }
-  EXPECT_THAT(forward_stem(gpu(kIntel), 64, DType::kF16), HasSubstr("_simt"));
-  caps.cooperative_matrix2 = matrices_of_workgroups();
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_khr");
-  caps.kernels.disabled = {"matmul khr"};
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_nv");
-  caps.cooperative_matrix2->tensor_addressing = false;
-  EXPECT_THAT(forward_stem(caps, 64, DType::kF16), HasSubstr("_simt"));
-  caps.kernels.matmul = Backend::kKhr;
-  EXPECT_EQ(forward_stem(caps, 64, DType::kF16), "linear_forward_khr");
-  caps.cooperative_matrices.clear();
-  EXPECT_THAT(forward_stem(caps, 64, DType::kF16), Not(HasSubstr("_khr")));
+  EXPECT_THAT(forward_stem(gpu(vk::kVendorIntel), 64, DType::kF16), HasSubstr("_simt"));
+  target.caps.cooperative_matrix2 = matrices_of_workgroups();
+  EXPECT_EQ(forward_stem(target, 64, DType::kF16), "linear_forward_khr");
+  target.kernels.disabled = {"matmul khr"};
+  EXPECT_EQ(forward_stem(target, 64, DType::kF16), "linear_forward_nv");
+  target.caps.cooperative_matrix2->tensor_addressing = false;
+  EXPECT_THAT(forward_stem(target, 64, DType::kF16), HasSubstr("_simt"));
+  target.kernels.matmul = Backend::kKhr;
+  EXPECT_EQ(forward_stem(target, 64, DType::kF16), "linear_forward_khr");
+  target.caps.cooperative_matrices.clear();
+  EXPECT_THAT(forward_stem(target, 64, DType::kF16), Not(HasSubstr("_khr")));
 }
 
 TEST(MatmulMatrices, HaveTilesOfTheVendor) {
-  vk::DeviceCaps nvidia = gpu(kNvidia), amd = gpu(kAmd);
+  vk::Target nvidia = gpu(vk::kVendorNvidia), amd = gpu(vk::kVendorAmd);
   const Extents large{4096, 2048, 512};
   EXPECT_THAT(forward(nvidia, large).at(0).kernel.macros,
               testing::AllOf(Contains(vk::Macro{"BM", "128"}), Contains(vk::Macro{"SN", "64"}),
                              Contains(vk::Macro{"TRANSPOSES", "0"}), Contains(vk::Macro{"K_TAIL", "0"})));
-  amd.subgroup_size = amd.max_subgroup_size = 64;
+  amd.caps.subgroup_size = amd.caps.max_subgroup_size = 64;
   const Dispatch on_amd = forward(amd, large).at(0);
   EXPECT_THAT(on_amd.kernel.macros,
               testing::AllOf(Contains(vk::Macro{"BM", "64"}), Contains(vk::Macro{"LANES", "64"}),
                              Contains(vk::Macro{"TRANSPOSES", "1"})));
   EXPECT_EQ(on_amd.kernel.subgroup_size, 64U);
   EXPECT_EQ(on_amd.groups, (std::array<std::uint32_t, 3>{16, 64, 1}));
-  nvidia.cooperative_matrix2 = matrices_of_workgroups();
+  nvidia.caps.cooperative_matrix2 = matrices_of_workgroups();
   nvidia.kernels.matmul = Backend::kNv;
   EXPECT_THAT(forward(nvidia, large).at(0).kernel.macros,
               testing::AllOf(Contains(vk::Macro{"BM", "128"}), Contains(vk::Macro{"BN", "256"}),
@@ -125,12 +124,12 @@ TEST(MatmulMatrices, HaveTilesOfTheVendor) {
 
 TEST(MatmulMatrices, WeightGradientsHaveKInParts) {
   for (const bool has_nv : {false, true}) {
-    vk::DeviceCaps caps = gpu(kNvidia);
+    vk::Target target = gpu(vk::kVendorNvidia);
     if (has_nv) {
-      caps.cooperative_matrix2 = matrices_of_workgroups();
-      caps.kernels.matmul = Backend::kNv;
+      target.caps.cooperative_matrix2 = matrices_of_workgroups();
+      target.kernels.matmul = Backend::kNv;
     }
-    const std::vector<Dispatch> dispatches = backward_weight(caps, {16384, 256, 256});
+    const std::vector<Dispatch> dispatches = backward_weight(target, {16384, 256, 256});
     ASSERT_GT(dispatches.size(), 2U);
     EXPECT_EQ(dispatches.front().kernel.stem,
               has_nv ? "linear_backward_weight_nv" : "linear_backward_weight_khr");
@@ -140,10 +139,10 @@ TEST(MatmulMatrices, WeightGradientsHaveKInParts) {
 
 TEST(GpuMatmulMatrices, AreThoseThatAreForced) {
   for (const Backend backend : {Backend::kKhr, Backend::kNv}) {
-    vk::DeviceCaps caps = test::shared_context().caps();
-    if (!has_backend(caps, backend, DType::kF16)) GTEST_SKIP() << "the device has no matrices";
-    caps.kernels.matmul = backend;
-    EXPECT_EQ(forward_stem(caps, 64, DType::kF16),
+    vk::Target target = test::shared_context().target();
+    if (!has_backend(target.caps, backend, DType::kF16)) GTEST_SKIP() << "the device has no matrices";
+    target.kernels.matmul = backend;
+    EXPECT_EQ(forward_stem(target, 64, DType::kF16),
               std::string("linear_forward_") + std::string(vk::backend_name(backend)));
   }
 }

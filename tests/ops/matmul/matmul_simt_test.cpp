@@ -31,13 +31,13 @@ struct Sizes {
 };
 
 /// `base` taken for a GPU that was found to be fastest with `kernel`, where it has it.
-vk::DeviceCaps measured_caps(vk::DeviceCaps base, const Sizes& s, const std::string& kernel) {
+vk::Target measured_target(vk::DeviceCaps base, const Sizes& s, const std::string& kernel) {
   base.type = vk::DeviceType::kDiscrete;
-  base.kernels.matmul = vk::Backend::kSimt;
-  base.kernels.measured = {{std::format("nt f32 {}x{}x{} bias gelu", s.M, s.N, s.K), kernel},
-                           {std::format("nn f32 {}x{}x{} gelu_grad", s.M, s.K, s.N), kernel},
-                           {std::format("tn f32 {}x{}x{} accumulate row_sums", s.N, s.K, s.M), kernel}};
-  return base;
+  return {base,
+          {.matmul = vk::Backend::kSimt,
+           .measured = {{std::format("nt f32 {}x{}x{} bias gelu", s.M, s.N, s.K), kernel},
+                        {std::format("nn f32 {}x{}x{} gelu_grad", s.M, s.K, s.N), kernel},
+                        {std::format("tn f32 {}x{}x{} accumulate row_sums", s.N, s.K, s.M), kernel}}}};
 }
 
 struct Operands {
@@ -51,8 +51,8 @@ void append_all(plan::PlanBuilder& builder, const Operands& t) {
   linear_backward_weight(builder, {.dy = t.dy, .x = t.x, .dweight = t.dweight, .dbias = t.dbias});
 }
 
-plan::Schedule schedule_of(const vk::DeviceCaps& caps, const Sizes& s) {
-  plan::PlanBuilder builder(caps);
+plan::Schedule schedule_of(const vk::Target& target, const Sizes& s) {
+  plan::PlanBuilder builder(target);
   builder.begin_segment("op");
   const auto declare = [&](const char* name, Shape shape) {
     return builder.persistent(name, std::move(shape), plan::Role::kActivations);
@@ -67,7 +67,7 @@ plan::Schedule schedule_of(const vk::DeviceCaps& caps, const Sizes& s) {
                        .dx = declare("dx", {s.M, s.K}),
                        .dweight = declare("dweight", {s.N, s.K}),
                        .dbias = declare("dbias", {s.N})});
-  return plan::make_schedule(std::move(builder).finish(), caps);
+  return plan::make_schedule(std::move(builder).finish(), target.caps);
 }
 
 std::string macro(const plan::Dispatch& dispatch, std::string_view name) {
@@ -84,12 +84,12 @@ std::string tile_of(const plan::Dispatch& d) {
 }
 
 /// All three products, twice: what they add to is then what the first run left.
-void expect_products(const vk::DeviceCaps& caps, const Sizes& s) {
+void expect_products(const vk::Target& target, const Sizes& s) {
   const std::vector<float> x = random_floats(s.m() * s.k(), 1), weight = random_floats(s.n() * s.k(), 2);
   const std::vector<float> bias = random_floats(s.n(), 3), dy = random_floats(s.m() * s.n(), 4, 3.0F);
   const std::vector<float> pre = random_floats(s.m() * s.k(), 5, 2.0F);
   const std::vector<float> old_dweight = random_floats(s.n() * s.k(), 6), old_dbias = random_floats(s.n(), 7);
-  test::OpRunner runner(caps);
+  test::OpRunner runner(target);
   const Operands t{.x = runner.input({s.M, s.K}, x),
                    .weight = runner.input({s.N, s.K}, weight),
                    .bias = runner.input({s.N}, bias),
@@ -129,11 +129,11 @@ TEST_P(GpuMatmulSimt, ComputesByThisTile) {
   if (is_instrumented()) GTEST_SKIP() << "the accesses are those of the smallest tile";
   const Sizes sizes{131, 140, 36};
   const std::string tile = GetParam();
-  const vk::DeviceCaps caps = measured_caps(test::shared_context().caps(), sizes, "simt " + tile);
-  for (const plan::Dispatch& d : schedule_of(caps, sizes).plan.segment("op").dispatches) {
+  const vk::Target target = measured_target(test::shared_context().caps(), sizes, "simt " + tile);
+  for (const plan::Dispatch& d : schedule_of(target, sizes).plan.segment("op").dispatches) {
     EXPECT_EQ(tile_of(d), tile) << d.label;
   }
-  expect_products(caps, sizes);
+  expect_products(target, sizes);
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiles, GpuMatmulSimt,
@@ -151,7 +151,7 @@ TEST(GpuMatmulSplitK, AddsThePartsInOrder) {
     if (is_instrumented() && width == 7) continue;
     const Sizes sizes{1030, 40 + width, width};
     SCOPED_TRACE(testing::Message() << width);
-    expect_products(measured_caps(test::shared_context().caps(), sizes, "simt 32x32x16 4x4 k4"), sizes);
+    expect_products(measured_target(test::shared_context().caps(), sizes, "simt 32x32x16 4x4 k4"), sizes);
   }
 }
 
@@ -160,7 +160,7 @@ TEST(MatmulSplitK, PartsOfKAreComputedSideBySide) {
   caps.shared_memory_bytes = 1 << 16;
   caps.max_workgroup_invocations = caps.max_workgroup_size[0] = 1024;
   const Sizes sizes{4096, 96, 80};
-  const plan::Schedule schedule = schedule_of(measured_caps(caps, sizes, ""), sizes);
+  const plan::Schedule schedule = schedule_of(measured_target(caps, sizes, ""), sizes);
   const std::vector<plan::Dispatch>& dispatches = schedule.plan.segment("op").dispatches;
   std::size_t parts = 0;
   for (const plan::Dispatch& d : dispatches) parts += d.kernel.stem == "linear_backward_weight_simt" ? 1 : 0;
@@ -178,7 +178,7 @@ TEST(MatmulSplitK, FillsTheLastRound) {
   caps.max_workgroup_invocations = caps.max_workgroup_size[0] = 1024;
   const auto parts = [&](std::int64_t tokens) {
     std::size_t count = 0;
-    const plan::Schedule schedule = schedule_of(caps, {tokens, 3072, 768});
+    const plan::Schedule schedule = schedule_of({caps}, {tokens, 3072, 768});
     for (const plan::Dispatch& d : schedule.plan.segment("op").dispatches) {
       if (d.kernel.stem != "linear_backward_weight_simt") continue;
       EXPECT_EQ(tile_of(d), "128x128x8 8x8");
@@ -191,19 +191,19 @@ TEST(MatmulSplitK, FillsTheLastRound) {
 }
 
 TEST(MatmulSplitK, ShortSumsAndCpusHaveOnePart) {
-  vk::DeviceCaps caps;
-  caps.max_workgroup_invocations = caps.max_workgroup_size[0] = 256;
-  const auto has_parts = [](const vk::DeviceCaps& device, const Sizes& s) {
+  vk::Target target;
+  target.caps.max_workgroup_invocations = target.caps.max_workgroup_size[0] = 256;
+  const auto has_parts = [](const vk::Target& device, const Sizes& s) {
     const plan::Schedule schedule = schedule_of(device, s);
     return std::ranges::any_of(schedule.plan.segment("op").dispatches, [](const plan::Dispatch& d) {
       return d.kernel.stem == "linear_backward_weight_reduce";
     });
   };
-  EXPECT_TRUE(has_parts(caps, {1024, 64, 64}));
-  EXPECT_FALSE(has_parts(caps, {500, 64, 64}));
-  caps.type = vk::DeviceType::kCpu;
-  caps.kernels.matmul = vk::Backend::kSimt;
-  EXPECT_FALSE(has_parts(caps, {1024, 64, 64}));
+  EXPECT_TRUE(has_parts(target, {1024, 64, 64}));
+  EXPECT_FALSE(has_parts(target, {500, 64, 64}));
+  target.caps.type = vk::DeviceType::kCpu;
+  target.kernels.matmul = vk::Backend::kSimt;
+  EXPECT_FALSE(has_parts(target, {1024, 64, 64}));
 }
 
 }  // namespace

@@ -54,10 +54,9 @@ bool is_instrumented() {
 std::vector<test::CapsVariant> variants(const Case& c) {
   const std::int64_t widest = std::max({c.M, c.N, c.K});
   std::vector<test::CapsVariant> all = test::caps_variants(static_cast<std::uint64_t>(64 * 4 * widest));
-  for (test::CapsVariant& variant : all) variant.caps.kernels.matmul = vk::Backend::kScalar;
+  for (test::CapsVariant& variant : all) variant.kernels.matmul = vk::Backend::kScalar;
   const auto add_simt = [&](const char* name, vk::DeviceCaps caps) {
-    caps.kernels.matmul = vk::Backend::kSimt;
-    all.push_back({name, std::move(caps)});
+    all.push_back({name, std::move(caps), {.matmul = vk::Backend::kSimt}});
   };
   if (is_instrumented()) {
     all = {all[0], all[2]};
@@ -66,12 +65,12 @@ std::vector<test::CapsVariant> variants(const Case& c) {
   }
   add_simt("simt", all[0].caps);
   add_simt("simt, sliced", all[2].caps);
-  all.push_back({"without int64", all[0].caps});
+  all.push_back({"without int64", all[0].caps, all[0].kernels});
   all.back().caps.shader_int64 = false;
-  all.push_back({"without subgroup size control", all[0].caps});
+  all.push_back({"without subgroup size control", all[0].caps, all[0].kernels});
   all.back().caps.subgroup_size_control = false;
-  all.push_back({"as an Intel GPU", all[1].caps});
-  all.back().caps.vendor_id = 0x8086;
+  all.push_back({"as an Intel GPU", all[1].caps, all[1].kernels});
+  all.back().caps.vendor_id = vk::kVendorIntel;
   return all;
 }
 
@@ -81,7 +80,7 @@ void for_each_case(Test test) {
   for (const Case& c : cases) {
     for (const test::CapsVariant& variant : variants(c)) {
       SCOPED_TRACE(testing::Message() << c << ", " << variant.name);
-      test(c, variant.caps);
+      test(c, variant.target());
     }
   }
 }
@@ -109,10 +108,10 @@ reference::LinearGradients reference_backward(const Case& c, const Inputs& in) {
 }
 
 TEST(GpuMatmul, Forward) {
-  for_each_case([](const Case& c, const vk::DeviceCaps& caps) {
+  for_each_case([](const Case& c, const vk::Target& target) {
     const Inputs in(c);
     for (const bool has_bias : {false, true}) {
-      test::OpRunner runner(caps);
+      test::OpRunner runner(target);
       LinearForward args{.x = runner.input({c.M, c.K}, in.x),
                          .weight = runner.input({c.N, c.K}, in.weight),
                          .y = runner.output({c.M, c.N})};
@@ -125,9 +124,9 @@ TEST(GpuMatmul, Forward) {
 }
 
 TEST(GpuMatmul, ForwardWithGelu) {
-  for_each_case([](const Case& c, const vk::DeviceCaps& caps) {
+  for_each_case([](const Case& c, const vk::Target& target) {
     const Inputs in(c);
-    test::OpRunner runner(caps);
+    test::OpRunner runner(target);
     const LinearGeluForward args{.x = runner.input({c.M, c.K}, in.x),
                                  .weight = runner.input({c.N, c.K}, in.weight),
                                  .bias = runner.input({c.N}, in.bias),
@@ -143,22 +142,22 @@ TEST(GpuMatmul, ForwardWithGelu) {
 
 // The long one is cut along k on CPU drivers.
 TEST(GpuMatmul, AddsToWhatIsThere) {
-  const vk::DeviceCaps native = test::shared_context().caps();
-  vk::DeviceCaps simt = native, gpu = native;
+  const vk::Target native = test::shared_context().target();
+  vk::Target simt = native, gpu = native;
   simt.kernels.matmul = vk::Backend::kSimt;
-  gpu.type = vk::DeviceType::kDiscrete;
-  const std::vector<std::pair<Case, vk::DeviceCaps>> all = {{{17, 33, 65}, native},
-                                                            {{1, 9, 33}, native},
-                                                            {{1, 1030, 64}, native},
-                                                            {{17, 36, 20}, simt},
-                                                            {{1, 9, 33}, gpu}};
-  for (const auto& [c, caps] : all) {
+  gpu.caps.type = vk::DeviceType::kDiscrete;
+  const std::vector<std::pair<Case, vk::Target>> all = {{{17, 33, 65}, native},
+                                                        {{1, 9, 33}, native},
+                                                        {{1, 1030, 64}, native},
+                                                        {{17, 36, 20}, simt},
+                                                        {{1, 9, 33}, gpu}};
+  for (const auto& [c, target] : all) {
     if (is_instrumented() && c.N > 33) continue;
     SCOPED_TRACE(testing::Message() << c);
     const Inputs in(c);
     const std::vector<float> old_y = random_floats(c.y_size(), 8), old_dx = random_floats(c.x_size(), 9);
     const std::vector<float> pre = random_floats(c.x_size(), 5, 2.0F);
-    test::OpRunner runner(caps);
+    test::OpRunner runner(target);
     const plan::Tensor x = runner.input({c.M, c.K}, in.x), weight = runner.input({c.N, c.K}, in.weight);
     const plan::Tensor bias = runner.input({c.N}, in.bias), dy = runner.input({c.M, c.N}, in.dy);
     const plan::Tensor pre_gelu = runner.input({c.M, c.K}, pre);
@@ -195,12 +194,12 @@ TEST(GpuMatmul, GeluWithoutBias) {
 }
 
 TEST(GpuMatmul, BackwardInput) {
-  for_each_case([](const Case& c, const vk::DeviceCaps& caps) {
+  for_each_case([](const Case& c, const vk::Target& target) {
     const Inputs in(c);
     const std::vector<float> pre = random_floats(c.x_size(), 5, 2.0F);
     const Vector dx = reference_backward(c, in).dx;
     for (const bool has_gelu : {false, true}) {
-      test::OpRunner runner(caps);
+      test::OpRunner runner(target);
       LinearBackwardInput args{.dy = runner.input({c.M, c.N}, in.dy),
                                .weight = runner.input({c.N, c.K}, in.weight),
                                .dx = runner.output({c.M, c.K})};
@@ -214,13 +213,13 @@ TEST(GpuMatmul, BackwardInput) {
 }
 
 TEST(GpuMatmul, BackwardWeightAddsToTheGradients) {
-  for_each_case([](const Case& c, const vk::DeviceCaps& caps) {
+  for_each_case([](const Case& c, const vk::Target& target) {
     const Inputs in(c);
     const std::vector<float> old_dweight = random_floats(c.weight_size(), 6);
     const std::vector<float> old_dbias = random_floats(static_cast<std::size_t>(c.N), 7);
     const reference::LinearGradients expected = reference_backward(c, in);
     for (const bool has_bias : {false, true}) {
-      test::OpRunner runner(caps);
+      test::OpRunner runner(target);
       LinearBackwardWeight args{.dy = runner.input({c.M, c.N}, in.dy),
                                 .x = runner.input({c.M, c.K}, in.x),
                                 .dweight = runner.input({c.N, c.K}, old_dweight)};
@@ -259,8 +258,8 @@ TEST(GpuMatmul, LongSumsKeepTheirPrecision) {
 
 /// Dispatches that `append` puts into a plan of a device with these limits.
 template <typename Append>
-plan::Plan plan_of(const vk::DeviceCaps& caps, Append append) {
-  plan::PlanBuilder builder(caps);
+plan::Plan plan_of(const vk::Target& target, Append append) {
+  plan::PlanBuilder builder(target);
   builder.begin_segment("op");
   append(builder);
   return std::move(builder).finish();
@@ -291,13 +290,13 @@ TEST(Matmul, CutsTheHeadOfGpt2IntoSlices) {
 }
 
 TEST(Matmul, GpusTakeAFewRowsAtTheSpeedOfReadingTheWeight) {
-  vk::DeviceCaps gpu;
-  gpu.max_workgroup_invocations = gpu.max_workgroup_size[0] = 256;
-  vk::DeviceCaps cpu = gpu, forced = gpu;
-  cpu.type = vk::DeviceType::kCpu;
+  vk::Target gpu;
+  gpu.caps.max_workgroup_invocations = gpu.caps.max_workgroup_size[0] = 256;
+  vk::Target cpu = gpu, forced = gpu;
+  cpu.caps.type = vk::DeviceType::kCpu;
   forced.kernels.matmul = vk::Backend::kSimt;
-  const auto stem = [](const vk::DeviceCaps& caps, std::int64_t rows) {
-    const plan::Plan plan = plan_of(caps, [&](plan::PlanBuilder& builder) {
+  const auto stem = [](const vk::Target& target, std::int64_t rows) {
+    const plan::Plan plan = plan_of(target, [&](plan::PlanBuilder& builder) {
       linear_forward(builder, {.x = declare(builder, "x", {rows, 768}),
                                .weight = declare(builder, "w", {3072, 768}),
                                .y = declare(builder, "y", {rows, 3072})});

@@ -73,7 +73,4 @@ struct AttentionDecode {
 /// that it sees and itself; adds its key and value to the cache. Equals `attention_forward` but for rounding.
 void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args);
 
-/// Whether there are kernels of `backend` for these ops (but those of decoding).
-bool has_attention_kernels(vk::Backend backend);
-
 }  // namespace vkgpt::ops

@@ -56,7 +56,4 @@ struct LinearBackwardWeight {
 /// dweight += dy^T x; dbias += the sums of dy's columns.
 void linear_backward_weight(plan::PlanBuilder& builder, const LinearBackwardWeight& args);
 
-/// Whether there are kernels of `backend` for these ops.
-bool has_matmul_kernels(vk::Backend backend);
-
 }  // namespace vkgpt::ops

@@ -1,4 +1,4 @@
-#include "vkgpt/vk/device_caps.hpp"
+#include "vkgpt/vk/physical_device.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,6 @@
 #include "vkgpt/vk/result.hpp"
 
 #include "vk/features.hpp"
-#include "vk/query_device.hpp"
 
 namespace vkgpt::vk {
 namespace {
@@ -192,8 +191,27 @@ std::string missing_subgroup_operations(const VkPhysicalDeviceVulkan11Properties
   return "lacks subgroup operations (basic, arithmetic and shuffle are needed)";
 }
 
-}  // namespace
+void copy_features(VkPhysicalDevice handle, const std::vector<std::string>& extensions,
+                   const FeatureChain& features, const Properties& properties, DeviceCaps& caps) {
+  caps.shader_f16 = features.vulkan12.shaderFloat16;
+  caps.storage_16bit = features.vulkan11.storageBuffer16BitAccess;
+  caps.shader_int64 = features.core.features.shaderInt64;
+#ifdef VK_KHR_shader_bfloat16
+  caps.shader_bf16 = features.bfloat16.shaderBFloat16Type;
+#endif
+  caps.subgroup_size_control =
+      features.vulkan13.subgroupSizeControl && features.vulkan13.computeFullSubgroups &&
+      (properties.vulkan13.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
+  caps.pipeline_statistics = features.executable_properties.pipelineExecutableInfo;
+  if (features.cooperative_matrix.cooperativeMatrix) {
+    caps.cooperative_matrices = cooperative_shapes(handle);
+    if (std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) {
+      caps.cooperative_matrix2 = cooperative_matrix2(handle, features.cooperative_matrix2);
+    }
+  }
+}
 
+/// The driver's word on a device, and whether vkgpt can use it.
 PhysicalDevice query_device(VkPhysicalDevice handle) {
   PhysicalDevice device;
   device.handle = handle;
@@ -224,22 +242,7 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
 
   FeatureChain features(extensions);
   vkGetPhysicalDeviceFeatures2(handle, &features.core);
-  caps.shader_f16 = features.vulkan12.shaderFloat16;
-  caps.storage_16bit = features.vulkan11.storageBuffer16BitAccess;
-  caps.shader_int64 = features.core.features.shaderInt64;
-#ifdef VK_KHR_shader_bfloat16
-  caps.shader_bf16 = features.bfloat16.shaderBFloat16Type;
-#endif
-  caps.subgroup_size_control =
-      features.vulkan13.subgroupSizeControl && features.vulkan13.computeFullSubgroups &&
-      (properties.vulkan13.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
-  caps.pipeline_statistics = features.executable_properties.pipelineExecutableInfo;
-  if (features.cooperative_matrix.cooperativeMatrix) {
-    caps.cooperative_matrices = cooperative_shapes(handle);
-    if (std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) {
-      caps.cooperative_matrix2 = cooperative_matrix2(handle, features.cooperative_matrix2);
-    }
-  }
+  copy_features(handle, extensions, features, properties, caps);
 
   const std::vector<VkQueueFamilyProperties> families = queue_families(handle);
   const int family = find_compute_family(families);
@@ -255,6 +258,18 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
     device.rejection = missing_subgroup_operations(properties.vulkan11);
   }
   return device;
+}
+
+}  // namespace
+
+std::vector<PhysicalDevice> enumerate_devices(const Instance& instance) {
+  std::uint32_t count = 0;
+  VK_CHECK(vkEnumeratePhysicalDevices(instance.handle(), &count, nullptr));
+  std::vector<VkPhysicalDevice> handles(count);
+  VK_CHECK(vkEnumeratePhysicalDevices(instance.handle(), &count, handles.data()));
+  std::vector<PhysicalDevice> devices;
+  for (const VkPhysicalDevice handle : handles) devices.push_back(query_device(handle));
+  return devices;
 }
 
 }  // namespace vkgpt::vk

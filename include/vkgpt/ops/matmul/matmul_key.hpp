@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "vkgpt/core/dtype.hpp"
+
+namespace vkgpt::ops {
+
+/// Operands as stored: NN a (M, K), b (K, N); NT a (M, K), b (N, K); TN a (K, M), b (K, N). c is (M, N). The
+/// numbers are those of shaders/include/matmul_forms.glsl.
+enum class Transposition { kNN = 0, kNT = 1, kTN = 2 };
+
+/// What happens to a finished element of C; the numbers are those of shaders/include/matmul_forms.glsl.
+enum class Epilogue { kNone = 0, kGelu = 1, kGeluGrad = 2 };
+
+struct Extents {
+  std::int64_t m, n, k;
+};
+
+/// All that the speed of a matrix product depends on: form, type, sizes, epilogue. As a text it is the
+/// `plan::Dispatch::work` of the product's dispatches and its name in `vk::KernelChoices::measured`.
+struct MatmulKey {
+  Transposition transposition;
+  DType dtype;  // of A and B
+  Extents extents;
+  bool bias = false;
+  Epilogue epilogue = Epilogue::kNone;
+  bool accumulate = false;
+  bool row_sums = false;
+
+  /// Multiplications and additions.
+  double flops() const;
+};
+
+/// "nt f16 2048x768x768 bias gelu".
+std::string to_string(const MatmulKey& key);
+
+/// The key of that text; nothing when it is none.
+std::optional<MatmulKey> parse_matmul_key(std::string_view text);
+
+}  // namespace vkgpt::ops
