@@ -25,10 +25,6 @@ using plan::read;
 using plan::read_write;
 using plan::write;
 
-std::uint64_t to_unsigned(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
-}
-
 /// qkv (B, T, (NH + 2 NKV) HS).
 AttentionShape shape_of(const plan::Tensor& qkv, std::int64_t n_head, std::int64_t n_kv_head,
                         std::int64_t window) {
@@ -44,31 +40,28 @@ void check(const plan::Tensor& t, const Shape& shape, DType dtype = DType::kF32)
               t.shape.to_string(), dtype_name(dtype), shape.to_string());
 }
 
-/// Runs of whole sequences, each with every tensor (`extents` of a sequence) at an aligned
-/// offset and within what a descriptor covers, and, as far as alignment lets it, with no more work than a
-/// slow device does well within a submission's time.
-std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, std::uint64_t flops,
+/// Runs of whole sequences, each with every tensor (`extents` of a sequence) at an aligned offset and within
+/// what a descriptor covers and, as far as alignment lets it, with no more work than a slow device does well
+/// within a submission's time.
+std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, std::int64_t flops,
                                    std::initializer_list<Extent> extents) {
-  const std::uint64_t max_range = std::min<std::uint64_t>(caps.max_storage_buffer_range, 1ull << 32);
-  const std::uint64_t max_flops = caps.is_cpu() ? 500'000'000 : to_unsigned(max_dispatch_flops(caps));
-  std::uint64_t granule = 1;  // sequences
-  std::uint64_t bindable = to_unsigned(B);
+  const std::int64_t max_range = max_binding_bytes(caps);
+  const std::int64_t max_flops = caps.is_cpu() ? 500'000'000 : max_dispatch_flops(caps);
+  const auto alignment = static_cast<std::int64_t>(caps.storage_buffer_alignment);
+  std::int64_t granule = 1;  // sequences
+  std::int64_t bindable = B;
   for (const Extent& extent : extents) {
-    const std::uint64_t bytes = extent.bytes();
-    granule =
-        std::lcm(granule, caps.storage_buffer_alignment / std::gcd(caps.storage_buffer_alignment, bytes));
-    bindable = std::min(bindable, max_range / bytes);
+    granule = std::lcm(granule, alignment / std::gcd(alignment, extent.bytes()));
+    bindable = std::min(bindable, max_range / extent.bytes());
   }
-  const std::uint64_t wanted = std::max(granule, max_flops / std::max<std::uint64_t>(flops, 1));
-  std::uint64_t step = std::min(wanted, bindable);
-  if (step < to_unsigned(B)) step = step / granule * granule;
+  const std::int64_t wanted = std::max(granule, max_flops / std::max<std::int64_t>(flops, 1));
+  std::int64_t step = std::min(wanted, bindable);
+  if (step < B) step = step / granule * granule;
   VKGPT_CHECK(step > 0,
               "{} sequences are the least that start at aligned offsets, but {} fit a binding of {} bytes",
               granule, bindable, max_range);
   std::vector<Slice> slices;
-  for (std::int64_t first = 0; first < B; first += static_cast<std::int64_t>(step)) {
-    slices.push_back({first, std::min(static_cast<std::int64_t>(step), B - first)});
-  }
+  for (std::int64_t first = 0; first < B; first += step) slices.push_back({first, std::min(step, B - first)});
   return slices;
 }
 
@@ -117,11 +110,8 @@ void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, co
   VKGPT_CHECK(shape.B * shape.heads.NH * shape.T < 1LL << 32, "{} rows for 32-bit words",
               shape.B * shape.heads.NH * shape.T);
   add_binding(dispatch, "DROPOUT", read(step_params(builder)));
-  const std::vector<std::uint32_t> words = PushWords{}
-                                               .u32(to_unsigned(slice.first))
-                                               .u32(dropout.site)
-                                               .f32(static_cast<float>(dropout.p))
-                                               .f32(static_cast<float>(1.0 / (1.0 - dropout.p)));
+  const std::vector<std::uint32_t> words =
+      PushWords{}.u32(slice.first, dropout.site).f32(dropout.p, 1.0 / (1.0 - dropout.p));
   dispatch.push.insert(dispatch.push.end(), words.begin(), words.end());
 }
 
@@ -150,27 +140,22 @@ std::string AttentionWork::stem() const {
 }
 
 plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWork& work,
-                                  std::string_view suffix, std::uint32_t rows, std::uint32_t subgroup_size,
+                                  std::string_view suffix, std::int64_t rows, std::uint32_t subgroup_size,
                                   plan::Macros macros) {
   const AttentionShape& shape = work.shape;
-  const std::uint64_t blocks = ceil_div(to_unsigned(shape.T), rows);
-  const std::uint64_t groups = blocks * to_unsigned(work.slice.count * work.owners);
+  const std::int64_t blocks = ceil_div(shape.T, rows);
+  const std::int64_t groups = blocks * work.slice.count * work.owners;
   macros.value("HS", shape.heads.HS)
       .dtype("DTYPE", shape.dtype)
       .value("WINDOW", shape.window < shape.T)
       .value("GROUPED", work.owners < shape.heads.NH);
-  return {.kernel = {.stem = work.stem() + std::string(suffix),
-                     .macros = std::move(macros),
-                     .subgroup_size = subgroup_size},
-          .bindings = {},
-          .push = plan::PushWords{}
-                      .u32(to_unsigned(shape.T))
-                      .u32(to_unsigned(shape.heads.NH))
-                      .u32(blocks)
-                      .u32(groups)
-                      .u32(to_unsigned(shape.heads.NKV))
-                      .u32(to_unsigned(shape.window)),
-          .groups = fold_grid(caps, groups)};
+  return {
+      .kernel = {.stem = work.stem() + std::string(suffix),
+                 .macros = std::move(macros),
+                 .subgroup_size = subgroup_size},
+      .bindings = {},
+      .push = plan::PushWords{}.u32(shape.T, shape.heads.NH, blocks, groups, shape.heads.NKV, shape.window),
+      .groups = fold_grid(caps, groups)};
 }
 
 void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args) {
@@ -180,14 +165,14 @@ void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args)
   check(args.out, {B, T, heads.C()}, dtype);
   check(args.lse, {B, heads.NH, T});
   const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
-  const std::uint64_t flops = 2 * shape.product_flops();
+  const std::int64_t flops = 2 * shape.product_flops();
   for (const Slice slice : sequence_slices(caps, B, flops, {qkv, out, row_values})) {
     plan::Dispatch dispatch =
         dispatch_of(builder.target(), {shape, slice, AttentionPass::kForward, heads.NH, args.dropout.p > 0});
     dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.out), out, slice),
                          sequences(write(args.lse), row_values, slice)};
     drop_probabilities(builder, dispatch, shape, slice, args.dropout);
-    dispatch.cost.flops = flops * to_unsigned(slice.count);
+    dispatch.cost.flops = flops * slice.count;
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -211,16 +196,15 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
                     plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype), 1);
     dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.out), out, slice),
                          sequences(write(row_sums), row_values, slice)};
-    dispatch.push =
-        PushWords{}.u32(to_unsigned(slice.count * T)).u32(to_unsigned(T)).u32(to_unsigned(heads.NH));
-    dispatch.cost.flops = 2 * to_unsigned(slice.count * out.elements);
+    dispatch.push = PushWords{}.u32(slice.count * T, T, heads.NH);
+    dispatch.cost.flops = 2 * slice.count * out.elements;
     builder.dispatch(std::move(dispatch));
   }
   // Both write parts of dqkv that the other leaves alone.
   struct Part {
     AttentionPass pass;
     std::int64_t owners;
-    std::uint64_t products;
+    std::int64_t products;
   };
   for (const auto& [pass, owners, products] :
        {Part{AttentionPass::kBackwardQ, heads.NH, 3}, {AttentionPass::kBackwardKV, heads.NKV, 4}}) {
@@ -232,7 +216,7 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
                            sequences(read(row_sums), row_values, slice),
                            sequences(write(args.dqkv), qkv, slice)};
       drop_probabilities(builder, dispatch, shape, slice, args.dropout);
-      dispatch.cost.flops = products * shape.product_flops() * to_unsigned(slice.count);
+      dispatch.cost.flops = products * shape.product_flops() * slice.count;
       builder.dispatch(std::move(dispatch));
     }
   }
@@ -251,13 +235,8 @@ void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& 
                                           plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype));
     dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.k_cache), cache, slice),
                          sequences(write(args.v_cache), cache, slice)};
-    dispatch.push = PushWords{}
-                        .u32(to_unsigned(count))
-                        .u32(to_unsigned(T))
-                        .u32(to_unsigned(T_max))
-                        .u32(to_unsigned(heads.NH))
-                        .u32(to_unsigned(heads.NKV));
-    dispatch.cost.bytes = 16 * to_unsigned(count) * dtype_size(dtype);
+    dispatch.push = PushWords{}.u32(count, T, T_max, heads.NH, heads.NKV);
+    dispatch.cost.bytes = 16 * count * dtype_size(dtype);
     builder.dispatch(std::move(dispatch));
   }
 }
@@ -274,9 +253,9 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
   const std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
   const Extent qkv{heads.width(), dtype}, out{heads.C(), dtype}, cache{heads.NKV * T_max * heads.HS, dtype};
-  const std::uint64_t flops = 4 * to_unsigned(seen * heads.C());
+  const std::int64_t flops = 4 * seen * heads.C();
   for (const Slice slice : sequence_slices(caps, B, flops, {qkv, cache, out})) {
-    const std::uint64_t groups = to_unsigned(slice.count * heads.NH);
+    const std::int64_t groups = slice.count * heads.NH;
     plan::Dispatch dispatch{.kernel = {.stem = "attention_decode",
                                        .macros = plan::Macros{}
                                                      .value("HS", heads.HS)
@@ -288,14 +267,9 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
                                          sequences(read_write(args.k_cache), cache, slice),
                                          sequences(read_write(args.v_cache), cache, slice),
                                          sequences(write(args.out), out, slice)},
-                            .push = PushWords{}
-                                        .u32(to_unsigned(T_max))
-                                        .u32(to_unsigned(heads.NH))
-                                        .u32(groups)
-                                        .u32(to_unsigned(heads.NKV))
-                                        .u32(to_unsigned(args.window)),
+                            .push = PushWords{}.u32(T_max, heads.NH, groups, heads.NKV, args.window),
                             .groups = fold_grid(caps, groups),
-                            .cost = {.flops = static_cast<std::int64_t>(flops) * slice.count}};
+                            .cost = {.flops = flops * slice.count}};
     builder.dispatch(std::move(dispatch));
   }
 }

@@ -13,16 +13,16 @@
 
 #include "ops/attention/qkv_heads.hpp"
 
-// The passes of attention as every backend gets them; shaders/README.md has the designs.
+// The passes of attention as every backend gets them; shaders/docs/attention.md has the designs.
 
 namespace vkgpt::ops {
 
-/// What a sequence of a tensor takes.
+/// A sequence of a tensor.
 struct Extent {
   std::int64_t elements;
   DType dtype = DType::kF32;
 
-  std::uint64_t bytes() const { return static_cast<std::uint64_t>(elements) * dtype_size(dtype); }
+  std::int64_t bytes() const { return elements * dtype_size(dtype); }
 };
 
 struct AttentionShape {
@@ -35,7 +35,7 @@ struct AttentionShape {
   Extent out() const { return {T * heads.C(), dtype}; }
   Extent row_values() const { return {T * heads.NH}; }
 
-  /// What one product over all (query, key) pairs of a sequence costs, such as q k^T.
+  /// Operations of one product over all (query, key) pairs of a sequence, such as q k^T.
   std::int64_t product_flops() const {
     const std::int64_t pairs = window * (window + 1) / 2 + (T - window) * window;
     return 2 * pairs * heads.C();
@@ -61,7 +61,7 @@ struct AttentionWork {
 /// A dispatch of the kernel `work.stem() + suffix`, whose workgroups own `rows` rows each: macros HS, DTYPE,
 /// WINDOW, GROUPED and the backend's own; push constants T, NH, blocks of rows per head, groups, NKV, window.
 plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWork& work,
-                                  std::string_view suffix, std::uint32_t rows, std::uint32_t subgroup_size,
+                                  std::string_view suffix, std::int64_t rows, std::uint32_t subgroup_size,
                                   plan::Macros macros);
 
 /// attention.glsl: rows in registers, the other side's rows from memory lane by lane (scalar) or through

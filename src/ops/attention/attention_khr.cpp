@@ -11,11 +11,12 @@ namespace {
 /// How a kernel of attention_khr.glsl cuts its work; the names are those of its macros.
 struct Tiling {
   vk::CooperativeMatrixShape frag;
-  std::uint32_t subgroup, row_groups, ways, tile;
+  std::uint32_t subgroup;
+  std::int64_t row_groups, ways, tile;
   bool own_registers;
 
-  std::uint32_t own() const { return row_groups * frag.m; }
-  std::uint32_t row_lanes() const { return subgroup * ways / frag.m; }
+  std::int64_t own() const { return row_groups * frag.m; }
+  std::int64_t row_lanes() const { return subgroup * ways / frag.m; }
 };
 
 /// The largest shape of matrices that multiplies elements of `dtype` into f32 sums.
@@ -29,10 +30,10 @@ std::optional<vk::CooperativeMatrixShape> largest_shape(const vk::DeviceCaps& ca
 }
 
 /// Bytes of shared memory that the kernel takes.
-std::uint64_t shared_bytes(const Tiling& t, std::uint64_t HS, AttentionPass pass) {
-  const std::uint64_t tile_row = 2 * (t.tile + 8), head_row = 2 * (HS + 8), score_row = 4 * (t.tile + 4);
-  const std::uint64_t plain = t.tile * head_row, transposed = HS * tile_row, own = t.own() * head_row;
-  const std::uint64_t scores = t.own() * (score_row + tile_row);
+std::int64_t shared_bytes(const Tiling& t, std::int64_t HS, AttentionPass pass) {
+  const std::int64_t tile_row = 2 * (t.tile + 8), head_row = 2 * (HS + 8), score_row = 4 * (t.tile + 4);
+  const std::int64_t plain = t.tile * head_row, transposed = HS * tile_row, own = t.own() * head_row;
+  const std::int64_t scores = t.own() * (score_row + tile_row);
   switch (pass) {
     case AttentionPass::kForward:
       return scores + plain + transposed + 4 * t.own() * t.frag.n + (t.own_registers ? 0 : own);
@@ -44,8 +45,8 @@ std::uint64_t shared_bytes(const Tiling& t, std::uint64_t HS, AttentionPass pass
   return 0;
 }
 
-bool fits(const vk::DeviceCaps& caps, const Tiling& t, std::uint32_t HS, AttentionPass pass) {
-  const std::uint32_t invocations = t.subgroup * t.row_groups * t.ways;
+bool fits(const vk::DeviceCaps& caps, const Tiling& t, std::int64_t HS, AttentionPass pass) {
+  const std::int64_t invocations = t.subgroup * t.row_groups * t.ways;
   return HS % t.frag.k == 0 && HS % (t.ways * t.frag.n) == 0 && t.subgroup * t.ways % t.frag.m == 0 &&
          t.frag.m % t.ways == 0 && t.tile % (4 * t.row_lanes()) == 0 &&
          (t.own() % t.tile == 0 || t.tile % t.own() == 0) && invocations <= caps.max_workgroup_invocations &&
@@ -54,19 +55,19 @@ bool fits(const vk::DeviceCaps& caps, const Tiling& t, std::uint32_t HS, Attenti
 
 /// Subgroups that share rows of the result, so that it takes half of the registers, or a quarter where there
 /// are few.
-std::uint32_t ways_of(std::uint32_t HS, const vk::CooperativeMatrixShape& frag, const RegisterBudget& budget,
-                      std::uint32_t subgroup, AttentionPass pass) {
-  const std::uint32_t tensors = pass == AttentionPass::kBackwardKV ? 2 : 1;
-  const std::uint32_t held = HS * tensors * frag.m / subgroup;  // words of an invocation
-  const std::uint32_t registers = budget.registers * budget.subgroup / subgroup;
-  std::uint32_t ways = 1;
-  const std::uint32_t part = budget.registers > 128 ? 2 : 4;
+std::int64_t ways_of(std::int64_t HS, const vk::CooperativeMatrixShape& frag, const RegisterBudget& budget,
+                     std::int64_t subgroup, AttentionPass pass) {
+  const std::int64_t tensors = pass == AttentionPass::kBackwardKV ? 2 : 1;
+  const std::int64_t held = HS * tensors * frag.m / subgroup;  // words of an invocation
+  const std::int64_t registers = budget.registers * budget.subgroup / subgroup;
+  std::int64_t ways = 1;
+  const std::int64_t part = budget.registers > 128 ? 2 : 4;
   while (held / ways > registers / part && HS % (2 * ways * frag.n) == 0) ways *= 2;
   return ways;
 }
 
 /// 64 rows a workgroup, those of one matrix a subgroup, where registers and shared memory allow it.
-std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS, DType dtype,
+std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS, DType dtype,
                                     AttentionPass pass) {
   const std::optional<vk::CooperativeMatrixShape> frag = largest_shape(caps, dtype);
   if (!frag || !caps.shader_f16 || !caps.subgroup_size_control) return std::nullopt;
@@ -75,10 +76,10 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS
   // Intel's: 32 invocations leave a matrix too few registers, 8 are not for all devices.
   const std::uint32_t subgroup =
       is_small ? std::clamp(16U, caps.min_subgroup_size, caps.max_subgroup_size) : caps.subgroup_size;
-  const std::uint32_t ways = ways_of(HS, *frag, budget, subgroup, pass);
-  const std::uint32_t least_tile = std::lcm(ways * frag->n, frag->k);
-  for (std::uint32_t row_groups = caps.is_cpu() ? 2 : 4; row_groups > 0; row_groups /= 2) {
-    for (const std::uint32_t wanted : {caps.is_cpu() ? 16U : 32U, least_tile}) {
+  const std::int64_t ways = ways_of(HS, *frag, budget, subgroup, pass);
+  const std::int64_t least_tile = std::lcm(ways * frag->n, frag->k);
+  for (std::int64_t row_groups = caps.is_cpu() ? 2 : 4; row_groups > 0; row_groups /= 2) {
+    for (const std::int64_t wanted : {std::int64_t{caps.is_cpu() ? 16 : 32}, least_tile}) {
       const Tiling tiling{.frag = *frag,
                           .subgroup = subgroup,
                           .row_groups = row_groups,
@@ -95,7 +96,7 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS
 
 std::optional<plan::Dispatch> khr_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {
   if (work.drops) return std::nullopt;
-  const auto HS = static_cast<std::uint32_t>(work.shape.heads.HS);
+  const std::int64_t HS = work.shape.heads.HS;
   const std::optional<Tiling> tiling = choose_tiling(caps, HS, work.shape.dtype, work.pass);
   if (!tiling) return std::nullopt;
   return attention_dispatch(caps, work, "_khr", tiling->own(), tiling->subgroup,

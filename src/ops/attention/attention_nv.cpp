@@ -12,11 +12,11 @@ namespace {
 struct Tiling {
   bool workgroup;
   std::uint32_t subgroup;  // required size of a subgroup
-  std::uint32_t lanes, own, tile, columns;
+  std::int64_t lanes, own, tile, columns;
 };
 
-/// What matrices of `dtype` are multiples of: those of the smallest workgroup, or of a subgroup on a device
-/// without them.
+/// The granularity of matrices of `dtype`: at workgroup scope for the smallest workgroup, or at subgroup
+/// scope on a device without that.
 std::optional<vk::FlexibleMatrixShape> matrix_shape(const vk::DeviceCaps& caps, DType dtype) {
   std::optional<vk::FlexibleMatrixShape> found;
   for (const vk::FlexibleMatrixShape& shape : caps.cooperative_matrix2->shapes) {
@@ -29,20 +29,20 @@ std::optional<vk::FlexibleMatrixShape> matrix_shape(const vk::DeviceCaps& caps, 
 }
 
 /// Bytes of shared memory that the kernel takes.
-std::uint64_t shared_bytes(const Tiling& t, std::uint64_t HS, AttentionPass pass) {
-  const std::uint64_t tiles = 2 * t.tile * 2 * (HS + 8);
+std::int64_t shared_bytes(const Tiling& t, std::int64_t HS, AttentionPass pass) {
+  const std::int64_t tiles = 2 * t.tile * 2 * (HS + 8);
   return tiles + (pass == AttentionPass::kForward ? 4 * t.own * t.columns : 8 * std::max(t.own, t.tile));
 }
 
 /// Rows that a workgroup owns, where shared memory has room: 64, but 32 where two results of heads above 64
 /// would take the registers. A subgroup has 16, and in the forward one fragment's: what llvmpipe reduces by
 /// rows is wrong from the second fragment of rows on.
-std::uint32_t most_rows(const vk::FlexibleMatrixShape& shape, std::uint32_t HS, AttentionPass pass) {
+std::int64_t most_rows(const vk::FlexibleMatrixShape& shape, std::int64_t HS, AttentionPass pass) {
   if (shape.invocations == 0) return pass == AttentionPass::kForward ? shape.m : 16;
   return pass == AttentionPass::kBackwardKV && HS > 64 ? 32 : 64;
 }
 
-std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS, DType dtype,
+std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS, DType dtype,
                                     AttentionPass pass) {
   if (!caps.shader_f16 || !caps.cooperative_matrix2 || !caps.cooperative_matrix2->reductions)
     return std::nullopt;
@@ -50,15 +50,15 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS
   const std::optional<vk::FlexibleMatrixShape> shape = matrix_shape(caps, dtype);
   if (!shape || HS % shape->k != 0 || HS % shape->n != 0) return std::nullopt;
   const bool workgroup = shape->invocations != 0;
-  const std::uint64_t shared =
+  const std::int64_t shared =
       caps.shared_memory_bytes - (workgroup ? matrices.reserved_shared_memory_bytes : 0);
-  for (std::uint32_t rows = most_rows(*shape, HS, pass); rows >= 8; rows /= 2) {
-    const std::uint32_t own = std::lcm(rows, shape->m);
+  for (std::int64_t rows = most_rows(*shape, HS, pass); rows >= 8; rows /= 2) {
+    const std::int64_t own = std::lcm(rows, shape->m);
     const Tiling tiling{.workgroup = workgroup,
                         .subgroup = caps.subgroup_size,
                         .lanes = workgroup ? shape->invocations : caps.subgroup_size,
                         .own = own,
-                        .tile = std::lcm(std::lcm(own, 16U), std::lcm(shape->n, shape->k)),
+                        .tile = std::lcm(std::lcm(own, 16), std::lcm(shape->n, shape->k)),
                         .columns = shape->n};
     if (shared_bytes(tiling, HS, pass) <= shared && std::max(tiling.tile, HS) <= matrices.max_dimension) {
       return tiling;
@@ -71,7 +71,7 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::uint32_t HS
 
 std::optional<plan::Dispatch> nv_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {
   if (work.drops) return std::nullopt;
-  const auto HS = static_cast<std::uint32_t>(work.shape.heads.HS);
+  const std::int64_t HS = work.shape.heads.HS;
   const std::optional<Tiling> tiling = choose_tiling(caps, HS, work.shape.dtype, work.pass);
   if (!tiling) return std::nullopt;
   return attention_dispatch(caps, work, "_nv", tiling->own, tiling->subgroup,

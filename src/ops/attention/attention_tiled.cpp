@@ -9,13 +9,13 @@ namespace {
 
 /// How a kernel of attention.glsl cuts its work; the names are those of its macros.
 struct Tiling {
-  std::uint32_t lanes, rows, tile, split, broadcast;
-  std::uint32_t panel = 0;  // rows of the other side in shared memory
+  std::int64_t lanes, rows, tile, split, broadcast;
+  std::int64_t panel = 0;  // rows of the other side in shared memory
 };
 
 /// Parts of at most `most` elements into which neighbouring invocations share a row.
-std::uint32_t split_of(std::int64_t HS, std::int64_t most, std::uint32_t subgroup) {
-  std::uint32_t split = 1;
+std::int64_t split_of(std::int64_t HS, std::int64_t most, std::int64_t subgroup) {
+  std::int64_t split = 1;
   while (HS / split > most && HS % (8 * split) == 0 && 2 * split <= subgroup) split *= 2;
   return split;
 }
@@ -24,24 +24,24 @@ Tiling scalar_tiling(const vk::DeviceCaps& caps, std::int64_t HS, AttentionPass 
   const bool forward = pass == AttentionPass::kForward;
   if (caps.is_cpu() && caps.min_subgroup_size == caps.max_subgroup_size && caps.subgroup_size >= 4) {
     // Registers of a lane are memory in the first cache: bounded by the time to compile (shaders/README.md).
-    const std::uint32_t broadcast = caps.shader_int64 ? 2 : 1;
-    if (HS <= 32) return {caps.subgroup_size, 2, forward ? 8u : 4u, 1, broadcast};
-    if (HS <= 64) return {caps.subgroup_size, 2, forward ? 4u : 2u, 1, broadcast};
-    return {caps.subgroup_size, forward ? 2u : 1u, 4, 1, broadcast};
+    const std::int64_t broadcast = caps.shader_int64 ? 2 : 1;
+    if (HS <= 32) return {caps.subgroup_size, 2, forward ? 8 : 4, 1, broadcast};
+    if (HS <= 64) return {caps.subgroup_size, 2, forward ? 4 : 2, 1, broadcast};
+    return {caps.subgroup_size, forward ? 2 : 1, 4, 1, broadcast};
   }
   const RegisterBudget budget = register_budget(caps);
   // A row is shared until its part, of two or of four tensors, leaves registers to spare.
   const std::int64_t most = forward ? 32 : 16;
-  const std::uint32_t split = split_of(HS, most, budget.subgroup);
+  const std::int64_t split = split_of(HS, most, budget.subgroup);
   const bool holds_two_tiles = budget.registers > 128 || pass != AttentionPass::kBackwardKV;
-  const std::uint32_t tile = forward ? 4 : holds_two_tiles ? 2 : 1;
+  const std::int64_t tile = forward ? 4 : holds_two_tiles ? 2 : 1;
   return {std::max<std::uint32_t>(32, caps.subgroup_size), 1, tile, split, 0};
 }
 
 /// A panel element that is read from shared memory serves several products, in rows or in the tile, as far as
 /// registers allow.
 Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionShape& shape, AttentionPass pass) {
-  constexpr std::uint64_t kPanelBytes = 8192;  // of each of the two, so that several groups find room
+  constexpr std::int64_t kPanelBytes = 8192;  // of each of the two, so that several groups find room
   const std::int64_t HS = shape.heads.HS;
   const RegisterBudget budget = register_budget(caps);
   Tiling tiling{.lanes = std::min<std::uint32_t>(128, caps.max_workgroup_invocations),
@@ -60,7 +60,7 @@ Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionShape& shape, Atte
     if (pass != AttentionPass::kForward || dtype_size(shape.dtype) == 2) most = 16;
   }
   tiling.split = split_of(HS, most, budget.subgroup);
-  const std::uint64_t row_bytes = static_cast<std::uint64_t>(HS) * dtype_size(shape.dtype);
+  const std::int64_t row_bytes = HS * dtype_size(shape.dtype);
   while (tiling.panel > tiling.tile && tiling.panel * row_bytes > kPanelBytes) tiling.panel /= 2;
   return tiling;
 }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <vector>
 
 #include "vkgpt/ops/backend.hpp"
@@ -35,13 +33,9 @@ std::vector<MatmulKernel> nv_kernels(const vk::DeviceCaps& caps, const Product& 
 void append_nv(plan::PlanBuilder& builder, const Product& product, const Extents& e,
                const MatmulKernel& kernel);
 
-/// The kernels of `tiles`, which are those for the largest products first, also with K in as many parts as
-/// give a large device enough to do. In front are those that give it most groups; more than enough are equal.
+/// The kernels of `tiles` (those for the largest products first), also with as much split-K as gives a large
+/// device enough to do. The ones that give it most groups are in front; more than enough are equal.
 std::vector<MatmulKernel> with_k_splits(const vk::DeviceCaps& caps, const Product& product, const Extents& e,
                                         const std::vector<MatmulKernel>& tiles);
-
-/// One workgroup for every tile of a part. The product of both is exactly the number of tiles, which shaders
-/// may number anew.
-std::array<std::uint32_t, 3> tile_groups(const Part& part, const MatmulKernel& kernel);
 
 }  // namespace vkgpt::ops

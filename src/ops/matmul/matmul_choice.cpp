@@ -51,7 +51,7 @@ MatmulKernel choose(const vk::Target& target, const Product& product) {
 
 std::vector<MatmulKernel> matmul_kernels(const vk::Target& target, const Product& product) {
   const auto& [caps, choices] = target;
-  const Extents extents = checked_extents(caps, product);
+  const Extents extents = checked_extents(product);
   // Tiles of the others would be mostly empty.
   if (prefers_gemv(caps, product, extents) && !choices.matmul) return scalar_kernels(caps, product, extents);
   std::vector<Backend> order = backend_order(target, "matmul", product.a.dtype);
@@ -71,7 +71,7 @@ void append_product(plan::PlanBuilder& builder, const Product& product) {
 }
 
 void append_product(plan::PlanBuilder& builder, const Product& product, const MatmulKernel& kernel) {
-  find(kernel.backend).append(builder, product, checked_extents(builder.caps(), product), kernel);
+  find(kernel.backend).append(builder, product, checked_extents(product), kernel);
 }
 
 }  // namespace vkgpt::ops

@@ -1,8 +1,6 @@
 #include "ops/matmul/matmul_gemv.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <string>
 
 #include "ops/grid.hpp"
 #include "ops/matmul/matmul_parts.hpp"
@@ -14,28 +12,28 @@ using namespace plan;
 namespace {
 
 constexpr std::int64_t kMostRows = 8;
-constexpr std::uint32_t kInvocations = 128;  // of a workgroup, or 4 subgroups
+constexpr std::int64_t kInvocations = 128;  // of a workgroup, or 4 subgroups
 
 /// What a shader variant depends on beside the product.
 struct GemvVariant {
-  std::uint32_t width;  // elements of a word
-  std::uint32_t rows;   // of W, at a time
-  std::uint32_t depth;  // words under way
+  std::int64_t width;  // elements of a word
+  std::int64_t rows;   // of W, at a time
+  std::int64_t depth;  // words under way
 };
 
 GemvVariant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Extents& e,
-                           std::uint32_t subgroup) {
-  constexpr std::uint32_t kWordBytes = 16, kMostWords = 12;  // 48 registers
+                           std::int64_t subgroup) {
+  constexpr std::int64_t kWordBytes = 16, kMostWords = 12;  // 48 registers
   GemvVariant v{};
-  const auto elements = static_cast<std::uint32_t>(kWordBytes / dtype_size(p.a.dtype));
+  const std::int64_t elements = kWordBytes / dtype_size(p.a.dtype);
   v.width = e.k % elements == 0 ? elements : 1;
-  const auto m = static_cast<std::uint32_t>(e.m);
-  const std::uint64_t filling = static_cast<std::uint64_t>(e.n) * subgroup / invocations_to_fill(caps);
-  v.rows = std::bit_floor(static_cast<std::uint32_t>(std::clamp<std::uint64_t>(filling, 1, 4)));
-  while (v.rows > 1 && v.rows * m > subgroup) v.rows /= 2;
+  const std::int64_t filling = e.n * subgroup / invocations_to_fill(caps);
+  v.rows = filling >= 4 ? 4 : filling >= 2 ? 2 : 1;
+  while (v.rows > 1 && v.rows * e.m > subgroup) v.rows /= 2;
   // Rounds of as many words as there are leave none for the end of the row.
-  const std::uint32_t words = static_cast<std::uint32_t>(e.k) / v.width / subgroup;
-  const std::uint32_t most = std::clamp(kMostWords / (v.rows + m), 1U, std::max(words, 1U));
+  const std::int64_t words = e.k / v.width / subgroup;
+  const std::int64_t most =
+      std::clamp<std::int64_t>(kMostWords / (v.rows + e.m), 1, std::max<std::int64_t>(words, 1));
   v.depth = most;
   while (v.depth > 1 && words % v.depth != 0) --v.depth;
   if (2 * v.depth < most) v.depth = most;
@@ -54,19 +52,18 @@ void append_gemv(PlanBuilder& builder, const Product& product, const Extents& ex
   const vk::DeviceCaps& caps = builder.caps();
   const RegisterBudget budget = register_budget(caps);
   const GemvVariant v = choose_variant(caps, product, extents, budget.subgroup);
-  Product gemv = product;
-  gemv.stem += "_gemv";
-  append_parts(builder, gemv, extents, {.limit = extents.k}, [&](Dispatch& d, const Part& part) {
-    const auto add = [&](const char* name, std::uint64_t value) { d.kernel.macros.value(name, value); };
-    add("TM", static_cast<std::uint64_t>(part.m.count));
-    add("ROWS", v.rows);
-    add("DEPTH", v.depth);
-    add("WIDTH", v.width);
-    const std::uint32_t wanted = std::max(kInvocations / budget.subgroup, 4U);
-    const std::uint32_t subgroups = std::clamp(caps.max_workgroup_invocations / budget.subgroup, 1U, wanted);
-    d.kernel.spec_constants.push_back(subgroups * budget.subgroup);
+  const std::int64_t wanted = std::max<std::int64_t>(kInvocations / budget.subgroup, 4);
+  const std::int64_t most = caps.max_workgroup_invocations / budget.subgroup;
+  const std::int64_t subgroups = std::clamp<std::int64_t>(most, 1, wanted);
+  append_parts(builder, product, extents, {.limit = extents.k}, [&](Dispatch& d, const Part& part) {
+    d.kernel.stem += "_gemv";
+    d.kernel.macros.value("TM", part.m.count)
+        .value("ROWS", v.rows)
+        .value("DEPTH", v.depth)
+        .value("WIDTH", v.width);
+    d.kernel.spec_constants.push_back(static_cast<std::uint32_t>(subgroups * budget.subgroup));
     d.kernel.subgroup_size = budget.required_size;
-    d.groups = fold_grid(caps, ceil_div(static_cast<std::uint64_t>(part.n.count), subgroups * v.rows));
+    d.groups = fold_grid(caps, ceil_div(part.n.count, subgroups * v.rows));
   });
 }
 

@@ -23,9 +23,9 @@ std::optional<MatmulKernel> parse_matmul_kernel(std::string_view text) {
   MatmulKernel kernel{.backend = *backend};
   auto word = words.begin() + 1;
   const auto take = [&](std::string_view prefix, std::size_t count) {
-    std::vector<std::uint32_t> none;
+    std::vector<std::int64_t> none;
     if (word == words.end() || !word->starts_with(prefix)) return none;
-    const auto sizes = parse_sizes<std::uint32_t>(word->substr(prefix.size()), count);
+    const auto sizes = parse_sizes(word->substr(prefix.size()), count);
     if (sizes) ++word;
     return sizes.value_or(none);
   };

@@ -53,7 +53,7 @@ std::optional<MatmulKey> parse_matmul_key(std::string_view text) {
   if (words.size() < 3) return std::nullopt;
   const auto form = std::ranges::find(kForms, words[0]);
   const std::optional<DType> dtype = find_operand_type(words[1]);
-  const auto sizes = parse_sizes<std::int64_t>(words[2], 3);
+  const auto sizes = parse_sizes(words[2], 3);
   if (form == kForms.end() || !dtype || !sizes) return std::nullopt;
   MatmulKey key{.transposition = static_cast<Transposition>(form - kForms.begin()),
                 .dtype = *dtype,

@@ -2,7 +2,6 @@
 #include <array>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "vkgpt/core/check.hpp"
 
@@ -25,7 +24,7 @@ std::optional<vk::CooperativeMatrixShape> fragment_of(const vk::DeviceCaps& caps
   return found;
 }
 
-/// What matmul_khr.glsl is to require of the driver.
+/// The subgroup size that matmul_khr.glsl requires of the driver.
 std::uint32_t lanes_of(const vk::DeviceCaps& caps) {
   const std::uint32_t wish = caps.vendor_id == vk::kVendorAmd     ? 64
                              : caps.vendor_id == vk::kVendorIntel ? 16
@@ -33,18 +32,19 @@ std::uint32_t lanes_of(const vk::DeviceCaps& caps) {
   return std::clamp(wish, caps.min_subgroup_size, caps.max_subgroup_size);
 }
 
-/// NVIDIA's subgroups load a fragment from rows of either kind; others lane by lane from any but those of k.
+/// Whether panels are transposed where memory is not contiguous along k: all but NVIDIA's subgroups load a
+/// fragment of such a panel lane by lane.
 bool transposes(const vk::DeviceCaps& caps) {
   return caps.vendor_id != vk::kVendorNvidia;
 }
 
-constexpr MatmulKernel tile(std::uint32_t rows, std::uint32_t columns, std::uint32_t depth,
-                            std::uint32_t part_rows, std::uint32_t part_columns) {
+constexpr MatmulKernel tile(std::int64_t rows, std::int64_t columns, std::int64_t depth,
+                            std::int64_t part_rows, std::int64_t part_columns) {
   return {Backend::kKhr, rows, columns, depth, part_rows, part_columns};
 }
 
-/// Those of Intel's before Xe2, whose fragments have 8 columns and whose registers are half as long: turning
-/// one operand leaves less room, and turning both none without spills.
+/// Tiles for Intel's before Xe2, whose fragments have 8 columns and whose registers are half as long:
+/// transposing one operand leaves less room, and transposing both none without spills.
 std::span<const MatmulKernel> small_intel_tiles(Transposition transposition) {
   static constexpr std::array kTiles = {tile(64, 64, 16, 16, 16), tile(32, 64, 16, 8, 16)};
   switch (transposition) {
@@ -58,7 +58,7 @@ std::span<const MatmulKernel> small_intel_tiles(Transposition transposition) {
   VKGPT_CHECK(false, "transposition {}", static_cast<int>(transposition));
 }
 
-/// Tiles for large products first; what they come to is in shaders/README.md.
+/// Tiles for large products first; shaders/docs/matmul.md has their registers and occupancy.
 std::span<const MatmulKernel> tiles(const vk::DeviceCaps& caps, Transposition transposition,
                                     std::uint32_t fragment_columns) {
   static constexpr std::array kCpuTiles = {tile(32, 32, 8, 16, 16), tile(16, 32, 16, 8, 16)};
@@ -74,22 +74,23 @@ std::span<const MatmulKernel> tiles(const vk::DeviceCaps& caps, Transposition tr
   return kIntelTiles;
 }
 
-/// What a kernel leaves to its dispatches.
-struct Plan {
+/// What a kernel takes of the device.
+struct Resources {
   vk::CooperativeMatrixShape fragment;
-  std::uint32_t lanes, subgroups;
-  std::uint32_t panel_bytes, result_bytes;  // of shared memory: both panels; all subgroups' results
+  std::uint32_t lanes;                     // of a subgroup
+  std::int64_t subgroups;                  // of a workgroup
+  std::int64_t panel_bytes, result_bytes;  // of shared memory: both panels; all subgroups' results
 
-  std::uint32_t shared_bytes(std::uint32_t buffers) const {
+  std::int64_t shared_bytes(std::int64_t buffers) const {
     return std::max(buffers * panel_bytes, result_bytes);
   }
 };
 
-Plan plan_of(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kernel) {
-  constexpr std::uint32_t kSkew = 8;
+Resources resources_of(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kernel) {
+  constexpr std::int64_t kSkew = 8;
   const vk::CooperativeMatrixShape fragment = *fragment_of(caps, p.a.dtype);
-  const std::uint32_t subgroups = kernel.rows / kernel.part_rows * (kernel.columns / kernel.part_columns);
-  const auto panel = [&](std::uint32_t extent, bool is_by_k) {
+  const std::int64_t subgroups = kernel.rows / kernel.part_rows * (kernel.columns / kernel.part_columns);
+  const auto panel = [&](std::int64_t extent, bool is_by_k) {
     const bool keeps_rows_of_k = is_by_k && !transposes(caps);
     return keeps_rows_of_k ? kernel.depth * (extent + kSkew) : extent * (kernel.depth + kSkew);
   };
@@ -102,10 +103,10 @@ Plan plan_of(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& k
 }
 
 bool fits(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kernel) {
-  const Plan plan = plan_of(caps, p, kernel);
-  const std::uint32_t invocations = plan.subgroups * plan.lanes;
-  return kernel.part_rows % plan.fragment.m == 0 && kernel.part_columns % plan.fragment.n == 0 &&
-         kernel.depth % plan.fragment.k == 0 && plan.shared_bytes(1) <= caps.shared_memory_bytes &&
+  const Resources r = resources_of(caps, p, kernel);
+  const std::int64_t invocations = r.subgroups * r.lanes;
+  return kernel.part_rows % r.fragment.m == 0 && kernel.part_columns % r.fragment.n == 0 &&
+         kernel.depth % r.fragment.k == 0 && r.shared_bytes(1) <= caps.shared_memory_bytes &&
          invocations <= std::min(caps.max_workgroup_invocations, caps.max_workgroup_size[0]);
 }
 
@@ -125,30 +126,27 @@ std::vector<MatmulKernel> khr_kernels(const vk::DeviceCaps& caps, const Product&
 void append_khr(PlanBuilder& builder, const Product& product, const Extents& extents,
                 const MatmulKernel& kernel) {
   const vk::DeviceCaps& caps = builder.caps();
-  const Plan plan = plan_of(caps, product, kernel);
-  const bool is_wide =
-      product.a.shape.back() % 8 == 0 && product.b.shape.back() % 8 == 0 && product.c.shape.back() % 8 == 0;
-  Product khr = product;
-  khr.stem += "_khr";
+  const Resources resources = resources_of(caps, product, kernel);
+  const bool is_wide = has_rows_of(product, 8);
   const KParts k_parts{.limit = extents.k, .splits = kernel.k_splits};
-  append_parts(builder, khr, extents, k_parts, [&](Dispatch& d, const Part& part) {
-    const auto add = [&](const char* name, std::uint32_t value) { d.kernel.macros.value(name, value); };
-    add("BM", kernel.rows);
-    add("BN", kernel.columns);
-    add("BK", kernel.depth);
-    add("SM", kernel.part_rows);
-    add("SN", kernel.part_columns);
-    add("FRAGMENT_M", plan.fragment.m);
-    add("FRAGMENT_N", plan.fragment.n);
-    add("FRAGMENT_K", plan.fragment.k);
-    add("LANES", plan.lanes);
-    add("BUFFERS", plan.shared_bytes(2) <= caps.shared_memory_bytes ? 2 : 1);
-    add("WIDE", is_wide);
-    add("K_TAIL", part.k.count % kernel.depth != 0);
-    add("TRANSPOSES", transposes(caps));
-    add("NATIVE_ROUNDING", !caps.is_cpu());
-    d.kernel.subgroup_size = plan.lanes;
-    d.groups = tile_groups(part, kernel);
+  append_parts(builder, product, extents, k_parts, [&](Dispatch& d, const Part& part) {
+    d.kernel.stem += "_khr";
+    d.kernel.macros.value("BM", kernel.rows)
+        .value("BN", kernel.columns)
+        .value("BK", kernel.depth)
+        .value("SM", kernel.part_rows)
+        .value("SN", kernel.part_columns)
+        .value("FRAGMENT_M", resources.fragment.m)
+        .value("FRAGMENT_N", resources.fragment.n)
+        .value("FRAGMENT_K", resources.fragment.k)
+        .value("LANES", resources.lanes)
+        .value("BUFFERS", resources.shared_bytes(2) <= caps.shared_memory_bytes ? 2 : 1)
+        .value("WIDE", is_wide)
+        .value("K_TAIL", part.k.count % kernel.depth != 0)
+        .value("TRANSPOSES", transposes(caps))
+        .value("NATIVE_ROUNDING", !caps.is_cpu());
+    d.kernel.subgroup_size = resources.lanes;
+    d.groups = tile_groups(part, kernel.rows, kernel.columns);
   });
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kLeastSplit = 256;  // k of a part; below, writing and adding its sums costs as much
 constexpr std::int64_t kLongSplit = 2048;  // of one that only makes the last round fuller
-constexpr std::uint32_t kMostSplits = 32;
+constexpr std::int64_t kMostSplits = 32;
 
 /// Sums of each part of K. Rows are padded so that every part's begin at a multiple of 256 bytes.
 struct SplitSums {
@@ -27,12 +27,11 @@ struct SplitSums {
 
 std::int64_t padded_rows(const Extents& e) {
   constexpr std::int64_t kGranule = slice_granule(false);
-  return (e.m + kGranule - 1) / kGranule * kGranule;
+  return ceil_div(e.m, kGranule) * kGranule;
 }
 
-std::size_t parts_of_k(const Slicing& slicing) {
-  const auto last = std::ranges::find_if(slicing.parts, &Part::is_last_k);
-  return static_cast<std::size_t>(last - slicing.parts.begin()) + 1;
+std::int64_t parts_of_k(const Slicing& slicing) {
+  return std::ranges::find_if(slicing.parts, &Part::is_last_k) - slicing.parts.begin() + 1;
 }
 
 void append_reduction(PlanBuilder& builder, const Product& p, const Extents& e, const SplitSums& sums,
@@ -41,7 +40,7 @@ void append_reduction(PlanBuilder& builder, const Product& p, const Extents& e, 
   const std::int64_t width = e.n % 4 == 0 ? 4 : 1;
   const std::int64_t count = e.m * e.n / width;
   Dispatch d = elementwise(caps, "linear_backward_weight_reduce", count,
-                           plan::Macros{}.value("WIDTH", width).value("ROW_SUMS", p.row_sums.has_value()), 1);
+                           Macros{}.value("WIDTH", width).value("ROW_SUMS", p.row_sums.has_value()), 1);
   d.bindings = {read(sums.c), read_write(p.c)};
   if (p.row_sums) {
     d.bindings.push_back(read(*sums.row_sums));
@@ -54,7 +53,7 @@ void append_reduction(PlanBuilder& builder, const Product& p, const Extents& e, 
 
 void append_splits(PlanBuilder& builder, const Product& p, const Extents& e, const Slicing& slicing,
                    const CompletePart& complete) {
-  const auto splits = static_cast<std::int64_t>(parts_of_k(slicing));
+  const std::int64_t splits = parts_of_k(slicing);
   const std::int64_t rows = padded_rows(e);
   SplitSums sums{rows, builder.transient("matmul_splits", {splits, rows, e.n}), {}};
   if (p.row_sums) sums.row_sums = builder.transient("matmul_row_sums", {splits, rows});
@@ -81,9 +80,8 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
   if (k.splits > 1) {
     VKGPT_CHECK(can_split_k(builder.caps(), product, extents, k.splits), "{} in {} parts of K", product.stem,
                 k.splits);
-    const auto granule = static_cast<std::uint64_t>(slice_granule(dtype_size(product.a.dtype) == 2));
-    const std::uint64_t part = ceil_div(static_cast<std::uint64_t>(extents.k), granule * k.splits) * granule;
-    k.limit = std::min(k.limit, static_cast<std::int64_t>(part));
+    const std::int64_t granule = slice_granule(dtype_size(product.a.dtype) == 2);
+    k.limit = std::min(k.limit, ceil_div(extents.k, granule * k.splits) * granule);
   }
   const Slicing slicing = slice(builder.caps(), product, extents, k.limit);
   if (k.splits > 1) return append_splits(builder, product, extents, slicing, complete);
@@ -97,7 +95,7 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
   }
 }
 
-std::uint64_t invocations_to_fill(const vk::DeviceCaps& caps) {
+std::int64_t invocations_to_fill(const vk::DeviceCaps& caps) {
   switch (caps.type) {
     case vk::DeviceType::kCpu:
       return 64;
@@ -108,31 +106,36 @@ std::uint64_t invocations_to_fill(const vk::DeviceCaps& caps) {
   }
 }
 
-bool can_split_k(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::uint32_t splits) {
+bool can_split_k(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::int64_t splits) {
   constexpr std::int64_t kMostBytes = 1 << 27;
   const bool only_adds = p.transposition == Transposition::kTN && p.accumulate && !p.bias &&
                          p.epilogue == Epilogue::kNone && p.c.dtype == DType::kF32;
-  const std::int64_t bytes = padded_rows(e) * e.n * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t most = std::min(kMostBytes, static_cast<std::int64_t>(caps.max_storage_buffer_range));
+  const std::int64_t bytes = padded_rows(e) * e.n * dtype_size(DType::kF32);
+  const std::int64_t most = std::min(kMostBytes, max_binding_bytes(caps));
   return splits == 1 || (only_adds && bytes <= most / splits && e.k >= kLeastSplit * splits);
 }
 
-std::uint32_t k_splits_to_fill(const vk::DeviceCaps& caps, const Product& p, const Extents& e,
-                               std::uint64_t invocations) {
+std::int64_t k_splits_to_fill(const vk::DeviceCaps& caps, const Product& p, const Extents& e,
+                              std::int64_t invocations) {
   if (caps.is_cpu()) return 1;
-  // Of the rounds in which the device works on a product, the last is seldom full.
-  const std::uint64_t full = invocations_to_fill(caps);
-  const auto busy = [&](std::uint32_t splits) {
-    const std::uint64_t all = invocations * splits;
+  // Wave quantization: the last of the rounds in which the device works on a product is seldom full.
+  const std::int64_t full = invocations_to_fill(caps);
+  const auto busy = [&](std::int64_t splits) {
+    const std::int64_t all = invocations * splits;
     return static_cast<double>(all) / static_cast<double>(ceil_div(all, full) * full);
   };
-  std::uint32_t best = 1;
-  for (std::uint32_t splits = 2; splits <= kMostSplits && busy(best) < 0.9; ++splits) {
+  std::int64_t best = 1;
+  for (std::int64_t splits = 2; splits <= kMostSplits && busy(best) < 0.9; ++splits) {
     const bool has_rounds = invocations * splits > full;
     if (!can_split_k(caps, p, e, splits) || (has_rounds && e.k < kLongSplit * splits)) break;
     if (busy(splits) > 1.05 * busy(best)) best = splits;
   }
   return best;
+}
+
+std::array<std::uint32_t, 3> tile_groups(const Part& part, std::int64_t rows, std::int64_t columns) {
+  return {static_cast<std::uint32_t>(ceil_div(part.n.count, columns)),
+          static_cast<std::uint32_t>(ceil_div(part.m.count, rows)), 1};
 }
 
 }  // namespace vkgpt::ops

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 
@@ -12,29 +13,33 @@
 namespace vkgpt::ops {
 
 struct KParts {
-  std::int64_t limit;        // elements of k that one dispatch may sum up, one dispatch after another
-  std::uint32_t splits = 1;  // parts of K, for products of which `can_split_k`
+  std::int64_t limit;       // elements of k that one dispatch may sum up, one dispatch after another
+  std::int64_t splits = 1;  // split-K, for products of which `can_split_k`
 };
 
-/// Adds to a part's dispatch what is the backend's: macros, subgroup size, groups.
+/// Adds to a part's dispatch what is the backend's: the end of the stem, macros, subgroup size, groups.
 using CompletePart = std::function<void(plan::Dispatch& dispatch, const Part& part)>;
 
-/// Appends the parts of `product`. With several `splits` they write sums of their own, all in one barrier
-/// group, which `linear_backward_weight_reduce` then adds in the order of k to what C and `row_sums` held.
+/// Appends the parts of `product`. With split-K they write sums of their own, all in one barrier group, which
+/// `linear_backward_weight_reduce` then adds in the order of k to what C and `row_sums` held.
 void append_parts(plan::PlanBuilder& builder, const Product& product, const Extents& extents, KParts k,
                   const CompletePart& complete);
 
-/// Invocations that a device of the kind should have to work on, to have no idle processors.
-std::uint64_t invocations_to_fill(const vk::DeviceCaps& caps);
+/// One workgroup for every tile of `rows` x `columns` elements of C. The product of both numbers is exactly
+/// that of the tiles, which shaders may number anew (`tile_of_group`).
+std::array<std::uint32_t, 3> tile_groups(const Part& part, std::int64_t rows, std::int64_t columns);
 
-/// Whether the product may be computed in that many parts of K: a weight gradient whose sums, apart from each
+/// Invocations that a device of the kind should have to work on, to have no idle processors.
+std::int64_t invocations_to_fill(const vk::DeviceCaps& caps);
+
+/// Whether split-K may compute the product in that many parts: a weight gradient whose sums, apart from each
 /// other, take no more than what every device binds at once.
 bool can_split_k(const vk::DeviceCaps& caps, const Product& product, const Extents& extents,
-                 std::uint32_t splits);
+                 std::int64_t splits);
 
 /// The parts of K that give a device enough to do with a product that by itself has `invocations`; 1 where
 /// they may not be, or would be short.
-std::uint32_t k_splits_to_fill(const vk::DeviceCaps& caps, const Product& product, const Extents& extents,
-                               std::uint64_t invocations);
+std::int64_t k_splits_to_fill(const vk::DeviceCaps& caps, const Product& product, const Extents& extents,
+                              std::int64_t invocations);
 
 }  // namespace vkgpt::ops

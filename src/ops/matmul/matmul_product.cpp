@@ -6,6 +6,8 @@
 
 #include "vkgpt/core/check.hpp"
 
+#include "ops/grid.hpp"
+
 namespace vkgpt::ops {
 
 using namespace plan;
@@ -30,11 +32,7 @@ Extents extents_of(const Product& p) {
   return {m, n, k};
 }
 
-bool is_16bit(const Tensor& t) {
-  return dtype_size(t.dtype) == 2;
-}
-
-void check_types(const vk::DeviceCaps& caps, const Product& p) {
+void check_types(const Product& p) {
   const DType dtype = p.a.dtype;
   const DType c_dtype = p.transposition == Transposition::kTN ? DType::kF32 : dtype;
   VKGPT_CHECK(p.b.dtype == dtype && p.c.dtype == c_dtype && (!p.pre || p.pre->dtype == dtype),
@@ -43,8 +41,6 @@ void check_types(const vk::DeviceCaps& caps, const Product& p) {
   VKGPT_CHECK(!p.bias || p.bias->dtype == DType::kF32, "{}: bias {}", p.stem, dtype_name(p.bias->dtype));
   VKGPT_CHECK(!p.row_sums || p.row_sums->dtype == DType::kF32, "{}: dbias {}", p.stem,
               dtype_name(p.row_sums->dtype));
-  VKGPT_CHECK(!is_16bit(p.a) || caps.storage_16bit, "{} of {} needs 16-bit storage", p.stem,
-              dtype_name(dtype));
 }
 
 /// Cuts `extent` into equal parts of at most `limit`; all but the last are multiples of `granule`, so that a
@@ -52,9 +48,8 @@ void check_types(const vk::DeviceCaps& caps, const Product& p) {
 std::vector<Slice> slices_of(std::int64_t extent, std::int64_t limit, std::int64_t granule) {
   if (extent <= limit) return {{0, extent}};
   VKGPT_CHECK(limit >= granule, "{} rows do not fit a binding", granule);
-  const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
-  const std::int64_t parts = divide_up(extent, limit / granule * granule);
-  const std::int64_t step = divide_up(divide_up(extent, parts), granule) * granule;
+  const std::int64_t parts = ceil_div(extent, limit / granule * granule);
+  const std::int64_t step = ceil_div(ceil_div(extent, parts), granule) * granule;
   std::vector<Slice> slices;
   for (std::int64_t first = 0; first < extent; first += step) {
     slices.push_back({first, std::min(step, extent - first)});
@@ -64,8 +59,8 @@ std::vector<Slice> slices_of(std::int64_t extent, std::int64_t limit, std::int64
 
 }  // namespace
 
-Extents checked_extents(const vk::DeviceCaps& caps, const Product& product) {
-  check_types(caps, product);
+Extents checked_extents(const Product& product) {
+  check_types(product);
   return extents_of(product);
 }
 
@@ -79,15 +74,19 @@ MatmulKey key_of(const Product& p) {
           .row_sums = p.row_sums.has_value()};
 }
 
+bool has_rows_of(const Product& p, std::int64_t elements) {
+  return p.a.shape.back() % elements == 0 && p.b.shape.back() % elements == 0 &&
+         p.c.shape.back() % elements == 0;
+}
+
 Slicing slice(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::int64_t k_limit) {
-  const auto size = static_cast<std::int64_t>(dtype_size(p.a.dtype));
+  const std::int64_t size = dtype_size(p.a.dtype);
   const std::int64_t granule = slice_granule(size == 2);
   const auto fitting = [&](std::int64_t row_elements, std::int64_t element_size) {
-    const std::uint64_t bytes = std::min<std::uint64_t>(caps.max_storage_buffer_range, 1ull << 32);
-    return static_cast<std::int64_t>(bytes) / element_size / row_elements;
+    return max_binding_bytes(caps) / element_size / row_elements;
   };
   std::vector<Slice> n_slices = {{0, e.n}}, k_slices = {{0, e.k}};
-  std::int64_t m_limit = fitting(e.n, static_cast<std::int64_t>(dtype_size(p.c.dtype)));
+  std::int64_t m_limit = fitting(e.n, dtype_size(p.c.dtype));
   switch (p.transposition) {
     case Transposition::kNN:
       m_limit = std::min(m_limit, fitting(e.k, size));
@@ -104,8 +103,8 @@ Slicing slice(const vk::DeviceCaps& caps, const Product& p, const Extents& e, st
   Slicing slicing;
   // Sums stay fp32 up to the last slice, and what c held is not to pass the epilogue.
   slicing.has_partials =
-      k_slices.size() > 1 && (is_16bit(p.c) || (p.accumulate && p.epilogue != Epilogue::kNone));
-  if (slicing.has_partials) m_limit = std::min(m_limit, fitting(e.n, sizeof(float)));
+      k_slices.size() > 1 && (dtype_size(p.c.dtype) == 2 || (p.accumulate && p.epilogue != Epilogue::kNone));
+  if (slicing.has_partials) m_limit = std::min(m_limit, fitting(e.n, dtype_size(DType::kF32)));
   const std::int64_t row_flops = 2 * n_slices[0].count * k_slices[0].count;
   m_limit = std::min(m_limit, std::max(granule, max_dispatch_flops(caps) / row_flops));
   for (const Slice& m : slices_of(e.m, m_limit, granule)) {

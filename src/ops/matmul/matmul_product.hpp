@@ -14,7 +14,7 @@
 namespace vkgpt::ops {
 
 struct Product {
-  std::string stem;  // of the scalar kernel; those of other backends add "_simt" and so on
+  std::string stem;  // of the scalar kernel; other backends add theirs
   Transposition transposition;
   plan::Tensor a, b, c;                   // a and b of one type; c of theirs or f32
   bool accumulate = false;                // c += the finished elements
@@ -24,10 +24,13 @@ struct Product {
   std::optional<plan::Tensor> row_sums = {};  // (M) f32, TN only: += the sums of a's columns
 };
 
-/// Checks that shapes and types of `product` agree with each other and with the device.
-Extents checked_extents(const vk::DeviceCaps& caps, const Product& product);
+/// Checks that shapes and types of `product` agree with each other.
+Extents checked_extents(const Product& product);
 
 MatmulKey key_of(const Product& product);
+
+/// Whether the rows of A, B and C are made of words of `elements` neighbours.
+bool has_rows_of(const Product& product, std::int64_t elements);
 
 /// One dispatch: rows `m` and columns `n` of C, over `k`.
 struct Part {
@@ -35,7 +38,7 @@ struct Part {
   bool is_first_k, is_last_k;
 };
 
-/// What a part does to C, and where the sums are that it continues.
+/// The epilogue of a part, and where the sums are that it continues.
 struct PartWork {
   /// The numbers are those of shaders/include/matmul_forms.glsl.
   enum class Partial { kNone = 0, kInC = 1, kApart = 2 };
@@ -63,8 +66,8 @@ Slicing slice(const vk::DeviceCaps& caps, const Product& product, const Extents&
 
 PartWork work_of(const Product& product, const std::optional<plan::Tensor>& partials, const Part& part);
 
-/// What shaders/include/matmul.glsl expects of every backend: the macros of `work`, the buffers in the order
-/// of its bindings, the push constants; also the cost. The backend adds its own macros and the groups.
+/// All that shaders/include/matmul.glsl expects whatever the backend: macros, buffers in the order of the
+/// bindings, push constants; and the cost. The backend adds its own macros and the groups.
 plan::Dispatch part_dispatch(const Product& product, const std::optional<plan::Tensor>& partials,
                              const Part& part, const PartWork& work);
 

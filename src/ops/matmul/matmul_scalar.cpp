@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <string>
 
-#include "ops/grid.hpp"
 #include "ops/matmul/matmul_backends.hpp"
 #include "ops/matmul/matmul_gemv.hpp"
 #include "ops/matmul/matmul_parts.hpp"
@@ -17,20 +15,20 @@ constexpr std::int64_t kCachedColumnBytes = 2048;
 
 /// What a shader variant depends on beside the product.
 struct Variant {
-  std::uint32_t lanes;          // of a workgroup, all in one subgroup
-  std::uint32_t tile_rows;      // 16, 8 or 1
-  std::uint32_t k_step;         // k of an iteration
-  std::uint32_t b_step;         // of them, those whose B is in registers at a time
+  std::int64_t lanes;           // of a workgroup, all in one subgroup
+  std::int64_t tile_rows;       // 16, 8 or 1
+  std::int64_t k_step;          // k of an iteration
+  std::int64_t b_step;          // of them, those whose B is in registers at a time
   bool is_wide;                 // reads two neighbours as one word, of 64 bits for f32
   bool has_wide_f32;            // so are bias, partials and an f32 c, which is written in pairs, too
   std::uint32_t subgroup_size;  // to be required of the driver, or 0
 };
 
 Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Extents& e) {
-  constexpr std::uint32_t kMaxLanes = 64;
+  constexpr std::int64_t kMaxLanes = 64;
   Variant v{};
   const RegisterBudget budget = register_budget(caps);
-  v.lanes = std::min(budget.subgroup, kMaxLanes);
+  v.lanes = std::min<std::int64_t>(budget.subgroup, kMaxLanes);
   v.subgroup_size = v.lanes == budget.subgroup ? budget.required_size : 0;
   // 16 rows are 64 sums in each lane, beside what is loaded of A and B.
   const bool fits_16_rows = budget.registers > 128;
@@ -41,11 +39,9 @@ Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Exten
     v.k_step = 2 * v.lanes;  // a pair of A for every lane
   }
   v.b_step = caps.is_cpu() ? v.k_step : 8;
-  const bool rows_are_even =
-      p.a.shape.back() % 2 == 0 && p.b.shape.back() % 2 == 0 && p.c.shape.back() % 2 == 0;
   const bool has_pairs_of_f32 = caps.is_cpu() && caps.shader_int64 && caps.storage_buffer_alignment % 8 == 0;
   const bool has_pairs_of_16bit = caps.storage_buffer_alignment % 4 == 0;
-  v.is_wide = rows_are_even && (dtype_size(p.a.dtype) == 2 ? has_pairs_of_16bit : has_pairs_of_f32);
+  v.is_wide = has_rows_of(p, 2) && (dtype_size(p.a.dtype) == 2 ? has_pairs_of_16bit : has_pairs_of_f32);
   v.has_wide_f32 = v.is_wide && has_pairs_of_f32;
   return v;
 }
@@ -61,23 +57,18 @@ void append_scalar(PlanBuilder& builder, const Product& product, const Extents& 
   const vk::DeviceCaps& caps = builder.caps();
   if (prefers_gemv(caps, product, extents)) return append_gemv(builder, product, extents);
   const Variant variant = choose_variant(caps, product, extents);
-  const auto size = static_cast<std::int64_t>(dtype_size(product.a.dtype));
-  const KParts k_parts{.limit = caps.is_cpu() ? kCachedColumnBytes / size : extents.k};
+  const std::int64_t cached_k = kCachedColumnBytes / dtype_size(product.a.dtype);
+  const KParts k_parts{.limit = caps.is_cpu() ? cached_k : extents.k};
   append_parts(builder, product, extents, k_parts, [&](Dispatch& d, const Part& part) {
-    const auto add = [&](const char* name, std::uint32_t value) { d.kernel.macros.value(name, value); };
-    const auto k = static_cast<std::uint64_t>(part.k.count);
-    add("LANES", variant.lanes);
-    add("TM", variant.tile_rows);
-    add("K_STEP", variant.k_step);
-    add("B_STEP", variant.b_step);
-    add("WIDE", variant.is_wide);
-    add("WIDE_F32", variant.has_wide_f32);
-    add("K_TAIL", k % variant.k_step != 0);
+    d.kernel.macros.value("LANES", variant.lanes)
+        .value("TM", variant.tile_rows)
+        .value("K_STEP", variant.k_step)
+        .value("B_STEP", variant.b_step)
+        .value("WIDE", variant.is_wide)
+        .value("WIDE_F32", variant.has_wide_f32)
+        .value("K_TAIL", part.k.count % variant.k_step != 0);
     d.kernel.subgroup_size = variant.subgroup_size;
-    // The product of both is exactly the number of tiles, which the shader numbers anew in strips.
-    d.groups = {
-        static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(part.n.count), 4 * variant.lanes)),
-        static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(part.m.count), variant.tile_rows)), 1};
+    d.groups = tile_groups(part, variant.tile_rows, 4 * variant.lanes);
   });
 }
 

@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <string>
-#include <utility>
 
 #include "ops/grid.hpp"
 #include "ops/matmul/matmul_backends.hpp"
@@ -14,16 +12,16 @@ using namespace plan;
 namespace {
 
 struct Tile {
-  std::uint32_t rows, columns, depth, part_rows, part_columns;
-  double speed;  // of an invocation's multiplications, that of the largest parts being 1
+  std::int64_t rows, columns, depth, part_rows, part_columns;
+  double speed;  // of an invocation's multiplications, 1 for the largest parts
 
-  std::uint32_t sums() const { return part_rows * part_columns; }
-  std::uint32_t invocations() const { return rows * columns / sums(); }
+  std::int64_t sums() const { return part_rows * part_columns; }
+  std::int64_t invocations() const { return rows * columns / sums(); }
   /// Two halves of a panel of A and one of B, whose rows are padded by 4.
-  std::uint32_t shared_bytes() const { return 2 * depth * (rows + columns + 8) * 4; }
+  std::int64_t shared_bytes() const { return 2 * depth * (rows + columns + 8) * 4; }
 };
 
-// What `speed` says is loads of shared memory for each multiplication, not yet measured on a GPU.
+// `speed` is a guess from the loads of shared memory for each multiplication, not yet measured on a GPU.
 constexpr std::array kTiles = {Tile{128, 128, 8, 8, 8, 1.0}, Tile{128, 64, 8, 8, 8, 0.95},
                                Tile{128, 64, 16, 8, 4, 0.8}, Tile{64, 64, 8, 8, 4, 0.8},
                                Tile{64, 64, 16, 4, 4, 0.55}, Tile{32, 32, 16, 4, 4, 0.45}};
@@ -35,26 +33,22 @@ bool fits(const vk::DeviceCaps& caps, const Tile& tile) {
          tile.invocations() <= std::min(caps.max_workgroup_invocations, caps.max_workgroup_size[0]);
 }
 
-std::uint64_t groups_of(std::int64_t extent, std::uint32_t size) {
-  return ceil_div(static_cast<std::uint64_t>(extent), size);
-}
-
 struct Candidate {
   MatmulKernel kernel;
   double cost;
 };
 
 /// Time of a product by rounds in which every processor has invocations, in multiplications.
-double cost_of(const vk::DeviceCaps& caps, const Extents& e, const Tile& tile, std::uint64_t invocations,
-               std::uint32_t k_splits) {
-  const double k = static_cast<double>(groups_of(e.k, k_splits));
+double cost_of(const vk::DeviceCaps& caps, const Extents& e, const Tile& tile, std::int64_t invocations,
+               std::int64_t k_splits) {
   // CPU drivers take this backend only if told so, and build small kernels faster.
-  if (caps.is_cpu()) return tile.rows * tile.columns;
-  const auto rounds = static_cast<double>(ceil_div(invocations * k_splits, invocations_to_fill(caps)));
-  // About 6 multiplications a byte is what GPUs can do.
-  const double sum_bytes = k_splits == 1 ? 0 : 8.0 * k_splits * static_cast<double>(e.m * e.n);
-  return rounds * k * tile.sums() / tile.speed +
-         6 * sum_bytes / static_cast<double>(invocations_to_fill(caps));
+  if (caps.is_cpu()) return static_cast<double>(tile.rows * tile.columns);
+  const std::int64_t full = invocations_to_fill(caps);
+  const std::int64_t rounds = ceil_div(invocations * k_splits, full);
+  // GPUs can do about 6 multiplications in the time of a byte.
+  const std::int64_t sum_bytes = k_splits == 1 ? 0 : 8 * k_splits * e.m * e.n;
+  return static_cast<double>(rounds * ceil_div(e.k, k_splits) * tile.sums()) / tile.speed +
+         static_cast<double>(6 * sum_bytes) / static_cast<double>(full);
 }
 
 }  // namespace
@@ -63,9 +57,9 @@ std::vector<MatmulKernel> simt_kernels(const vk::DeviceCaps& caps, const Product
   std::vector<Candidate> all;
   for (const Tile& tile : kTiles) {
     if (!fits(caps, tile)) continue;
-    const std::uint64_t invocations =
-        groups_of(e.m, tile.rows) * groups_of(e.n, tile.columns) * tile.invocations();
-    const auto add = [&](std::uint32_t k_splits) {
+    const std::int64_t invocations =
+        ceil_div(e.m, tile.rows) * ceil_div(e.n, tile.columns) * tile.invocations();
+    const auto add = [&](std::int64_t k_splits) {
       all.push_back({{.backend = Backend::kSimt,
                       .rows = tile.rows,
                       .columns = tile.columns,
@@ -76,7 +70,7 @@ std::vector<MatmulKernel> simt_kernels(const vk::DeviceCaps& caps, const Product
                      cost_of(caps, e, tile, invocations, k_splits)});
     };
     add(1);
-    const std::uint32_t splits = k_splits_to_fill(caps, product, e, invocations);
+    const std::int64_t splits = k_splits_to_fill(caps, product, e, invocations);
     if (splits > 1) add(splits);
     if (splits > 3) add(splits / 2);
   }
@@ -88,23 +82,19 @@ std::vector<MatmulKernel> simt_kernels(const vk::DeviceCaps& caps, const Product
 
 void append_simt(PlanBuilder& builder, const Product& product, const Extents& extents,
                  const MatmulKernel& kernel) {
-  Product simt = product;
-  simt.stem += "_simt";
-  const bool has_vectors = std::ranges::all_of(std::array{product.a, product.b, product.c},
-                                               [](const Tensor& t) { return t.shape.back() % 4 == 0; });
+  const bool has_vectors = has_rows_of(product, 4);
   const KParts k_parts{.limit = extents.k, .splits = kernel.k_splits};
-  append_parts(builder, simt, extents, k_parts, [&](Dispatch& d, const Part& part) {
-    const auto add = [&](const char* name, std::uint32_t value) { d.kernel.macros.value(name, value); };
-    add("BM", kernel.rows);
-    add("BN", kernel.columns);
-    add("BK", kernel.depth);
-    add("TM", kernel.part_rows);
-    add("TN", kernel.part_columns);
-    add("VECTOR", has_vectors);
-    add("K_TAIL", part.k.count % kernel.depth != 0);
+  append_parts(builder, product, extents, k_parts, [&](Dispatch& d, const Part& part) {
+    d.kernel.stem += "_simt";
+    d.kernel.macros.value("BM", kernel.rows)
+        .value("BN", kernel.columns)
+        .value("BK", kernel.depth)
+        .value("TM", kernel.part_rows)
+        .value("TN", kernel.part_columns)
+        .value("VECTOR", has_vectors)
+        .value("K_TAIL", part.k.count % kernel.depth != 0);
     d.kernel.subgroup_size = register_budget(builder.caps()).required_size;
-    d.groups = {static_cast<std::uint32_t>(groups_of(part.n.count, kernel.columns)),
-                static_cast<std::uint32_t>(groups_of(part.m.count, kernel.rows)), 1};
+    d.groups = tile_groups(part, kernel.rows, kernel.columns);
   });
 }
 

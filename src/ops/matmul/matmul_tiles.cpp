@@ -8,12 +8,8 @@
 namespace vkgpt::ops {
 namespace {
 
-std::uint32_t tiles_along(std::int64_t extent, std::uint32_t tile) {
-  return static_cast<std::uint32_t>(ceil_div(static_cast<std::uint64_t>(extent), tile));
-}
-
-std::uint64_t groups_of(const MatmulKernel& kernel, const Extents& e) {
-  return std::uint64_t{kernel.k_splits} * tiles_along(e.m, kernel.rows) * tiles_along(e.n, kernel.columns);
+std::int64_t groups_of(const MatmulKernel& kernel, const Extents& e) {
+  return kernel.k_splits * ceil_div(e.m, kernel.rows) * ceil_div(e.n, kernel.columns);
 }
 
 }  // namespace
@@ -21,12 +17,12 @@ std::uint64_t groups_of(const MatmulKernel& kernel, const Extents& e) {
 std::vector<MatmulKernel> with_k_splits(const vk::DeviceCaps& caps, const Product& product, const Extents& e,
                                         const std::vector<MatmulKernel>& tiles) {
   // A core has registers for the sums of one or two groups: each counts as 256 invocations.
-  constexpr std::uint64_t kGroupInvocations = 256;
-  const std::uint64_t enough = invocations_to_fill(caps) / kGroupInvocations / 2;
+  constexpr std::int64_t kGroupInvocations = 256;
+  const std::int64_t enough = invocations_to_fill(caps) / kGroupInvocations / 2;
   std::vector<MatmulKernel> kernels;
   for (MatmulKernel kernel : tiles) {
-    const std::uint32_t splits = k_splits_to_fill(caps, product, e, groups_of(kernel, e) * kGroupInvocations);
-    for (const std::uint32_t k_splits : {splits, 1U}) {
+    const std::int64_t splits = k_splits_to_fill(caps, product, e, groups_of(kernel, e) * kGroupInvocations);
+    for (const std::int64_t k_splits : {splits, std::int64_t{1}}) {
       kernel.k_splits = k_splits;
       if (!std::ranges::contains(kernels, kernel)) kernels.push_back(kernel);
     }
@@ -35,10 +31,6 @@ std::vector<MatmulKernel> with_k_splits(const vk::DeviceCaps& caps, const Produc
     return std::min(groups_of(kernel, e), enough);
   });
   return kernels;
-}
-
-std::array<std::uint32_t, 3> tile_groups(const Part& part, const MatmulKernel& kernel) {
-  return {tiles_along(part.n.count, kernel.columns), tiles_along(part.m.count, kernel.rows), 1};
 }
 
 }  // namespace vkgpt::ops

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -23,11 +24,10 @@ inline std::vector<std::string_view> split(std::string_view text, char separator
 }
 
 /// "128x64x16" as exactly `count` positive numbers; nothing for any other text.
-template <typename Size>
-std::optional<std::vector<Size>> parse_sizes(std::string_view text, std::size_t count) {
-  std::vector<Size> sizes;
+inline std::optional<std::vector<std::int64_t>> parse_sizes(std::string_view text, std::size_t count) {
+  std::vector<std::int64_t> sizes;
   for (const std::string_view part : split(text, 'x')) {
-    Size size = 0;
+    std::int64_t size = 0;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), size);
     if (error != std::errc{} || end != part.data() + part.size() || size < 1) return std::nullopt;
     sizes.push_back(size);

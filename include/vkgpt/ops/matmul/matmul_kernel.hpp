@@ -13,9 +13,9 @@ namespace vkgpt::ops {
 /// A way to compute a matrix product: a backend and the sizes that it leaves open (0 where it leaves none).
 struct MatmulKernel {
   vk::Backend backend = vk::Backend::kScalar;
-  std::uint32_t rows = 0, columns = 0, depth = 0;  // of the tile of a workgroup
-  std::uint32_t part_rows = 0, part_columns = 0;   // of it, an invocation's (simt) or a subgroup's (khr)
-  std::uint32_t k_splits = 1;                      // parts of K that are computed side by side
+  std::int64_t rows = 0, columns = 0, depth = 0;  // of the tile of a workgroup
+  std::int64_t part_rows = 0, part_columns = 0;   // of it, an invocation's (simt) or a subgroup's (khr)
+  std::int64_t k_splits = 1;                      // split-K: parts of K that are computed side by side
   auto operator<=>(const MatmulKernel&) const = default;
 };
 
