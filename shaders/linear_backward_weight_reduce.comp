@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "elementwise.glsl"
 
-// dW += the sums of each part of K, in their order, and so dbias; see src/ops/matmul_parts.hpp. The host sets WIDTH,
+// dW += the sums of each part of K, in their order, and so dbias; see src/ops/matmul/matmul_parts.hpp. The host sets WIDTH,
 // the elements of a word (1, or 4 where rows are made of them), and ROW_SUMS.
 
 #if WIDTH == 4

@@ -4,42 +4,39 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
 // y = x W^T for a few rows of x; see ops/matmul.hpp. A subgroup takes ROWS rows of W, its lanes words of K side by
-// side. The host (src/ops/matmul_gemv.cpp) sets, beside what matmul.glsl says,
+// side. The host (src/ops/matmul/matmul_gemv.cpp) sets, beside what matmul.glsl says,
 //   TM     rows of x and y; TM ROWS is at most the subgroup size
 //   ROWS   rows of W at a time
 //   DEPTH  words of each that a lane has under way
 //   WIDTH  elements of a word: 16 bytes of them, or 1
-// shaders/README.md says why it looks like this.
+// shaders/docs/matmul.md says why it looks like this.
 
 #define TRANSPOSITION TRANSPOSITION_NT
 #include "matmul_forms.glsl"
 
-#include "element.glsl"
-#include "gelu.glsl"
 #include "subgroup_rows.glsl"
 
-#if PARTIAL == 2 || EPILOGUE == EPILOGUE_GELU_GRAD
-#error K is not cut, and products of gradients are others
-#endif
+#define VALUES 1
+#define F32_WORDS 0
+#define ELEMENT_WORDS 0
+#include "matmul_values.glsl"
 
-// A word in a buffer, and in registers.
+// A word of A or B in a buffer, and in registers.
 #if WIDTH == 8
 #define OPERAND uvec4
 #define WORD uvec4
-#define LOAD(array, i) array[i]
+#define LOAD_WORD(array, i) array[i]
 #elif WIDTH == 4
 #define OPERAND vec4
 #define WORD vec4
-#define LOAD(array, i) array[i]
+#define LOAD_WORD(array, i) array[i]
 #else
-#define OPERAND ELEMENT
 #define WORD float
-#define LOAD(array, i) from_element(array[i])
+#define LOAD_WORD(array, i) from_element(array[i])
 #endif
-#define PRE ELEMENT
-#define RESULT ELEMENT_OF(C_DTYPE)
-#define FLOATS float
 #include "matmul.glsl"
+
+#include "matmul_epilogue.glsl"
 
 #define UNROLL [[unroll]]
 
@@ -66,37 +63,16 @@ float add_product(float sum, float x, float w) { return fma(x, w, sum); }
     WORD ws[depth][ROWS];                                                                                      \
     UNROLL for (uint d = 0; d < depth; ++d) {                                                                     \
       UNROLL for (uint r = 0; r < ROWS; ++r) {                                                                    \
-        ws[d][r] = LOAD(b, min(n0 + r, N - 1) * row_words + first + d * gl_SubgroupSize);                         \
+        ws[d][r] = LOAD_WORD(b, min(n0 + r, N - 1) * row_words + first + d * gl_SubgroupSize);                         \
       }                                                                                                           \
     }                                                                                                             \
     UNROLL for (uint d = 0; d < depth; ++d) {                                                                     \
       UNROLL for (uint m = 0; m < TM; ++m) {                                                                      \
-        const WORD x = LOAD(a, m * row_words + first + d * gl_SubgroupSize);                                         \
+        const WORD x = LOAD_WORD(a, m * row_words + first + d * gl_SubgroupSize);                                         \
         UNROLL for (uint r = 0; r < ROWS; ++r) acc[m][r] = add_product(acc[m][r], x, ws[d][r]);                   \
       }                                                                                                           \
     }                                                                                                             \
   }
-
-void store(uint m, uint n, float v) {
-  const uint at = c_offset + m * ldc + n;
-#if PARTIAL == 1
-  v += from_element_of(C_DTYPE, c[at]);
-#endif
-#if BIAS
-  v += bias[n];
-#endif
-#if EPILOGUE == EPILOGUE_GELU
-  pre[at] = to_element(v);
-#if DTYPE != 0
-  v = from_pair(to_pair(vec2(v, 0.0))).x;  // of what pre holds, so that GELU of pre gives the same bits
-#endif
-  v = gelu(v);
-#endif
-#if ACCUMULATE
-  v += from_element_of(C_DTYPE, c[at]);
-#endif
-  c[at] = to_element_of(C_DTYPE, v);
-}
 
 void main() {
   const uint row_words = K / WIDTH;
@@ -121,6 +97,8 @@ void main() {
       }
     }
     const uint n = n0 + gl_SubgroupInvocationID % ROWS;
-    if (gl_SubgroupInvocationID < TM * ROWS && n < N) store(gl_SubgroupInvocationID / ROWS, n, mine);
+    if (gl_SubgroupInvocationID < TM * ROWS && n < N) {
+      finish(gl_SubgroupInvocationID / ROWS, n, mine, load_bias(n));
+    }
   }
 }

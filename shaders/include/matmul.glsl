@@ -1,16 +1,21 @@
-// What every backend of the matmul ops shares: C = op(A) op(B), then what is to happen to an element of C. The
-// including file sets TRANSPOSITION and the words that buffers are arrays of: OPERAND (A, B and, unless there is a
-// PRE, pre), RESULT (C) and FLOATS (bias and partials); the host (src/ops/matmul_product.cpp) sets
+// Shared by every backend of the matmul ops: operands, variants and tiles of C = op(A) op(B). The
+// including file sets TRANSPOSITION and, unless they are words of pre too, OPERAND, the words of A and B;
+// matmul_values.glsl says of which words the other buffers are. The host (src/ops/matmul/matmul_product.cpp) sets
 //   DTYPE       of A, B and pre (element.glsl); sums are fp32 always
 //   C_DTYPE     of C: DTYPE, or f32
 //   PARTIAL     where the sums are that this dispatch continues: 0 nowhere, 1 in C, 2 in `partials`
 //   BIAS        1: + bias[n]
 //   EPILOGUE    what happens to a finished element, see below
 //   ACCUMULATE  1: + C, last of all
-//   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: row_sums[m] = that. See PUT_ROW_SUM
+//   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: row_sums[m] = that
 
-#ifndef PRE
-#define PRE OPERAND
+#ifndef OPERAND
+#define OPERAND ELEMENTS
+#endif
+#if C_DTYPE == 0
+#define RESULT FLOATS
+#else
+#define RESULT ELEMENTS
 #endif
 
 layout(set = 0, binding = 0, std430) readonly buffer A { OPERAND a[]; };
@@ -20,16 +25,11 @@ layout(set = 0, binding = 2, std430) buffer C { RESULT c[]; };  // (M, N)
 layout(set = 0, binding = 3, std430) readonly buffer Bias { FLOATS bias[]; };  // (N)
 #endif
 #if EPILOGUE == EPILOGUE_GELU
-layout(set = 0, binding = 3 + BIAS, std430) writeonly buffer Pre { PRE pre[]; };  // (M, N)
+layout(set = 0, binding = 3 + BIAS, std430) writeonly buffer Pre { ELEMENTS pre[]; };  // (M, N)
 #elif EPILOGUE == EPILOGUE_GELU_GRAD
-layout(set = 0, binding = 3 + BIAS, std430) readonly buffer Pre { PRE pre[]; };  // (M, N)
+layout(set = 0, binding = 3 + BIAS, std430) readonly buffer Pre { ELEMENTS pre[]; };  // (M, N)
 #elif ROW_SUMS
 layout(set = 0, binding = 3 + BIAS, std430) buffer RowSums { float row_sums[]; };  // (M)
-#endif
-#if ROW_SUMS == 1
-#define PUT_ROW_SUM(m, sum) row_sums[m] += sum
-#elif ROW_SUMS == 2
-#define PUT_ROW_SUM(m, sum) row_sums[m] = sum
 #endif
 #if PARTIAL == 2
 #define BEFORE_PARTIALS (3 + BIAS + (EPILOGUE == EPILOGUE_NONE ? 0 : 1))

@@ -2,7 +2,7 @@
 // several subgroups computes a tile of C; its panels of A and B pass through shared memory, those of the next
 // iteration on their way while this one's are multiplied. Finished sums leave through shared memory too, so that
 // what happens to an element needs no knowledge of how a matrix lies in its subgroup. The including file sets
-// TRANSPOSITION; the host (src/ops/matmul_khr.cpp) sets, beside what matmul.glsl says,
+// TRANSPOSITION; the host (src/ops/matmul/matmul_khr.cpp) sets, beside what matmul.glsl says,
 //   BM, BN, BK  the workgroup's tile of C, and k of an iteration: multiples of 8
 //   SM, SN      of the tile, a subgroup's
 //   FRAGMENT_M, FRAGMENT_N, FRAGMENT_K  of one matrix operation; divide SM, SN and BK
@@ -11,8 +11,8 @@
 //   WIDE        1: every row in memory, and every offset, is a multiple of 8 elements
 //   K_TAIL      1: K is not a multiple of BK
 //   TRANSPOSES  1: panels hold K side by side whatever memory does; 0: as memory does
-//   NATIVE_ROUNDING  see matmul_fours.glsl
-// shaders/README.md says why it looks like this.
+//   NATIVE_ROUNDING  see matmul_values.glsl
+// shaders/docs/matmul.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_cooperative_matrix : require
@@ -28,20 +28,28 @@
 
 #include "matmul_forms.glsl"
 
-#include "element.glsl"
-#include "gelu.glsl"
-
 layout(local_size_x = (BM / SM) * (BN / SN) * LANES) in;
 const uint kThreads = (BM / SM) * (BN / SN) * LANES;
 
-#include "matmul_fours.glsl"
+// A and B in words of eight neighbours.
+#if WIDE
+#define OPERAND uvec4
+#endif
+#define VALUES 4
+#define F32_WORDS WIDE
+#define ELEMENT_WORDS WIDE
+#include "matmul_values.glsl"
+
+#include "matmul.glsl"
+
+#include "matmul_epilogue.glsl"
 
 #define UNROLL [[unroll]]
 
 #define A_BY_K (TRANSPOSITION == TRANSPOSITION_TN)
 #define B_BY_K (TRANSPOSITION != TRANSPOSITION_NT)
 
-// What panels are arrays of: 16 bytes, or the four elements that turning gives.
+// Panels are arrays of these words: 16 bytes, or the four elements that transposing gives.
 #if TRANSPOSES && B_BY_K
 #define PANEL uvec2
 #define PUT_WORD(at, word)        \
@@ -63,7 +71,7 @@ const uint kResultRow = SN + 4;                                       // f32 fro
 const uint kResultSize = FRAGMENT_M * kResultRow / (kPanelElements / 2);  // one row of fragments
 const uint kSubgroups = kThreads / LANES;
 
-// Of both panels; matmul_panel.glsl has the sizes again, under names of each.
+// Words of both panels; matmul_panel.glsl has the sizes again, under names of each.
 const uint kPanelSize = ((A_BY_K && !(TRANSPOSES != 0) ? BK * (BM + kSkew) : BM * (BK + kSkew)) +
                          (B_BY_K && !(TRANSPOSES != 0) ? BK * (BN + kSkew) : BN * (BK + kSkew))) /
                         kPanelElements;
@@ -94,7 +102,7 @@ shared PANEL panels[max(BUFFERS * kPanelSize, kSubgroups * kResultSize)];
 #define ROW_LENGTH ldb
 #define ORIGIN 0
 #define BY_K B_BY_K
-#define FIRST_THREAD (kThreads / 2)  // where turning leaves threads without work, others than with A
+#define FIRST_THREAD (kThreads / 2)  // where transposing leaves threads without work, others than with A
 #include "matmul_panel.glsl"
 
 #if A_BY_K && !TRANSPOSES
@@ -139,7 +147,7 @@ void main() {
     UNROLL for (uint j = 0; j < kFragmentColumns; ++j) sums[i][j] = SUMS(0.0);
   }
 #if ROW_SUMS
-  // Of the same products, with a B of ones.
+  // Sums of the same products with a B of ones.
   const bool sums_rows = tile.x == 0 && n_part == 0;
   const OF_B ones = OF_B(1.0);
   SUMS a_sums[kFragmentRows];
@@ -201,7 +209,9 @@ void main() {
       const uint column = four % (SN / 4) * 4;
       const uint m = m0 + m_part + i * FRAGMENT_M + row;
       const uint n = n0 + n_part + column;
-      if (m < M && n < N) finish(m, n, result(region * (kPanelElements / 2) + row * kResultRow + column));
+      if (m < M && n < N) {
+        finish(m, n, result(region * (kPanelElements / 2) + row * kResultRow + column), load_bias(n));
+      }
     }
     subgroupBarrier();
   }
@@ -213,7 +223,7 @@ void main() {
     subgroupBarrier();
     for (uint row = gl_SubgroupInvocationID; row < FRAGMENT_M; row += LANES) {
       const uint m = m0 + m_part + i * FRAGMENT_M + row;
-      if (sums_rows && m < M) PUT_ROW_SUM(m, result(region * (kPanelElements / 2) + row * kResultRow).x);
+      if (sums_rows && m < M) finish_row_sum(m, result(region * (kPanelElements / 2) + row * kResultRow).x);
     }
     subgroupBarrier();
   }

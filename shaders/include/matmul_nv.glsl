@@ -1,6 +1,6 @@
 // C = op(A) op(B) by the matrices of VK_NV_cooperative_matrix2, 16-bit ones summed in f32: each operand's tile is
 // one matrix, and the driver stages and divides it. The including file sets TRANSPOSITION; the host
-// (src/ops/matmul_nv.cpp) sets, beside what matmul.glsl says,
+// (src/ops/matmul/matmul_nv.cpp) sets, beside what matmul.glsl says,
 //   BM, BN, BK    the tile of C, and k of an iteration
 //   INVOCATIONS   of a workgroup
 //   WORKGROUP     1: matrices are the whole workgroup's and are moved by tensor addressing, which fills what is
@@ -9,7 +9,7 @@
 //   GRANULARITY_N the least columns of a matrix
 //   WIDE          1: every row in memory, and every offset, is a multiple of 8 elements
 //   TAILS         1: some tile reaches beyond the matrices
-// shaders/README.md says why it looks like this.
+// shaders/docs/matmul.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_cooperative_matrix : require
@@ -27,16 +27,16 @@
 
 #include "matmul_forms.glsl"
 
-#include "element.glsl"
-#include "gelu.glsl"
-
 layout(local_size_x = INVOCATIONS) in;
 
-#define OPERAND ELEMENT
-#define FLOATS float
-#define RESULT ELEMENT_OF(C_DTYPE)
+#define VALUES 1
+#define F32_WORDS 0
+#define ELEMENT_WORDS 0
+#include "matmul_values.glsl"
 
 #include "matmul.glsl"
+
+#include "matmul_epilogue.glsl"
 
 #define A_BY_K (TRANSPOSITION == TRANSPOSITION_TN)
 #define B_BY_K (TRANSPOSITION != TRANSPOSITION_NT)
@@ -105,53 +105,32 @@ MATRIX_ELEMENT b_element(const in uint row, const in uint column, const in MATRI
 #endif
   return from_bits(k < K ? b[at] : uint16_t(0));
 }
-float c_store(const in uint row, const in uint column, const in float v, const in uint m0, const in uint n0) {
-  if (is_inside(m0 + row, n0 + column)) c[c_offset + (m0 + row) * ldc + n0 + column] = to_element_of(C_DTYPE, v);
-  return v;
-}
-#if EPILOGUE == EPILOGUE_GELU
-float pre_store(const in uint row, const in uint column, const in float v, const in uint m0, const in uint n0) {
-  const ELEMENT bits = to_element(v);
-  if (is_inside(m0 + row, n0 + column)) pre[c_offset + (m0 + row) * ldc + n0 + column] = bits;
-  return from_element(bits);
-}
-#endif
 #endif
 
-// What comes before the epilogue.
-float sum(const in uint row, const in uint column, const in float x, const in uint m0, const in uint n0) {
-  const uint m = m0 + row, n = n0 + column;
-  if (!is_inside(m, n)) return x;
-  float v = x;
-#if PARTIAL == 1
-  v += from_element_of(C_DTYPE, c[c_offset + m * ldc + n]);
-#elif PARTIAL == 2
-  v += partials[c_offset + m * ldc + n];
+// A step of the epilogue for each element.
+#define EPILOGUE_STEP(name, step)                                                                             \
+  float name(const in uint row, const in uint column, const in float x, const in uint m0, const in uint n0) { \
+    const uint n = n0 + column, at = c_offset + (m0 + row) * ldc + n;                                         \
+    float v = x;                                                                                              \
+    if (is_inside(m0 + row, n)) step;                                                                         \
+    return v;                                                                                                 \
+  }
+#if PARTIAL || BIAS
+EPILOGUE_STEP(sum_element, v = complete_sum(at, n, v, load_bias(n)))
 #endif
-#if BIAS
-  v += bias[n];
+#if EPILOGUE == EPILOGUE_GELU && !WORKGROUP
+EPILOGUE_STEP(pre_element, v = store_pre(at, n, v))
 #endif
-  return v;
-}
-
-float finish(const in uint row, const in uint column, const in float x, const in uint m0, const in uint n0) {
-  const uint m = m0 + row, n = n0 + column;
-  if (!is_inside(m, n)) return x;
-  float v = x;
-#if EPILOGUE == EPILOGUE_GELU
-  v = gelu(v);
-#elif EPILOGUE == EPILOGUE_GELU_GRAD
-  v *= gelu_grad(from_element(pre[c_offset + m * ldc + n]));
+#if EPILOGUE != EPILOGUE_NONE || ACCUMULATE
+EPILOGUE_STEP(activated_element, v = activate(at, n, v))
 #endif
-#if ACCUMULATE
-  v += from_element_of(C_DTYPE, c[c_offset + m * ldc + n]);
+#if !WORKGROUP
+EPILOGUE_STEP(c_element, store_c(at, n, v))
 #endif
-  return v;
-}
 
 #if ROW_SUMS == 1
-float row_sum(const in uint row, const in uint column, const in float v, const in uint m0) {
-  return column == 0 && m0 + row < M ? v + row_sums[m0 + row] : v;
+float row_sum_element(const in uint row, const in uint column, const in float v, const in uint m0) {
+  return column == 0 && m0 + row < M ? complete_row_sum(m0 + row, v) : v;
 }
 #endif
 #if ROW_SUMS
@@ -177,7 +156,7 @@ void main() {
 #else
   const LAYOUT b_layout = layout_of(N, K, ldb);
 #endif
-  const tensorViewNV<2, false, 1, 0> turned = createTensorViewNV(2, false, 1, 0);
+  const tensorViewNV<2, false, 1, 0> transposed = createTensorViewNV(2, false, 1, 0);
 #endif
 
   SUMS sums = SUMS(0.0);
@@ -193,14 +172,14 @@ void main() {
     coopMatPerElementNV(mb, mb, b_element, k, n0);
 #else
 #if A_BY_K
-    coopMatLoadTensorNV(ma, a, ALIGNED(a_offset), sliceTensorLayoutNV(a_layout, k, BK, m0, BM), turned);
+    coopMatLoadTensorNV(ma, a, ALIGNED(a_offset), sliceTensorLayoutNV(a_layout, k, BK, m0, BM), transposed);
 #else
     coopMatLoadTensorNV(ma, a, ALIGNED(a_offset), sliceTensorLayoutNV(a_layout, m0, BM, k, BK));
 #endif
 #if B_BY_K
     coopMatLoadTensorNV(mb, b, 0, sliceTensorLayoutNV(b_layout, k, BK, n0, BN));
 #else
-    coopMatLoadTensorNV(mb, b, 0, sliceTensorLayoutNV(b_layout, n0, BN, k, BK), turned);
+    coopMatLoadTensorNV(mb, b, 0, sliceTensorLayoutNV(b_layout, n0, BN, k, BK), transposed);
 #endif
 #endif
     sums = coopMatMulAdd(ma, mb, sums);
@@ -210,7 +189,7 @@ void main() {
   }
 
 #if PARTIAL || BIAS
-  coopMatPerElementNV(sums, sums, sum, m0, n0);
+  coopMatPerElementNV(sums, sums, sum_element, m0, n0);
 #endif
 #if WORKGROUP
   const LAYOUT c_layout = sliceTensorLayoutNV(layout_of(M, N, ldc), m0, BM, n0, BN);
@@ -222,14 +201,14 @@ void main() {
   coopMatStoreTensorNV(rounded, pre, ALIGNED(c_offset), c_layout);
   sums = SUMS(rounded);
 #else
-  coopMatPerElementNV(sums, sums, pre_store, m0, n0);
+  coopMatPerElementNV(sums, sums, pre_element, m0, n0);
 #endif
 #endif
 #if EPILOGUE != EPILOGUE_NONE || ACCUMULATE
-  coopMatPerElementNV(sums, sums, finish, m0, n0);
+  coopMatPerElementNV(sums, sums, activated_element, m0, n0);
 #endif
 #if ROW_SUMS == 1
-  if (sums_rows) coopMatPerElementNV(a_sums, a_sums, row_sum, m0);
+  if (sums_rows) coopMatPerElementNV(a_sums, a_sums, row_sum_element, m0);
 #endif
 #if PARTIAL == 1 || ACCUMULATE || ROW_SUMS == 1
   // An element may have been read more than once, and by any invocation.
@@ -241,7 +220,7 @@ void main() {
 #elif WORKGROUP
   coopMatStoreTensorNV(ROUNDED(sums), c, ALIGNED(c_offset), c_layout);
 #else
-  coopMatPerElementNV(sums, sums, c_store, m0, n0);
+  coopMatPerElementNV(sums, sums, c_element, m0, n0);
 #endif
 #if ROW_SUMS
   if (sums_rows) coopMatPerElementNV(a_sums, a_sums, row_sum_store, m0);

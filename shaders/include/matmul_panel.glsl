@@ -8,17 +8,17 @@
 //   BY_K           1: a row in memory is one k; 0: a row or column of C
 //   FIRST_THREAD   of the workgroup, the one that begins
 // A word is eight neighbours in memory. Where the panel is to hold K side by side and memory does not, four words
-// of successive k are turned on the way in.
+// of successive k are transposed on the way in.
 
 #if BY_K && TRANSPOSES
-#define TURNS 1
+#define TRANSPOSED 1
 const uint PANEL_NAME(kJobs) = TILE * BK / 32;
 #else
-#define TURNS 0
+#define TRANSPOSED 0
 const uint PANEL_NAME(kJobs) = TILE * BK / 8;
 #endif
 const uint PANEL_NAME(kRounds) = (PANEL_NAME(kJobs) + kThreads - 1) / kThreads;
-#if BY_K && !TURNS
+#if BY_K && !TRANSPOSED
 const uint PANEL_NAME(kRow) = TILE + kSkew;  // elements from row to row of the panel
 const uint PANEL_NAME(kSize) = BK * PANEL_NAME(kRow) / kPanelElements;
 #else
@@ -56,7 +56,7 @@ uvec4 PANEL_NAME(word)(uint row, uint k) {
 
 // Job `job` of the panel is the words at this row and k.
 uvec2 PANEL_NAME(place)(uint job) {
-#if TURNS
+#if TRANSPOSED
   return uvec2(job % (TILE / 8) * 8, job / (TILE / 8) * 4);
 #elif BY_K
   return uvec2(job % (TILE / 8) * 8, job / (TILE / 8));
@@ -65,7 +65,7 @@ uvec2 PANEL_NAME(place)(uint job) {
 #endif
 }
 
-#if TURNS
+#if TRANSPOSED
 #define PANEL_WORDS 4
 #else
 #define PANEL_WORDS 1
@@ -89,7 +89,7 @@ void PANEL_NAME(store)(uint base) {
     const uint job = round * kThreads + (gl_LocalInvocationIndex + FIRST_THREAD) % kThreads;
     if (PANEL_NAME(kJobs) % kThreads == 0 || job < PANEL_NAME(kJobs)) {
       const uvec2 place = PANEL_NAME(place)(job);
-#if TURNS
+#if TRANSPOSED
       UNROLL for (uint i = 0; i < 8; ++i) {
         const uint low = i % 2 == 0 ? 0 : 16;
         const uvec4 column =
@@ -111,5 +111,5 @@ void PANEL_NAME(store)(uint base) {
   }
 }
 
-#undef TURNS
+#undef TRANSPOSED
 #undef PANEL_WORDS

@@ -1,6 +1,6 @@
 // C = op(A) op(B) in registers, without shared memory: one subgroup is a workgroup and computes a tile of TM
 // rows and 4 LANES columns, a lane four columns of it. The lanes load the A tile together and hand its
-// elements round. The including file sets TRANSPOSITION; the host (src/ops/matmul_scalar.cpp)
+// elements round. The including file sets TRANSPOSITION; the host (src/ops/matmul/matmul_scalar.cpp)
 // sets, beside what matmul.glsl says,
 //   LANES       workgroup size, at most the subgroup size
 //   TM          rows of the tile: 16, 8, or (not for TN) 1
@@ -9,7 +9,7 @@
 //   WIDE        1: two neighbours of DTYPE are one word; every extent along a row and offset is even
 //   WIDE_F32    1: so are two of f32, a 64-bit word
 //   K_TAIL      1: K is not a multiple of K_STEP
-// shaders/README.md says why it looks like this.
+// shaders/docs/matmul.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -19,31 +19,16 @@
 
 #include "matmul_forms.glsl"
 
-#include "element.glsl"
-#include "gelu.glsl"
-
 layout(local_size_x = LANES) in;
 
-// What buffers are arrays of, those of f32 and those of DTYPE.
-#if WIDE_F32
-#define FLOATS uint64_t
-#else
-#define FLOATS float
-#endif
-#if DTYPE == 0
-#define OPERAND FLOATS
-#elif WIDE
-#define OPERAND uint
-#else
-#define OPERAND ELEMENT
-#endif
-#if C_DTYPE == 0
-#define RESULT FLOATS
-#else
-#define RESULT OPERAND
-#endif
+#define VALUES 2
+#define F32_WORDS WIDE_F32
+#define ELEMENT_WORDS WIDE
+#include "matmul_values.glsl"
 
 #include "matmul.glsl"
+
+#include "matmul_epilogue.glsl"
 
 const int kStep = K_STEP;
 const int kBStep = B_STEP;
@@ -53,41 +38,7 @@ const uint kStripTiles = 4;  // rows of tiles that are computed together, so tha
 
 #define UNROLL [[unroll]]
 
-// Two neighbours in memory. Without WIDE, `next` is 0 where there is no second one: it is then the first
-// again when loaded, and not stored.
-#define STORE_EACH(array, i, next, first, second) \
-  {                                               \
-    array[i] = first;                             \
-    if ((next) == 1) array[(i) + 1] = second;     \
-  }
-#if WIDE_F32
-vec2 unpack(uint64_t pair) { return uintBitsToFloat(unpackUint2x32(pair)); }
-#define LOAD_F32(array, i, next) unpack(array[(i) >> 1])
-#define STORE_F32(array, i, next, v) array[(i) >> 1] = packUint2x32(floatBitsToUint(v));
-#else
-#define LOAD_F32(array, i, next) vec2(array[i], array[(i) + (next)])
-#define STORE_F32(array, i, next, v) STORE_EACH(array, i, next, (v).x, (v).y)
-#endif
-
-#if DTYPE == 0
-#define LOAD(array, i, next) LOAD_F32(array, i, next)
-#define STORE(array, i, next, v) STORE_F32(array, i, next, v)
-#elif WIDE
-#define LOAD(array, i, next) from_pair(array[(i) >> 1])
-#define STORE(array, i, next, v) array[(i) >> 1] = to_pair(v);
-#else
-#define LOAD(array, i, next) vec2(from_element(array[i]), from_element(array[(i) + (next)]))
-#define STORE(array, i, next, v) STORE_EACH(array, i, next, to_element((v).x), to_element((v).y))
-#endif
-
-#if C_DTYPE == 0
-#define LOAD_C(i, next) LOAD_F32(c, i, next)
-#define STORE_C(i, next, v) STORE_F32(c, i, next, v)
-#else
-#define LOAD_C(i, next) LOAD(c, i, next)
-#define STORE_C(i, next, v) STORE(c, i, next, v)
-#endif
-
+// A pair of columns or of k, of which without WIDE there may be the first only.
 #if WIDE
 uint last_pair(uint extent) { return extent - 2; }
 uint has_next(uint i, uint extent) { return 1; }
@@ -230,39 +181,13 @@ void main() {
     }
   }
 
-#if BIAS
   vec2 column_bias[kPairs];
-  UNROLL for (int p = 0; p < kPairs; ++p) column_bias[p] = LOAD_F32(bias, column[p], column_next[p]);
-#endif
+  UNROLL for (int p = 0; p < kPairs; ++p) column_bias[p] = load_bias(column[p]);
   UNROLL for (int i = 0; i < TM; ++i) {
     if (m0 + i < M) {
       UNROLL for (int p = 0; p < kPairs; ++p) {
         if (n0 + 2 * (p * LANES + lane) < N) {
-          const uint at = c_offset + (m0 + i) * ldc + column[p];
-          vec2 v = vec2(acc[i][2 * p], acc[i][2 * p + 1]);
-#if PARTIAL == 1
-          v += LOAD_C(at, column_next[p]);
-#elif PARTIAL == 2
-          v += LOAD_F32(partials, at, column_next[p]);
-#endif
-#if BIAS
-          v += column_bias[p];
-#endif
-#if EPILOGUE == EPILOGUE_GELU
-          STORE(pre, at, column_next[p], v)
-#if DTYPE != 0
-          // Of what pre holds, so that GELU of pre gives the same bits.
-          v = from_pair(to_pair(v));
-#endif
-          v = vec2(gelu(v.x), gelu(v.y));
-#elif EPILOGUE == EPILOGUE_GELU_GRAD
-          const vec2 x = LOAD(pre, at, column_next[p]);
-          v *= vec2(gelu_grad(x.x), gelu_grad(x.y));
-#endif
-#if ACCUMULATE
-          v += LOAD_C(at, column_next[p]);
-#endif
-          STORE_C(at, column_next[p], v)
+          finish(m0 + i, column[p], vec2(acc[i][2 * p], acc[i][2 * p + 1]), column_bias[p]);
         }
       }
     }
@@ -273,7 +198,7 @@ void main() {
     UNROLL for (int i = 0; i < TM; ++i) {
       float sum = 0.0;
       UNROLL for (int u = 0; u < kStep; ++u) sum += A_VALUE(a_sum, i, u);
-      if (m0 + i < M && lane == 0) PUT_ROW_SUM(m0 + i, sum);
+      if (m0 + i < M && lane == 0) finish_row_sum(m0 + i, sum);
     }
   }
 #endif

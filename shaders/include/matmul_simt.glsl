@@ -1,69 +1,43 @@
 // C = op(A) op(B) by tiles in shared memory: a workgroup computes BM x BN elements, an invocation TM x TN of them. The
 // panels of A and B of the next BK k are loaded into registers while those of the present ones are multiplied, and
 // then put into the other half of shared memory, as fp32 and with the rows or columns of C side by side. The
-// including file sets TRANSPOSITION; the host (src/ops/matmul_simt.cpp) sets, beside what matmul.glsl says,
+// including file sets TRANSPOSITION; the host (src/ops/matmul/matmul_simt.cpp) sets, beside what matmul.glsl says,
 //   BM, BN, BK  the tile; multiples of 4
 //   TM, TN      an invocation's rows, neighbours, and columns, in groups of 4
 //   VECTOR      1: four neighbours of a row are one word; every extent along a row and offset is a multiple of 4
 //   K_TAIL      1: K is not a multiple of BK
-// shaders/README.md says why it looks like this.
+// shaders/docs/matmul.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require
 
 #include "matmul_forms.glsl"
-
-#include "gelu.glsl"
-#include "packed.glsl"
 
 #define COLUMN_GROUPS (BN / TN)  // invocations side by side
 #define LANES (BM / TM * COLUMN_GROUPS)
 
 layout(local_size_x = LANES) in;
 
-// What buffers are arrays of, and four neighbours as a load brings them: `left` says how many come after the first.
+#define VALUES 4
+#define F32_WORDS VECTOR
+#define ELEMENT_WORDS VECTOR
+#include "matmul_values.glsl"
+
+// Four neighbours of A or B as they are loaded: with VECTOR they are unpacked when they are used.
 #if VECTOR
-#define FLOATS vec4
-#define OPERAND WORD4
-#define WORD WORD4
-#define LOAD(array, i, left) array[(i) >> 2]
-#define VALUE(word) unpack4(word)
-#define LOAD_F32(array, i, left) array[(i) >> 2]
-#define STORE(array, i, left, v) array[(i) >> 2] = pack4(v);
-#define STORE_F32(array, i, left, v) array[(i) >> 2] = v;
+#define WORD ELEMENTS
+#define LOAD_WORD(array, i, more) array[(i) / 4]
+#define VALUE(word) unpack(word)
 #define LAST_WORD(extent) ((extent) - 4)
 #else
-#define FLOATS float
-#define OPERAND ELEMENT
 #define WORD vec4
-#define NEXT(array, i, left, e) array[(i) + min(e, left)]
-#define LOAD(array, i, left)                                                                 \
-  vec4(from_element(array[i]), from_element(NEXT(array, i, left, 1)), \
-       from_element(NEXT(array, i, left, 2)), from_element(NEXT(array, i, left, 3)))
+#define LOAD_WORD LOAD
 #define VALUE(word) (word)
-#define LOAD_F32(array, i, left) \
-  vec4(array[i], NEXT(array, i, left, 1), NEXT(array, i, left, 2), NEXT(array, i, left, 3))
-#define STORE_EACH(array, i, left, convert, v)               \
-  {                                                          \
-    array[i] = convert((v).x);                               \
-    if ((left) >= 1) array[(i) + 1] = convert((v).y);        \
-    if ((left) >= 2) array[(i) + 2] = convert((v).z);        \
-    if ((left) >= 3) array[(i) + 3] = convert((v).w);        \
-  }
-#define STORE(array, i, left, v) STORE_EACH(array, i, left, to_element, v)
-#define STORE_F32(array, i, left, v) STORE_EACH(array, i, left, float, v)
 #define LAST_WORD(extent) ((extent) - 1)
-#endif
-#if C_DTYPE == 0
-#define RESULT FLOATS
-#define LOAD_C(i, left) LOAD_F32(c, i, left)
-#define STORE_C(i, left, v) STORE_F32(c, i, left, v)
-#else
-#define RESULT OPERAND
-#define LOAD_C(i, left) VALUE(LOAD(c, i, left))
-#define STORE_C(i, left, v) STORE(c, i, left, v)
 #endif
 
 #include "matmul.glsl"
+
+#include "matmul_epilogue.glsl"
 
 #define UNROLL [[unroll]]
 
@@ -89,7 +63,7 @@ Place place(uint word, bool is_along_k, uint rows) {
 
 // Where four neighbours begin that are there, at or before the ones that are wanted, and how many follow the first.
 struct At {
-  uint index, left;
+  uint index, more;
 };
 At at_place(Place p, uint k, uint row0, uint rows, uint ld, bool is_along_k) {
 #if K_TAIL
@@ -116,12 +90,12 @@ vec4 inside_k(vec4 v, Place p, uint k, bool is_along_k) {
   UNROLL for (uint l = 0; l < kWordsA; ++l) {                                       \
     const Place p = place(l * LANES + lane, A_IS_ALONG_K, BM);                      \
     const At at = at_place(p, k, m0, M, lda, A_IS_ALONG_K);                         \
-    a_words[l] = LOAD(a, a_offset + at.index, at.left);                             \
+    a_words[l] = LOAD_WORD(a, a_offset + at.index, at.more);                            \
   }                                                                                 \
   UNROLL for (uint l = 0; l < kWordsB; ++l) {                                       \
     const Place p = place(l * LANES + lane, B_IS_ALONG_K, BN);                      \
     const At at = at_place(p, k, n0, N, ldb, B_IS_ALONG_K);                         \
-    b_words[l] = LOAD(b, at.index, at.left);                                        \
+    b_words[l] = LOAD_WORD(b, at.index, at.more);                                   \
   }
 
 #define PUT_WORD(panel, base, stride, p, is_along_k, v) \
@@ -153,33 +127,6 @@ vec4 inside_k(vec4 v, Place p, uint k, bool is_along_k) {
 #else
 #define ADD_ROW_SUMS(v)
 #endif
-
-void store(uint m, uint n, vec4 v) {
-  const uint at = c_offset + m * ldc + n, left = N - 1 - n;
-#if PARTIAL == 1
-  v += LOAD_C(at, left);
-#elif PARTIAL == 2
-  v += LOAD_F32(partials, at, left);
-#endif
-#if BIAS
-  v += LOAD_F32(bias, n, left);
-#endif
-#if EPILOGUE == EPILOGUE_GELU
-  STORE(pre, at, left, v)
-#if DTYPE != 0
-  // Of what pre holds, so that GELU of pre gives the same bits.
-  v = vec4(from_pair(to_pair(v.xy)), from_pair(to_pair(v.zw)));
-#endif
-  v = vec4(gelu(v.x), gelu(v.y), gelu(v.z), gelu(v.w));
-#elif EPILOGUE == EPILOGUE_GELU_GRAD
-  const vec4 x = VALUE(LOAD(pre, at, left));
-  v *= vec4(gelu_grad(x.x), gelu_grad(x.y), gelu_grad(x.z), gelu_grad(x.w));
-#endif
-#if ACCUMULATE
-  v += LOAD_C(at, left);
-#endif
-  STORE_C(at, left, v)
-}
 
 void main() {
   const uint lane = gl_LocalInvocationIndex;
@@ -228,7 +175,9 @@ void main() {
   UNROLL for (int i = 0; i < TM; ++i) {
     UNROLL for (int j = 0; j < TN; j += 4) {
       const uint m = m0 + my_row + i, n = n0 + my_column + j * COLUMN_GROUPS;
-      if (m < M && n < N) store(m, n, vec4(acc[i][j], acc[i][j + 1], acc[i][j + 2], acc[i][j + 3]));
+      if (m < M && n < N) {
+        finish(m, n, vec4(acc[i][j], acc[i][j + 1], acc[i][j + 2], acc[i][j + 3]), load_bias(n));
+      }
     }
   }
 
@@ -240,7 +189,7 @@ void main() {
     for (uint m = lane; m < BM && m0 + m < M; m += LANES) {
       float sum = a_panel[m];
       for (uint s = 1; s < LANES / (BM / 4); ++s) sum += a_panel[s * kStrideA + m];
-      PUT_ROW_SUM(m0 + m, sum);
+      finish_row_sum(m0 + m, sum);
     }
   }
 #endif

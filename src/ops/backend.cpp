@@ -9,18 +9,17 @@
 namespace vkgpt::ops {
 namespace {
 
-/// What every kernel on VK_NV_cooperative_matrix2 is written with.
+/// Every kernel on VK_NV_cooperative_matrix2 needs these.
 bool has_flexible_matrices(const vk::DeviceCaps& caps) {
   const std::optional<vk::CooperativeMatrix2>& matrix = caps.cooperative_matrix2;
   return matrix && matrix->flexible_dimensions && matrix->conversions && matrix->per_element_operations;
 }
 
-/// The order of a device for which nothing was said. Intel's drivers fill a matrix lane by lane, and emulate
-/// the matrices of Xe-LP (tools/bench/trials/README.md): matrices come after SIMT there. Matrices of
-/// workgroups, which only NVIDIA has, have been compiled but never run: until they are measured they are
-/// taken where the user or the tuner says so. Without those of workgroups, as in Mesa, matrices of
-/// VK_NV_cooperative_matrix2 are made of the same fragments as those of VK_KHR_cooperative_matrix, only with
-/// less control.
+/// The order where neither the user nor the tuner chose. Intel's drivers fill a matrix lane by lane, and
+/// emulate the matrices of Xe-LP (tools/bench/trials/README.md): matrices come after SIMT there.
+/// Workgroup-scope matrices, which only NVIDIA has, have been compiled but never run: until they are measured
+/// they come second. At subgroup scope, as in Mesa, matrices of VK_NV_cooperative_matrix2 are made of the
+/// same fragments as those of VK_KHR_cooperative_matrix, only with less control.
 std::vector<Backend> device_order(const vk::DeviceCaps& caps) {
   if (caps.is_cpu()) return {};
   if (caps.vendor_id == vk::kVendorIntel) return {Backend::kSimt, Backend::kKhr};

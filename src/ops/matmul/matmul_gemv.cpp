@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kMostRows = 8;
 constexpr std::int64_t kInvocations = 128;  // of a workgroup, or 4 subgroups
 
-/// What a shader variant depends on beside the product.
+/// All that a shader variant depends on beside the product.
 struct GemvVariant {
   std::int64_t width;  // elements of a word
   std::int64_t rows;   // of W, at a time

@@ -74,7 +74,7 @@ std::span<const MatmulKernel> tiles(const vk::DeviceCaps& caps, Transposition tr
   return kIntelTiles;
 }
 
-/// What a kernel takes of the device.
+/// The resources that a kernel takes.
 struct Resources {
   vk::CooperativeMatrixShape fragment;
   std::uint32_t lanes;                     // of a subgroup

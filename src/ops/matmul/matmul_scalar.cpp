@@ -13,7 +13,7 @@ namespace {
 /// Bytes of a column of B that a CPU's caches hold while every tile of C passes over them.
 constexpr std::int64_t kCachedColumnBytes = 2048;
 
-/// What a shader variant depends on beside the product.
+/// All that a shader variant depends on beside the product.
 struct Variant {
   std::int64_t lanes;           // of a workgroup, all in one subgroup
   std::int64_t tile_rows;       // 16, 8 or 1

@@ -13,7 +13,7 @@ namespace vkgpt::ops {
 /// numbers are those of shaders/include/matmul_forms.glsl.
 enum class Transposition { kNN = 0, kNT = 1, kTN = 2 };
 
-/// What happens to a finished element of C; the numbers are those of shaders/include/matmul_forms.glsl.
+/// The epilogue of a finished element of C; the numbers are those of shaders/include/matmul_forms.glsl.
 enum class Epilogue { kNone = 0, kGelu = 1, kGeluGrad = 2 };
 
 struct Extents {
