@@ -171,14 +171,13 @@ struct TrainConfig {
 
   template <typename Visitor, typename Self>
   static void visit_optimizer(Visitor& visit, Self& self) {
-    constexpr auto kGroup = kOptimizerGroup;
     visit(FieldInfo{.name = "optimizer",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "AdamW, also with 8-bit moments, Lion, Muon for matrices",
                     .choices = "adamw|adamw8|lion|muon"},
           self.optimizer);
     visit(FieldInfo{.name = "muon_momentum",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "Muon's momentum",
                     .min = 0,
                     .max = 1,
@@ -188,38 +187,37 @@ struct TrainConfig {
 
   template <typename Visitor, typename Self>
   static void visit_schedule(Visitor& visit, Self& self) {
-    constexpr auto kGroup = kOptimizerGroup;
     visit(FieldInfo{.name = "learning_rate",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "Learning rate after warm-up",
                     .min = 0,
                     .max = 1e3},
           self.learning_rate);
     visit(FieldInfo{.name = "min_lr",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "Learning rate at the end of the schedule",
                     .min = 0,
                     .max = 1e3},
           self.min_lr);
     visit(FieldInfo{.name = "lr_schedule",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "Learning rate after warm-up (wsd: stable, then linear)",
                     .choices = "cosine|wsd|linear|constant"},
           self.lr_schedule);
     visit(FieldInfo{.name = "warmup_steps",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "Steps of linear warm-up",
                     .min = 0,
                     .max = kMaxSteps},
           self.warmup_steps);
     visit(FieldInfo{.name = "lr_decay_steps",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "Step at which the schedule reaches min_lr; 0 means max_steps",
                     .min = 0,
                     .max = kMaxSteps},
           self.lr_decay_steps);
     visit(FieldInfo{.name = "wsd_decay_fraction",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "Share of the schedule, at its end, in which wsd decays",
                     .min = 0,
                     .max = 1},
@@ -228,36 +226,35 @@ struct TrainConfig {
 
   template <typename Visitor, typename Self>
   static void visit_update(Visitor& visit, Self& self) {
-    constexpr auto kGroup = kOptimizerGroup;
     visit(FieldInfo{.name = "weight_decay",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "AdamW's decay, on matrices and embeddings only",
                     .min = 0,
                     .max = 1e3},
           self.weight_decay);
     visit(FieldInfo{.name = "beta1",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "AdamW's decay of the first moment",
                     .min = 0,
                     .max = 1,
                     .max_open = true},
           self.beta1);
     visit(FieldInfo{.name = "beta2",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "AdamW's decay of the second moment",
                     .min = 0,
                     .max = 1,
                     .max_open = true},
           self.beta2);
     visit(FieldInfo{.name = "adam_eps",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "AdamW's epsilon",
                     .min = 0,
                     .max = 1,
                     .min_open = true},
           self.adam_eps);
     visit(FieldInfo{.name = "grad_clip",
-                    .group = kGroup,
+                    .group = kOptimizerGroup,
                     .help = "Largest global gradient norm; 0 turns clipping off",
                     .min = 0},
           self.grad_clip);
