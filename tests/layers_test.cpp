@@ -88,15 +88,6 @@ std::string without_prefix(std::string_view include) {
   return std::string(include.starts_with(kPublic) ? include.substr(kPublic.size()) : include);
 }
 
-/// The quoted includes of a file, but for those of the selftest that go with tests/reference.
-std::vector<std::string> includes(const Source& source) {
-  std::vector<std::string> all = quoted_includes(source.text);
-  if (source.layer() == "cli") {
-    std::erase_if(all, [](const std::string& name) { return name.starts_with("reference/"); });
-  }
-  return all;
-}
-
 /// "ops/matmul/product" is of the room "ops/matmul", "ops/norm" of none: what lies in a layer itself may be
 /// shared by its rooms.
 std::string room_of(const std::string& unit) {
@@ -109,7 +100,7 @@ Graph units() {
   Graph graph;
   for (const Source& source : sources()) {
     auto& next = graph[source.unit()];
-    for (const std::string& include : includes(source)) {
+    for (const std::string& include : quoted_includes(source.text)) {
       const std::string header = without_prefix(include);
       const std::string unit = header.substr(0, header.rfind('.'));
       if (unit != source.unit() && header.starts_with(source.layer() + "/")) next.insert(unit);
@@ -159,7 +150,7 @@ TEST(Layers, IncludesNeverRunUpward) {
   for (const Source& source : sources()) {
     const auto allowed = kMayInclude.find(source.layer());
     ASSERT_NE(allowed, kMayInclude.end()) << source.path << " is in no layer";
-    for (const std::string& include : includes(source)) {
+    for (const std::string& include : quoted_includes(source.text)) {
       ++checked;
       const std::string header = without_prefix(include);
       const std::string layer = layer_of(header);
@@ -173,7 +164,7 @@ TEST(Layers, IncludesNeverRunUpward) {
 
 TEST(Layers, PrivateHeadersStayInTheirLayer) {
   for (const Source& source : sources()) {
-    for (const std::string& include : includes(source)) {
+    for (const std::string& include : quoted_includes(source.text)) {
       const bool is_public = include.starts_with("vkgpt/");
       const fs::path header = source_dir() / (is_public ? "include" : "src") / include;
       EXPECT_TRUE(fs::exists(header))

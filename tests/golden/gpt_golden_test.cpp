@@ -4,12 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include "check/compare.hpp"
+#include "check/gpt_model.hpp"
+#include "check/gpt_optimizer.hpp"
 #include "golden/golden_file.hpp"
-#include "reference/compare.hpp"
-#include "reference/gpt_model.hpp"
-#include "reference/gpt_optimizer.hpp"
 
-namespace vkgpt::reference {
+namespace vkgpt::check {
 namespace {
 
 /// Relative to the tensor's largest value: its smallest ones are rounding of sums that cancel.
@@ -159,4 +159,4 @@ INSTANTIATE_TEST_SUITE_P(Files, GptGolden,
                          file_stem);
 
 }  // namespace
-}  // namespace vkgpt::reference
+}  // namespace vkgpt::check

@@ -10,23 +10,23 @@
 
 #include <gtest/gtest.h>
 
+#include "vkgpt/check/definitions.hpp"
+#include "vkgpt/check/update_rules.hpp"
 #include "vkgpt/ops/optimizer/global_norm.hpp"
 #include "vkgpt/ops/optimizer/optimizer.hpp"
 #include "vkgpt/ops/optimizer/optimizer_adamw8.hpp"
 #include "vkgpt/ops/optimizer/optimizer_lion.hpp"
 #include "vkgpt/ops/optimizer/optimizer_muon.hpp"
 
+#include "check/compare.hpp"
 #include "golden/golden_file.hpp"
 #include "ops/op_runner.hpp"
-#include "ops/optimizer/optimizer_run.hpp"
-#include "reference/compare.hpp"
-#include "reference/matmul.hpp"
 
 namespace vkgpt::ops {
 namespace {
 
+using check::Vector;
 using golden::Tensor;
-using reference::Vector;
 using test::OpRunner;
 
 constexpr const char* kFile = "optimizers.safetensors";
@@ -63,7 +63,7 @@ Layout layout_of(const std::map<std::string, Tensor>& file) {
 }
 
 Vector part(std::span<const float> arena, Slice slice) {
-  return reference::to_double(
+  return check::to_double(
       arena.subspan(static_cast<std::size_t>(slice.first), static_cast<std::size_t>(slice.count)));
 }
 
@@ -74,14 +74,14 @@ void store(std::span<float> arena, Slice slice, const Vector& values) {
 /// The mean squared error at `weights`, and its gradient.
 double loss_and_gradient(const std::map<std::string, Tensor>& file, const Layout& l,
                          std::span<const float> weights, std::span<float> gradients) {
-  const Vector x = reference::to_double(file.at("x").values), y = reference::to_double(file.at("y").values);
+  const Vector x = check::to_double(file.at("x").values), y = check::to_double(file.at("y").values);
   const auto H = static_cast<std::size_t>(l.hidden), I = static_cast<std::size_t>(l.inputs),
              O = static_cast<std::size_t>(l.outputs), B = x.size() / I;
   const Vector w1 = part(weights, l.w1), b1 = part(weights, l.b1), w2 = part(weights, l.w2),
                b2 = part(weights, l.b2);
-  Vector h = reference::matmul_nt(x, w1, B, H, I);
+  Vector h = check::matmul_nt(x, w1, B, H, I);
   for (std::size_t i = 0; i < h.size(); ++i) h[i] = std::tanh(h[i] + b1[i % H]);
-  Vector d = reference::matmul_nt(h, w2, B, O, H);
+  Vector d = check::matmul_nt(h, w2, B, O, H);
   double loss = 0.0;
   Vector db1(H), db2(O);
   for (std::size_t i = 0; i < d.size(); ++i) {
@@ -90,14 +90,14 @@ double loss_and_gradient(const std::map<std::string, Tensor>& file, const Layout
     d[i] *= 2.0 / static_cast<double>(d.size());
     db2[i % O] += d[i];
   }
-  Vector dh = reference::matmul_nn(d, w2, B, H, O);
+  Vector dh = check::matmul_nn(d, w2, B, H, O);
   for (std::size_t i = 0; i < dh.size(); ++i) {
     dh[i] *= 1.0 - h[i] * h[i];
     db1[i % H] += dh[i];
   }
-  store(gradients, l.w1, reference::matmul_tn(dh, x, H, I, B));
+  store(gradients, l.w1, check::matmul_tn(dh, x, H, I, B));
   store(gradients, l.b1, db1);
-  store(gradients, l.w2, reference::matmul_tn(d, h, O, H, B));
+  store(gradients, l.w2, check::matmul_tn(d, h, O, H, B));
   store(gradients, l.b2, db2);
   return loss;
 }
@@ -120,7 +120,7 @@ struct Arenas {
 using Append = std::function<void(const Arenas&)>;
 
 void expect_golden(const std::string& name, double learning_rate, const Append& append,
-                   double loss_bound = 1e-6, double nmse_bound = reference::kFp32Nmse) {
+                   double loss_bound = 1e-6, double nmse_bound = check::kFp32Nmse) {
   const std::map<std::string, Tensor> file = golden::load(kFile);
   const Layout l = layout_of(file);
   std::vector<float> weights(static_cast<std::size_t>(l.elements)), gradients(weights.size());
@@ -141,21 +141,21 @@ void expect_golden(const std::string& name, double learning_rate, const Append& 
   for (std::int64_t step = 1; step <= kSteps; ++step) {
     losses.push_back(static_cast<float>(loss_and_gradient(file, l, weights, gradients)));
     runner.set(arenas.gradients, gradients);
-    runner.run(test::step_params_at(step, learning_rate, kAdamW.beta1, kAdamW.beta2));
+    runner.run(check::step_params_at(step, learning_rate, kAdamW.beta1, kAdamW.beta2));
     norms.push_back(std::bit_cast<float>(runner.words(arenas.norm)[0]));
     weights = runner.floats(arenas.weights);
   }
-  const Vector golden_losses = reference::to_double(file.at(name + "/losses").values);
+  const Vector golden_losses = check::to_double(file.at(name + "/losses").values);
   EXPECT_EQ(golden_losses.size(), losses.size());
-  EXPECT_LE(reference::max_rel(losses, golden_losses), loss_bound);
-  EXPECT_LE(reference::max_rel(norms, reference::to_double(file.at(name + "/grad_norms").values)), 1e-5);
+  EXPECT_LE(check::max_rel(losses, golden_losses), loss_bound);
+  EXPECT_LE(check::max_rel(norms, check::to_double(file.at(name + "/grad_norms").values)), 1e-5);
 
   std::vector<float> flat, sample;
   for (const Slice slice : l.all()) {
     flat.insert(flat.end(), weights.begin() + slice.first, weights.begin() + slice.first + slice.count);
   }
   for (std::size_t i = 0; i < flat.size(); i += kStride) sample.push_back(flat[i]);
-  reference::expect_close(sample, reference::to_double(file.at(name + "/weights").values), nmse_bound);
+  check::expect_close(sample, check::to_double(file.at(name + "/weights").values), nmse_bound);
 }
 
 TEST(GpuOptimizerGolden, AdamW) {

@@ -12,9 +12,9 @@
 #include "vkgpt/plan/schedule.hpp"
 #include "vkgpt/text/generate/generator.hpp"
 
+#include "check/compare.hpp"
+#include "check/gpt_model.hpp"
 #include "gpu_context.hpp"
-#include "reference/compare.hpp"
-#include "reference/gpt_model.hpp"
 #include "support/architecture_grid.hpp"
 #include "support/train_run.hpp"
 
@@ -28,20 +28,20 @@ constexpr double kRelative = 1e-4;
 class GpuArchitecture : public testing::TestWithParam<GptConfig> {
  protected:
   GpuArchitecture()
-      : config_(GetParam()), reference_(config_, reference::random_parameters(GptParams(config_), 5)) {}
+      : config_(GetParam()), reference_(config_, check::random_parameters(GptParams(config_), 5)) {}
 
   std::vector<float> arena() const { return {reference_.arena().begin(), reference_.arena().end()}; }
 
   GptConfig config_;
-  reference::GptModel reference_;
+  check::GptModel reference_;
 };
 
 TEST_P(GpuArchitecture, LossAndAllGradientsAreThoseOfTheReference) {
   const auto B = 2;
   const std::int64_t T = config_.block_size;
   const auto V = static_cast<std::int32_t>(config_.vocab_size);
-  const std::vector<std::int32_t> tokens = reference::random_tokens(static_cast<std::size_t>(B * T), 1, V);
-  const std::vector<std::int32_t> targets = reference::random_tokens(static_cast<std::size_t>(B * T), 2, V);
+  const std::vector<std::int32_t> tokens = check::random_tokens(static_cast<std::size_t>(B * T), 1, V);
+  const std::vector<std::int32_t> targets = check::random_tokens(static_cast<std::size_t>(B * T), 2, V);
   vk::Context& context = test::shared_context();
   const GptParams params(config_);
   plan::TensorStore store(context);
@@ -59,7 +59,7 @@ TEST_P(GpuArchitecture, LossAndAllGradientsAreThoseOfTheReference) {
   }
   context.queue().wait_idle();
 
-  const reference::GptGradients expected =
+  const check::GptGradients expected =
       reference_.backward(tokens, targets, B, static_cast<std::size_t>(T),
                           {.label_smoothing = options.label_smoothing, .z_loss = options.z_loss});
   EXPECT_NEAR(step_results(store.readback_slot<float>(tensor::kStepResults, 0)).loss, expected.output.loss,
@@ -67,7 +67,7 @@ TEST_P(GpuArchitecture, LossAndAllGradientsAreThoseOfTheReference) {
   std::vector<float> grads(static_cast<std::size_t>(params.arena_elements()));
   store.download(tensor::kGrads, std::as_writable_bytes(std::span(grads)));
   for (const ParamSpec& spec : params.specs()) {
-    const reference::View want = reference::part(params, reference::View(expected.arena), spec.name);
+    const check::View want = check::part(params, check::View(expected.arena), spec.name);
     double largest = 0;
     for (const double value : want) largest = std::max(largest, std::abs(value));
     ASSERT_GT(largest, 0) << spec.name;
@@ -86,13 +86,13 @@ TEST_P(GpuArchitecture, DecodingWithTheCacheIsTheFullForward) {
   store.poison_arenas();
   const auto T = static_cast<std::size_t>(config_.block_size);
   const std::vector<std::int32_t> tokens =
-      reference::random_tokens(T, 4, static_cast<std::int32_t>(config_.vocab_size));
-  const reference::Vector logits = reference_.logits(tokens, 1, T);
+      check::random_tokens(T, 4, static_cast<std::int32_t>(config_.vocab_size));
+  const check::Vector logits = reference_.logits(tokens, 1, T);
   const auto Vp = static_cast<std::size_t>(config_.padded_vocab_size());
   for (std::size_t length = 5; length <= T; ++length) {
     const auto window = std::span(tokens).first(length);
     const std::span<const float> got = length == 5 ? generator.prefill(window) : generator.decode(window);
-    const reference::View want = reference::View(logits).subspan((length - 1) * Vp, got.size());
+    const check::View want = check::View(logits).subspan((length - 1) * Vp, got.size());
     double largest = 0;
     for (const double value : want) largest = std::max(largest, std::abs(value));
     for (std::size_t v = 0; v < got.size(); ++v) {

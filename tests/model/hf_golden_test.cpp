@@ -8,9 +8,9 @@
 #include "vkgpt/model/train_plan.hpp"
 #include "vkgpt/text/generate/generator.hpp"
 
+#include "check/gpt_model.hpp"
 #include "golden/golden_file.hpp"
 #include "gpu_context.hpp"
-#include "reference/gpt_model.hpp"
 #include "support/paths.hpp"
 
 namespace vkgpt::model {
@@ -38,10 +38,10 @@ class HfGolden : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(HfGolden, ReferenceComputesTheSame) {
-  const reference::GptModel model(model_.params.config(), {model_.arena.begin(), model_.arena.end()});
-  const reference::Vector logits = model.logits(tokens_, 1, tokens_.size());
+  const check::GptModel model(model_.params.config(), {model_.arena.begin(), model_.arena.end()});
+  const check::Vector logits = model.logits(tokens_, 1, tokens_.size());
   const auto Vp = static_cast<std::size_t>(model_.params.config().padded_vocab_size());
-  for (std::size_t t = 0; t < tokens_.size(); ++t) expect_logits(t, reference::View(logits).subspan(t * Vp));
+  for (std::size_t t = 0; t < tokens_.size(); ++t) expect_logits(t, check::View(logits).subspan(t * Vp));
   EXPECT_EQ(model.greedy(prompt_, greedy_.size() - prompt_.size()), greedy_);
 }
 

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "check/compare.hpp"
 #include "gpu_context.hpp"
-#include "reference/compare.hpp"
 
 namespace vkgpt::test {
 
@@ -27,7 +27,7 @@ train::TrainConfig small_training() {
 TrainRun::TrainRun(const model::GptConfig& model, const train::TrainConfig& config,
                    std::function<bool()> keep_going)
     : learning_rate_(config.learning_rate),
-      tokens_(reference::random_tokens(400, 7, static_cast<std::int32_t>(model.vocab_size))),
+      tokens_(check::random_tokens(400, 7, static_cast<std::int32_t>(model.vocab_size))),
       loader_(std::span<const std::int32_t>(tokens_), std::span<const std::int32_t>(tokens_),
               model.block_size, 1337),
       runner_(shared_context(), model, config, loader_, std::move(keep_going)) {

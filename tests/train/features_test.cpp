@@ -10,8 +10,8 @@
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/text/generate/generator.hpp"
 
+#include "check/compare.hpp"
 #include "gpu_context.hpp"
-#include "reference/compare.hpp"
 #include "support/call_counter.hpp"
 #include "support/temp_directory.hpp"
 #include "support/train_run.hpp"
@@ -158,7 +158,7 @@ TEST(GpuLora, MergedWeightsAreTheAdaptedModel) {
                          arena.begin() + params.trainable_elements()))
       << "the base stays";
 
-  const std::vector<std::int32_t> tokens = reference::random_tokens(9, 3, 29);
+  const std::vector<std::int32_t> tokens = check::random_tokens(9, 3, 29);
   const auto logits = adapted.prefill(tokens);
   const std::vector<float> expected(logits.begin(), logits.end());
   model::merge_adapters(params, arena);

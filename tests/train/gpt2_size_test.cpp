@@ -7,8 +7,8 @@
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/train/step_runner.hpp"
 
+#include "check/compare.hpp"
 #include "gpu_context.hpp"
-#include "reference/compare.hpp"
 
 namespace vkgpt::train {
 namespace {
@@ -23,7 +23,7 @@ TEST(SlowGpt2Size, TrainsTwoSteps) {
   TrainConfig config;
   config.batch_size = 1;
   // One crop fits, so that both steps see the same tokens.
-  const std::vector<std::int32_t> tokens = reference::random_tokens(129, 3, 50257);
+  const std::vector<std::int32_t> tokens = check::random_tokens(129, 3, 50257);
   const DataLoader loader(std::span<const std::int32_t>(tokens), std::span<const std::int32_t>(tokens),
                           model.block_size, 1);
   StepRunner runner(test::shared_context(), model, config, loader, [] { return true; });

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "vkgpt/check/trial.hpp"
 #include "vkgpt/vk/context.hpp"
 #include "vkgpt/vk/kernel_record.hpp"
 
@@ -28,24 +29,18 @@ struct SelfTestGroup {
 struct SelfTestResult {
   SelfTestGroup group;
   std::string variant;       // "f16 nt 17x33x65 bias"
-  double nmse = 0;           // of the output that is worst beside its bound
+  double error = 0;          // of the output that is worst beside its bound: an NMSE, mostly
   double bound = 0;          // of it
   std::string failure = {};  // in words; empty = passed
 };
 
-/// What a unit test may do to the values of an output before they are compared: plant an error.
-using Perturbation = std::function<void(const SelfTestGroup&, std::span<float>)>;
-
 /// The groups of `context`'s device, scalar kernels first.
 std::vector<SelfTestGroup> selftest_groups(const vk::DeviceCaps& caps);
 
-/// Compares what the kernels of a group compute, over small shapes, with the double-precision definitions of
-/// their ops: every output, within its type's rounding; nothing written outside of it; the same bits a second
-/// time. Cases for which a backend has no kernel of its own are left out, and on CPU drivers two thirds of
-/// those of backends that are made for GPUs. An error of the driver, short of a lost device, is a failure
-/// too.
+/// Runs the quick cases of a group (see check/op_table.hpp). Cases for which a backend has no kernel of its
+/// own are left out, and on CPU drivers two thirds of those of backends that are made for GPUs.
 std::vector<SelfTestResult> test_group(vk::Context& context, const SelfTestGroup& group,
-                                       const Perturbation& perturb = {});
+                                       const check::Perturbation& perturb = {});
 
 /// Stems of the kernels that `test_group` runs.
 std::set<std::string> tested_kernels(vk::Context& context, const SelfTestGroup& group);

@@ -96,7 +96,7 @@ int run_selftest(std::span<const std::string> args) {
   context_options.check = {};  // what is switched off is tested all the same
   vk::Context context(context_options);
   std::print(stderr, "device: {} ({})\n{:<17} {:<44} {:>8} {:>8}\n", context.caps().name,
-             context.caps().driver, "op", "variant", "NMSE", "bound");
+             context.caps().driver, "op", "variant", "error", "bound");
   const auto start = std::chrono::steady_clock::now();
   SelfTest test(context, context_options.cache_dir);
   test.run();

@@ -1,0 +1,215 @@
+#include "vkgpt/ops/activation.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <format>
+#include <numbers>
+
+#include "vkgpt/check/definitions.hpp"
+#include "vkgpt/check/op_table.hpp"
+#include "vkgpt/core/check.hpp"
+
+namespace vkgpt::check {
+namespace {
+
+const double kGeluScale = std::sqrt(2.0 / std::numbers::pi);
+constexpr double kGeluCubic = 0.044715;
+
+double normal_cdf(double x) {
+  return 0.5 * std::erfc(-x / std::numbers::sqrt2);
+}
+
+double sigmoid(double x) {
+  return 1.0 / (1.0 + std::exp(-x));
+}
+
+}  // namespace
+
+Vector gelu_forward(View x) {
+  Vector y(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double inner = kGeluScale * (x[i] + kGeluCubic * x[i] * x[i] * x[i]);
+    y[i] = 0.5 * x[i] * (1.0 + std::tanh(inner));
+  }
+  return y;
+}
+
+Vector gelu_backward(View dout, View x) {
+  VKGPT_CHECK(dout.size() == x.size());
+  Vector dx(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double t = std::tanh(kGeluScale * (x[i] + kGeluCubic * x[i] * x[i] * x[i]));
+    const double dinner = kGeluScale * (1.0 + 3.0 * kGeluCubic * x[i] * x[i]);
+    dx[i] = dout[i] * (0.5 * (1.0 + t) + 0.5 * x[i] * (1.0 - t * t) * dinner);
+  }
+  return dx;
+}
+
+Vector gelu_erf_forward(View x) {
+  Vector y(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) y[i] = x[i] * normal_cdf(x[i]);
+  return y;
+}
+
+Vector gelu_erf_backward(View dout, View x) {
+  VKGPT_CHECK(dout.size() == x.size());
+  Vector dx(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double density = std::exp(-0.5 * x[i] * x[i]) / std::sqrt(2.0 * std::numbers::pi);
+    dx[i] = dout[i] * (normal_cdf(x[i]) + x[i] * density);
+  }
+  return dx;
+}
+
+Vector relu_squared_forward(View x) {
+  Vector y(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) y[i] = std::max(x[i], 0.0) * std::max(x[i], 0.0);
+  return y;
+}
+
+Vector relu_squared_backward(View dout, View x) {
+  VKGPT_CHECK(dout.size() == x.size());
+  Vector dx(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) dx[i] = dout[i] * 2.0 * std::max(x[i], 0.0);
+  return dx;
+}
+
+Vector swiglu_forward(View x, std::size_t rows, std::size_t F) {
+  VKGPT_CHECK(x.size() == rows * 2 * F);
+  Vector y(rows * F);
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t f = 0; f < F; ++f) {
+      const double gate = x[row * 2 * F + f];
+      const double up = x[row * 2 * F + F + f];
+      y[row * F + f] = gate * sigmoid(gate) * up;
+    }
+  }
+  return y;
+}
+
+Vector swiglu_backward(View dout, View x, std::size_t rows, std::size_t F) {
+  VKGPT_CHECK(x.size() == rows * 2 * F && dout.size() == rows * F);
+  Vector dx(rows * 2 * F);
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t f = 0; f < F; ++f) {
+      const double gate = x[row * 2 * F + f];
+      const double up = x[row * 2 * F + F + f];
+      const double s = sigmoid(gate);
+      const double d = dout[row * F + f];
+      dx[row * 2 * F + f] = d * up * s * (1.0 + gate * (1.0 - s));
+      dx[row * 2 * F + F + f] = d * gate * s;
+    }
+  }
+  return dx;
+}
+
+namespace {
+
+struct Function {
+  const char* name;
+  ops::Activation kind;
+  Vector (*forward)(View x);
+  Vector (*backward)(View dout, View x);
+};
+
+constexpr Function kFunctions[] = {
+    {"gelu", ops::Activation::kGelu, gelu_forward, gelu_backward},
+    {"gelu_erf", ops::Activation::kGeluErf, gelu_erf_forward, gelu_erf_backward},
+    {"relu_squared", ops::Activation::kReluSquared, relu_squared_forward, relu_squared_backward}};
+
+void both_passes(Trial& t, const Function& f, DType dtype, std::int64_t n) {
+  const Operand x = t.random({n}, 1, 6.0F, dtype), dy = t.random({n}, 2, 3.0F, dtype);
+  const plan::Tensor y = t.output({n}, dtype), dx = t.output({n}, dtype);
+  ops::activation_forward(t.builder(), f.kind, x, y);
+  ops::activation_backward(t.builder(), f.kind, dy, x, dx);
+  t.expect("y", y, f.forward(x), rounding_bound(dtype));
+  t.expect("dx", dx, f.backward(dy, x), rounding_bound(dtype));
+}
+
+void swiglu(Trial& t, DType dtype, std::int64_t rows, std::int64_t F) {
+  const Operand x = t.random({1, rows, 2 * F}, 1, 6.0F, dtype), dy = t.random({1, rows, F}, 2, 3.0F, dtype);
+  const plan::Tensor y = t.output({1, rows, F}, dtype), dx = t.output({1, rows, 2 * F}, dtype);
+  ops::swiglu_forward(t.builder(), x, y);
+  ops::swiglu_backward(t.builder(), dy, x, dx);
+  t.expect("y", y, swiglu_forward(x, rows, F), rounding_bound(dtype));
+  t.expect("dx", dx, swiglu_backward(dy, x, rows, F), rounding_bound(dtype));
+}
+
+/// Large inputs neither overflow nor cancel.
+void saturation(Trial& t, const Function& f) {
+  const std::vector<float> values{-3e38F, -1e13F, -1e4F, -100, -12, -6,    -3,   -1e-20F,
+                                  0,      1e-20F, 6,     12,   100, 1e13F, 3e38F};
+  const Shape shape{static_cast<std::int64_t>(values.size())};
+  const Operand x = t.given(shape, values), dy = t.given(shape, std::vector<float>(values.size(), 1.0F));
+  const plan::Tensor y = t.output(shape), dx = t.output(shape);
+  ops::activation_forward(t.builder(), f.kind, x, y);
+  ops::activation_backward(t.builder(), f.kind, dy, x, dx);
+  Vector expected_y = f.forward(x), expected_dx = f.backward(dy, x);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    // Far out the definition's cube overflows even a double; the limits are exact there.
+    if (std::abs(values[i]) <= 1e3F) continue;
+    expected_y[i] = std::max(x.values[i], 0.0);
+    expected_dx[i] = values[i] > 0 ? 1.0 : 0.0;
+  }
+  t.expect_near("y", y, expected_y, 1e-5, 1e-7);
+  t.expect_near("dx", dx, expected_dx, 1e-5, 1e-7);
+}
+
+void swiglu_saturation(Trial& t) {
+  const std::vector<float> values{-3e38F, -100, -1e-20F, 0, 100, 1e20F, 0.5F, 2, 3, 4, 5, 6};
+  const Operand x = t.given({1, 12}, values), dy = t.given({1, 6}, std::vector<float>(6, 1.0F));
+  const plan::Tensor y = t.output({1, 6}), dx = t.output({1, 12});
+  ops::swiglu_forward(t.builder(), x, y);
+  ops::swiglu_backward(t.builder(), dy, x, dx);
+  t.expect("y", y, {0, 0, -1.5e-20, 0, 500, 6e20}, kFp32Nmse);
+  t.expect("dx", dx, {0, 0, 1.5, 2, 5, 6, 0, 0, -0.5e-20, 0, 100, 1e20}, kFp32Nmse);
+}
+
+/// The polynomial of Phi as fine as it is claimed to be, where x does not hide its error.
+void fine_gelu_erf(Trial& t, float from, float to, double relative, double absolute = 0) {
+  std::vector<float> values;
+  for (int i = 0; i <= 10000; ++i) values.push_back(from + (to - from) * static_cast<float>(i) / 10000.0F);
+  const Operand x = t.given({10001}, values);
+  const plan::Tensor y = t.output({10001});
+  ops::activation_forward(t.builder(), ops::Activation::kGeluErf, x, y);
+  t.expect_near("y", y, gelu_erf_forward(x), relative, absolute);
+}
+
+}  // namespace
+
+std::vector<Case> activation_cases() {
+  std::vector<Case> cases;
+  for (const DType dtype : kFloatTypes) {
+    for (const Function& f : kFunctions) {
+      for (const std::int64_t n : {1, 3, 64, 1000, 4099}) {
+        cases.push_back({.variant = std::format("{} {} {}", dtype_name(dtype), f.name, n),
+                         .dtype = dtype,
+                         .quick = n == 4099,
+                         .devices = folded_devices(4096),
+                         .build = [=](Trial& t) { both_passes(t, f, dtype, n); }});
+      }
+    }
+    for (const auto& [rows, F] : {std::pair{1, 1}, {5, 3}, {130, 64}, {131, 100}, {3, 1025}}) {
+      cases.push_back({.variant = std::format("{} swiglu {}x{}", dtype_name(dtype), rows, F),
+                       .dtype = dtype,
+                       .quick = F == 100,
+                       .devices = folded_devices(128 * 2 * static_cast<std::uint64_t>(F) * dtype_size(dtype)),
+                       .build = [=](Trial& t) { swiglu(t, dtype, rows, F); }});
+    }
+  }
+  for (const Function& f : {kFunctions[0], kFunctions[1]}) {
+    cases.push_back(
+        {.variant = std::format("f32 {} saturates", f.name), .build = [=](Trial& t) { saturation(t, f); }});
+  }
+  cases.push_back({.variant = "f32 swiglu saturates", .build = swiglu_saturation});
+  // Phi is near 1 above 0; below, y is small and its own relative error shows.
+  cases.push_back(
+      {.variant = "f32 gelu_erf below 0", .build = [](Trial& t) { fine_gelu_erf(t, -4.9995F, 0, 2e-6); }});
+  cases.push_back(
+      {.variant = "f32 gelu_erf above 0", .build = [](Trial& t) { fine_gelu_erf(t, 0, 10, 2.5e-7 * 2); }});
+  cases.push_back(
+      {.variant = "f32 gelu_erf far below 0", .build = [](Trial& t) { fine_gelu_erf(t, -10, -5, 0, 1e-6); }});
+  return cases;
+}
+
+}  // namespace vkgpt::check

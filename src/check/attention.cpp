@@ -1,0 +1,327 @@
+#include "vkgpt/ops/attention/attention.hpp"
+
+#include <algorithm>
+#include <format>
+
+#include "vkgpt/check/definitions.hpp"
+#include "vkgpt/check/op_table.hpp"
+
+// The definition is in attention_definition.cpp.
+
+namespace vkgpt::check {
+namespace {
+
+using vk::Backend;
+
+struct Variant {
+  std::int64_t B, T, NH, HS;
+  std::int64_t NKV = 0;  // 0 = NH
+  std::int64_t window = 0;
+  DType dtype = DType::kF32;
+  ops::Dropout dropout = {};
+
+  std::int64_t kv_heads() const { return NKV == 0 ? NH : NKV; }
+  std::int64_t C() const { return NH * HS; }
+  std::int64_t width() const { return (NH + 2 * kv_heads()) * HS; }
+  AttentionShape shape() const {
+    const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+    return {
+        .B = size(B), .T = size(T), .C = size(C()), .NH = size(NH), .NKV = size(NKV), .window = size(window)};
+  }
+  std::string text() const {
+    std::string text =
+        std::format("{} {}x{} heads {} of {} of {}", dtype_name(dtype), B, T, NH, kv_heads(), HS);
+    if (window != 0) text += std::format(" window {}", window);
+    return dropout.p == 0 ? text : text + " dropout";
+  }
+};
+
+constexpr ops::StepParams kStep{.seed_lo = 0x12345678, .seed_hi = 0x9abcdef0, .dropout_step = 77};
+
+/// Scores, probabilities and their gradients may be rounded to the type on the way, in gradients several
+/// times.
+double output_bound(DType dtype) {
+  return (dtype == DType::kF32 ? 1 : 4) * rounding_bound(dtype);
+}
+double gradient_bound(DType dtype) {
+  return (dtype == DType::kF32 ? 1 : 40) * rounding_bound(dtype);
+}
+
+/// The elements of a part (0 = q, 1 = k, 2 = v) of every row of qkv.
+std::vector<std::size_t> part_of(const Variant& v, int part) {
+  const std::int64_t kv = v.kv_heads() * v.HS;
+  const std::int64_t first = part == 0 ? 0 : v.C() + (part - 1) * kv, count = part == 0 ? v.C() : kv;
+  std::vector<std::size_t> at;
+  for (std::int64_t row = 0; row < v.B * v.T; ++row) {
+    for (std::int64_t i = 0; i < count; ++i)
+      at.push_back(static_cast<std::size_t>(row * v.width() + first + i));
+  }
+  return at;
+}
+
+struct BothPasses {
+  plan::Tensor out, lse, dqkv;
+};
+
+BothPasses append_both(Trial& t, const Variant& v, const plan::Tensor& qkv, const plan::Tensor& dout) {
+  const BothPasses result{t.output({v.B, v.T, v.C()}, v.dtype), t.output({v.B, v.NH, v.T}),
+                          t.output({v.B, v.T, v.width()}, v.dtype)};
+  ops::attention_forward(t.builder(), {.qkv = qkv,
+                                       .out = result.out,
+                                       .lse = result.lse,
+                                       .n_head = v.NH,
+                                       .n_kv_head = v.NKV,
+                                       .window = v.window,
+                                       .dropout = v.dropout});
+  ops::attention_backward(t.builder(), {.dout = dout,
+                                        .qkv = qkv,
+                                        .out = result.out,
+                                        .lse = result.lse,
+                                        .dqkv = result.dqkv,
+                                        .n_head = v.NH,
+                                        .n_kv_head = v.NKV,
+                                        .window = v.window,
+                                        .dropout = v.dropout});
+  return result;
+}
+
+void both_passes(Trial& t, const Variant& v) {
+  const Operand qkv = t.random({v.B, v.T, v.width()}, 1, 2.0F, v.dtype);
+  const Operand dout = t.random({v.B, v.T, v.C()}, 2, 3.0F, v.dtype);
+  const auto [out, lse, dqkv] = append_both(t, v, qkv, dout);
+  ProbabilityMask mask;
+  if (v.dropout.p > 0) {
+    mask = probability_mask(v.dropout.p, {std::uint64_t{kStep.seed_hi} << 32 | kStep.seed_lo, v.dropout.site,
+                                          kStep.dropout_step});
+  }
+  const Attention expected = attention_forward(qkv, v.shape(), mask);
+  t.replay(kStep);
+  t.expect("out", out, expected.out, output_bound(v.dtype));
+  t.expect("lse", lse, expected.lse, kFp32Nmse);
+  // A query that sees only itself has p = 1 whatever q and k are: no gradient but rounding.
+  const bool sees_itself = v.window == 1 || v.T == 1;
+  const Vector gradient = attention_backward(dout, qkv, v.shape(), mask);
+  for (int part = sees_itself ? 2 : 0; part < 3; ++part) {
+    constexpr const char* kParts[] = {"dq", "dk", "dv"};
+    t.expect(kParts[part], dqkv, gradient, gradient_bound(v.dtype), part_of(v, part));
+  }
+}
+
+/// Scores up to about 1e3, 1e5 and 1e29 stay finite.
+void huge_scores(Trial& t, const Variant& v, float scale) {
+  std::vector<float> values = random_floats(static_cast<std::size_t>(v.B * v.T * v.width()), 7);
+  for (int part = 0; part < 2; ++part) {
+    for (const std::size_t i : part_of(v, part)) values[i] *= scale;
+  }
+  const Operand qkv = t.given({v.B, v.T, v.width()}, values);
+  const auto [out, lse, dqkv] = append_both(t, v, qkv, t.random({v.B, v.T, v.C()}, 8));
+  const Attention expected = attention_forward(qkv, v.shape());
+  // A score's rounding, 1e-7 of it, is an absolute error of the exponent.
+  t.expect("out", out, expected.out, scale < 100 ? 1e-7 : 1e-3);
+  t.expect("lse", lse, expected.lse, kFp32Nmse);
+  t.expect_near("dqkv", dqkv, Vector(values.size(), 0.0), 0, 3e38);
+}
+
+/// Row t of every sequence of x (B, T, width).
+std::vector<float> rows_at(View x, const Variant& v, std::int64_t width, std::int64_t t) {
+  std::vector<float> result;
+  for (std::int64_t b = 0; b < v.B; ++b) {
+    const auto row = x.begin() + (b * v.T + t) * width;
+    result.insert(result.end(), row, row + width);
+  }
+  return result;
+}
+
+/// Decodes every position after a prompt of `prompt` ones, which is filled in with `padding` that are not
+/// real: these are overwritten or never reached. Without a prompt the cache starts as NaN.
+void decoding(Trial& t, const Variant& v, std::int64_t prompt, std::int64_t padding) {
+  const auto count = static_cast<std::size_t>(v.B * v.T * v.width());
+  const Vector all = to_double(rounded(random_floats(count, 5, 2.0F), v.dtype));
+  const Shape cache{v.B, v.kv_heads(), v.T, v.HS};
+  const ops::AttentionDecode args{
+      .qkv = t.input({v.B, 1, v.width()}, rows_at(all, v, v.width(), prompt), v.dtype),
+      .k_cache = t.output(cache, v.dtype),
+      .v_cache = t.output(cache, v.dtype),
+      .out = t.output({v.B, 1, v.C()}, v.dtype),
+      .n_head = v.NH,
+      .n_kv_head = v.NKV,
+      .window = v.window};
+  if (prompt > 0) {
+    std::vector<float> values;
+    for (std::int64_t b = 0; b < v.B; ++b) {
+      const auto rows = all.begin() + b * v.T * v.width();
+      values.insert(values.end(), rows, rows + prompt * v.width());
+      values.insert(values.end(), static_cast<std::size_t>(padding * v.width()), 1e4F);
+    }
+    ops::attention_cache_fill(t.builder(),
+                              {.qkv = t.input({v.B, prompt + padding, v.width()}, values, v.dtype),
+                               .k_cache = args.k_cache,
+                               .v_cache = args.v_cache,
+                               .n_head = v.NH,
+                               .n_kv_head = v.NKV});
+  }
+  ops::attention_decode(t.builder(), args);
+  const Attention full = attention_forward(all, v.shape());
+  // A replay fills the prompt in again, and padding over what was decoded.
+  const std::int64_t end = padding > 0 ? prompt + 1 : v.T;
+  for (std::int64_t position = prompt; position < end; ++position) {
+    t.replay({.position = static_cast<std::uint32_t>(position)});
+    t.put(args.qkv, rows_at(all, v, v.width(), position));
+    t.expect(std::format("out at {}", position), args.out, to_double(rows_at(full.out, v, v.C(), position)),
+             output_bound(v.dtype));
+  }
+}
+
+/// The kernels of CPU drivers, those of GPUs by backend, and for heads of 20 those of a CPU driver without
+/// 64-bit loads.
+std::vector<Device> all_kernels(std::int64_t HS) {
+  std::vector<Device> devices = {{},
+                                 {.name = "scalar as a GPU", .backend = Backend::kScalar, .is_gpu = true},
+                                 {.name = "simt", .backend = Backend::kSimt, .is_gpu = true}};
+  if (HS == 20) devices.push_back({.name = "without int64", .has_int64 = false});
+  if (HS != 20 && HS != 24) return devices;
+  for (const Backend backend : {Backend::kScalar, Backend::kSimt}) {
+    devices.push_back({.name = std::format("{} as an Intel GPU", vk::backend_name(backend)),
+                       .backend = backend,
+                       .is_gpu = true,
+                       .vendor_id = vk::kVendorIntel});
+  }
+  return devices;
+}
+
+/// Each set of kernels once: those of CPU drivers with heads of 20 and 40, those of GPUs with heads of 24.
+std::vector<Device> some_kernels(const Variant& v) {
+  const std::vector<Device> all = all_kernels(v.HS);
+  if (v.HS == 24) return {all[1], all[2]};
+  if (v.HS != 20) return {all[0]};
+  if (v.dtype != DType::kF32 || v.dropout.p > 0) return {all[3]};
+  return {all[0], all[3]};
+}
+
+/// Kernels on cooperative matrices: of heads up to 24 "nv", else "khr", of 48 as on GPUs with few registers.
+Device matrix_kernels(std::int64_t HS) {
+  if (HS <= 24) return {.name = "nv", .backend = Backend::kNv};
+  return {.name = "khr", .backend = Backend::kKhr, .vendor_id = HS == 48 ? vk::kVendorIntel : 0U};
+}
+
+/// Every tile of queries and keys has a tail in some of these. A head of 20 leaves a broadcasting kernel a
+/// short last chunk, one of 24 is shared by two invocations on a GPU.
+constexpr Variant kSizes[] = {
+    {1, 1, 1, 20},   {2, 2, 3, 24},  {3, 3, 2, 20},   {1, 7, 5, 24},  {2, 8, 1, 20},   {1, 9, 2, 24},
+    {3, 31, 2, 20},  {1, 33, 3, 24}, {2, 64, 2, 20},  {1, 65, 4, 24}, {2, 100, 1, 20}, {1, 128, 3, 24},
+    {1, 257, 2, 20}, {3, 9, 2, 16},  {1, 100, 5, 16}, {2, 33, 4, 32}, {1, 128, 1, 32}, {2, 8, 1, 64},
+    {1, 257, 1, 64}, {1, 7, 2, 100}, {3, 33, 1, 128}, {1, 64, 2, 128}};
+
+/// Grouped and multi-query heads; windows shorter and longer than T, of one position and of whole tiles; 16
+/// bits with heads of 40, a word of which is loaded by more lanes than there are in one go.
+std::vector<Variant> variants() {
+  std::vector<Variant> all = {{.B = 2, .T = 33, .NH = 4, .HS = 20, .NKV = 1},
+                              {.B = 1, .T = 64, .NH = 4, .HS = 24, .NKV = 2},
+                              {.B = 1, .T = 9, .NH = 2, .HS = 20, .NKV = 2, .window = 16},
+                              {.B = 1, .T = 131, .NH = 2, .HS = 24, .window = 37},
+                              {.B = 2, .T = 64, .NH = 1, .HS = 20, .window = 16},
+                              {.B = 1, .T = 31, .NH = 3, .HS = 24, .NKV = 1},
+                              {.B = 1, .T = 40, .NH = 4, .HS = 20, .NKV = 2, .window = 1},
+                              {.B = 2, .T = 70, .NH = 3, .HS = 20, .NKV = 1, .window = 7},
+                              {.B = 1, .T = 257, .NH = 4, .HS = 24, .NKV = 2, .window = 64},
+                              {.B = 1, .T = 33, .NH = 2, .HS = 20, .window = 33}};
+  for (const DType dtype : {DType::kF16, DType::kBF16}) {
+    all.push_back({.B = 2, .T = 70, .NH = 4, .HS = 40, .NKV = 2, .window = 9, .dtype = dtype});
+    all.push_back({.B = 1, .T = 65, .NH = 4, .HS = 24, .NKV = 2, .window = 40, .dtype = dtype});
+    all.push_back({.B = 2, .T = 33, .NH = 2, .HS = 20, .dtype = dtype});
+  }
+  constexpr ops::Dropout kDropout{.p = 0.3, .site = 1234};
+  all.push_back({.B = 2, .T = 37, .NH = 2, .HS = 20, .dropout = kDropout});
+  all.push_back({.B = 2,
+                 .T = 65,
+                 .NH = 4,
+                 .HS = 24,
+                 .NKV = 2,
+                 .window = 21,
+                 .dtype = DType::kF16,
+                 .dropout = kDropout});
+  // Tiles of 2 keys in the backward of CPU drivers.
+  all.push_back({.B = 1, .T = 19, .NH = 2, .HS = 40, .dropout = kDropout});
+  return all;
+}
+
+/// Rows that a matrix does not divide, several tiles, groups and windows: khr, khr where subgroups share
+/// rows, nv.
+constexpr Variant kMatrixVariants[] = {
+    {.B = 2, .T = 71, .NH = 4, .HS = 40, .NKV = 2, .window = 9, .dtype = DType::kF16},
+    {.B = 1, .T = 131, .NH = 2, .HS = 48, .NKV = 1, .dtype = DType::kF16},
+    {.B = 2, .T = 37, .NH = 4, .HS = 24, .NKV = 2, .window = 21, .dtype = DType::kF16},
+    {.B = 1, .T = 67, .NH = 3, .HS = 16, .dtype = DType::kF16}};
+
+/// What `vkgpt selftest` runs by each backend.
+std::vector<Variant> quick_variants() {
+  std::vector<Variant> all;
+  for (const DType dtype : kFloatTypes) {
+    all.push_back({.B = 1, .T = 96, .NH = 2, .HS = 64, .dtype = dtype});
+    if (dtype == DType::kBF16) continue;
+    all.push_back({.B = 2, .T = 70, .NH = 4, .HS = 16, .NKV = 2, .window = 23, .dtype = dtype});
+  }
+  all.push_back({.B = 1,
+                 .T = 33,
+                 .NH = 3,
+                 .HS = 64,
+                 .NKV = 1,
+                 .dtype = DType::kF16,
+                 .dropout = {.p = 0.25, .site = 5}});
+  return all;
+}
+
+void add_decoding(std::vector<Case>& cases) {
+  const auto add = [&](const Variant& v, std::int64_t prompt, std::int64_t padding, bool quick,
+                       std::vector<Device> devices) {
+    cases.push_back({.variant = std::format("{} decode after {}", v.text(), prompt),
+                     .dtype = v.dtype,
+                     .quick = quick,
+                     .devices = std::move(devices),
+                     .build = [=](Trial& t) { decoding(t, v, prompt, padding); }});
+  };
+  const std::vector<Device> both = {{}, {.name = "as a GPU", .is_gpu = true}};
+  for (const DType dtype : kFloatTypes) {
+    add({.B = 2, .T = 21, .NH = 4, .HS = 32, .NKV = 2, .dtype = dtype}, 20, 0, true, {Device{}});
+  }
+  for (const Variant& v : {Variant{2, 71, 2, 16}, {1, 37, 3, 20}, {3, 19, 1, 64}, {1, 40, 1, 128}}) {
+    add(v, 0, 0, false, both);
+  }
+  const Variant padded{3, 24, 2, 32};
+  add(padded, 11, 5, false, sliced_devices(static_cast<std::uint64_t>(padded.T * padded.C() * 8)));
+  for (const Variant& v : {Variant{.B = 2, .T = 29, .NH = 4, .HS = 20, .NKV = 2, .window = 9},
+                           {.B = 1, .T = 40, .NH = 3, .HS = 20, .NKV = 1, .window = 40},
+                           {.B = 2, .T = 19, .NH = 3, .HS = 20, .NKV = 1, .window = 5, .dtype = DType::kF16},
+                           {.B = 1, .T = 19, .NH = 2, .HS = 20, .dtype = DType::kBF16}}) {
+    add(v, 6, 0, false, both);
+  }
+}
+
+}  // namespace
+
+std::vector<Case> attention_cases() {
+  std::vector<Case> cases;
+  const auto add = [&](const Variant& v, std::vector<Device> devices, bool quick = false) {
+    cases.push_back({.variant = v.text(),
+                     .dtype = v.dtype,
+                     .quick = quick,
+                     .devices = std::move(devices),
+                     .build = [v](Trial& t) { both_passes(t, v); }});
+  };
+  // Large heads first: they take the longest to build.
+  for (const Variant& v : quick_variants()) add(v, {{.name = "scalar", .backend = Backend::kScalar}}, true);
+  add_decoding(cases);
+  for (const Variant& v : kSizes) add(v, all_kernels(v.HS));
+  for (const Variant& v : variants()) add(v, some_kernels(v));
+  for (const Variant& v : kMatrixVariants) add(v, {matrix_kernels(v.HS)});
+  for (const Variant& v : {Variant{1, 33, 2, 20}, {1, 33, 2, 24}}) {
+    for (const float scale : {30.0F, 300.0F, 1e14F}) {
+      cases.push_back({.variant = std::format("{} scores times {}", v.text(), scale),
+                       .devices = all_kernels(v.HS),
+                       .build = [=](Trial& t) { huge_scores(t, v, scale); }});
+    }
+  }
+  return cases;
+}
+
+}  // namespace vkgpt::check

@@ -1,0 +1,135 @@
+#include "vkgpt/ops/embedding.hpp"
+
+#include <algorithm>
+#include <format>
+
+#include "vkgpt/check/definitions.hpp"
+#include "vkgpt/check/op_table.hpp"
+#include "vkgpt/core/check.hpp"
+
+namespace vkgpt::check {
+
+Vector embedding_forward(TokenView tokens, View wte, View wpe, std::size_t B, std::size_t T, std::size_t C) {
+  VKGPT_CHECK(tokens.size() == B * T && wpe.size() >= T * C);
+  Vector out(B * T * C);
+  for (std::size_t b = 0; b < B; ++b) {
+    for (std::size_t t = 0; t < T; ++t) {
+      const auto token = static_cast<std::size_t>(tokens[b * T + t]);
+      VKGPT_CHECK((token + 1) * C <= wte.size(), "token {}", token);
+      for (std::size_t c = 0; c < C; ++c) out[(b * T + t) * C + c] = wte[token * C + c] + wpe[t * C + c];
+    }
+  }
+  return out;
+}
+
+EmbeddingGradients embedding_backward(View dout, TokenView tokens, std::size_t B, std::size_t T,
+                                      std::size_t C, std::size_t wte_rows, std::size_t wpe_rows) {
+  VKGPT_CHECK(dout.size() == B * T * C && tokens.size() == B * T && wpe_rows >= T);
+  EmbeddingGradients gradients{.dwte = Vector(wte_rows * C, 0.0), .dwpe = Vector(wpe_rows * C, 0.0)};
+  for (std::size_t b = 0; b < B; ++b) {
+    for (std::size_t t = 0; t < T; ++t) {
+      const auto token = static_cast<std::size_t>(tokens[b * T + t]);
+      VKGPT_CHECK(token < wte_rows, "token {}", token);
+      for (std::size_t c = 0; c < C; ++c) {
+        const double d = dout[(b * T + t) * C + c];
+        gradients.dwte[token * C + c] += d;
+        gradients.dwpe[t * C + c] += d;
+      }
+    }
+  }
+  return gradients;
+}
+
+namespace {
+
+struct Size {
+  std::int64_t B, T, C, Vp, positions;  // positions: rows of wpe
+
+  std::string text() const { return std::format("f32 {}x{}x{} of {}", B, T, C, Vp); }
+  std::size_t tokens() const { return static_cast<std::size_t>(B * T); }
+};
+
+/// Forward and backward; the gradients are added to what is there.
+void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& tokens, bool has_positions) {
+  const plan::Tensor ids = t.input({s.B, s.T}, tokens);
+  const Operand wte = t.random({s.Vp, s.C}, 2), wpe = t.random({s.positions, s.C}, 3);
+  const Operand dx = t.random({s.B, s.T, s.C}, 4, 3.0F);
+  const Operand dwte = t.random({s.Vp, s.C}, 5), dwpe = t.random({s.positions, s.C}, 6);
+  const plan::Tensor x = t.output({s.B, s.T, s.C});
+  ops::EmbeddingForward forward{.tokens = ids, .wte = wte, .x = x};
+  if (has_positions) forward.wpe = wpe;
+  ops::embedding_forward(t.builder(), forward);
+  if (has_positions) {
+    ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids, .dwte = dwte, .dwpe = dwpe});
+  } else {  // frozen tables
+    ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids, .dwte = dwte});
+    ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids, .dwpe = dwpe});
+    ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids});
+  }
+  std::vector<std::int32_t> inside = tokens;
+  for (std::int32_t& token : inside) {
+    if (token < 0 || token >= s.Vp) token = static_cast<std::int32_t>(s.Vp - 1);
+  }
+  const Vector no_positions(wpe.values.size(), 0.0);
+  t.expect("x", x, embedding_forward(inside, wte, has_positions ? View(wpe) : no_positions, s.B, s.T, s.C),
+           kFp32Nmse);
+  const EmbeddingGradients gradients = embedding_backward(dx, inside, s.B, s.T, s.C, s.Vp, s.positions);
+  t.expect("dwte", dwte, add(gradients.dwte, dwte), kFp32Nmse);
+  t.expect("dwpe", dwpe, add(gradients.dwpe, dwpe), kFp32Nmse);
+}
+
+/// One token of each of B sequences, at several positions.
+void decoding(Trial& t, const Size& s, bool has_positions) {
+  const std::vector<std::int32_t> tokens = random_tokens(s.tokens(), 1, static_cast<std::int32_t>(s.Vp));
+  const Operand wte = t.random({s.Vp, s.C}, 2), wpe = t.random({s.positions, s.C}, 3);
+  ops::EmbeddingDecode args{.tokens = t.input({s.B}, tokens), .wte = wte, .x = t.output({s.B, s.C})};
+  if (has_positions) args.wpe = wpe;
+  ops::embedding_decode(t.builder(), args);
+  for (const std::uint32_t position : {0U, 7U, 15U}) {
+    t.replay({.position = position});
+    Vector row(static_cast<std::size_t>(s.C), 0.0);
+    if (has_positions) std::copy_n(wpe.values.begin() + position * s.C, s.C, row.begin());
+    t.expect("x", args.x, embedding_forward(tokens, wte, row, s.B, 1, s.C), kFp32Nmse);
+  }
+}
+
+/// Rows of the token table are cut at 64 of them; the positions are bound whole.
+std::vector<Device> devices_of(const Size& s) {
+  return folded_devices(static_cast<std::uint64_t>(std::max<std::int64_t>(64, s.positions) * s.C) *
+                        sizeof(float));
+}
+
+}  // namespace
+
+std::vector<Case> embedding_cases() {
+  std::vector<Case> cases;
+  const auto add_case = [&](const Size& s, const std::string& what, bool quick, auto build) {
+    cases.push_back({.variant = s.text() + what, .quick = quick, .devices = devices_of(s), .build = build});
+  };
+  for (const Size& s : {Size{1, 1, 1, 1, 1},
+                        {2, 5, 3, 64, 5},
+                        {3, 33, 64, 128, 40},
+                        {4, 61, 100, 65, 61},
+                        {2, 128, 128, 320, 128},
+                        {1, 7, 768, 1000, 9},
+                        {2, 40, 1025, 70, 40},
+                        {1, 300, 33, 2, 300}}) {
+    const std::vector<std::int32_t> tokens = random_tokens(s.tokens(), 1, static_cast<std::int32_t>(s.Vp));
+    const bool is_small = s.B == 3;
+    add_case(s, "", is_small, [=](Trial& t) { both_passes(t, s, tokens, true); });
+    if (is_small) {
+      add_case(s, " without positions", false, [=](Trial& t) { both_passes(t, s, tokens, false); });
+    }
+  }
+  std::vector<std::int32_t> one_token(1024, 1);
+  one_token[5] = 0;
+  const Size many{4, 256, 40, 3, 256}, few{1, 4, 5, 4, 4}, row{3, 1, 100, 130, 16};
+  add_case(many, " a long run of one token", false, [=](Trial& t) { both_passes(t, many, one_token, true); });
+  add_case(few, " tokens outside of the table", false,
+           [=](Trial& t) { both_passes(t, few, {-1, 3, 1 << 30, 0}, true); });
+  add_case(row, " decode", true, [=](Trial& t) { decoding(t, row, true); });
+  add_case(row, " decode without positions", false, [=](Trial& t) { decoding(t, row, false); });
+  return cases;
+}
+
+}  // namespace vkgpt::check

@@ -1,0 +1,194 @@
+#include "vkgpt/check/guarded_run.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <format>
+#include <set>
+#include <utility>
+
+#include "vkgpt/check/numbers.hpp"
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/schedule.hpp"
+
+namespace vkgpt::check {
+namespace {
+
+constexpr std::uint32_t kGuardWord = 0x7fc5e471;  // a NaN
+constexpr std::uint32_t kUnwritten = 0x7fc0dead;  // another
+constexpr std::size_t kGuardWords = 256;          // on each side, a multiple of any binding alignment
+
+template <typename T>
+std::vector<std::uint32_t> to_words(std::span<const T> values) {
+  std::vector<std::uint32_t> words(values.size());
+  std::ranges::transform(values, words.begin(), [](T value) { return std::bit_cast<std::uint32_t>(value); });
+  return words;
+}
+
+/// f32 as it is; 16-bit elements in pairs, the last one of an odd count beside half a guard word.
+std::vector<std::uint32_t> to_words(std::span<const float> values, DType dtype) {
+  if (dtype_size(dtype) != 2) return to_words(values);
+  std::vector<std::uint32_t> words((values.size() + 1) / 2);
+  for (std::size_t i = 0; i < 2 * words.size(); ++i) {
+    const std::uint32_t half = i < values.size() ? to_16_bits(values[i], dtype) : kGuardWord >> 16;
+    words[i / 2] |= half << (i % 2 * 16);
+  }
+  return words;
+}
+
+}  // namespace
+
+GuardedRun::GuardedRun(vk::Context& context, const vk::Target& target) : context_(context), builder_(target) {
+  builder_->begin_segment("op");
+}
+
+plan::Tensor GuardedRun::input(Shape shape, std::span<const float> values, DType dtype) {
+  VKGPT_CHECK(values.size() == static_cast<std::size_t>(shape.numel()), "{} values for {}", values.size(),
+              shape.to_string());
+  return declare(std::move(shape), dtype, to_words(values, dtype));
+}
+
+plan::Tensor GuardedRun::input(Shape shape, std::span<const std::int32_t> values) {
+  return declare(std::move(shape), DType::kI32, to_words(values));
+}
+
+plan::Tensor GuardedRun::input(Shape shape, std::span<const std::uint32_t> values) {
+  return declare(std::move(shape), DType::kU32, to_words(values));
+}
+
+plan::Tensor GuardedRun::output(Shape shape, DType dtype) {
+  const auto elements = static_cast<std::size_t>(shape.numel());
+  const bool is_16bit = dtype_size(dtype) == 2;
+  // Both halves of a 16-bit tensor's words are NaN, in f16 and in bf16.
+  std::vector<std::uint32_t> unwritten(is_16bit ? (elements + 1) / 2 : elements,
+                                       is_16bit ? 0x7fc57fdeU : kUnwritten);
+  if (is_16bit && elements % 2 == 1) unwritten.back() = (kGuardWord & 0xffff0000U) | 0x7fdeU;
+  return declare(std::move(shape), dtype, std::move(unwritten));
+}
+
+plan::Tensor GuardedRun::declare(Shape shape, DType dtype, std::vector<std::uint32_t> initial) {
+  const auto elements = static_cast<std::size_t>(shape.numel());
+  const std::size_t per_word = sizeof(std::uint32_t) / dtype_size(dtype);
+  VKGPT_CHECK(initial.size() == (elements + per_word - 1) / per_word, "{} words for {}", initial.size(),
+              shape.to_string());
+  const auto all = static_cast<std::int64_t>((initial.size() + 2 * kGuardWords) * per_word);
+  std::string name = std::format("t{}", tensors_.size());
+  const plan::Tensor root = builder_->persistent(name, {all}, plan::Role::kActivations, dtype);
+  const plan::Tensor t =
+      builder_->view(root, static_cast<std::int64_t>(kGuardWords * per_word), std::move(shape));
+  tensors_.emplace(t.id, Guarded{std::move(name), dtype, elements, std::move(initial)});
+  return t;
+}
+
+const GuardedRun::Guarded& GuardedRun::guarded(const plan::Tensor& t) const {
+  const auto found = tensors_.find(t.id);
+  VKGPT_CHECK(found != tensors_.end(), "a tensor of another runner");
+  return found->second;
+}
+
+void GuardedRun::upload(const Guarded& tensor, std::span<const std::uint32_t> words) {
+  VKGPT_CHECK(words.size() == tensor.initial.size(), "{} words for {}", words.size(), tensor.initial.size());
+  std::vector<std::uint32_t> all(words.size() + 2 * kGuardWords, kGuardWord);
+  std::ranges::copy(words, all.begin() + kGuardWords);
+  store_->upload(tensor.name, std::as_bytes(std::span(all)));
+}
+
+std::vector<std::uint32_t> GuardedRun::download_all(const Guarded& tensor) const {
+  std::vector<std::uint32_t> all(tensor.initial.size() + 2 * kGuardWords);
+  store_->download(tensor.name, std::as_writable_bytes(std::span(all)));
+  return all;
+}
+
+const plan::Plan& GuardedRun::plan() {
+  if (!plan_) plan_ = std::move(*builder_).finish();
+  return *plan_;
+}
+
+void GuardedRun::prepare() {
+  if (executor_ != nullptr) return;
+  uses_step_params_ = std::ranges::any_of(
+      plan().tensors, [](const plan::TensorInfo& info) { return info.name == "step_params"; });
+  store_ = std::make_unique<plan::TensorStore>(context_);
+  executor_ =
+      std::make_unique<plan::Executor>(context_, *store_, plan::make_schedule(plan(), context_.caps()));
+  for (const auto& [id, tensor] : tensors_) upload(tensor, tensor.initial);
+  store_->poison_arenas();
+}
+
+void GuardedRun::set(const plan::Tensor& t, std::span<const float> values) {
+  prepare();
+  upload(guarded(t), to_words(values, t.dtype));
+}
+
+void GuardedRun::reset() {
+  prepare();
+  std::set<std::string_view> names;
+  for (const auto& [id, tensor] : tensors_) {
+    upload(tensor, tensor.initial);
+    names.insert(tensor.name);
+  }
+  for (std::size_t i = 0; i < plan().tensors.size(); ++i) {
+    const plan::TensorInfo& info = plan().tensors[i];
+    const bool is_state = info.storage == plan::Storage::kPersistent && info.root == plan::TensorId(i) &&
+                          !plan().constants.contains(info.root) && !names.contains(info.name);
+    if (is_state) store_->fill_zero(info.name);
+  }
+}
+
+std::string GuardedRun::run(const ops::StepParams& step) {
+  prepare();
+  if (uses_step_params_) store_->upload_slot<ops::StepParams>("step_params", 0)[0] = step;
+  context_.queue().wait(executor_->submit("op", 0));
+  return violated_guards();
+}
+
+std::vector<plan::DispatchTime> GuardedRun::time() {
+  prepare();
+  return executor_->run_eager("op", 0);
+}
+
+std::string GuardedRun::violated_guards() const {
+  std::string text;
+  for (const auto& [id, tensor] : tensors_) {
+    const std::vector<std::uint32_t> all = download_all(tensor);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      std::uint32_t guard = i < kGuardWords || i >= all.size() - kGuardWords ? 0xffffffffU : 0;
+      const bool is_last = i == all.size() - kGuardWords - 1;
+      if (is_last && dtype_size(tensor.dtype) == 2 && tensor.elements % 2 == 1) guard = 0xffff0000U;
+      if ((all[i] & guard) == (kGuardWord & guard)) continue;
+      text += std::format("{}{}: word {} of {} was written", text.empty() ? "" : "; ", tensor.name,
+                          static_cast<std::int64_t>(i) - std::int64_t{kGuardWords}, tensor.initial.size());
+      break;
+    }
+  }
+  return text;
+}
+
+std::vector<std::uint32_t> GuardedRun::words(const plan::Tensor& t) const {
+  const std::vector<std::uint32_t> all = download_all(guarded(t));
+  return {all.begin() + kGuardWords, all.end() - kGuardWords};
+}
+
+std::vector<float> GuardedRun::floats(const plan::Tensor& t) const {
+  const std::vector<std::uint32_t> bits = words(t);
+  const Guarded& tensor = guarded(t);
+  std::vector<float> values(tensor.elements);
+  const bool is_16bit = dtype_size(tensor.dtype) == 2;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = is_16bit ? from_16_bits(static_cast<std::uint16_t>(bits[i / 2] >> (i % 2 * 16)), tensor.dtype)
+                         : std::bit_cast<float>(bits[i]);
+  }
+  return values;
+}
+
+std::vector<std::uint32_t> GuardedRun::persistent_words(std::string_view name, std::size_t count) const {
+  std::vector<std::uint32_t> words(count);
+  store_->download(name, std::as_writable_bytes(std::span(words)));
+  return words;
+}
+
+std::vector<float> GuardedRun::readback(std::string_view name) const {
+  const std::span<const float> values = store_->readback_slot<float>(name, 0);
+  return {values.begin(), values.end()};
+}
+
+}  // namespace vkgpt::check

@@ -1,0 +1,136 @@
+#include "vkgpt/ops/attention/rope.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <format>
+#include <numbers>
+
+#include "vkgpt/check/definitions.hpp"
+#include "vkgpt/check/op_table.hpp"
+#include "vkgpt/core/check.hpp"
+
+namespace vkgpt::check {
+namespace {
+
+/// As transformers has it (`_compute_llama3_parameters`), in wavelengths.
+double frequency(const Rope& rope, std::size_t i, std::size_t HS) {
+  const double plain = std::pow(rope.theta, -static_cast<double>(2 * i) / static_cast<double>(HS));
+  const double wavelength = 2 * std::numbers::pi / plain;
+  if (rope.factor == 1 || wavelength < rope.original_context / rope.high) return plain;
+  if (wavelength > rope.original_context / rope.low) return plain / rope.factor;
+  const double smooth = (rope.original_context / wavelength - rope.low) / (rope.high - rope.low);
+  return (1 - smooth) * plain / rope.factor + smooth * plain;
+}
+
+Vector rotate(View qkv, const AttentionShape& s, const Rope& rope, double direction) {
+  VKGPT_CHECK(qkv.size() == s.B * s.T * s.qkv_width() && s.HS() % 2 == 0);
+  const std::size_t half = s.HS() / 2;
+  Vector result(qkv.begin(), qkv.end());
+  for (std::size_t row = 0; row < s.B * s.T; ++row) {
+    for (std::size_t head = 0; head < s.NH + s.kv_heads(); ++head) {
+      for (std::size_t i = 0; i < half; ++i) {
+        const auto t = static_cast<double>(row % s.T);
+        const double angle = direction * t * frequency(rope, i, s.HS());
+        const std::size_t at = row * s.qkv_width() + head * s.HS() + i;
+        result[at] = qkv[at] * std::cos(angle) - qkv[at + half] * std::sin(angle);
+        result[at + half] = qkv[at + half] * std::cos(angle) + qkv[at] * std::sin(angle);
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+Vector rope_forward(View qkv, const AttentionShape& s, const Rope& rope) {
+  return rotate(qkv, s, rope, 1.0);
+}
+
+Vector rope_backward(View dqkv, const AttentionShape& s, const Rope& rope) {
+  return rotate(dqkv, s, rope, -1.0);
+}
+
+namespace {
+
+struct Size {
+  std::int64_t B, T, NH, NKV, HS;
+
+  std::int64_t width() const { return (NH + 2 * NKV) * HS; }
+  AttentionShape shape(std::int64_t length) const {
+    const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+    return {.B = size(B), .T = size(length), .C = size(NH * HS), .NH = size(NH), .NKV = size(NKV)};
+  }
+};
+
+void there_and_back(Trial& t, DType dtype, const Size& s, const ops::RopeAngles& angles) {
+  const Shape all{s.B, s.T, s.width()};
+  const Operand qkv = t.random(all, 1, 2.0F, dtype), dqkv = t.random(all, 2, 2.0F, dtype);
+  const plan::Tensor table = ops::rope_table(t.builder(), s.T + 2, s.HS, angles);
+  ops::rope_forward(t.builder(), {.qkv = qkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV});
+  ops::rope_backward(t.builder(), {.dqkv = dqkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV});
+  const Rope rope{.theta = angles.theta,
+                  .factor = angles.factor,
+                  .low = angles.low,
+                  .high = angles.high,
+                  .original_context = angles.original_context};
+  t.expect("qkv", qkv, rope_forward(qkv, s.shape(s.T), rope), rounding_bound(dtype));
+  t.expect("dqkv", dqkv, rope_backward(dqkv, s.shape(s.T), rope), rounding_bound(dtype));
+}
+
+/// The same row of each sequence at several positions, beside position t of a longer sequence.
+void decoding(Trial& t, DType dtype) {
+  constexpr Size s{2, 1, 3, 1, 20};
+  const Operand qkv = t.random({s.B, s.width()}, 3, 1.0F, dtype);
+  const plan::Tensor table = ops::rope_table(t.builder(), 9, s.HS, {.theta = 1000});
+  ops::rope_forward(t.builder(),
+                    {.qkv = qkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV, .decode = true});
+  for (const std::int64_t position : {0, 5, 8}) {
+    t.replay({.position = static_cast<std::uint32_t>(position)});
+    t.put(qkv, to_float(qkv));
+    const std::int64_t length = position + 1;
+    Vector all(static_cast<std::size_t>(s.B * length * s.width())), expected;
+    for (std::int64_t b = 0; b < s.B; ++b) {
+      std::copy_n(qkv.values.begin() + b * s.width(), s.width(),
+                  all.begin() + (b * length + position) * s.width());
+    }
+    const Vector turned = rope_forward(all, s.shape(length), {.theta = 1000});
+    for (std::int64_t b = 0; b < s.B; ++b) {
+      const auto row = turned.begin() + (b * length + position) * s.width();
+      expected.insert(expected.end(), row, row + s.width());
+    }
+    t.expect("qkv", qkv, expected, rounding_bound(dtype));
+  }
+}
+
+}  // namespace
+
+std::vector<Case> rope_cases() {
+  std::vector<Case> cases;
+  for (const DType dtype : kFloatTypes) {
+    for (const Size& s : {Size{1, 1, 1, 1, 4},
+                          {3, 5, 3, 1, 20},
+                          {2, 8, 4, 2, 32},
+                          {1, 33, 6, 3, 20},
+                          {2, 131, 3, 1, 20},
+                          {1, 64, 1, 1, 32}}) {
+      // The head size is compiled in, but the same for all types.
+      if (dtype != DType::kF32 && s.HS != 20) continue;
+      cases.push_back({.variant = std::format("{} {}x{} heads {} of {} of {}", dtype_name(dtype), s.B, s.T,
+                                              s.NH, s.NKV, s.HS),
+                       .dtype = dtype,
+                       .quick = s.T == 33,
+                       .devices = folded_devices(static_cast<std::uint64_t>(128 * s.width()) * sizeof(float)),
+                       .build = [=](Trial& t) { there_and_back(t, dtype, s, {.theta = 1000}); }});
+    }
+    cases.push_back({.variant = std::format("{} decode", dtype_name(dtype)),
+                     .dtype = dtype,
+                     .build = [=](Trial& t) { decoding(t, dtype); }});
+  }
+  // Wavelengths from 6 to 4e4: kept, between, and stretched.
+  const ops::RopeAngles llama{.theta = 1e4, .factor = 8, .low = 1, .high = 4, .original_context = 100};
+  cases.push_back({.variant = "f32 stretched as Llama 3.1",
+                   .build = [=](Trial& t) { there_and_back(t, DType::kF32, {1, 40, 1, 1, 32}, llama); }});
+  return cases;
+}
+
+}  // namespace vkgpt::check
