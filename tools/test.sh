@@ -3,7 +3,7 @@
 #   fast      tests labelled cpu and gpu, the gpu ones again under core+sync validation
 #   all       fast, then each kernel once under GPU-assisted validation, those of kernels on SwiftShader, the slow
 #             tests, and the CPU tests under AddressSanitizer and UBSan (default)
-#   one       builds what changed and runs the tests that FILTER names: `tools/test.sh one 'GpuNorm.*'`
+#   one       builds what changed and runs the tests that FILTER names: `tools/test.sh one 'GpuCheck.norm/*'`
 #   coverage  the share of lines that the tests labelled cpu and gpu run, by layer, and the kernels that they build
 #   tidy      clang-tidy over the files named, else over those that differ from origin/main
 # The last line of fast and all is "N passed, N failed, N skipped"; the exit status is 0 only when nothing failed.
@@ -14,7 +14,7 @@ case $mode in
   fast | all | one | coverage | tidy) ;;
   *) echo "test.sh: no mode '$mode': fast, all, one FILTER, coverage or tidy" >&2; exit 2 ;;
 esac
-[ "$mode" != one ] || [ -n "${2:-}" ] || { echo "test.sh: one needs a filter, such as 'GpuNorm.*'" >&2; exit 2; }
+[ "$mode" != one ] || [ -n "${2:-}" ] || { echo "test.sh: one needs a filter, such as 'GpuCheck.norm/*'" >&2; exit 2; }
 needs=test
 [ "$mode" != tidy ] || needs=tidy
 . tools/prepare.sh "$needs" "$@"
