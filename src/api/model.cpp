@@ -10,6 +10,7 @@
 #include "vkgpt/text/corpus/token_view.hpp"
 #include "vkgpt/text/generate/generator.hpp"
 #include "vkgpt/text/generate/stop_filter.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/evaluator.hpp"
@@ -81,7 +82,7 @@ std::string Model::decode(std::span<const Token> tokens) const {
 }
 
 std::string Model::generate(std::string_view prompt, const GenerateOptions& options) {
-  const std::vector<Token> tokens = state_->tokenizer->encode_with_special(prompt);
+  const std::vector<Token> tokens = state_->tokenizer->encode_prompt(prompt);
   if (tokens.empty()) fail_usage("the prompt is empty: give at least one character");
   text::GenerateConfig config;
   config.max_new_tokens = options.max_new_tokens;

@@ -74,29 +74,29 @@ GptConfig read_gpt2(const Members& members) {
   return config;
 }
 
-/// The rotary angles: transformers 5 has their base in "rope_parameters", older ones beside "rope_scaling".
+/// The rotary angles, as transformers reads them: "rope_scaling", where it says anything, replaces
+/// "rope_parameters"; a base or factor beside them counts where the one that is read has none.
 void read_rope(const Members& members, GptConfig& config) {
-  config.rope_theta = members.number("rope_theta", 10000);
-  for (const char* key : {"rope_parameters", "rope_scaling"}) {
-    if (!members.has(key)) continue;
-    const Json& json = members.at(key);
-    const std::string where = members.where() + ": " + key;
-    if (!json.is_object()) fail("{} is not an object", where);
-    const Members rope(json, where);
-    const std::string type = rope.word("rope_type", rope.word("type", "default").c_str());
-    if (type == "llama3") {
-      config.rope_scaling = type;
-      config.rope_factor = rope.number("factor");
-      config.rope_low_freq_factor = rope.number("low_freq_factor");
-      config.rope_high_freq_factor = rope.number("high_freq_factor");
-      config.rope_original_context = rope.size("original_max_position_embeddings");
-    } else if (type != "default") {
-      fail("{}: rotary positions of type {} are not supported", where, json_quoted(type));
-    }
-    if (rope.number("partial_rotary_factor", 1) != 1) fail("{}: partial rotation is not supported", where);
-    config.rope_theta = rope.number("rope_theta", config.rope_theta);
+  const bool scaling = members.has("rope_scaling") && !members.at("rope_scaling").empty();
+  const char* key = scaling ? "rope_scaling" : "rope_parameters";
+  const Json nothing = Json::object();
+  const Json& json = members.has(key) ? members.at(key) : nothing;
+  const std::string where = members.where() + ": " + key;
+  if (!json.is_object()) fail("{} is not an object", where);
+  const Members rope(json, where);
+  const std::string type = rope.word("rope_type", rope.word("type", "default").c_str());
+  if (type == "llama3") {
+    config.rope_scaling = type;
+    config.rope_factor = rope.number("factor");
+    config.rope_low_freq_factor = rope.number("low_freq_factor");
+    config.rope_high_freq_factor = rope.number("high_freq_factor");
+    config.rope_original_context = members.size(
+        "original_max_position_embeddings", rope.size("original_max_position_embeddings", config.block_size));
+  } else if (type != "default") {
+    fail("{}: rotary positions of type {} are not supported", where, json_quoted(type));
   }
-  if (members.number("partial_rotary_factor", 1) != 1) {
+  config.rope_theta = rope.number("rope_theta", members.number("rope_theta", 10000));
+  if (rope.number("partial_rotary_factor", members.number("partial_rotary_factor", 1)) != 1) {
     fail("{}: partial rotation is not supported", members.where());
   }
 }
@@ -287,8 +287,7 @@ TensorLayout hf_layout(const GptConfig& config) {
   return type == "gpt2" || type == "vkgpt" ? TensorLayout::kGpt2 : TensorLayout::kLlama;
 }
 
-std::string model_config_json(const GptConfig& config, std::optional<std::int32_t> end_of_text,
-                              std::string_view dtype) {
+std::string model_config_json(const GptConfig& config, const TokenIds& ids, std::string_view dtype) {
   const std::string_view type = hf_model_type(config);
   OrderedJson json;
   if (type == "vkgpt") {
@@ -298,9 +297,11 @@ std::string model_config_json(const GptConfig& config, std::optional<std::int32_
              "no class of transformers implements this combination; vkgpt generate and vkgpt train read it"}};
   } else {
     json = type == "gpt2" ? gpt2_json(config) : llama_json(config, type);
-    const OrderedJson token = end_of_text ? OrderedJson(*end_of_text) : OrderedJson(nullptr);
-    json["bos_token_id"] = token;
-    json["eos_token_id"] = token;
+    json["bos_token_id"] = ids.begin ? OrderedJson(*ids.begin) : OrderedJson(nullptr);
+    json["eos_token_id"] = ids.ends.size() == 1 ? OrderedJson(ids.ends[0])
+                           : ids.ends.empty()   ? OrderedJson(nullptr)
+                                                : OrderedJson(ids.ends);
+    if (ids.pad) json["pad_token_id"] = *ids.pad;
     json["dtype"] = dtype;
   }
   json["vkgpt"] = config_to_json(config);

@@ -11,6 +11,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/model/file_tensors.hpp"
+#include "vkgpt/model/gguf_import.hpp"
 #include "vkgpt/model/safetensors.hpp"
 #include "vkgpt/model/weight_files.hpp"
 
@@ -84,6 +85,10 @@ class TensorReader {
     unused_.erase(found);
   }
 
+  /// Whether `expect` would find a tensor of this name.
+  bool has_any_form(const std::string& name) const {
+    return has(name) || has(name.substr(name.find('.') + 1));
+  }
   bool has(const std::string& name) const { return files_.find(name).entry != nullptr; }
 
   /// The values of a tensor that was expected; they stay until the next one's.
@@ -109,6 +114,16 @@ class TensorReader {
   std::vector<float> values_;
 };
 
+/// Tied weights that a file holds once may stand under the head's name: safetensors' save_model keeps that.
+bool name_tied_head(const TensorReader& reader, const GptParams& params, std::vector<FileTensor>& tensors) {
+  const ParamSpec& wte = params.find("wte.weight");
+  const auto embedding = std::ranges::find(tensors, &wte, &FileTensor::spec);
+  if (!params.config().tie_weights || embedding == tensors.end()) return false;
+  if (reader.has_any_form(embedding->name) || !reader.has("lm_head.weight")) return false;
+  embedding->name = "lm_head.weight";
+  return true;
+}
+
 void read_model(const Path& directory, const char* name, const GptParams& params, const ModelFormat& format,
                 std::vector<float>& arena) {
   TensorReader reader(directory, name);
@@ -116,8 +131,9 @@ void read_model(const Path& directory, const char* name, const GptParams& params
   std::erase_if(tensors, [&](const FileTensor& tensor) {
     return std::ranges::any_of(format.zero_endings, [&](auto end) { return tensor.name.ends_with(end); });
   });
+  const bool only_head = name_tied_head(reader, params, tensors);
   for (const FileTensor& tensor : tensors) reader.expect(tensor.name, tensor.shape);
-  const bool repeats_head = params.config().tie_weights && reader.has("lm_head.weight");
+  const bool repeats_head = !only_head && params.config().tie_weights && reader.has("lm_head.weight");
   if (repeats_head) reader.expect("lm_head.weight", params.find("wte.weight").unpadded_shape);
   std::vector<SafetensorsTensor> zeros = zero_biases(params.config());
   std::erase_if(zeros, [&](const SafetensorsTensor& zero) { return !reader.has(zero.name); });
@@ -179,6 +195,7 @@ void write_adapters(OutputFile& file, const GptParams& params, std::span<const f
 }
 
 GptConfig read_model_config(const Path& directory) {
+  if (is_gguf(directory)) return read_gguf_format(GgufFile(directory)).config;
   return read_model_format(directory / kModelConfigFile).config;
 }
 
@@ -206,6 +223,10 @@ void shorten_context(LoadedModel& model, std::int64_t block_size) {
 }
 
 LoadedModel load_model(const Path& directory, bool average) {
+  if (is_gguf(directory)) {
+    if (average) fail("{} has no averaged weights", directory.string());
+    return read_gguf_model(GgufFile(directory));
+  }
   ModelFormat format = read_model_format(directory / kModelConfigFile);
   LoadedModel model{GptParams(format.config), {}, std::move(format)};
   if (average) {

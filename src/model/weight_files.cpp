@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <set>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -26,6 +27,33 @@ bool is_shard_name(const std::string& name) {
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
 }
 
+std::string bare_name(std::string_view name) {
+  constexpr std::string_view kCompiled = "_orig_mod.";
+  constexpr std::string_view kParallel = "module.";
+  std::string bare(name);
+  for (std::size_t at = bare.find(kCompiled); at != bare.npos; at = bare.find(kCompiled, at)) {
+    if (at == 0 || bare[at - 1] == '.') {
+      bare.erase(at, kCompiled.size());
+    } else {
+      at += kCompiled.size();
+    }
+  }
+  while (bare.starts_with(kParallel)) bare.erase(0, kParallel.size());
+  return bare;
+}
+
+/// A clone without Git LFS leaves a few lines of text in place of a large file.
+void refuse_pointer(const Path& path) {
+  constexpr std::string_view kStart = "version https://git-lfs";
+  const InputFile file(path);
+  if (file.size() < kStart.size()) return;
+  std::string start(kStart.size(), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(start)));
+  if (start != kStart) return;
+  fail("{} is a Git LFS pointer, not the file itself: run 'git lfs pull' in its repository",
+       printable(path.string(), 200));
+}
+
 }  // namespace
 
 WeightFiles::WeightFiles(const Path& directory, std::string_view name) : path_(directory / name) {
@@ -33,13 +61,30 @@ WeightFiles::WeightFiles(const Path& directory, std::string_view name) : path_(d
   if (!is_there(path_) && is_there(index)) {
     path_ = index;
     open_index();
+    drop_wrappers();
     return;
   }
   if (!is_there(path_) && is_there(directory / "pytorch_model.bin")) {
     fail("{} has pytorch_model.bin but no {}: save it as safetensors", directory.string(), name);
   }
+  refuse_pointer(path_);
   files_.emplace_back(path_);
   for (const SafetensorsEntry& entry : files_[0].entries()) shard_of_[entry.name] = 0;
+  drop_wrappers();
+}
+
+void WeightFiles::drop_wrappers() {
+  std::map<std::string, std::size_t, std::less<>> plain;
+  for (const auto& [name, shard] : shard_of_) {
+    std::string bare = bare_name(name);
+    const auto [place, fresh] = plain.emplace(bare, shard);
+    if (!fresh) {
+      fail("{}: {} and another tensor are both {} without their prefixes", path_.string(), json_quoted(name),
+           json_quoted(bare));
+    }
+    if (bare != name) stored_name_.emplace(std::move(bare), name);
+  }
+  shard_of_ = std::move(plain);
 }
 
 void WeightFiles::open_index() {
@@ -54,7 +99,10 @@ void WeightFiles::open_index() {
     }
     const auto [shard, is_new] = shards.try_emplace(file.get<std::string>(), shards.size());
     if (shards.size() > kMaxShards) fail("{}: more than {} shards", where, kMaxShards);
-    if (is_new) files_.emplace_back(path_.parent_path() / shard->first);
+    if (is_new) {
+      refuse_pointer(path_.parent_path() / shard->first);
+      files_.emplace_back(path_.parent_path() / shard->first);
+    }
     if (files_[shard->second].find(tensor) == nullptr) {
       fail("{}: {} has no tensor {}", where, printable(shard->first), json_quoted(tensor));
     }
@@ -75,13 +123,15 @@ WeightFiles::Tensor WeightFiles::find(std::string_view name) const {
   const auto shard = shard_of_.find(name);
   if (shard == shard_of_.end()) return {};
   const SafetensorsFile& file = files_[shard->second];
-  return {.file = &file, .entry = file.find(name)};
+  const auto stored = stored_name_.find(name);
+  return {.file = &file, .entry = file.find(stored == stored_name_.end() ? name : stored->second)};
 }
 
 WeightFiles::Tensor WeightFiles::expect(std::string_view name, const Shape& shape) const {
   const auto shard = shard_of_.find(name);
+  const auto stored = stored_name_.find(name);
   const SafetensorsFile& file = files_[shard == shard_of_.end() ? 0 : shard->second];
-  return {.file = &file, .entry = &file.expect(name, shape)};
+  return {.file = &file, .entry = &file.expect(stored == stored_name_.end() ? name : stored->second, shape)};
 }
 
 std::vector<std::string_view> WeightFiles::names() const {

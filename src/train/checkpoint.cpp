@@ -13,6 +13,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/log.hpp"
+#include "vkgpt/model/gguf_import.hpp"
 #include "vkgpt/model/model_directory.hpp"
 
 namespace vkgpt::train {
@@ -237,6 +238,7 @@ bool CheckpointStore::empty() const {
 }
 
 Path find_model_directory(const Path& path) {
+  if (model::is_gguf(path) && path_exists(path)) return path;
   if (path_exists(path / kManifestName)) {
     verify_checkpoint(path, CheckpointCheck::kContents);
     return path;

@@ -48,12 +48,11 @@ void write_state(OutputFile& file, const StepRunner& runner) {
 
 }  // namespace
 
-void write_run_state(CheckpointWriter& out, const StepRunner& runner,
-                     std::optional<text::Token> end_of_text) {
+void write_run_state(CheckpointWriter& out, const StepRunner& runner, const model::TokenIds& ids) {
   const plan::TensorStore& store = runner.store();
   const model::GptParams& params = runner.params();
   std::vector<float> arena = download(store, model::tensor::kParams, params.arena_elements());
-  out.write(model::kModelConfigFile, model::model_config_json(params.config(), end_of_text));
+  out.write(model::kModelConfigFile, model::model_config_json(params.config(), ids));
   out.write(model::kModelWeightsFile,
             [&](OutputFile& file) { model::write_model_parameters(file, params, arena); });
   if (params.adaptation().lora_rank > 0) {

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/model/model_directory.hpp"
-#include "vkgpt/text/tokenizer/tokenizer.hpp"
+#include "vkgpt/model/token_ids.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/step_runner.hpp"
 
@@ -14,9 +13,8 @@ namespace vkgpt::train {
 
 /// Adds to a checkpoint all that the device holds: the model directory's configuration, weights, adapters and
 /// averaged weights, and in `optimizer.safetensors` every state tensor of the plan under its own name.
-/// `end_of_text` is the tokenizer's, for the configuration.
-void write_run_state(CheckpointWriter& out, const StepRunner& runner,
-                     std::optional<text::Token> end_of_text = {});
+/// `ids` are the tokenizer's, for the configuration.
+void write_run_state(CheckpointWriter& out, const StepRunner& runner, const model::TokenIds& ids = {});
 
 /// Gives the runner the parameters and the state of a checkpoint. Throws `Error` for tensors that are missing
 /// or of another shape.

@@ -7,6 +7,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
 
 namespace vkgpt::train {

@@ -80,7 +80,7 @@ void Trainer::save() {
   const auto saved = input_.checkpoints.save(state_.step, val_loss, [&](CheckpointWriter& out) {
     for (const text::TokenizerFile& file : input_.tokenizer.files()) out.write(file.name, file.contents);
     out.write(kTrainerStateFile, trainer_state_to_json(state_));
-    write_run_state(out, runner_, input_.tokenizer.end_of_text());
+    write_run_state(out, runner_, input_.tokenizer.token_ids());
   });
   if (saved) {
     saved_step_ = finished();
@@ -223,7 +223,7 @@ void Trainer::sample() {
   config.seed = config_.seed;
   const std::vector<text::Token> prompt = input_.tokenizer.encode(config.prompt);
   const std::vector<text::Token> tokens = generator_->generate(prompt, config, text::SamplerConfig{}, 0);
-  reporter_->sample(state_.step, config.prompt + input_.tokenizer.decode(tokens));
+  reporter_->sample(state_.step, config.prompt + input_.tokenizer.decode_more(tokens));
   pace_.restart(finished());
 }
 

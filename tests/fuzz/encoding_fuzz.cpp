@@ -7,6 +7,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/text/tokenizer/bpe_trainer.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include "fuzz/fuzz_target.hpp"
 #include "text/tokenizer/tokenizer_formats.hpp"

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
-#include "vkgpt/text/tokenizer/split_pattern.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include "fuzz/fuzz_target.hpp"
 

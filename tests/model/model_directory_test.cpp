@@ -43,7 +43,7 @@ class CopiedModel {
 };
 
 void write_model(const Path& directory, const GptParams& params, std::span<const float> arena) {
-  write_file(directory / kModelConfigFile, model_config_json(params.config(), 3));
+  write_file(directory / kModelConfigFile, model_config_json(params.config(), {.begin = 3, .ends = {3}}));
   OutputFile file(directory / kModelWeightsFile);
   write_model_parameters(file, params, arena);
   file.finish();
@@ -115,7 +115,7 @@ TEST(ModelDirectory, ClassesAreThoseThatComputeTheSame) {
 TEST(ModelDirectory, ConfigurationsHaveWhatTransformersReads) {
   GptConfig config = test::architecture_grid()[1];
   config.rope_theta = 5e5;
-  const Json json = parse_json(model_config_json(config, 7), "test");
+  const Json json = parse_json(model_config_json(config, {.begin = 7, .ends = {7}}), "test");
   EXPECT_EQ(json["architectures"], Json::array({"LlamaForCausalLM"}));
   EXPECT_EQ(json["num_key_value_heads"], config.kv_heads());
   EXPECT_EQ(json["head_dim"], config.head_size());

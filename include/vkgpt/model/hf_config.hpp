@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +7,7 @@
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/model/file_tensors.hpp"
 #include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/model/token_ids.hpp"
 
 namespace vkgpt::model {
 
@@ -28,10 +27,9 @@ std::string_view hf_model_type(const GptConfig& config);
 /// The layout in which `config`'s weights are written.
 TensorLayout hf_layout(const GptConfig& config);
 
-/// Contents of `config.json`. `end_of_text`, where the tokenizer has it, is the token that begins and ends a
-/// text; `dtype` is torch's word for the type of the weights. The exact configuration stands in the member
-/// "vkgpt".
-std::string model_config_json(const GptConfig& config, std::optional<std::int32_t> end_of_text = {},
+/// Contents of `config.json`. `ids` are those of the tokenizer; `dtype` is torch's word for the type of the
+/// weights. The exact configuration stands in the member "vkgpt".
+std::string model_config_json(const GptConfig& config, const TokenIds& ids = {},
                               std::string_view dtype = "float32");
 
 /// Reads a `config.json` of transformers or of this program. Throws `Error`, one line that names the file,

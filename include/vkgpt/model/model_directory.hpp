@@ -9,13 +9,13 @@
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/hf_config.hpp"
+#include "vkgpt/model/loaded_model.hpp"
 #include "vkgpt/model/tensor_encoding.hpp"
 
 namespace vkgpt::model {
 
 /// A model as Hugging Face lays it out: `config.json` and `model.safetensors`, or shards with their index.
 /// Every checkpoint is such a directory. `hf_config` says which class of transformers loads it.
-inline constexpr const char* kModelConfigFile = "config.json";
 inline constexpr const char* kModelWeightsFile = "model.safetensors";
 inline constexpr const char* kModelIndexFile = "model.safetensors.index.json";
 inline constexpr const char* kEmaWeightsFile = "model_ema.safetensors";
@@ -27,7 +27,7 @@ void write_model_parameters(OutputFile& file, const GptParams& params, std::span
 /// Writes the adapters.
 void write_adapters(OutputFile& file, const GptParams& params, std::span<const float> arena);
 
-/// Reads `config.json`. Throws `Error`, as `read_model_format` does.
+/// Reads `config.json`, or what a .gguf file says. Throws `Error`, as `read_model_format` does.
 GptConfig read_model_config(const Path& directory);
 
 /// The same model for texts of at most `block_size` tokens, no more than it has: what it computes of them is
@@ -39,17 +39,11 @@ GptConfig with_shorter_context(GptConfig config, std::int64_t block_size);
 std::vector<float> read_model_parameters(const Path& directory, const GptParams& params,
                                          const char* weights_file = kModelWeightsFile);
 
-/// A whole model from its directory.
-struct LoadedModel {
-  GptParams params;  // nothing frozen, no adapters
-  std::vector<float> arena;
-  ModelFormat format = {};  // of the directory
-};
-
 /// Makes it one for texts of at most `block_size` tokens.
 void shorten_context(LoadedModel& model, std::int64_t block_size);
 
-/// Reads a directory's model with its adapters merged; `average` takes the averaged weights. Throws `Error`.
+/// Reads a directory's model with its adapters merged, or a .gguf file; `average` takes the averaged weights.
+/// Throws `Error`.
 LoadedModel load_model(const Path& directory, bool average = false);
 
 }  // namespace vkgpt::model

@@ -31,7 +31,8 @@ class WeightFiles {
   /// Throws `Error` when there is no such tensor or its shape is not `shape`.
   Tensor expect(std::string_view name, const Shape& shape) const;
 
-  /// The name of every tensor.
+  /// The name of every tensor, without what wrappers put into it: torch.compile's "_orig_mod." and
+  /// DistributedDataParallel's "module.".
   std::vector<std::string_view> names() const;
   /// The types that the tensors have, in the format's words: "BF16", or "F16, F32".
   std::string dtypes() const;
@@ -40,10 +41,12 @@ class WeightFiles {
 
  private:
   void open_index();
+  void drop_wrappers();
 
   Path path_;
   std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::size_t, std::less<>> shard_of_;  // by tensor name
+  std::map<std::string, std::size_t, std::less<>> shard_of_;     // by tensor name
+  std::map<std::string, std::string, std::less<>> stored_name_;  // where it is not the tensor's
 };
 
 }  // namespace vkgpt::model

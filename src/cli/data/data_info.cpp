@@ -12,6 +12,7 @@
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/corpus/token_file.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
 
 #include "cli/command/command_line.hpp"

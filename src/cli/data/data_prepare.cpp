@@ -11,7 +11,7 @@
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/text/corpus/prepare.hpp"
 #include "vkgpt/text/corpus/text_cutter.hpp"
-#include "vkgpt/text/tokenizer/split_pattern.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 #include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
 #include "vkgpt/train/progress.hpp"
 
@@ -34,7 +34,8 @@ text::TextSourceConfig source_config(const text::PrepareConfig& config, std::spa
   return {.inputs = {inputs.begin(), inputs.end()},
           .text_field = config.text_field,
           .format = config.input_format,
-          .document_separator = config.document_separator};
+          .document_separator = config.document_separator,
+          .skip_bad_lines = config.skip_bad_lines};
 }
 
 /// Learning reads the texts once more, before they are encoded.

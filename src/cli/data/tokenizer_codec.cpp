@@ -23,6 +23,8 @@
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
 
 #include "cli/command/command_line.hpp"
@@ -188,8 +190,7 @@ std::string split_name(const text::BpeTokenizer& bpe) {
 
 nlohmann::ordered_json describe(const text::Tokenizer& tokenizer) {
   const auto* bpe = dynamic_cast<const text::BpeTokenizer*>(&tokenizer);
-  nlohmann::ordered_json record = {{"type", bpe == nullptr ? "char" : "bpe"},
-                                   {"vocab_size", tokenizer.vocab_size()}};
+  nlohmann::ordered_json record = {{"type", tokenizer.kind()}, {"vocab_size", tokenizer.vocab_size()}};
   if (bpe != nullptr) {
     record["merges"] = bpe->vocabulary().merges.size();
     record["split"] = split_name(*bpe);

@@ -20,6 +20,8 @@
 #include "vkgpt/text/corpus/text_source.hpp"
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include "cli/command/command_line.hpp"
 #include "cli/data/tokenizer.hpp"
@@ -35,6 +37,7 @@ struct TrainOptions {
   std::int64_t min_frequency = 2;
   std::string split_pattern = "gpt2";
   std::string text_field = "text";
+  bool skip_bad_lines = false;
   std::int64_t threads = 0;
   bool overwrite = false;
 
@@ -72,6 +75,10 @@ struct TrainOptions {
                     .group = kGroup,
                     .help = "Where the text is in the records of .jsonl files"},
           self.text_field);
+    visit(FieldInfo{.name = "skip_bad_lines",
+                    .group = kGroup,
+                    .help = "Pass over lines of JSON Lines that cannot be read, and say how many"},
+          self.skip_bad_lines);
     visit(FieldInfo{.name = "threads",
                     .group = kGroup,
                     .help = "That count words; the tokenizer does not depend on it",
@@ -124,7 +131,8 @@ std::unique_ptr<text::Tokenizer> train(const TrainOptions& options, const std::v
     return text::open_tokenizer("byte");
   }
   if (inputs.empty()) fail_usage("expected 'vkgpt tokenizer train INPUT... [--out DIR]'");
-  text::TextSource source({.inputs = inputs, .text_field = options.text_field});
+  text::TextSource source(
+      {.inputs = inputs, .text_field = options.text_field, .skip_bad_lines = options.skip_bad_lines});
   if (options.type == "char") return std::make_unique<text::CharTokenizer>(train_characters(source));
   const text::BpeTrainerConfig config = {.vocab_size = options.bpe_vocab_size,
                                          .min_frequency = options.min_frequency,

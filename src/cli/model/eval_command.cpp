@@ -88,7 +88,7 @@ std::uint64_t text_bytes(const text::TokenView& tokens, const text::Tokenizer& t
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     const auto token = static_cast<text::Token>(i);
     if (token != tokenizer.end_of_text()) {
-      lengths[i] = static_cast<std::uint32_t>(tokenizer.decode({&token, 1}).size());
+      lengths[i] = static_cast<std::uint32_t>(tokenizer.decode_more({&token, 1}).size());
     }
   }
   std::uint64_t bytes = 0;

@@ -31,7 +31,7 @@ void print_now(const std::string& text) {
 
 /// The tokens of --prompt or --prompt_tokens.
 std::vector<text::Token> prompt_of(const text::GenerateConfig& config, const text::Tokenizer& tokenizer) {
-  if (config.prompt_tokens.empty()) return tokenizer.encode_with_special(config.prompt);
+  if (config.prompt_tokens.empty()) return tokenizer.encode_prompt(config.prompt);
   std::vector<text::Token> tokens;
   std::string_view rest = config.prompt_tokens;
   while (true) {

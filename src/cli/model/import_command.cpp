@@ -9,8 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/model/gguf_import.hpp"
 #include "vkgpt/model/llmc_file.hpp"
 #include "vkgpt/model/weight_files.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 
 #include "cli/command/command_line.hpp"
@@ -44,7 +46,7 @@ struct ImportOptions {
 /// The model of `path`, an llm.c file or a directory, with the tokenizer that the options name or its own.
 OpenModel open_source(const std::string& path, const ImportOptions& options) {
   std::error_code ignored;
-  const bool is_file = std::filesystem::is_regular_file(path, ignored);
+  const bool is_file = std::filesystem::is_regular_file(path, ignored) && !model::is_gguf(path);
   if (!is_file && options.tokenizer.empty()) return open_model(path, false);
   OpenModel source{
       .directory = is_file ? Path(path) : train::find_model_directory(path),
@@ -57,6 +59,7 @@ OpenModel open_source(const std::string& path, const ImportOptions& options) {
 /// The types in which the weights are stored, in safetensors' words.
 std::string stored_types(const OpenModel& source) {
   std::error_code ignored;
+  if (model::is_gguf(source.directory)) return model::GgufFile(source.directory).types();
   if (std::filesystem::is_directory(source.directory, ignored)) {
     return model::WeightFiles(source.directory, model::kModelWeightsFile).dtypes();
   }
@@ -91,15 +94,16 @@ void print_summary(const OpenModel& source, const ImportOptions& options) {
 
 int run_import(std::span<const std::string> args) {
   ImportOptions options;
-  CommandLine command(
-      "import",
-      "Reads a model directory of Hugging Face's transformers, or a GPT-2 of llm.c, checks it "
-      "and writes it as one of ours: fp32, with its tokenizer.",
-      "DIR|FILE");
+  CommandLine command("import",
+                      "Reads a model directory of Hugging Face's transformers, a GGUF file of llama.cpp, or "
+                      "a GPT-2 of llm.c, "
+                      "checks it "
+                      "and writes it as one of ours: fp32, with its tokenizer.",
+                      "DIR|FILE");
   command.add(options);
   if (!command.parse(args)) return 0;
   if (command.positionals().size() != 1 || options.out.empty()) {
-    fail_usage("expected 'vkgpt import DIR --out NEW_DIR', or an llm.c file instead of DIR");
+    fail_usage("expected 'vkgpt import DIR --out NEW_DIR', or a .gguf or llm.c file instead of DIR");
   }
   std::error_code ignored;
   if (std::filesystem::exists(options.out, ignored)) {

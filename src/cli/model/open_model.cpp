@@ -1,6 +1,7 @@
 #include "cli/model/open_model.hpp"
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 
 namespace vkgpt::cli {

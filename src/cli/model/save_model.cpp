@@ -30,9 +30,8 @@ void save_model(const Path& directory, const model::LoadedModel& model, const te
     for (const text::TokenizerFile& file : tokenizer.files()) {
       write_file(temporary / file.name, file.contents);
     }
-    write_file(
-        temporary / model::kModelConfigFile,
-        model::model_config_json(model.params.config(), tokenizer.end_of_text(), torch_dtype(encoding)));
+    write_file(temporary / model::kModelConfigFile,
+               model::model_config_json(model.params.config(), tokenizer.token_ids(), torch_dtype(encoding)));
     OutputFile weights(temporary / model::kModelWeightsFile);
     model::write_model_parameters(weights, model.params, model.arena, encoding);
     weights.finish();

@@ -89,6 +89,8 @@ std::string read_text(const Path& path) {
   }
   constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 30;
   std::string text = read_file(path, kMaxBytes);
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   if (text.empty()) fail("text {} is empty", printable(path.string(), 200));
   const std::size_t invalid = find_invalid_utf8(text);
   if (invalid != std::string::npos) {

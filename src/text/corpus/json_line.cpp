@@ -19,7 +19,12 @@ class FieldReader final : public nlohmann::json_sax<Json> {
   const std::string& complaint() const { return complaint_; }
   std::optional<std::string>& text() { return text_; }
 
-  bool null() override { return other_value(); }
+  bool null() override {
+    if (depth_ == 0 || !wanted_) return other_value();
+    wanted_ = false;
+    text_.emplace();  // a record without text
+    return true;
+  }
   bool boolean(bool) override { return other_value(); }
   bool number_integer(number_integer_t) override { return other_value(); }
   bool number_unsigned(number_unsigned_t) override { return other_value(); }
@@ -73,6 +78,47 @@ class FieldReader final : public nlohmann::json_sax<Json> {
   std::string complaint_;
 };
 
+/// Whether the four digits at `at` are those of a surrogate with this first half-byte after the d.
+bool is_surrogate(std::string_view line, std::size_t at, std::string_view seconds) {
+  return at + 6 <= line.size() && line[at] == '\\' && line[at + 1] == 'u' && (line[at + 2] | 0x20) == 'd' &&
+         seconds.find(static_cast<char>(line[at + 3] | 0x20)) != std::string_view::npos;
+}
+
+/// A line as Python's json.dumps may write it, in JSON: NaN and Infinity become null, halves of surrogate
+/// pairs that stand alone U+FFFD.
+std::string without_python(std::string_view line) {
+  std::string out;
+  bool in_string = false;
+  for (std::size_t at = 0; at < line.size();) {
+    std::size_t length = 1;
+    if (in_string && line[at] == '\\') {
+      const bool high = is_surrogate(line, at, "89ab");
+      const bool low = is_surrogate(line, at, "cdef");
+      const bool pair = high && is_surrogate(line, at + 6, "cdef");
+      if ((high || low) && !pair) {
+        out += "\\ufffd";
+        at += 6;
+        continue;
+      }
+      length = pair ? 12 : 2;
+    } else if (!in_string) {
+      bool replaced = false;
+      for (const std::string_view word : {"NaN", "Infinity", "-Infinity"}) {
+        if (!line.substr(at).starts_with(word)) continue;
+        out += "null";
+        at += word.size();
+        replaced = true;
+        break;
+      }
+      if (replaced) continue;
+    }
+    if (line[at] == '"') in_string = !in_string;
+    out += line.substr(at, length);
+    at += length;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string json_line_text(std::string_view line, bool is_first, std::string_view field,
@@ -81,7 +127,12 @@ std::string json_line_text(std::string_view line, bool is_first, std::string_vie
   if (is_first && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
   if (line.find_first_not_of(" \t\r") == std::string_view::npos) return {};
   FieldReader reader(field);
-  if (!Json::sax_parse(line, &reader)) fail("{}: {}", where(), reader.complaint());
+  if (!Json::sax_parse(line, &reader)) {
+    const std::string repaired = without_python(line);
+    FieldReader again(field);
+    if (repaired == line || !Json::sax_parse(repaired, &again)) fail("{}: {}", where(), reader.complaint());
+    reader = std::move(again);
+  }
   if (!reader.text()) {
     fail("{}: no string {} in the line; --text_field names the one that holds the text", where(),
          json_quoted(field));

@@ -14,9 +14,11 @@
 #include "vkgpt/core/directory_lock.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/corpus/text_cutter.hpp"
 #include "vkgpt/text/corpus/token_file.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 #include "text/corpus/encode_pipeline.hpp"
 #include "text/corpus/prepare_journal.hpp"
@@ -32,15 +34,18 @@ nlohmann::ordered_json settings_of(const PrepareConfig& config, const TextSource
   for (const TextInput& input : source.inputs()) {
     inputs.push_back({{"path", input.path.string()}, {"bytes", input.bytes ? Json(*input.bytes) : Json()}});
   }
-  return {{"tokenizer", config.tokenizer},
-          {"bpe_vocab_size", config.bpe_vocab_size},
-          {"shard_tokens", config.shard_tokens},
-          {"val_fraction", config.val_fraction},
-          {"text_field", config.text_field},
-          {"input_format", config.input_format},
-          {"document_separator", config.document_separator},
-          {"special", config.special},
-          {"inputs", std::move(inputs)}};
+  nlohmann::ordered_json settings = {{"tokenizer", config.tokenizer},
+                                     {"bpe_vocab_size", config.bpe_vocab_size},
+                                     {"shard_tokens", config.shard_tokens},
+                                     {"val_fraction", config.val_fraction},
+                                     {"text_field", config.text_field},
+                                     {"input_format", config.input_format},
+                                     {"document_separator", config.document_separator},
+                                     {"special", config.special},
+                                     {"inputs", std::move(inputs)}};
+  // Data sets of versions without it go on.
+  if (config.skip_bad_lines) settings["skip_bad_lines"] = true;
+  return settings;
 }
 
 /// The first key in which two settings differ.
@@ -326,6 +331,7 @@ PrepareResult prepare_dataset(const PrepareConfig& config, TextSource& source,
   result.resumed_at = bytes_before(source, journal->state);
   if (config.special) tokenizer->find_special_names();
   result.interrupted = !encode_rest(config, source, *tokenizer, *journal, on_progress);
+  if (source.skipped_lines() > 0) log_warning("{} lines were passed over", source.skipped_lines());
   result.manifest = {.tokenizer = journal->tokenizer,
                      .vocab_size = tokenizer->vocab_size(),
                      .settings = settings,

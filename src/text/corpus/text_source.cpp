@@ -15,6 +15,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 #include "text/corpus/json_line.hpp"
@@ -27,6 +28,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 constexpr const char* kStandardInput = "-";
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool is_json_lines(const Path& path) {
   return path.extension() == ".jsonl" || path.extension() == ".ndjson";
@@ -191,6 +193,10 @@ std::optional<TextPiece> TextSource::next() {
 
 std::optional<TextPiece> TextSource::next_text() {
   const std::string& separator = config_.document_separator;
+  if (offset_ == 0) {
+    fill(kByteOrderMark.size());
+    if (waiting().starts_with(kByteOrderMark)) take(kByteOrderMark.size());
+  }
   for (;;) {
     fill(config_.piece_bytes + separator.size() + 1);
     if (waiting().empty()) return std::nullopt;
@@ -223,10 +229,20 @@ std::optional<TextPiece> TextSource::next_line() {
     } while (end == std::string::npos && !at_end_);
     const std::string_view line = waiting().substr(0, end);
     if (line.empty() && end == std::string::npos) return std::nullopt;
-    std::string text = json_line_text(line, offset_ == 0, config_.text_field, [this] { return place(); });
+    std::string text = line_text(line);
     take(line.size() + (end == std::string::npos ? 0 : 1));
     ++line_;
     if (!text.empty()) return piece(std::move(text), true);
+  }
+}
+
+std::string TextSource::line_text(std::string_view line) {
+  try {
+    return json_line_text(line, offset_ == 0, config_.text_field, [this] { return place(); });
+  } catch (const Error& error) {
+    if (!config_.skip_bad_lines) fail("{}; --skip_bad_lines passes over such lines", error.what());
+    if (skipped_++ == 0) log_warning("passing over a line: {}", error.what());
+    return {};
   }
 }
 

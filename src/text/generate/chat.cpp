@@ -1,6 +1,7 @@
 #include "vkgpt/text/generate/chat.hpp"
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
@@ -58,6 +59,10 @@ class PromptEncoder {
 
   void add_template(std::string_view text) { add(text, has_special_); }
   void add_words(std::string_view text) { add(text, false); }
+  void add_tokens(std::span<const Token> tokens) {
+    flush();
+    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  }
   std::vector<Token> finish() {
     flush();
     return std::move(tokens_);
@@ -83,6 +88,17 @@ class PromptEncoder {
   std::vector<Token> tokens_;
 };
 
+/// The token that begins a conversation: where the model has a template it says so, else the tokenizer's
+/// rules do.
+std::vector<Token> conversation_start(const Tokenizer& tokenizer) {
+  const TextRules& rules = tokenizer.rules();
+  const std::optional<Token> begin = tokenizer.begin_of_text();
+  if (rules.chat_template.empty() || !begin) return rules.before;
+  const std::string name = tokenizer.decode({&*begin, 1});
+  const bool begins = rules.chat_template.contains("bos_token") || rules.chat_template.contains(name);
+  return begins ? std::vector{*begin} : std::vector<Token>();
+}
+
 }  // namespace
 
 ChatTemplate chat_template(std::string_view name, const Tokenizer& tokenizer) {
@@ -103,6 +119,7 @@ std::vector<Token> chat_prompt(std::span<const ChatMessage> messages, const Chat
                                const Tokenizer& tokenizer) {
   const std::string fixed = chat.system_prefix + chat.user_prefix + chat.reply_prefix + chat.turn_end;
   PromptEncoder encoder(tokenizer, tokenizer.encode_with_special(fixed) != tokenizer.encode(fixed));
+  encoder.add_tokens(conversation_start(tokenizer));
   for (const ChatMessage& message : messages) {
     encoder.add_template(prefix_of(message.role, chat));
     encoder.add_words(message.text);

@@ -18,13 +18,13 @@ std::size_t overlap(std::string_view text, std::string_view stop) {
 }  // namespace
 
 StopFilter::StopFilter(const Tokenizer& tokenizer, std::vector<std::string> stops)
-    : decoder_(tokenizer), stops_(std::move(stops)), end_of_text_(tokenizer.end_of_text()) {
+    : tokenizer_(&tokenizer), decoder_(tokenizer), stops_(std::move(stops)) {
   std::erase_if(stops_, [](const std::string& stop) { return stop.empty(); });
 }
 
 std::string StopFilter::push(Token token) {
   if (stopped_) return {};
-  if (token == end_of_text_) {
+  if (tokenizer_->ends_text(token)) {
     std::string rest = finish();
     stopped_ = true;
     return rest;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <exception>
 #include <limits>
 #include <queue>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/tokenizer/byte_level.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -33,9 +35,9 @@ PairTable::PairTable(const std::vector<BpeVocabulary::Merge>& merges, const std:
 struct BpeEncoder::Scratch {
   WordCache cache;
 
-  // A long word: a list of tokens, each at the place of its first byte.
+  // A long word: a list of tokens, each at the place of the first of those that it was merged from.
   std::vector<Token> token;          // -1 where a merge swallowed it
-  std::vector<std::int32_t> next;    // the word's length at the end
+  std::vector<std::int32_t> next;    // their number at the end
   std::vector<std::int32_t> before;  // -1 at the beginning
 
   /// Places whose pair has one rank; `next` counts those that are done.
@@ -65,9 +67,40 @@ struct BpeEncoder::Scratch {
   }
 };
 
+/// Scratch memory from the pool for the time of one call.
+class BpeEncoder::Borrowed {
+ public:
+  explicit Borrowed(const BpeEncoder& encoder) : encoder_(encoder) {
+    {
+      const std::scoped_lock lock(encoder.mutex_);
+      if (!encoder.idle_.empty()) {
+        scratch_ = std::move(encoder.idle_.back());
+        encoder.idle_.pop_back();
+      }
+    }
+    if (!scratch_) scratch_ = std::make_unique<Scratch>();
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  ~Borrowed() {
+    if (scratch_->token.capacity() > kKeptBytes || std::uncaught_exceptions() > exceptions_) return;
+    const std::scoped_lock lock(encoder_.mutex_);
+    encoder_.idle_.push_back(std::move(scratch_));
+  }
+
+  Scratch& operator*() const { return *scratch_; }
+
+ private:
+  const BpeEncoder& encoder_;
+  int exceptions_ = std::uncaught_exceptions();
+  std::unique_ptr<Scratch> scratch_;
+};
+
 BpeEncoder::BpeEncoder(const BpeVocabulary& vocabulary, const std::string& where)
-    : vocabulary_(vocabulary), pairs_(vocabulary.merges, where) {
-  check_tokens(where);
+    : vocabulary_(vocabulary),
+      token_of_(index_tokens(vocabulary, where)),
+      first_(vocabulary, token_of_),
+      pairs_(vocabulary.merges, where) {
   check_merges(where);
   for (const std::string& token : vocabulary.tokens) {
     for (std::size_t i = 1; i < token.size(); ++i) {
@@ -79,48 +112,45 @@ BpeEncoder::BpeEncoder(const BpeVocabulary& vocabulary, const std::string& where
 
 BpeEncoder::~BpeEncoder() = default;
 
-void BpeEncoder::check_tokens(const std::string& where) {
-  const BpeVocabulary& v = vocabulary_;
+/// Checks the tokens and gives them by their bytes.
+std::unordered_map<std::string_view, Token> BpeEncoder::index_tokens(const BpeVocabulary& v,
+                                                                     const std::string& where) {
   if (v.tokens.size() >= std::size_t{std::numeric_limits<Token>::max()} ||
       v.merges.size() >= std::size_t{std::numeric_limits<Token>::max()}) {
     fail("{}: {} tokens and {} merges are too many", where, v.tokens.size(), v.merges.size());
   }
   std::vector<bool> special(v.tokens.size());
-  for (const BpeVocabulary::Special& one : v.specials) {
-    if (one.token < 0 || static_cast<std::size_t>(one.token) >= v.tokens.size() || one.name.empty()) {
+  for (const AddedToken& one : v.specials) {
+    const auto place = static_cast<std::size_t>(one.token);
+    if (one.token < 0 || place >= v.tokens.size() || one.name.empty()) {
       fail("{}: special token '{}' with number {} in a vocabulary of {}", where, printable(one.name),
            one.token, v.tokens.size());
     }
-    if (special[static_cast<std::size_t>(one.token)]) {
+    if (special[place]) {
       fail("{}: special token '{}' has the number {} of another", where, printable(one.name), one.token);
     }
-    special[static_cast<std::size_t>(one.token)] = true;
-    if (v.tokens[static_cast<std::size_t>(one.token)] != one.name) {
+    special[place] = true;
+    if (v.tokens[place] != one.name && v.tokens[place] != from_byte_level(one.name)) {
       fail("{}: token {} is '{}' and special token '{}' at once", where, one.token,
-           printable(v.tokens[static_cast<std::size_t>(one.token)]), printable(one.name));
+           printable(v.tokens[place]), printable(one.name));
     }
   }
-  token_of_.reserve(v.tokens.size());
+  std::unordered_map<std::string_view, Token> token_of;
+  token_of.reserve(v.tokens.size());
   for (std::size_t i = 0; i < v.tokens.size(); ++i) {
-    if (special[i] || v.tokens[i].empty()) continue;
-    const auto [found, fresh] = token_of_.emplace(v.tokens[i], static_cast<Token>(i));
+    // A byte that is an added token too is still a byte.
+    if ((special[i] && !v.of_characters && v.tokens[i].size() > 1) || v.tokens[i].empty()) continue;
+    const auto [found, fresh] = token_of.emplace(v.tokens[i], static_cast<Token>(i));
     if (!fresh) fail("{}: tokens {} and {} are both '{}'", where, found->second, i, printable(v.tokens[i]));
   }
-  for (const BpeVocabulary::Special& one : v.specials) {
-    const auto bytes = from_byte_level(one.name);
-    const auto same = bytes ? token_of_.find(*bytes) : token_of_.end();
-    if (same != token_of_.end()) {
+  for (const AddedToken& one : v.specials) {
+    const auto bytes = v.of_characters ? std::nullopt : from_byte_level(one.name);
+    const auto same = bytes ? token_of.find(*bytes) : token_of.end();
+    if (same != token_of.end() && same->second != one.token) {
       fail("{}: special token '{}' is written as token {} is", where, printable(one.name), same->second);
     }
   }
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    const char c = static_cast<char>(byte);
-    const auto found = token_of_.find(std::string_view(&c, 1));
-    if (found == token_of_.end()) {
-      fail("{}: the vocabulary has no token for byte 0x{:02x}: a byte-level one needs all 256", where, byte);
-    }
-    byte_tokens_[byte] = found->second;
-  }
+  return token_of;
 }
 
 void BpeEncoder::check_merges(const std::string& where) const {
@@ -146,41 +176,48 @@ void BpeEncoder::check_merges(const std::string& where) const {
 
 void BpeEncoder::append_words(std::string_view text, const SplitPattern& split,
                               std::vector<Token>& out) const {
-  if (vocabulary_.merges.empty() && !vocabulary_.ignore_merges) {
-    out.reserve(out.size() + text.size());
-    for (const char c : text) out.push_back(byte_tokens_[static_cast<unsigned char>(c)]);
+  if (vocabulary_.merges.empty() && !vocabulary_.ignore_merges && has_all_bytes()) {
+    const std::size_t before = out.size();
+    out.resize(before + text.size());
+    first_.put(text, out.data() + before);
     return;
   }
-  std::unique_ptr<Scratch> scratch;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (!idle_.empty()) {
-      scratch = std::move(idle_.back());
-      idle_.pop_back();
+  const Borrowed scratch(*this);
+  std::size_t begin = 0;
+  split.cut(text, [&](std::size_t end) {
+    append_cached(text, begin, end, *scratch, out);
+    begin = end;
+  });
+}
+
+void BpeEncoder::append_word(std::string_view text, std::vector<Token>& out) const {
+  const Borrowed scratch(*this);
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = text.size();
+    if (vocabulary_.of_characters && !vocabulary_.ignore_merges) {
+      end = begin;
+      do {
+        end += std::max<std::size_t>(1, decode_utf8(text, end).length);
+      } while (end < text.size() && first_.may_join(text, end));
     }
+    append_cached(text, begin, end, *scratch, out);
+    begin = end;
   }
-  if (!scratch) scratch = std::make_unique<Scratch>();
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = split.next(text, at);
-    const std::size_t length = end - at;
-    if (length <= WordCache::kMaxBytes) {
-      const WordCache::Key key = WordCache::key_of(text, at, length);
-      WordCache::Entry& entry = scratch->cache.entry(key);
-      if (entry.key == key) {
-        for (std::uint32_t i = 0; i < entry.count; ++i) out.push_back(entry.tokens[i]);
-      } else {
-        const std::size_t first = out.size();
-        append_uncached(text.substr(at, length), *scratch, out);
-        WordCache::store(entry, key, std::span(out).subspan(first));
-      }
-    } else {
-      append_uncached(text.substr(at, length), *scratch, out);
-    }
-    at = end;
+}
+
+void BpeEncoder::append_cached(std::string_view text, std::size_t begin, std::size_t end, Scratch& scratch,
+                               std::vector<Token>& out) const {
+  const std::size_t length = end - begin;
+  if (length > WordCache::kMaxBytes) return append_uncached(text.substr(begin, length), scratch, out);
+  const WordCache::Key key = WordCache::key_of(text, begin, length);
+  WordCache::Entry& entry = scratch.cache.entry(key);
+  if (entry.key == key) {
+    for (std::uint32_t i = 0; i < entry.count; ++i) out.push_back(entry.tokens[i]);
+    return;
   }
-  if (scratch->token.capacity() > kKeptBytes) return;
-  const std::scoped_lock lock(mutex_);
-  idle_.push_back(std::move(scratch));
+  const std::size_t first = out.size();
+  append_uncached(text.substr(begin, length), scratch, out);
+  WordCache::store(entry, key, std::span(out).subspan(first));
 }
 
 void BpeEncoder::append_uncached(std::string_view word, Scratch& scratch, std::vector<Token>& out) const {
@@ -198,6 +235,8 @@ void BpeEncoder::append_uncached(std::string_view word, Scratch& scratch, std::v
 }
 
 void BpeEncoder::append_long(std::string_view word, Scratch& scratch, std::vector<Token>& out) const {
+  // Characters were cut apart already; an unknown byte may have to be joined with the next one.
+  if (!has_all_bytes()) return merge_long(word, scratch, out);
   // Where two bytes follow each other in no token, no merge joins them: the parts are independent.
   for (std::size_t begin = 0; begin < word.size();) {
     std::size_t end = begin + 1;
@@ -219,8 +258,7 @@ void BpeEncoder::merge_short(std::string_view word, std::vector<Token>& out) con
   std::array<Token, kShortBytes> tokens;
   std::array<std::uint32_t, kShortBytes> ranks;  // of the pair that begins here
   std::array<Token, kShortBytes> merged;
-  std::size_t n = word.size();
-  for (std::size_t i = 0; i < n; ++i) tokens[i] = byte_tokens_[static_cast<unsigned char>(word[i])];
+  std::size_t n = first_.put(word, tokens.data());
   const auto look = [&](std::size_t i) {
     const PairTable::Entry& entry = pairs_.find(tokens[i], tokens[i + 1]);
     ranks[i] = entry.rank;
@@ -289,16 +327,16 @@ bool BpeEncoder::apply_merge(Scratch& scratch, std::uint32_t rank) const {
 }
 
 void BpeEncoder::merge_long(std::string_view word, Scratch& scratch, std::vector<Token>& out) const {
-  const std::size_t n = word.size();
-  if (n > std::size_t{std::numeric_limits<std::int32_t>::max()}) {
-    fail("a word of {} bytes cannot be encoded: the split pattern should cut the text", n);
+  if (word.size() > std::size_t{std::numeric_limits<std::int32_t>::max()}) {
+    fail("a word of {} bytes cannot be encoded: the split pattern should cut the text", word.size());
   }
+  scratch.token.resize(word.size());
+  const std::size_t n = first_.put(word, scratch.token.data());
   scratch.token.resize(n);
   scratch.next.resize(n);
   scratch.before.resize(n);
   scratch.bucket_of.resize(vocabulary_.merges.size(), -1);
   for (std::size_t i = 0; i < n; ++i) {
-    scratch.token[i] = byte_tokens_[static_cast<unsigned char>(word[i])];
     scratch.next[i] = static_cast<std::int32_t>(i + 1);
     scratch.before[i] = static_cast<std::int32_t>(i) - 1;
   }

@@ -1,16 +1,18 @@
 #pragma once
 
-#include <array>
 #include <bitset>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/bpe_vocabulary.hpp"
+#include "vkgpt/text/tokenizer/split_pattern.hpp"
 
+#include "text/tokenizer/first_tokens.hpp"
 #include "text/tokenizer/word_cache.hpp"
 
 namespace vkgpt::text {
@@ -53,18 +55,29 @@ class PairTable {
 /// of words, from a pool.
 class BpeEncoder {
  public:
-  /// `vocabulary` must outlive the encoder. Throws `Error`, naming `where`, for a vocabulary that lacks a
-  /// byte or contradicts itself.
+  /// `vocabulary` must outlive the encoder. Throws `Error`, naming `where`, for a vocabulary that contradicts
+  /// itself.
   BpeEncoder(const BpeVocabulary& vocabulary, const std::string& where);
   ~BpeEncoder();
 
   /// Appends the tokens of `text`, cut into words by `split`.
   void append_words(std::string_view text, const SplitPattern& split, std::vector<Token>& out) const;
+  /// Appends the tokens of `text` as one word. It is cut where no merge could join its characters.
+  void append_word(std::string_view text, std::vector<Token>& out) const;
+
+  /// Whether a merge could join the characters on the two sides of byte `at` (words of characters).
+  bool may_join(std::string_view text, std::size_t at) const { return first_.may_join(text, at); }
+  /// Whether each byte becomes one token before merges.
+  bool has_all_bytes() const { return first_.one_for_each_byte(); }
 
  private:
   struct Scratch;
+  class Borrowed;
 
-  void check_tokens(const std::string& where);
+  static std::unordered_map<std::string_view, Token> index_tokens(const BpeVocabulary& vocabulary,
+                                                                  const std::string& where);
+  void append_cached(std::string_view text, std::size_t begin, std::size_t end, Scratch& scratch,
+                     std::vector<Token>& out) const;
   void check_merges(const std::string& where) const;
 
   void append_uncached(std::string_view word, Scratch& scratch, std::vector<Token>& out) const;
@@ -75,9 +88,9 @@ class BpeEncoder {
   bool apply_merge(Scratch& scratch, std::uint32_t rank) const;
 
   const BpeVocabulary& vocabulary_;
-  std::array<Token, 256> byte_tokens_{};
   std::unordered_map<std::string_view, Token> token_of_;  // of bytes; empty unless merges are ignored
-  std::bitset<1 << 16> neighbours_;                       // two bytes that follow each other in some token
+  FirstTokens first_;
+  std::bitset<1 << 16> neighbours_;  // two bytes that follow each other in some token
   PairTable pairs_;
 
   mutable std::mutex mutex_;

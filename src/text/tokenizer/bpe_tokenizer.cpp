@@ -9,9 +9,10 @@
 
 #include "vkgpt/core/check.hpp"
 
+#include "text/tokenizer/added_tokens.hpp"
 #include "text/tokenizer/bpe_encoder.hpp"
-#include "text/tokenizer/name_finder.hpp"
 #include "text/tokenizer/nfc.hpp"
+#include "text/tokenizer/tokenizer_files.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -42,16 +43,16 @@ BpeTokenizer::BpeTokenizer(BpeVocabulary vocabulary, std::unique_ptr<SplitPatter
     : vocabulary_(std::move(vocabulary)),
       split_(std::move(split)),
       encoder_(std::make_unique<BpeEncoder>(vocabulary_, where)),
-      special_names_(std::make_unique<NameFinder>()) {
-  for (const BpeVocabulary::Special& special : vocabulary_.specials) {
-    special_names_->add(special.name, special.token);
-    if (!special.in_text) continue;
-    if (!text_names_) text_names_ = std::make_unique<NameFinder>();
-    text_names_->add(special.name, special.token);
-  }
-}
+      special_names_(std::make_unique<AddedTokens>(vocabulary_.specials, true, normalizer())),
+      text_names_(std::make_unique<AddedTokens>(vocabulary_.specials, false, normalizer())) {}
 
 BpeTokenizer::~BpeTokenizer() = default;
+
+std::function<std::string(std::string_view)> BpeTokenizer::normalizer() const {
+  return [this](std::string_view text) {
+    return vocabulary_.nfc && !is_plainly_nfc(text) ? to_nfc(text) : std::string(text);
+  };
+}
 
 void BpeTokenizer::append_plain(std::string_view text, std::vector<Token>& out) const {
   if (vocabulary_.nfc && !is_plainly_nfc(text)) {
@@ -61,14 +62,18 @@ void BpeTokenizer::append_plain(std::string_view text, std::vector<Token>& out) 
   }
 }
 
-void BpeTokenizer::append_named(std::string_view text, const NameFinder& finder,
+void BpeTokenizer::append_named(std::string_view text, const AddedTokens& added,
                                 std::vector<Token>& out) const {
-  for (std::size_t at = 0; at < text.size();) {
-    const NameFinder::Match match = finder.find(text, at);
-    append_plain(text.substr(at, match.begin - at), out);
-    if (match.token >= 0) out.push_back(match.token);
-    at = match.end;
-  }
+  const auto put = [&](Token token) { out.push_back(token); };
+  added.raw().cut(
+      text,
+      [&](std::string_view part) {
+        if (added.normalized().empty()) return append_plain(part, out);
+        const std::string normalized = normalizer()(part);
+        added.normalized().cut(
+            normalized, [&](std::string_view words) { encoder_->append_words(words, *split_, out); }, put);
+      },
+      put);
 }
 
 void BpeTokenizer::append_tokens(std::string_view text, std::vector<Token>& out) const {
@@ -78,10 +83,10 @@ void BpeTokenizer::append_tokens(std::string_view text, std::vector<Token>& out)
 void BpeTokenizer::append_tokens(std::string_view text, int threads, std::vector<Token>& out) const {
   VKGPT_CHECK(threads >= 1);
   const auto append = [&](std::string_view piece, std::vector<Token>& tokens) {
-    if (text_names_) {
-      append_named(piece, *text_names_, tokens);
-    } else {
+    if (text_names_->empty()) {
       append_plain(piece, tokens);
+    } else {
+      append_named(piece, *text_names_, tokens);
     }
   };
   if (threads == 1 || text.size() < 2 * kPieceBytes) return append(text, out);
@@ -120,11 +125,7 @@ std::vector<Token> BpeTokenizer::encode_with_special(std::string_view text) cons
 }
 
 void BpeTokenizer::find_special_names() {
-  if (vocabulary_.specials.empty()) return;
-  text_names_ = std::make_unique<NameFinder>();
-  for (const BpeVocabulary::Special& special : vocabulary_.specials) {
-    text_names_->add(special.name, special.token);
-  }
+  text_names_ = std::make_unique<AddedTokens>(vocabulary_.specials, true, normalizer());
 }
 
 std::string BpeTokenizer::decode(std::span<const Token> tokens) const {
@@ -147,7 +148,7 @@ std::optional<Token> BpeTokenizer::end_of_text() const {
 }
 
 bool BpeTokenizer::joined_at(std::string_view text, std::size_t at) const {
-  if (text_names_ && text_names_->may_cross(text, at)) return true;
+  if (text_names_->may_cross(text, at)) return true;
   if (!vocabulary_.nfc) return false;
   // What is ASCII neither changes nor joins; other characters may change, but never to or from white space.
   const bool ascii_before = static_cast<unsigned char>(text[at - 1]) < 0x80;
@@ -156,11 +157,17 @@ bool BpeTokenizer::joined_at(std::string_view text, std::size_t at) const {
 }
 
 std::size_t BpeTokenizer::safe_prefix(std::string_view text) const {
-  if (vocabulary_.merges.empty() && !vocabulary_.ignore_merges && !vocabulary_.nfc && !text_names_)
+  if (vocabulary_.merges.empty() && !vocabulary_.ignore_merges && !vocabulary_.nfc && text_names_->empty() &&
+      encoder_->has_all_bytes()) {
     return text.size();
+  }
   std::size_t at = split_->safe_prefix(text);
   while (at > 0 && joined_at(text, at)) at = split_->safe_prefix(text.substr(0, at));
   return at;
+}
+
+std::vector<TokenizerFile> BpeTokenizer::own_files() const {
+  return write_tokenizer_files(vocabulary_, *split_);
 }
 
 }  // namespace vkgpt::text

@@ -11,6 +11,8 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/tokenizer/byte_level.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include "text/tokenizer/pair_counts.hpp"
 

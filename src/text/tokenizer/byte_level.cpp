@@ -1,7 +1,9 @@
+#include "vkgpt/text/tokenizer/byte_level.hpp"
+
 #include <array>
+#include <cstdint>
 
 #include "vkgpt/core/utf8.hpp"
-#include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
 
 namespace vkgpt::text {
 namespace {

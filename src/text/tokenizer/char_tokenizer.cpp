@@ -85,7 +85,7 @@ CharTokenizer CharTokenizer::from_json(std::string_view json, const std::string&
   return CharTokenizer(std::move(characters));
 }
 
-std::vector<TokenizerFile> CharTokenizer::files() const {
+std::vector<TokenizerFile> CharTokenizer::own_files() const {
   std::string vocab;
   for (std::size_t i = 0; i < characters_.size(); ++i) {
     std::string character;

@@ -1,5 +1,6 @@
 #include "vkgpt/text/tokenizer/gguf_vocabulary.hpp"
 
+#include <algorithm>
 #include <array>
 #include <format>
 #include <optional>
@@ -12,79 +13,17 @@
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/byte_level.hpp"
+#include "vkgpt/text/tokenizer/piece_tokenizer.hpp"
+
+#include "text/tokenizer/gguf_words.hpp"
+#include "text/tokenizer/piece_model.hpp"
 
 namespace vkgpt::text {
 namespace {
 
-// llama.cpp's LLAMA_TOKEN_TYPE_*.
-constexpr std::int32_t kNormal = 1;
-constexpr std::int32_t kControl = 3;
-constexpr std::int32_t kUserDefined = 4;
-constexpr std::int32_t kUnused = 5;
-
 constexpr std::string_view kGpt2Words = "gpt-2";
-constexpr std::string_view kSingleDigitWords = "smollm";
 constexpr std::string_view kAddedEndOfText = "<|endoftext|>";
-
-/// A rule for words that llama.cpp has compiled in, by its name there.
-struct KnownWords {
-  std::string_view regex;
-  bool ignore_merges = false;
-  std::string_view name;
-};
-
-constexpr std::string_view kLlama3 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
-    R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kQwen2 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
-    R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kO200k =
-    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
-    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
-    R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr auto kKnownWords = std::to_array<KnownWords>({{kLlama3, true, "llama-bpe"},
-                                                        {kLlama3, false, "dbrx"},
-                                                        {kQwen2, false, "qwen2"},
-                                                        {kO200k, false, "gpt-4o"}});
-
-/// tiktoken's cl100k takes the white space that ends a text as one word; llama.cpp has Llama 3's rule, which
-/// cuts it at its last line break.
-std::string without_whole_end(std::string regex) {
-  constexpr std::string_view kWholeEnd = R"(|\s+(?![\s\S]))";
-  const std::size_t at = regex.find(kWholeEnd);
-  return at == std::string::npos ? regex : regex.erase(at, kWholeEnd.size());
-}
-
-std::string_view words_name(const BpeTokenizer& tokenizer) {
-  const BpeVocabulary& vocabulary = tokenizer.vocabulary();
-  if (vocabulary.merges.empty()) return kGpt2Words;  // how words are cut then makes no difference
-  const std::string regex = tokenizer.split().regex();
-  const std::string reduced = without_whole_end(regex);
-  const KnownWords* best = nullptr;
-  if (const Digits* digits = gpt2_digits(tokenizer.split()); digits != nullptr) {
-    if (*digits == Digits::kWithSpace) return kGpt2Words;
-    if (*digits == Digits::kIndividual) return kSingleDigitWords;
-  } else {
-    for (const KnownWords& known : kKnownWords) {
-      if (known.regex != reduced) continue;
-      if (best == nullptr || known.ignore_merges == vocabulary.ignore_merges) best = &known;
-    }
-  }
-  if (best == nullptr) {
-    fail(
-        "llama.cpp has no rule that cuts text into words as this tokenizer does ({}); it cannot be exported "
-        "to GGUF",
-        regex.empty() ? std::string("the whole text is one word") : printable(regex, 200));
-  }
-  if (best->ignore_merges != vocabulary.ignore_merges || regex != reduced) {
-    log_warning(
-        "llama.cpp cuts words by its rule '{}': white space at the end of a text, or words that are tokens "
-        "whatever the merges say, may become other tokens there",
-        best->name);
-  }
-  return best->name;
-}
 
 /// The tokens in llama.cpp's form, while they are collected.
 class TokenTable {
@@ -99,7 +38,7 @@ class TokenTable {
   }
   std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }
   void pad_to(std::int64_t rows) {
-    while (size() < rows) add(padding(size()), kUnused);
+    while (size() < rows) add(padding(size()), kGgufUnused);
   }
   static std::string padding(std::int64_t token) { return std::format("[PAD{}]", token); }
 
@@ -107,7 +46,7 @@ class TokenTable {
   std::vector<std::int32_t> unused() const {
     std::vector<std::int32_t> tokens;
     for (std::size_t i = 0; i < types_.size(); ++i) {
-      if (types_[i] == kUnused) tokens.push_back(static_cast<std::int32_t>(i));
+      if (types_[i] == kGgufUnused) tokens.push_back(static_cast<std::int32_t>(i));
     }
     return tokens;
   }
@@ -137,10 +76,11 @@ TokenTable bpe_tokens(const BpeVocabulary& vocabulary) {
   TokenTable table;
   for (const std::string& bytes : vocabulary.tokens) {
     const bool absent = bytes.empty();
-    table.add(absent ? TokenTable::padding(table.size()) : to_byte_level(bytes), absent ? kUnused : kNormal);
+    table.add(absent ? TokenTable::padding(table.size()) : to_byte_level(bytes),
+              absent ? kGgufUnused : kGgufNormal);
   }
   for (const BpeVocabulary::Special& special : vocabulary.specials) {
-    table.set(special.token, special.name, special.in_text ? kUserDefined : kControl);
+    table.set(special.token, special.name, special.in_text ? kGgufUserDefined : kGgufControl);
   }
   return table;
 }
@@ -168,9 +108,55 @@ TokenTable character_tokens(const Tokenizer& tokenizer) {
           "--tokenizer bpe",
           printable(character));
     }
-    table.add(to_byte_level(character), kNormal);
+    table.add(to_byte_level(character), kGgufNormal);
   }
   return table;
+}
+
+/// SentencePiece's tokens; each merge makes a token, and the stronger it is, the higher the token's score.
+TokenTable piece_tokens(const PieceTokenizer& tokenizer, std::vector<float>& scores) {
+  const BpeVocabulary& vocabulary = tokenizer.vocabulary();
+  if (tokenizer.model().unigram) {
+    fail("llama.cpp runs no model of this kind with a Unigram tokenizer; it cannot be exported to GGUF");
+  }
+  TokenTable table;
+  for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
+    const std::string& text = vocabulary.tokens[static_cast<std::size_t>(token)];
+    const std::int32_t type = tokenizer.is_part(token)      ? kGgufByte
+                              : token == vocabulary.unknown ? kGgufUnknown
+                                                            : kGgufNormal;
+    table.add(text.empty() ? TokenTable::padding(token) : text, text.empty() ? kGgufUnused : type);
+  }
+  for (const AddedToken& added : vocabulary.specials) {
+    if (added.token == vocabulary.unknown) continue;
+    table.set(added.token, added.name, added.in_text ? kGgufUserDefined : kGgufControl);
+  }
+  constexpr float kNeverMerged = -1e9F;
+  scores.assign(vocabulary.tokens.size(), kNeverMerged);
+  for (std::size_t rank = vocabulary.merges.size(); rank-- > 0;) {
+    scores[static_cast<std::size_t>(vocabulary.merges[rank].merged)] = -static_cast<float>(rank);
+  }
+  return table;
+}
+
+/// Beginning, ends and padding of texts, and the template of conversations. llama.cpp takes "end of turn" and
+/// "end of message" for ends too.
+void add_token_ids(const Tokenizer& tokenizer, Token end, std::vector<model::GgufEntry>& entries) {
+  const auto add = [&](const char* name, Token token) {
+    entries.push_back({std::format("tokenizer.ggml.{}_token_id", name), static_cast<std::uint32_t>(token)});
+  };
+  const model::TokenIds ids = tokenizer.token_ids();
+  add("bos", ids.begin.value_or(end));
+  add("eos", end);
+  std::vector<std::int32_t> others = ids.ends;
+  std::erase(others, end);
+  constexpr std::array<const char*, 2> kOthers = {"eot", "eom"};
+  for (std::size_t i = 0; i < std::min(others.size(), kOthers.size()); ++i) add(kOthers[i], others[i]);
+  if (ids.pad) add("padding", *ids.pad);
+  const TextRules& rules = tokenizer.rules();
+  entries.push_back({"tokenizer.ggml.add_bos_token", !rules.before.empty()});
+  if (!rules.after.empty()) entries.push_back({"tokenizer.ggml.add_eos_token", true});
+  if (!rules.chat_template.empty()) entries.push_back({"tokenizer.chat_template", rules.chat_template});
 }
 
 }  // namespace
@@ -178,32 +164,42 @@ TokenTable character_tokens(const Tokenizer& tokenizer) {
 GgufVocabulary gguf_vocabulary(const Tokenizer& tokenizer, std::int64_t model_rows) {
   VKGPT_CHECK(model_rows >= tokenizer.vocab_size());
   const auto* bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer);
-  TokenTable table = bpe == nullptr ? character_tokens(tokenizer) : bpe_tokens(bpe->vocabulary());
+  const auto* piece = dynamic_cast<const PieceTokenizer*>(&tokenizer);
+  std::vector<float> scores;
+  TokenTable table = bpe != nullptr     ? bpe_tokens(bpe->vocabulary())
+                     : piece != nullptr ? piece_tokens(*piece, scores)
+                                        : character_tokens(tokenizer);
   table.pad_to(model_rows);
   std::optional<Token> end = tokenizer.end_of_text();
+  const model::TokenIds ids = tokenizer.token_ids();
+  if (!end && !ids.ends.empty() && ids.ends.front() < table.size()) end = ids.ends.front();
   std::vector<std::int32_t> never_generated = table.unused();
   if (!end) {
     end = static_cast<Token>(table.size());
     never_generated.push_back(*end);
-    table.add(std::string(kAddedEndOfText), kControl);
+    table.add(std::string(kAddedEndOfText), kGgufControl);
   }
   table.check_unique();
-  std::optional<Token> begin;
-  if (bpe != nullptr) begin = tokenizer.special_token(bpe->vocabulary().begin_of_text);
   if (bpe != nullptr && bpe->vocabulary().nfc) {
     log_warning("llama.cpp does not bring text into Unicode's NFC as this tokenizer does");
   }
 
   GgufVocabulary result{.entries = {}, .rows = table.size()};
-  result.entries.push_back({"tokenizer.ggml.model", std::string("gpt2")});
-  result.entries.push_back(
-      {"tokenizer.ggml.pre", std::string(bpe == nullptr ? kGpt2Words : words_name(*bpe))});
+  result.entries.push_back({"tokenizer.ggml.model", std::string(piece == nullptr ? "gpt2" : "llama")});
+  const std::string_view words = piece != nullptr ? "default"
+                                 : bpe == nullptr ? kGpt2Words
+                                                  : gguf_words_name(*bpe);
+  result.entries.push_back({"tokenizer.ggml.pre", std::string(words)});
   table.append_to(result.entries);
-  result.entries.push_back(
-      {"tokenizer.ggml.merges", bpe == nullptr ? std::vector<std::string>() : bpe_merges(bpe->vocabulary())});
-  result.entries.push_back({"tokenizer.ggml.bos_token_id", static_cast<std::uint32_t>(begin.value_or(*end))});
-  result.entries.push_back({"tokenizer.ggml.eos_token_id", static_cast<std::uint32_t>(*end)});
-  result.entries.push_back({"tokenizer.ggml.add_bos_token", false});
+  if (piece != nullptr) {
+    scores.resize(static_cast<std::size_t>(result.rows), scores.empty() ? 0.0F : scores.back());
+    result.entries.push_back({"tokenizer.ggml.scores", std::move(scores)});
+    result.entries.push_back({"tokenizer.ggml.add_space_prefix", piece->model().prepends});
+  } else {
+    result.entries.push_back({"tokenizer.ggml.merges",
+                              bpe == nullptr ? std::vector<std::string>() : bpe_merges(bpe->vocabulary())});
+  }
+  add_token_ids(tokenizer, *end, result.entries);
   if (!never_generated.empty()) {
     result.entries.push_back({"tokenizer.ggml.suppress_tokens", std::move(never_generated)});
   }

@@ -2,6 +2,8 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/text/tokenizer/byte_level.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include "text/tokenizer/embedded_gpt2.hpp"
 #include "text/tokenizer/tokenizer_formats.hpp"

@@ -32,11 +32,15 @@ NameFinder::Match NameFinder::find(std::string_view text, std::size_t at) const 
   return {.begin = text.size(), .end = text.size(), .token = -1};
 }
 
-bool NameFinder::may_cross(std::string_view text, std::size_t at) const {
-  for (std::size_t begin = at - std::min(at, longest_); begin < at; ++begin) {
+bool NameFinder::may_cross(std::string_view text, std::size_t at, bool touching) const {
+  const std::size_t last = touching ? std::min(at + 1, text.size()) : at;
+  for (std::size_t begin = at - std::min(at, longest_); begin < last; ++begin) {
     std::uint32_t node = step(0, text[begin]);
     std::size_t end = begin + 1;
-    for (; node != 0 && end < std::min(text.size(), at + 1); ++end) node = step(node, text[end]);
+    for (; node != 0 && end < std::min(text.size(), at + 1); ++end) {
+      if (touching && end == at && nodes_[node].token >= 0) return true;
+      node = step(node, text[end]);
+    }
     if (node != 0 && (end > at || end == text.size())) return true;
   }
   return false;

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "vkgpt/text/tokenizer/tokenizer.hpp"
+#include "vkgpt/text/tokenizer/token.hpp"
 
 namespace vkgpt::text {
 
@@ -25,11 +25,23 @@ class NameFinder {
 
   bool empty() const { return nodes_.size() == 1; }
 
+  /// Calls `on_name(end, token)` for each name that begins at `text[at]`, the shortest first.
+  template <typename OnName>
+  void for_each_beginning(std::string_view text, std::size_t at, const OnName& on_name) const {
+    std::uint32_t node = 0;
+    while (at < text.size()) {
+      node = step(node, text[at++]);
+      if (node == 0) return;
+      if (nodes_[node].token >= 0) on_name(at, nodes_[node].token);
+    }
+  }
+
   /// The first match from `at` on.
   Match find(std::string_view text, std::size_t at) const;
 
-  /// Whether a name could begin before byte `at` and end after it, given that the text may go on.
-  bool may_cross(std::string_view text, std::size_t at) const;
+  /// Whether a name could begin before byte `at` and end after it, given that the text may go on; with
+  /// `touching` also where it could begin or end just there.
+  bool may_cross(std::string_view text, std::size_t at, bool touching = false) const;
 
  private:
   struct Node {

@@ -80,8 +80,8 @@ void RegexSplit::FreeCode::operator()(pcre2_real_code_8* code) const {
   pcre2_code_free(code);
 }
 
-RegexSplit::RegexSplit(std::string regex, std::string where)
-    : regex_(std::move(regex)), where_(std::move(where)) {
+RegexSplit::RegexSplit(std::string regex, std::string where, SplitBehavior behavior)
+    : regex_(std::move(regex)), where_(std::move(where)), behavior_(behavior) {
   if (regex_.empty() || regex_.size() > kMaxRegexBytes) {
     fail("{}: a split pattern of {} bytes; from 1 to {} are read", where_, regex_.size(), kMaxRegexBytes);
   }
@@ -100,12 +100,12 @@ RegexSplit::RegexSplit(std::string regex, std::string where)
   jit_ = pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE) == 0;
 }
 
-std::size_t RegexSplit::next(std::string_view text, std::size_t at) const {
+RegexSplit::Match RegexSplit::find(std::string_view text, std::size_t at) const {
   thread_local const Scratch scratch;
   const auto* bytes = reinterpret_cast<PCRE2_SPTR>(text.data());
   const auto match = jit_ ? pcre2_jit_match : pcre2_match;
   const int rc = match(code_.get(), bytes, text.size(), at, PCRE2_NOTEMPTY, scratch.match, scratch.context);
-  if (rc == PCRE2_ERROR_NOMATCH) return text.size();
+  if (rc == PCRE2_ERROR_NOMATCH) return {.begin = text.size(), .end = text.size()};
   if (rc < 0) {
     fail("{}: the split pattern '{}' needs too long for the text at byte {}: {}", where_, printable(regex_),
          at, reason_of(rc));
@@ -113,7 +113,38 @@ std::size_t RegexSplit::next(std::string_view text, std::size_t at) const {
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(scratch.match);
   // A lookbehind or \K cannot move a match before `at`, but what a pattern does is not ours to trust.
   VKGPT_CHECK(ends[0] >= at && ends[1] > ends[0] && ends[1] <= text.size());
-  return ends[0] > at ? ends[0] : ends[1];
+  return {.begin = ends[0], .end = ends[1]};
+}
+
+std::size_t RegexSplit::next(std::string_view text, std::size_t at) const {
+  const Match match = find(text, at);
+  switch (behavior_) {
+    case SplitBehavior::kMergedWithPrevious:
+      return match.end;
+    case SplitBehavior::kMergedWithNext:
+      return match.begin > at ? match.begin : find(text, match.end).begin;
+    case SplitBehavior::kContiguous: {
+      if (match.begin > at) return match.begin;
+      std::size_t end = match.end;
+      for (Match more = find(text, end); more.begin == end && more.end > end; more = find(text, end)) {
+        end = more.end;
+      }
+      return end;
+    }
+    case SplitBehavior::kIsolated:
+    case SplitBehavior::kRemoved:  // only patterns that match everything get here with it
+      break;
+  }
+  return match.begin > at ? match.begin : match.end;
+}
+
+std::string literal_regex(std::string_view text) {
+  std::string regex;
+  for (const char c : text) {
+    if (std::string_view(R"(\^$.[]|()?*+{}-#/&~)").find(c) != std::string_view::npos) regex += '\\';
+    regex += c;
+  }
+  return regex;
 }
 
 }  // namespace vkgpt::text

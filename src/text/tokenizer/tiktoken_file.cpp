@@ -11,7 +11,9 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
+#include "text/tokenizer/base64.hpp"
 #include "text/tokenizer/tokenizer_formats.hpp"
 
 namespace vkgpt::text {
@@ -63,26 +65,6 @@ const Encoding& find_encoding(std::string_view file_name, std::size_t rank_count
       "to use "
       "(r50k, p50k, cl100k, o200k)",
       where, rank_count);
-}
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  std::string out;
-  std::uint32_t bits = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const bool padded = i >= text.size() - padding;
-    const std::size_t digit = padded ? 0 : kDigits.find(text[i]);
-    if (digit == kDigits.npos) return std::nullopt;
-    bits = bits << 6U | static_cast<std::uint32_t>(digit);
-    if (i % 4 == 3) {
-      for (const unsigned shift : {16U, 8U, 0U}) out += static_cast<char>(bits >> shift & 0xffU);
-      bits = 0;
-    }
-  }
-  out.resize(out.size() - padding);
-  return out;
 }
 
 /// Tokens by rank; empty where a rank is left out.

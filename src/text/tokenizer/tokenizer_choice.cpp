@@ -9,7 +9,8 @@
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/tokenizer/bpe_trainer.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
-#include "vkgpt/text/tokenizer/split_pattern.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 namespace vkgpt::text {
 namespace {

@@ -8,9 +8,11 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/json.hpp"
-#include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/byte_level.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
-#include "text/tokenizer/tokenizer_formats.hpp"
+#include "text/tokenizer/regex_split.hpp"
+#include "text/tokenizer/split_sequence.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -43,30 +45,50 @@ std::string byte_level_step(bool use_regex) {
       use_regex);
 }
 
+/// A step other than ByteLevel.
+std::string split_step(const SplitPattern& split) {
+  if (const auto* digits = dynamic_cast<const DigitSplit*>(&split); digits != nullptr) {
+    return std::format(R"({{"type": "Digits", "individual_digits": {}}})", digits->individual());
+  }
+  const auto* regex = dynamic_cast<const RegexSplit*>(&split);
+  const auto behavior = regex == nullptr ? SplitBehavior::kIsolated : regex->behavior();
+  return std::format(R"({{"type": "Split", "pattern": {{"Regex": {}}}, "behavior": "{}", "invert": false}})",
+                     json_text(split.regex()), kSplitBehaviorNames[static_cast<std::size_t>(behavior)]);
+}
+
+bool is_gpt2_words(const SplitPattern& split) {
+  const Digits* digits = gpt2_digits(split);
+  return digits != nullptr && *digits == Digits::kWithSpace;
+}
+
 std::string pre_tokenizer(const SplitPattern& split) {
-  const std::string regex = split.regex();
-  if (regex.empty()) return byte_level_step(false);
+  if (split.regex().empty()) return byte_level_step(false);
+  if (is_gpt2_words(split)) return byte_level_step(true);
   std::string first;
+  bool use_regex = false;
   if (const Digits* digits = gpt2_digits(split); digits != nullptr) {
-    if (*digits == Digits::kWithSpace) return byte_level_step(true);
-    first = std::format(R"({{"type": "Digits", "individual_digits": {}}})", *digits == Digits::kIndividual);
+    first = split_step(DigitSplit(*digits == Digits::kIndividual));
+    use_regex = true;
+  } else if (const auto* sequence = dynamic_cast<const SplitSequence*>(&split); sequence != nullptr) {
+    for (const auto& step : sequence->steps()) {
+      use_regex = is_gpt2_words(*step) && step == sequence->steps().back();
+      if (!use_regex) first += (first.empty() ? "" : ", ") + split_step(*step);
+    }
   } else {
-    first = std::format(
-        R"({{"type": "Split", "pattern": {{"Regex": {}}}, "behavior": "Isolated", "invert": false}})",
-        json_text(regex));
+    first = split_step(split);
   }
   return std::format(R"({{"type": "Sequence", "pretokenizers": [{}, {}]}})", first,
-                     byte_level_step(gpt2_digits(split) != nullptr));
+                     byte_level_step(use_regex));
 }
 
 std::string added_tokens(const BpeVocabulary& vocabulary) {
   std::string out = "[";
-  for (const BpeVocabulary::Special& special : vocabulary.specials) {
+  for (const AddedToken& one : vocabulary.specials) {
     std::format_to(std::back_inserter(out),
-                   R"({}{{"id": {}, "content": {}, "single_word": false, "lstrip": false, "rstrip": false, )"
-                   R"("normalized": false, "special": {}}})",
-                   out.size() == 1 ? "\n    " : ",\n    ", special.token, json_text(special.name),
-                   !special.in_text);
+                   R"({}{{"id": {}, "content": {}, "single_word": {}, "lstrip": {}, "rstrip": {}, )"
+                   R"("normalized": {}, "special": {}}})",
+                   out.size() == 1 ? "\n    " : ",\n    ", one.token, json_text(one.name), one.single_word,
+                   one.lstrip, one.rstrip, one.normalized, !one.in_text);
   }
   return out + (out.size() == 1 ? "]" : "\n  ]");
 }
@@ -105,25 +127,27 @@ std::string write_tokenizer_json(const BpeVocabulary& vocabulary, const SplitPat
       "{{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": {},\n"
       "  \"normalizer\": {},\n  \"pre_tokenizer\": {},\n  \"post_processor\": null,\n"
       "  \"decoder\": {},\n  \"model\": {{\n    \"type\": \"BPE\",\n"
-      "    \"dropout\": null,\n    \"unk_token\": null,\n    \"continuing_subword_prefix\": null,\n"
-      "    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n    \"byte_fallback\": false,\n"
+      "    \"dropout\": null,\n    \"unk_token\": {},\n    \"continuing_subword_prefix\": null,\n"
+      "    \"end_of_word_suffix\": null,\n    \"fuse_unk\": {},\n    \"byte_fallback\": false,\n"
       "    \"ignore_merges\": {},\n    \"vocab\": {},\n    \"merges\": [{}]\n  }}\n}}\n",
       added_tokens(vocabulary), vocabulary.nfc ? R"({"type": "NFC"})" : "null", pre_tokenizer(split),
-      byte_level_step(true), vocabulary.ignore_merges, vocab_object(names, "\n      "),
+      byte_level_step(true),
+      vocabulary.unknown ? json_text(names[static_cast<std::size_t>(*vocabulary.unknown)]) : "null",
+      vocabulary.fuse_unknown, vocabulary.ignore_merges, vocab_object(names, "\n      "),
       merges.empty() ? "" : merges + "\n    ");
 }
 
-std::vector<TokenizerFile> BpeTokenizer::files() const {
-  const std::vector<std::string> names = file_names(vocabulary_);
+std::vector<TokenizerFile> write_tokenizer_files(const BpeVocabulary& vocabulary, const SplitPattern& split) {
+  const std::vector<std::string> names = file_names(vocabulary);
   std::string merges = "#version: 0.2\n";
-  for (const BpeVocabulary::Merge& merge : vocabulary_.merges) {
+  for (const BpeVocabulary::Merge& merge : vocabulary.merges) {
     merges += names[static_cast<std::size_t>(merge.left)];
     merges += ' ';
     merges += names[static_cast<std::size_t>(merge.right)];
     merges += '\n';
   }
-  return {{kTokenizerFile, write_tokenizer_json(vocabulary_, *split_)},
-          {kTokenizerConfigFile, tokenizer_config(vocabulary_.end_of_text, vocabulary_.begin_of_text)},
+  return {{kTokenizerFile, write_tokenizer_json(vocabulary, split)},
+          {kTokenizerConfigFile, tokenizer_config(vocabulary.end_of_text, vocabulary.begin_of_text)},
           {kVocabFile, vocab_object(names, "") + "\n"},
           {kMergesFile, std::move(merges)}};
 }

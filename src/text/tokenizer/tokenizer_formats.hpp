@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "vkgpt/core/json.hpp"
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
 
@@ -15,24 +17,36 @@ namespace vkgpt::text {
 
 /// What files beside the vocabulary say about special tokens.
 struct SpecialNames {
-  std::string end_of_text;    ///< eos_token; may be empty
-  std::string begin_of_text;  ///< bos_token; may be empty
+  std::string end_of_text = {};        ///< eos_token; may be empty
+  std::string begin_of_text = {};      ///< bos_token; may be empty
+  std::string pad = {};                ///< pad_token; may be empty
+  std::vector<AddedToken> added = {};  ///< added_tokens_decoder, in the order of their numbers
+  std::optional<bool> add_begin = {};  ///< add_bos_token
+  std::optional<bool> add_end = {};    ///< add_eos_token
+  std::string chat_template = {};      ///< chat_template, the default one
+  std::vector<Token> end_ids = {};     ///< of the model's configuration
 };
+
+/// An added token as `tokenizer.json` and `tokenizer_config.json` describe it, without its number.
+AddedToken read_added_token(const Json& token, const std::string& where);
 
 /// `tokenizer_config.json` or `special_tokens_map.json`.
 SpecialNames parse_special_names(std::string_view json, const std::string& where);
 
+/// `added_tokens.json`: names and numbers.
+std::vector<AddedToken> parse_added_tokens(std::string_view json, const std::string& where);
+
 /// `tokenizer.json` of Hugging Face's tokenizers: byte-level BPE with a pre-tokenizer of ByteLevel, Split and
-/// Digits steps and no normalizer but NFC, or what `CharTokenizer::files` writes. The post-processor is not
-/// applied: no token is added before or after a text.
+/// Digits steps and no normalizer but NFC; SentencePiece's BPE and Unigram; or what `CharTokenizer` writes.
+/// What the post-processor, or `names` in its place, puts around a text becomes a rule of the tokenizer; the
+/// file itself is handed on as it is.
 ///
-/// Without a name in `names` the end of text is the first that there is of <|endoftext|>, <|im_end|>, </s>
-/// and
-/// <|end_of_text|>.
+/// Without a name in `names` the end of text is the model's, else the first that there is of <|endoftext|>,
+/// <|im_end|>, </s> and <|end_of_text|>.
 std::unique_ptr<Tokenizer> parse_tokenizer_json(std::string_view json, const SpecialNames& names,
                                                 const std::string& where);
 
-/// GPT-2's `vocab.json` and `merges.txt`, with GPT-2's split pattern.
+/// GPT-2's `vocab.json` and `merges.txt`, with GPT-2's split pattern and the added tokens of `names`.
 std::unique_ptr<BpeTokenizer> parse_vocab_and_merges(std::string_view vocab_json, std::string_view merges_txt,
                                                      const SpecialNames& names, const std::string& where);
 
@@ -50,8 +64,5 @@ std::unique_ptr<BpeTokenizer> make_gpt2_tokenizer();
 
 /// Bytes 0 to 255 and <|endoftext|> = 256.
 std::unique_ptr<BpeTokenizer> make_byte_tokenizer();
-
-/// Inverse of `parse_tokenizer_json`. The same vocabulary gives the same bytes.
-std::string write_tokenizer_json(const BpeVocabulary& vocabulary, const SplitPattern& split);
 
 }  // namespace vkgpt::text

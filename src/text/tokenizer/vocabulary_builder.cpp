@@ -6,6 +6,7 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/tokenizer/byte_level.hpp"
 
 #include "text/tokenizer/regex_split.hpp"
 
@@ -35,35 +36,46 @@ void VocabularyBuilder::add_vocab(const Json& vocab) {
   if (!vocab.is_object()) fail("{}: the vocabulary must be a JSON object of tokens and numbers", where_);
   numbers_.reserve(vocab.size());
   for (const auto& [token, number] : vocab.items()) {
-    if (token.empty()) fail("{}: the vocabulary has an empty token", where_);
     if (!number.is_number_unsigned()) {
       fail("{}: token {} has the number {}", where_, json_quoted(token), json_quoted(number.dump()));
     }
-    numbers_.emplace(token, number.get<std::uint64_t>());
+    add_token(token, number.get<std::uint64_t>());
   }
 }
 
-void VocabularyBuilder::add_special(const std::string& name, std::uint64_t number, bool in_text) {
-  if (name.empty()) fail("{}: special token {} has no name", where_, number);
-  const auto [found, fresh] = numbers_.emplace(name, number);
-  if (found->second != number) {
-    fail("{}: token {} has the numbers {} and {}", where_, json_quoted(name), found->second, number);
-  }
-  if (number >= UINT64_C(1) << 31U) fail("{}: token {} has the number {}", where_, json_quoted(name), number);
-  specials_.push_back({.token = static_cast<Token>(number), .name = name, .in_text = in_text});
+void VocabularyBuilder::add_token(const std::string& token, std::uint64_t number) {
+  numbers_.emplace(token, number);
+  vocab_count_ = numbers_.size();
 }
 
-void VocabularyBuilder::add_known_specials(const SpecialNames& names) {
-  std::vector<std::string> known = {names.end_of_text, names.begin_of_text};
-  known.insert(known.end(), kEndOfTextNames.begin(), kEndOfTextNames.end());
-  for (const std::string& name : known) {
-    const auto found = numbers_.find(name);
-    const bool there = std::ranges::find(specials_, name, &BpeVocabulary::Special::name) != specials_.end();
-    if (found != numbers_.end() && !there) add_special(name, found->second, false);
+void VocabularyBuilder::add_special(AddedToken token) {
+  if (token.name.empty() || std::ranges::contains(specials_, token.name, &AddedToken::name)) return;
+  const auto [found, fresh] =
+      numbers_.emplace(token.name, std::max<std::uint64_t>(vocab_count_, added_limit_));
+  if (found->second >= UINT64_C(1) << 31U) {
+    fail("{}: token {} has the number {}", where_, json_quoted(token.name), found->second);
+  }
+  added_limit_ = std::max(added_limit_, found->second + 1);
+  token.token = static_cast<Token>(found->second);
+  specials_.push_back(std::move(token));
+}
+
+void VocabularyBuilder::add_named_specials(const SpecialNames& names) {
+  for (const AddedToken& token : names.added) add_special(token);
+  for (const std::string& name : {names.begin_of_text, names.end_of_text, names.pad}) {
+    if (numbers_.contains(name)) add_special({.token = 0, .name = name});
+  }
+}
+
+void VocabularyBuilder::add_usual_specials() {
+  for (const std::string_view usual : kEndOfTextNames) {
+    std::string name(usual);
+    if (numbers_.contains(name)) add_special({.token = 0, .name = std::move(name)});
   }
 }
 
 void VocabularyBuilder::place_tokens() {
+  if (numbers_.empty()) fail("{}: the vocabulary is empty", where_);
   std::uint64_t size = 0;
   for (const auto& [token, number] : numbers_) {
     if (number >= number_limit(numbers_.size())) {
@@ -73,17 +85,21 @@ void VocabularyBuilder::place_tokens() {
     size = std::max(size, number + 1);
   }
   std::vector<bool> special(size);
-  for (const BpeVocabulary::Special& one : specials_) special[static_cast<std::size_t>(one.token)] = true;
+  for (const AddedToken& one : specials_) special[static_cast<std::size_t>(one.token)] = true;
+  std::vector<bool> taken(size);
   vocabulary_.tokens.resize(size);
   for (const auto& [token, number] : numbers_) {
     std::string& place = vocabulary_.tokens[number];
-    if (!place.empty())
+    if (taken[number])
       fail("{}: two tokens have the number {}, {} is one of them", where_, number, json_quoted(token));
-    if (special[number]) {
+    taken[number] = true;
+    // An added token stands for its name, unless that is clearly written as bytes: a merge may give it.
+    auto bytes = of_characters_ ? std::nullopt : from_byte_level(token);
+    const bool has_space = bytes && std::ranges::any_of(*bytes, [](char c) { return c >= 0 && c <= ' '; });
+    if (of_characters_ || (special[number] && !has_space)) {
       place = token;
       continue;
     }
-    auto bytes = from_byte_level(token);
     if (!bytes)
       fail("{}: token {} is not a byte-level string: vkgpt reads byte-level BPE", where_, json_quoted(token));
     place = std::move(*bytes);
@@ -116,7 +132,12 @@ void VocabularyBuilder::add_merge(const std::string& left, const std::string& ri
       {.left = left_number, .right = right_number, .merged = number_of(left + right)});
 }
 
-BpeVocabulary VocabularyBuilder::finish(const SpecialNames& names) {
+BpeVocabulary VocabularyBuilder::finish(const SpecialNames& names, const std::string& unknown) {
+  if (!unknown.empty()) {
+    const auto found = numbers_.find(unknown);
+    if (found != numbers_.end()) vocabulary_.unknown = static_cast<Token>(found->second);
+  }
+  vocabulary_.of_characters = of_characters_;
   std::ranges::sort(specials_, {}, &BpeVocabulary::Special::token);
   vocabulary_.specials = std::move(specials_);
   const auto there = [&](std::string_view name) {
@@ -125,6 +146,11 @@ BpeVocabulary VocabularyBuilder::finish(const SpecialNames& names) {
   };
   if (there(names.begin_of_text)) vocabulary_.begin_of_text = names.begin_of_text;
   if (there(names.end_of_text)) vocabulary_.end_of_text = names.end_of_text;
+  for (const AddedToken& one : vocabulary_.specials) {
+    if (vocabulary_.end_of_text.empty() && !names.end_ids.empty() && one.token == names.end_ids.front()) {
+      vocabulary_.end_of_text = one.name;
+    }
+  }
   for (const std::string_view name : kEndOfTextNames) {
     if (vocabulary_.end_of_text.empty() && there(name)) vocabulary_.end_of_text = name;
   }

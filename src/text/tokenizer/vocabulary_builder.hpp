@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,28 +17,38 @@ namespace vkgpt::text {
 /// `place_tokens`, merges, `finish`. Each throws `Error` whose line begins with `where`.
 class VocabularyBuilder {
  public:
-  explicit VocabularyBuilder(std::string where) : where_(std::move(where)) {}
+  /// `of_characters`: tokens are written as they are, not as byte-level strings.
+  explicit VocabularyBuilder(std::string where, bool of_characters = false)
+      : where_(std::move(where)), of_characters_(of_characters) {}
 
-  /// `{"token": number}`, tokens as byte-level strings.
+  /// `{"token": number}`.
   void add_vocab(const Json& vocab);
-  /// A token under its own name; it may be in the vocabulary already, under the same number.
-  void add_special(const std::string& name, std::uint64_t number, bool in_text);
-  /// Takes those tokens of the vocabulary for special that carry a name from `names` or a usual one for the
-  /// end of a text.
-  void add_known_specials(const SpecialNames& names);
+  void add_token(const std::string& token, std::uint64_t number);
+  /// A token under its own name. As Hugging Face's tokenizers have it: its number is that of the vocabulary,
+  /// where it is there, else the next after all others; of two with one name the first counts, and one
+  /// without a name does not.
+  void add_special(AddedToken token);
+  /// Adds the added tokens of `names`, and takes those tokens of the vocabulary that it names for special.
+  void add_named_specials(const SpecialNames& names);
+  /// Takes tokens of the vocabulary with a usual name for the end of a text for special.
+  void add_usual_specials();
   /// Checks the numbers and makes room for the tokens.
   void place_tokens();
-  /// Byte-level strings, "left right" in one or apart.
+  /// Tokens as files write them, "left right" in one or apart.
   void add_merge(std::string_view both);
   void add_merge(const std::string& left, const std::string& right);
-  BpeVocabulary finish(const SpecialNames& names);
+  /// `unknown`: the token for what has none; may be empty.
+  BpeVocabulary finish(const SpecialNames& names, const std::string& unknown = {});
 
  private:
   Token number_of(const std::string& token) const;
 
   std::string where_;
+  bool of_characters_;
   std::unordered_map<std::string, std::uint64_t> numbers_;  // of tokens as files write them
-  std::vector<BpeVocabulary::Special> specials_;
+  std::size_t vocab_count_ = 0;                             // of them, without what was added
+  std::uint64_t added_limit_ = 0;                           // after the highest number of an added token
+  std::vector<AddedToken> specials_;
   BpeVocabulary vocabulary_;
 };
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vkgpt/text/tokenizer/tokenizer.hpp"
+#include "vkgpt/text/tokenizer/token.hpp"
 
 namespace vkgpt::text {
 

@@ -8,6 +8,7 @@
 
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
 
 #include "cli/run_vkgpt.hpp"

@@ -10,6 +10,7 @@
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/model/safetensors.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 #include "cli/run_vkgpt.hpp"
 #include "golden/golden_file.hpp"

@@ -25,7 +25,7 @@ class SlowBytes final : public Tokenizer {
   std::string decode(std::span<const Token> tokens) const override { return {tokens.begin(), tokens.end()}; }
   std::optional<Token> end_of_text() const override { return 256; }
   std::size_t safe_prefix(std::string_view text) const override { return text.size(); }
-  std::vector<TokenizerFile> files() const override { return {{kTokenizerFile, "{}"}}; }
+  std::vector<TokenizerFile> own_files() const override { return {{kTokenizerFile, "{}"}}; }
 };
 
 EncodePipeline::Next texts(int count, std::atomic<int>& read, int bad = -1) {

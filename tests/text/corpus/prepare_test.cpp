@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/text/corpus/corpus.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
 
 #include "support/expect_error.hpp"

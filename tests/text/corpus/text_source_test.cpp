@@ -120,6 +120,29 @@ TEST_F(TextSourceTest, BrokenLinesAreRefusedWithTheirNumber) {
   refuses("{\"a\": " + std::string(70, '[') + std::string(70, ']') + "}", "nested deeper");
 }
 
+TEST_F(TextSourceTest, BrokenLinesArePassedOverWhereAskedTo) {
+  const std::string lines = "{\"text\": \"a\"}\n{\"text\": \"b\n{\"text\": 3}\n{}\n{\"text\": \"d\"}\n";
+  EXPECT_NE(expect_error([&] { read_lines(lines); }, "--skip_bad_lines").find("a.jsonl:2: "),
+            std::string::npos);
+  TextSource source({.inputs = {(directory_ / "a.jsonl").string()}, .skip_bad_lines = true});
+  EXPECT_EQ(read_all(source), "a|d|");
+  EXPECT_EQ(source.skipped_lines(), 3U);
+}
+
+TEST_F(TextSourceTest, WhatPythonWritesIsRead) {
+  EXPECT_EQ(read_lines("{\"text\": \"a\", \"score\": NaN, \"more\": [-Infinity, Infinity]}\n"
+                       "{\"text\": \"b\\ud83d NaN\"}\n{\"text\": null}\n{\"text\": "
+                       "\"\\ud83d\\ude00\\udc00\", \"x\": NaN}\n"),
+            "a|b\ufffd NaN|\U0001f600\ufffd|");
+}
+
+TEST_F(TextSourceTest, AByteOrderMarkIsNoText) {
+  const std::string mark = "\xef\xbb\xbf";
+  TextSource source({.inputs = {file("a.txt", mark + "a" + mark).string(), file("b.txt", mark).string(),
+                                file("c.txt", "c").string()}});
+  EXPECT_EQ(read_all(source), "a" + mark + "|c|");
+}
+
 TEST_F(TextSourceTest, SeekGoesOnBehindEveryPiece) {
   std::string lines;
   for (int i = 0; i < 20; ++i) lines += "{\"text\": \"line " + std::to_string(i) + "\"}\n";

@@ -49,7 +49,10 @@ class Marked final : public Tokenizer {
     return text;
   }
   std::size_t safe_prefix(std::string_view text) const override { return text.size(); }
-  std::vector<TokenizerFile> files() const override { return {}; }
+  std::vector<TokenizerFile> own_files() const override { return {}; }
+  std::string_view begin_name() const override { return begin; }
+
+  std::string begin;
 
  private:
   std::vector<std::string> specials_;
@@ -74,6 +77,22 @@ TEST(Chat, WritesTurnsAsTheTemplateSays) {
   EXPECT_EQ(prompt_of(llama, "auto", {{Role::kUser, "Hi"}}),
             "[<|start_header_id|>]user[<|end_header_id|>]\n\nHi[<|eot_id|>]"
             "[<|start_header_id|>]assistant[<|end_header_id|>]\n\n");
+}
+
+TEST(Chat, BeginsAsTheModelsTemplateSaysElseAsTheTokenizerDoes) {
+  Marked llama({"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<s>"});
+  const Token begin = *llama.special_token("<s>");
+  const auto first = [&] {
+    return chat_prompt(std::vector<ChatMessage>{}, chat_template("llama3", llama), llama)[0];
+  };
+  EXPECT_NE(first(), begin);
+  llama.set_rules({.before = {begin}, .after = {}, .ids = {}, .chat_template = "", .files = {}});
+  EXPECT_EQ(first(), begin);
+  llama.begin = "<s>";
+  llama.set_rules({.before = {begin}, .after = {}, .ids = {}, .chat_template = "{{ x }}", .files = {}});
+  EXPECT_NE(first(), begin);
+  llama.set_rules({.before = {}, .after = {}, .ids = {}, .chat_template = "{{ bos_token }}", .files = {}});
+  EXPECT_EQ(first(), begin);
 }
 
 TEST(Chat, WordsCannotNameSpecialTokens) {

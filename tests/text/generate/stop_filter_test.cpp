@@ -26,7 +26,7 @@ class Bytes final : public Tokenizer {
     return text;
   }
   std::optional<Token> end_of_text() const override { return kEnd; }
-  std::vector<TokenizerFile> files() const override { return {}; }
+  std::vector<TokenizerFile> own_files() const override { return {}; }
 };
 
 /// What the filter shows of `text`, piece by piece with '|' after each token.

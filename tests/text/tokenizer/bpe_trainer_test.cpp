@@ -11,6 +11,8 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/text/tokenizer/byte_level.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include "support/expect_error.hpp"
 #include "support/paths.hpp"

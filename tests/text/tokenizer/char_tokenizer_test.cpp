@@ -8,6 +8,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -121,7 +122,7 @@ TEST(StreamDecoder, HandsOutWholeCharacters) {
       for (const Token token : tokens) text += static_cast<char>(token);
       return text;
     }
-    std::vector<TokenizerFile> files() const override { return {}; }
+    std::vector<TokenizerFile> own_files() const override { return {}; }
   };
   const ByteTokenizer tokenizer;
   StreamDecoder decoder(tokenizer);

@@ -8,6 +8,7 @@
 
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include "support/expect_error.hpp"
 

@@ -1,5 +1,3 @@
-#include "vkgpt/text/tokenizer/split_pattern.hpp"
-
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -13,6 +11,7 @@
 
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include "support/expect_error.hpp"
 #include "support/paths.hpp"

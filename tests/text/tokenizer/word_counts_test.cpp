@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "vkgpt/text/tokenizer/make_split.hpp"
+
 namespace vkgpt::text {
 namespace {
 

@@ -23,6 +23,7 @@ struct PrepareConfig {
   std::string input_format = "auto";
   std::string document_separator;
   bool special = false;
+  bool skip_bad_lines = false;
   std::int64_t threads = 0;
 
   template <typename Visitor, typename Self>
@@ -67,6 +68,10 @@ struct PrepareConfig {
                     .group = kGroup,
                     .help = "Names of special tokens in the text become those tokens"},
           self.special);
+    visit(FieldInfo{.name = "skip_bad_lines",
+                    .group = kGroup,
+                    .help = "Pass over lines of JSON Lines that cannot be read, and say how many"},
+          self.skip_bad_lines);
     visit(FieldInfo{.name = "threads",
                     .group = kGroup,
                     .help = "Threads that encode; auto: one for each processor",

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vkgpt/core/file.hpp"
+#include "vkgpt/text/tokenizer/text_piece.hpp"
 
 namespace vkgpt::text {
 
@@ -24,6 +25,7 @@ struct TextSourceConfig {
   std::string format = "auto";      ///< "text", "jsonl", or "auto": by the name, .jsonl and .ndjson
   /// Ends a document inside plain text, such as "<|endoftext|>"; may be empty.
   std::string document_separator = {};
+  bool skip_bad_lines = false;  ///< pass over lines of JSON Lines that cannot be read
   std::size_t piece_bytes = std::size_t{1} << 20;  ///< a piece of plain text is about so long, at least 16
 };
 
@@ -33,14 +35,6 @@ struct TextInput {
   std::optional<std::uint64_t> bytes;  ///< of the file; nothing for standard input
   bool json_lines = false;
   std::uint64_t cut = 0;  ///< where plain text falls into two documents; 0: nowhere
-};
-
-/// A stretch of a document.
-struct TextPiece {
-  std::string text;  ///< whole characters where the input is UTF-8
-  bool ends_document = false;
-  std::size_t input = 0;     ///< which of `inputs()`
-  std::uint64_t offset = 0;  ///< bytes of that input that lie before the end of this piece
 };
 
 /// Reads texts in order, in pieces of bounded size, so that a text may be larger than memory. A file of plain
@@ -60,8 +54,12 @@ class TextSource {
   void cut(std::size_t input, std::uint64_t offset) { inputs_[input].cut = offset; }
 
   /// The next piece; nothing at the end. Throws `Error`, with the line, for a text that cannot be read and
-  /// for broken JSON Lines.
+  /// for broken JSON Lines that are not passed over. A byte order mark at the beginning of an input is no
+  /// text.
   std::optional<TextPiece> next();
+
+  /// Lines that were passed over.
+  std::uint64_t skipped_lines() const { return skipped_; }
 
   /// Goes on behind byte `offset` of an input, which must be a place between two characters or two lines.
   /// Standard input is read up to there: it must bring the same text again.
@@ -70,6 +68,8 @@ class TextSource {
  private:
   std::optional<TextPiece> next_text();
   std::optional<TextPiece> next_line();
+  /// The text of a line; nothing for one that is passed over.
+  std::string line_text(std::string_view line);
   /// Has `wanted` bytes waiting in the buffer, or all that are left.
   void fill(std::size_t wanted);
   std::size_t read_some(std::span<char> out);
@@ -89,6 +89,7 @@ class TextSource {
   std::size_t begin_ = 0;     // bytes of the buffer that were taken
   std::uint64_t offset_ = 0;  // of buffer_[begin_] in the input
   std::uint64_t line_ = 0;    // lines of standard input taken
+  std::uint64_t skipped_ = 0;
 };
 
 }  // namespace vkgpt::text

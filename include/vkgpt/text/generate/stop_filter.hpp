@@ -8,7 +8,7 @@
 namespace vkgpt::text {
 
 /// Turns the tokens of a text, as they are drawn, into what may be shown: whole characters, up to the first
-/// stop text or the end-of-text token, both left out.
+/// stop text or token that ends a text, both left out.
 class StopFilter {
  public:
   /// `tokenizer` must outlive the filter. Empty stop texts are ignored.
@@ -19,15 +19,15 @@ class StopFilter {
   /// What was held back, where the text ended otherwise.
   std::string finish();
 
-  /// Whether a stop text or the end-of-text token came.
+  /// Whether a stop text or a token that ends a text came.
   bool stopped() const { return stopped_; }
 
  private:
   std::string release(bool all);
 
+  const Tokenizer* tokenizer_;
   StreamDecoder decoder_;
   std::vector<std::string> stops_;
-  std::optional<Token> end_of_text_;
   std::string held_;
   bool stopped_ = false;
 };

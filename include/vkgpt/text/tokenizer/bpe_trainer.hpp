@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 #include "vkgpt/text/tokenizer/word_counts.hpp"
 
 namespace vkgpt::text {

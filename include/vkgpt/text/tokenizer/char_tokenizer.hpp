@@ -14,15 +14,17 @@ class CharTokenizer final : public Tokenizer {
   /// that is empty or not UTF-8.
   static CharTokenizer from_text(std::string_view text, const std::string& where);
 
-  /// Reads the `tokenizer.json` that `files` gives: Hugging Face's BPE without merges. `where` names the file
-  /// in messages.
+  /// Reads the `tokenizer.json` that `own_files` gives: Hugging Face's BPE without merges. `where` names the
+  /// file in messages.
   static CharTokenizer from_json(std::string_view json, const std::string& where);
 
   std::int64_t vocab_size() const override { return static_cast<std::int64_t>(characters_.size()); }
   void append_tokens(std::string_view text, std::vector<Token>& out) const override;
   std::string decode(std::span<const Token> tokens) const override;
   std::size_t safe_prefix(std::string_view text) const override;
-  std::vector<TokenizerFile> files() const override;
+
+ protected:
+  std::vector<TokenizerFile> own_files() const override;
 
  private:
   explicit CharTokenizer(std::vector<char32_t> characters);

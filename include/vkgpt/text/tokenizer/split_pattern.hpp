@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -18,28 +18,16 @@ class SplitPattern {
   /// Invalid UTF-8 is cut somehow: the words always make up the text.
   virtual std::size_t next(std::string_view text, std::size_t at) const = 0;
 
+  /// Gives `on_word` the end of each word of `text`, in order.
+  virtual void cut(std::string_view text, const std::function<void(std::size_t end)>& on_word) const {
+    for (std::size_t at = 0; at < text.size();) on_word(at = next(text, at));
+  }
+
   /// See `Tokenizer::safe_prefix`.
   virtual std::size_t safe_prefix(std::string_view text) const = 0;
 
   /// The regular expression, in Hugging Face's syntax; empty for one that cuts nothing.
   virtual std::string regex() const = 0;
 };
-
-/// By name: "gpt2" (r50k_base and p50k_base too), "cl100k", "o200k" as tiktoken cuts, "none". Throws `Error`
-/// for another.
-std::unique_ptr<SplitPattern> make_split_pattern(std::string_view name);
-
-/// How Hugging Face's "Digits" step, run before GPT-2's pattern, treats \p{N}.
-enum class Digits { kWithSpace, kIndividual, kRuns };
-
-/// GPT-2's pattern after a step that isolates digits (SmolLM2); `kWithSpace` is the pattern by itself.
-std::unique_ptr<SplitPattern> make_gpt2_split(Digits digits);
-/// The digits of a pattern that `make_gpt2_split` made; nothing for another pattern.
-const Digits* gpt2_digits(const SplitPattern& split);
-
-/// Any regular expression in Hugging Face's syntax. Known ones (GPT-2, cl100k, Llama 3, Qwen 2, o200k) get a
-/// scanner of their own; PCRE2 runs the others, with limits, so that `next` throws `Error` where a pattern
-/// backtracks without end; `where` names it in messages. Throws `Error` for one that PCRE2 refuses.
-std::unique_ptr<SplitPattern> make_regex_split(const std::string& regex, const std::string& where);
 
 }  // namespace vkgpt::text

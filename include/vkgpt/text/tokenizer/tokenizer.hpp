@@ -6,13 +6,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "vkgpt/core/file.hpp"
+#include "vkgpt/model/token_ids.hpp"
+#include "vkgpt/text/tokenizer/token.hpp"
 
 namespace vkgpt::text {
-
-using Token = std::int32_t;
 
 /// A file of a tokenizer directory.
 struct TokenizerFile {
@@ -22,10 +22,22 @@ struct TokenizerFile {
 
 inline constexpr const char* kTokenizerFile = "tokenizer.json";
 
+/// What the files of a tokenizer say of texts as a whole.
+struct TextRules {
+  std::vector<Token> before;         ///< put before a prompt: a post-processor's
+  std::vector<Token> after;          ///< put after it
+  model::TokenIds ids;               ///< of the files beside the vocabulary
+  std::string chat_template;         ///< Jinja; may be empty
+  std::vector<TokenizerFile> files;  ///< handed on as they were read
+};
+
 /// Text to tokens and back. Safe from several threads.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
+
+  /// "bpe", "char" or "sentencepiece".
+  virtual std::string_view kind() const { return "char"; }
 
   /// V: tokens are 0 to V - 1.
   virtual std::int64_t vocab_size() const = 0;
@@ -43,34 +55,52 @@ class Tokenizer {
   /// such as conversations.
   virtual void find_special_names() {}
 
+  /// The tokens of a prompt: `encode_with_special` of it between those that the rules put around a text.
+  std::vector<Token> encode_prompt(std::string_view text) const;
+
   /// The bytes of the tokens, one after the other. They need not be whole characters: `StreamDecoder` is for
   /// showing them as they come. A token outside the vocabulary is a defect.
   virtual std::string decode(std::span<const Token> tokens) const = 0;
+  /// The same of tokens that follow others: SentencePiece drops a space at the beginning of a text only.
+  virtual std::string decode_more(std::span<const Token> tokens) const { return decode(tokens); }
+  /// Whether what `token` stands for depends on the tokens after it: a byte of SentencePiece's.
+  virtual bool is_part(Token) const { return false; }
 
   /// The special token of this name, if there is one.
   virtual std::optional<Token> special_token(std::string_view) const { return std::nullopt; }
   /// The token that ends a document, if there is one.
   virtual std::optional<Token> end_of_text() const { return std::nullopt; }
+  /// The token that begins a text, if the tokenizer names one.
+  std::optional<Token> begin_of_text() const { return special_token(begin_name()); }
+  /// Whether `token` ends a text that is generated: `end_of_text`, and every end that the rules name.
+  bool ends_text(Token token) const;
+  /// The tokens that a model's configuration names: those of the rules, else the tokenizer's own; a text
+  /// without a beginning of its own begins with what ends it.
+  model::TokenIds token_ids() const;
+
+  const TextRules& rules() const { return rules_; }
+  void set_rules(TextRules rules) { rules_ = std::move(rules); }
 
   /// The end of the longest beginning of `text` that can be encoded on its own: its tokens, followed by those
   /// of the rest with whatever comes after, are those of the whole. 0 where nothing can be said yet.
   virtual std::size_t safe_prefix(std::string_view text) const = 0;
 
   /// `tokenizer.json` first, then the files that belong beside it; `load_tokenizer` and Hugging Face's
-  /// AutoTokenizer read such a directory.
-  virtual std::vector<TokenizerFile> files() const = 0;
+  /// AutoTokenizer read such a directory. Files that were read are handed on byte for byte.
+  std::vector<TokenizerFile> files() const;
 
-  /// SHA-256 of `tokenizer.json`: token files record it.
+  /// SHA-256 of `tokenizer.json` as this program writes it: token files record it.
   std::string fingerprint() const;
+
+ protected:
+  /// The name of the token that begins a text; may be empty.
+  virtual std::string_view begin_name() const { return {}; }
+  /// The same files as this program writes them, `tokenizer.json` first.
+  virtual std::vector<TokenizerFile> own_files() const = 0;
+
+ private:
+  TextRules rules_;
 };
-
-/// Reads a tokenizer from a directory (`tokenizer.json`, else `vocab.json` + `merges.txt`), a
-/// `tokenizer.json` or a
-/// `.tiktoken` file of ranks. Throws `Error`.
-std::unique_ptr<Tokenizer> load_tokenizer(const Path& path);
-
-/// A tokenizer that needs no text: "gpt2", "byte", or what `load_tokenizer` takes.
-std::unique_ptr<Tokenizer> open_tokenizer(const std::string& name);
 
 /// Decodes token by token and hands out whole characters only, so that a terminal never sees half of one.
 class StreamDecoder {
@@ -85,7 +115,8 @@ class StreamDecoder {
 
  private:
   const Tokenizer* tokenizer_;
-  std::string pending_;  // the beginning of a character
+  std::vector<Token> parts_;  // whose text depends on what comes next
+  std::string pending_;       // the beginning of a character
 };
 
 }  // namespace vkgpt::text

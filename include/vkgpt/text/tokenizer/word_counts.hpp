@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "vkgpt/text/corpus/text_source.hpp"
 #include "vkgpt/text/tokenizer/split_pattern.hpp"
+#include "vkgpt/text/tokenizer/text_piece.hpp"
 
 namespace vkgpt::text {
 

@@ -1,4 +1,4 @@
-#include "vkgpt/text/tokenizer/split_pattern.hpp"
+#include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include <algorithm>
 #include <array>

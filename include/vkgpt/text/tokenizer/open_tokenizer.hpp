@@ -1,0 +1,19 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "vkgpt/core/file.hpp"
+#include "vkgpt/text/tokenizer/tokenizer.hpp"
+
+namespace vkgpt::text {
+
+/// Reads a tokenizer from a directory (`tokenizer.json`, else `vocab.json` + `merges.txt`), a
+/// `tokenizer.json`, a `.tiktoken` file of ranks or a `.gguf` model. The files beside it say how texts begin
+/// and end. Throws `Error`.
+std::unique_ptr<Tokenizer> load_tokenizer(const Path& path);
+
+/// A tokenizer that needs no text: "gpt2", "byte", or what `load_tokenizer` takes.
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& name);
+
+}  // namespace vkgpt::text

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <cstdint>
+
+namespace vkgpt::text {
+
+using Token = std::int32_t;
+
+}  // namespace vkgpt::text

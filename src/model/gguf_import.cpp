@@ -1,0 +1,192 @@
+#include "vkgpt/model/gguf_import.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "vkgpt/core/config_json.hpp"
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/json.hpp"
+
+#include "model/gguf_layout.hpp"
+
+namespace vkgpt::model {
+namespace {
+
+constexpr std::array<std::string_view, 4> kArchitectures = {"gpt2", "llama", "qwen2", "qwen3"};
+
+/// The numbers of one architecture.
+class Settings {
+ public:
+  Settings(const GgufFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
+
+  std::int64_t size(const char* key) const {
+    constexpr std::int64_t kMaxSize = 1 << 24;
+    const auto value = file_.get<std::int64_t>(prefix_ + key);
+    if (value < 0 || value > kMaxSize) fail("{}: {}{} is {}", file_.where(), prefix_, key, value);
+    return value;
+  }
+  std::int64_t size(const char* key, std::int64_t otherwise) const {
+    return file_.has(prefix_ + key) ? size(key) : otherwise;
+  }
+  double number(const char* key) const { return file_.get<double>(prefix_ + key); }
+  double number(const char* key, double otherwise) const {
+    return file_.has(prefix_ + key) ? number(key) : otherwise;
+  }
+  std::string word(const char* key, const char* otherwise) const {
+    return file_.get<std::string>(prefix_ + key, std::string(otherwise));
+  }
+
+ private:
+  const GgufFile& file_;
+  std::string prefix_;
+};
+
+std::string architecture_of(const GgufFile& file) {
+  const auto& architecture = file.get<std::string>("general.architecture");
+  if (!std::ranges::contains(kArchitectures, architecture)) {
+    fail("{}: architecture {} is none that this version runs (gpt2, llama, qwen2, qwen3)", file.where(),
+         json_quoted(architecture));
+  }
+  return architecture;
+}
+
+const GgufTensorInfo& embedding_of(const GgufFile& file) {
+  const GgufTensorInfo* embedding = file.find("token_embd.weight");
+  if (embedding == nullptr || embedding->shape.rank() != 2) {
+    fail("{}: it has no token_embd.weight: is it a language model?", file.where());
+  }
+  return *embedding;
+}
+
+bool has_biases(const GgufFile& file) {
+  return std::ranges::any_of(file.tensors(), [](const GgufTensorInfo& tensor) {
+    return tensor.name.starts_with("blk.") && tensor.name.ends_with(".bias");
+  });
+}
+
+void read_rope(const GgufFile& file, const Settings& settings, GptConfig& config) {
+  config.rope_theta = settings.number("rope.freq_base", 10000);
+  const std::string scaling = settings.word("rope.scaling.type", "none");
+  const bool stretched = scaling != "none" && settings.number("rope.scaling.factor", 1) != 1;
+  if (stretched || file.find("rope_freqs.weight") != nullptr) {
+    fail("{}: stretched rotary positions in a GGUF file are not supported: take the model's safetensors",
+         file.where());
+  }
+  const std::int64_t rotated = settings.size("rope.dimension_count", config.head_size());
+  if (rotated != config.head_size()) {
+    fail("{}: {} of {} numbers of a head are rotated, which is not supported", file.where(), rotated,
+         config.head_size());
+  }
+}
+
+void check_config(const GptConfig& config, const std::string& where) {
+  try {
+    if (config.vocab_size == 0 || config.n_layer == 0 || config.n_head == 0 || config.n_embd == 0 ||
+        config.block_size == 0) {
+      fail("a size is 0");
+    }
+    config_from_json<GptConfig>(config_to_json(config).dump(), where);
+    config.validate();
+  } catch (const Error& error) {
+    fail("{}: {}", where, error.what());
+  }
+}
+
+/// What the parameter of a source is in memory: halves in place of pairs.
+void place_rows(const GgufSource& source, std::span<const float> rows, std::span<float> place) {
+  if (source.rotated_heads == 0) {
+    std::ranges::copy(rows, place.begin());
+    return;
+  }
+  const auto count = static_cast<std::size_t>(source.rows);
+  const std::size_t width = rows.size() / count;
+  const std::size_t head_size = count / static_cast<std::size_t>(source.rotated_heads);
+  for (std::size_t row = 0; row < count; ++row) {
+    const std::size_t in_head = row % head_size;
+    const std::size_t to = row - in_head + in_head % 2 * (head_size / 2) + in_head / 2;
+    std::ranges::copy(rows.subspan(row * width, width),
+                      place.begin() + static_cast<std::ptrdiff_t>(to * width));
+  }
+}
+
+}  // namespace
+
+bool is_gguf(const Path& path) {
+  return path.extension() == ".gguf";
+}
+
+ModelFormat read_gguf_format(const GgufFile& file) {
+  ModelFormat format;
+  format.model_type = architecture_of(file);
+  const bool gpt2 = format.model_type == "gpt2";
+  format.layout = gpt2 ? TensorLayout::kGpt2 : TensorLayout::kLlama;
+  const Settings settings(file, format.model_type + ".");
+  GptConfig& config = format.config;
+  config.vocab_size = embedding_of(file).shape[0];
+  config.n_layer = settings.size("block_count");
+  config.n_head = settings.size("attention.head_count");
+  config.n_kv_head = settings.size("attention.head_count_kv", config.n_head);
+  config.n_embd = settings.size("embedding_length");
+  config.n_inner = settings.size("feed_forward_length");
+  config.block_size = settings.size("context_length");
+  config.layer_norm_eps =
+      settings.number(gpt2 ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon");
+  config.tie_weights = file.find("output.weight") == nullptr;
+  if (config.n_head == 0) fail("{}: a size is 0", file.where());
+  const std::int64_t head_dim = settings.size("attention.key_length", 0);
+  config.head_dim = head_dim * config.n_head == config.n_embd ? 0 : head_dim;
+  config.bias = gpt2 || has_biases(file);
+  if (!gpt2) {
+    config.norm = "rmsnorm";
+    config.mlp = "swiglu";
+    config.pos_encoding = "rope";
+    config.qk_norm = format.model_type == "qwen3";
+    read_rope(file, settings, config);
+  }
+  check_config(config, file.where());
+  return format;
+}
+
+LoadedModel read_gguf_model(const GgufFile& file) {
+  ModelFormat format = read_gguf_format(file);
+  const std::string architecture = format.model_type;
+  LoadedModel model{GptParams(format.config), {}, std::move(format)};
+  const GptConfig& config = model.params.config();
+  const std::vector<GgufSource> sources =
+      gguf_sources(model.params, architecture, TensorEncoding::kF32, config.vocab_size);
+  std::set<std::string_view> used;
+  for (const GgufSource& source : sources) {
+    const GgufTensorInfo* tensor = file.find(source.tensor.name);
+    if (tensor == nullptr && source.tensor.name.ends_with(".bias")) continue;  // it is zero
+    if (tensor == nullptr) fail("{}: tensor {} is missing", file.where(), json_quoted(source.tensor.name));
+    if (tensor->shape != source.tensor.shape) {
+      fail("{}: tensor {} has the shape {}, expected {}", file.where(), json_quoted(tensor->name),
+           tensor->shape.to_string(), source.tensor.shape.to_string());
+    }
+    used.insert(tensor->name);
+  }
+  for (const GgufTensorInfo& tensor : file.tensors()) {
+    if (!used.contains(tensor.name)) {
+      fail("{}: tensor {} has no place in this model", file.where(), json_quoted(tensor.name));
+    }
+  }
+  model.arena.assign(static_cast<std::size_t>(model.params.arena_elements()), 0.0F);
+  std::vector<float> values;
+  for (const GgufSource& source : sources) {
+    const GgufTensorInfo* tensor = file.find(source.tensor.name);
+    if (tensor == nullptr || source.spec == nullptr) continue;
+    values.resize(static_cast<std::size_t>(tensor->shape.numel()));
+    file.read(*tensor, values);
+    const std::int64_t width = source.spec->numel() / source.spec->shape[0];
+    place_rows(source, values,
+               std::span(model.arena)
+                   .subspan(static_cast<std::size_t>(source.spec->offset + source.first_row * width),
+                            values.size()));
+  }
+  return model;
+}
+
+}  // namespace vkgpt::model

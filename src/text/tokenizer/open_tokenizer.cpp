@@ -1,0 +1,130 @@
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
+
+#include <array>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/gguf_import.hpp"
+
+#include "text/tokenizer/gguf_tokenizer.hpp"
+#include "text/tokenizer/tokenizer_files.hpp"
+#include "text/tokenizer/tokenizer_formats.hpp"
+
+namespace vkgpt::text {
+
+namespace {
+
+constexpr std::uint64_t kMaxBytes = 64 << 20;
+constexpr const char* kAddedTokensFile = "added_tokens.json";
+constexpr const char* kChatTemplateFile = "chat_template.jinja";
+
+bool is_file(const Path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored);
+}
+
+std::string read_tokenizer_file(const Path& path) {
+  std::string contents = read_file(path, kMaxBytes);
+  if (contents.starts_with("version https://git-lfs")) {
+    fail("{} is a Git LFS pointer, not the file itself: run 'git lfs pull' in its repository",
+         printable(path.string(), 200));
+  }
+  return contents;
+}
+
+/// What the files beside a vocabulary say; the first that says something counts.
+SpecialNames read_special_names(const Path& directory, const model::TokenIds& ids) {
+  SpecialNames names;
+  for (const char* name : {kTokenizerConfigFile, kSpecialTokensFile}) {
+    const Path path = directory / name;
+    if (!is_file(path)) continue;
+    SpecialNames more = parse_special_names(read_tokenizer_file(path), path.string());
+    if (names.end_of_text.empty()) names.end_of_text = std::move(more.end_of_text);
+    if (names.begin_of_text.empty()) names.begin_of_text = std::move(more.begin_of_text);
+    if (names.pad.empty()) names.pad = std::move(more.pad);
+    if (names.added.empty()) names.added = std::move(more.added);
+    if (!names.add_begin) names.add_begin = more.add_begin;
+    if (!names.add_end) names.add_end = more.add_end;
+    if (names.chat_template.empty()) names.chat_template = std::move(more.chat_template);
+  }
+  if (is_file(directory / kChatTemplateFile)) {
+    names.chat_template = read_tokenizer_file(directory / kChatTemplateFile);
+  }
+  const Path added = directory / kAddedTokensFile;
+  if (names.added.empty() && is_file(added)) {
+    names.added = parse_added_tokens(read_tokenizer_file(added), added.string());
+  }
+  names.end_ids.assign(ids.ends.begin(), ids.ends.end());
+  return names;
+}
+
+/// Adds what is handed on with the tokenizer of a directory.
+void add_neighbours(const Path& directory, const model::TokenIds& ids, Tokenizer& tokenizer) {
+  constexpr std::array kHandedOn = {kTokenizerConfigFile,        kVocabFile,       kMergesFile,
+                                    kSpecialTokensFile,          kAddedTokensFile, kChatTemplateFile,
+                                    model::kGenerationConfigFile};
+  TextRules rules = tokenizer.rules();
+  for (const char* name : kHandedOn) {
+    const Path path = directory / name;
+    if (is_file(path)) rules.files.push_back({name, read_tokenizer_file(path)});
+  }
+  const auto pad = rules.ids.pad;
+  rules.ids = ids;
+  if (!rules.ids.pad) rules.ids.pad = pad;
+  tokenizer.set_rules(std::move(rules));
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer_json(const Path& path) {
+  const Path directory = path.parent_path();
+  const model::TokenIds ids = model::read_token_ids(directory);
+  auto tokenizer =
+      parse_tokenizer_json(read_tokenizer_file(path), read_special_names(directory, ids), path.string());
+  add_neighbours(directory, ids, *tokenizer);
+  return tokenizer;
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer_directory(const Path& directory) {
+  if (is_file(directory / kTokenizerFile)) return load_tokenizer_json(directory / kTokenizerFile);
+  const Path vocab = directory / kVocabFile;
+  const Path merges = directory / kMergesFile;
+  if (is_file(vocab) && is_file(merges)) {
+    const model::TokenIds ids = model::read_token_ids(directory);
+    auto tokenizer = parse_vocab_and_merges(read_tokenizer_file(vocab), read_tokenizer_file(merges),
+                                            read_special_names(directory, ids), directory.string());
+    add_neighbours(directory, ids, *tokenizer);
+    return tokenizer;
+  }
+  fail("{} has no {}, nor {} and {}: is it a directory that 'vkgpt train' or Hugging Face wrote?",
+       directory.string(), kTokenizerFile, kVocabFile, kMergesFile);
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_tokenizer(const Path& path) {
+  if (!is_file(path)) return load_tokenizer_directory(path);
+  if (model::is_gguf(path)) return read_gguf_tokenizer(model::GgufFile(path));
+  if (path.extension() == ".tiktoken") {
+    return parse_tiktoken(read_tokenizer_file(path), path.filename().string(), path.string());
+  }
+  if (path.filename() == kVocabFile || path.filename() == kMergesFile) {
+    return load_tokenizer_directory(path.parent_path());
+  }
+  return load_tokenizer_json(path);
+}
+
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& name) {
+  if (name.empty()) fail_usage("no tokenizer is given: gpt2, byte, or a directory or file with one");
+  if (name == "gpt2") return make_gpt2_tokenizer();
+  if (name == "byte") return make_byte_tokenizer();
+  std::error_code ignored;
+  if (!std::filesystem::exists(name, ignored)) {
+    fail("there is no tokenizer '{}': give gpt2, byte, a directory with a tokenizer.json, or a file",
+         printable(name));
+  }
+  return load_tokenizer(name);
+}
+
+}  // namespace vkgpt::text
