@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <numeric>
 
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/plan/kernel_list.hpp"
 
 namespace vkgpt::plan {
@@ -66,6 +67,8 @@ void SegmentRecorder::record_dispatch(vk::CommandBuffer& commands, vk::Descripto
   const vk::Pipeline& pipeline = context_.pipelines().get(pipeline_key(dispatch));
   std::vector<vk::BufferRange> ranges;
   for (const Binding& binding : dispatch.bindings) ranges.push_back(store_.range(schedule_, binding, slot));
+  log_debug("dispatch {}: {} groups {} x {} x {}", dispatch.label, dispatch.kernel.stem, dispatch.groups[0],
+            dispatch.groups[1], dispatch.groups[2]);
   commands.begin_label(dispatch.label);
   commands.dispatch(pipeline, descriptors.allocate(pipeline, ranges), dispatch.push, dispatch.groups);
   commands.end_label();

@@ -169,6 +169,9 @@ CompiledShader ShaderCompiler::compile_text(const std::string& stem, std::string
     file = cache_dir_ / "spirv" / std::format("{}-{}.spv", stem, cache_key(text, macros, sources_));
     if (std::optional<CompiledShader> cached = read_cached(file)) return *std::move(cached);
   }
+  std::string settings;
+  for (const Macro& macro : macros) settings += std::format(" {}={}", macro.name, macro.value);
+  log_debug("compile {}{}", stem, settings);
   CompiledShader shader;
   shader.words = compile_glsl(sources_.display_name(stem + ".comp"), text, macros, sources_);
   shader.interface = read_spirv_interface(shader.words);
