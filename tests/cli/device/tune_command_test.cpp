@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/ops/matmul/matmul_key.hpp"
 #include "vkgpt/vk/kernel_record.hpp"
 
 #include "cli/device/tune.hpp"
@@ -27,7 +28,8 @@ RunResult run_on_tiny_model(std::vector<std::string> args, const TempDirectory& 
 }
 
 TEST(GpuTune, TimesTheUsualKernelAndKeepsTheBest) {
-  const auto tuned = tune_product(test::shared_context(), "nt f32 64x64x64 bias", 0.0);
+  const auto tuned =
+      tune_product(test::shared_context(), ops::parse_matmul_key("nt f32 64x64x64 bias").value(), 0.0);
   ASSERT_TRUE(tuned.has_value());
   EXPECT_EQ(tuned->candidates, 1U);  // no time for others
   EXPECT_EQ(tuned->best, tuned->usual);
