@@ -47,7 +47,7 @@ pid_t start(std::vector<std::string>& words, std::array<int, 3> streams, int sig
 
 /// Exit code, or 128 and the signal.
 int code_of(int status) {
-  return code_of(status);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 }  // namespace

@@ -111,7 +111,6 @@ TEST_F(CommandLineTest, HelpNamesEveryFlagOnce) {
     EXPECT_NE(at, std::string::npos) << name;
     EXPECT_EQ(help.find("\n  --" + name + " ", at + 1), std::string::npos) << name;
   }
-  EXPECT_EQ(help.find("--vocab_size"), std::string::npos);
   EXPECT_NE(help.find("\nModel:\n"), std::string::npos);
   EXPECT_NE(help.find("--tie_weights "), std::string::npos);
   EXPECT_NE(help.find("Transformer blocks [4]"), std::string::npos);
