@@ -70,6 +70,7 @@ double fma_rate(vk::Context& context, bool is_half) {
     constexpr std::uint64_t kSteps = 12 * 4;  // chains by steps, as in the shader
     plan::Dispatch dispatch = ops::workgroups(caps, "bench_fma", group_count(caps), subgroups,
                                               plan::Macros{}.flag("HALF", is_half));
+    dispatch.kernel.spec_constants.resize(1);  // only the workgroup's size
     dispatch.push = plan::PushWords{}.u32(iterations).f32(0.5F, 0.25F);
     const std::uint64_t lanes = std::uint64_t{group_count(caps)} * subgroups * caps.subgroup_size;
     dispatch.cost.flops = (is_half ? 4 : 2) * kSteps * iterations * lanes;

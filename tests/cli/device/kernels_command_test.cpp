@@ -110,7 +110,8 @@ TEST(GpuKernelsCommand, KernelsOfAFolderTakeThePlaceOfThoseInTheProgram) {
   std::filesystem::copy(test::source_dir() / "shaders", folder, std::filesystem::copy_options::recursive);
   const auto bytes_of_adamw = [](const RunResult& result) {
     EXPECT_EQ(result.code, 0) << result.err;
-    for (const nlohmann::json& kernel : nlohmann::json::parse(result.out)["kernels"]) {
+    const nlohmann::json printed = nlohmann::json::parse(result.out);
+    for (const nlohmann::json& kernel : printed["kernels"]) {
       if (kernel["kernel"] == "optimizer_adamw") return kernel["spirv_bytes"].get<int>();
     }
     return 0;

@@ -78,7 +78,7 @@ class GpuResume : public testing::Test {
 TEST_F(GpuResume, TakesTheSettingsOfTheRunAndSaysWhatChanges) {
   const RunResult result = resume({"--max_steps", "6", "--learning_rate", "5e-4"});
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_NE(result.err.find("learning_rate: 0.002 -> 0.0005\n"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("learning_rate: 0.002 -> 5e-04\n"), std::string::npos) << result.err;
   EXPECT_NE(result.err.find("max_steps: 4 -> 6\n"), std::string::npos) << result.err;
   EXPECT_EQ(result.err.find("batch_size: "), std::string::npos) << result.err;
   const nlohmann::json saved = config();

@@ -194,7 +194,7 @@ TEST_F(GpuTrainCommand, RefusesWithOneLine) {
   };
   refuses({"train"}, 2, "--data_path");
   refuses({"train", "--n_layr", "3"}, 2, "did you mean --n_layer?");
-  refuses(train_args("x", {"--n_embd", "33"}), 2, "--n_embd");
+  refuses(train_args("x", {"--n_embd", "33"}), 2, "n_embd = 33");
   refuses({"train", "--data_path", text().string(), "--n_embd", "130", "--n_head", "4"}, 2, "n_embd");
   refuses({"train", "--data_path", (directory_ / "none").string()}, 1, "none");
   refuses({"train", "--data_path", (directory_ / ".").string()}, 1, "directory");
