@@ -20,8 +20,8 @@
 #include "vkgpt/text/corpus/text_source.hpp"
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
-#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/make_split.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 #include "cli/command/command_line.hpp"
 #include "cli/data/tokenizer.hpp"

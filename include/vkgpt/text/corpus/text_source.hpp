@@ -25,7 +25,7 @@ struct TextSourceConfig {
   std::string format = "auto";      ///< "text", "jsonl", or "auto": by the name, .jsonl and .ndjson
   /// Ends a document inside plain text, such as "<|endoftext|>"; may be empty.
   std::string document_separator = {};
-  bool skip_bad_lines = false;  ///< pass over lines of JSON Lines that cannot be read
+  bool skip_bad_lines = false;                     ///< pass over lines of JSON Lines that cannot be read
   std::size_t piece_bytes = std::size_t{1} << 20;  ///< a piece of plain text is about so long, at least 16
 };
 
