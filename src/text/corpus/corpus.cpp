@@ -11,11 +11,13 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/hash.hpp"
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/corpus/text_source.hpp"
 
 #include "text/corpus/encode_pipeline.hpp"
+#include "text/corpus/file_kind.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -75,6 +77,33 @@ std::vector<Path> shards_of(const std::string& pattern) {
 
 }  // namespace
 
+namespace {
+
+bool is_json_lines(const Path& path) {
+  return path.extension() == ".jsonl" || path.extension() == ".ndjson";
+}
+
+/// The texts of a file of JSON Lines, each on lines of its own.
+std::string records_of(const Path& path, const std::string& where) {
+  TextSourceConfig config;
+  config.inputs = {path.string()};
+  TextSource source(std::move(config));
+  std::string text;
+  std::uint64_t records = 0;
+  while (const std::optional<TextPiece> piece = source.next()) {
+    text += piece->text;
+    if (!piece->ends_document) continue;
+    ++records;
+    if (!text.ends_with('\n')) text += '\n';
+  }
+  if (text.empty()) fail("text {} holds no records with a \"text\"", where);
+  log_info("{}: the texts of {} JSON records ('vkgpt data prepare' separates them as documents)", where,
+           records);
+  return text;
+}
+
+}  // namespace
+
 std::string read_text(const Path& path) {
   if (path.empty()) {
     fail_usage("no text is given: use --data_path FILE ('vkgpt data get tinyshakespeare' fetches one)");
@@ -87,8 +116,12 @@ std::string read_text(const Path& path) {
   if (std::filesystem::is_directory(status)) {
     fail("text {} is a directory, expected a file", printable(path.string(), 200));
   }
+  const std::string where = printable(path.string(), 200);
+  if (is_json_lines(path)) return records_of(path, where);
   constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 30;
   std::string text = read_file(path, kMaxBytes);
+  if (is_gzip(text)) text = gunzip(text, kMaxBytes, "text " + where);
+  if (const std::string_view kind = foreign_kind(text); !kind.empty()) fail("text {} is {}", where, kind);
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   if (text.empty()) fail("text {} is empty", printable(path.string(), 200));

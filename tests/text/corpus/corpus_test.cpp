@@ -40,6 +40,26 @@ class CorpusFile : public testing::Test {
   Path directory_ = std::filesystem::path(testing::TempDir()) / "corpus_test";
 };
 
+TEST_F(CorpusFile, ReadsJsonLinesAndGzip) {
+  write_file(directory_ / "a.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\\n\"}\n");
+  EXPECT_EQ(read_text(directory_ / "a.jsonl"), "one\ntwo\n");
+  // printf 'hello hello\n' | gzip -n9
+  constexpr unsigned char kPacked[] = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03,
+                                       0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x57, 0xc8, 0x00, 0x91, 0x5c,
+                                       0x00, 0xa5, 0x6a, 0x0a, 0x44, 0x0c, 0x00, 0x00, 0x00};
+  const std::string packed(reinterpret_cast<const char*>(kPacked), sizeof(kPacked));
+  write_file(directory_ / "a.txt.gz", packed + packed);
+  EXPECT_EQ(read_text(directory_ / "a.txt.gz"), "hello hello\nhello hello\n");
+  EXPECT_NE(refusal(packed.substr(0, 20)).find("damaged or cut off"), std::string::npos);
+}
+
+TEST_F(CorpusFile, NamesWhatIsNoText) {
+  using namespace std::string_literals;
+  EXPECT_NE(refusal("PAR1\x15\x04"s).find("a Parquet file"), std::string::npos);
+  EXPECT_NE(refusal("\xff\xfeh\0i\0"s).find("UTF-16"), std::string::npos);
+  EXPECT_NE(refusal("\x28\xb5\x2f\xfd\x04"s).find("zstd -d"), std::string::npos);
+}
+
 TEST_F(CorpusFile, ReadsUtf8) {
   write_file(directory_ / "text", "gr\xc3\xbc\xc3\x9f");
   EXPECT_EQ(read_text(directory_ / "text"), "gr\xc3\xbc\xc3\x9f");
