@@ -27,6 +27,6 @@ if [ ! -e "$icd" ]; then
   mv "$work"/usr/lib/chromium/vk_swiftshader_icd.json "$icd"  # last: its presence says that all is there
 fi
 
-# The suites of tests/ops, with and without parameters.
-filter=$(grep -hoE '^TEST(_[PF])?\(Gpu[A-Za-z0-9]*' tests/ops/*_test.cpp | sed 's/.*(//' | sort -u | sed 's,.*,&.*:*/&.*,' | paste -sd:)
+# The table of op cases and the suites of tests/ops, with and without parameters.
+filter=GpuCheck.*:$(grep -rhoE '^TEST(_[PF])?\(Gpu[A-Za-z0-9]*' tests/ops | sed 's/.*(//' | sort -u | sed 's,.*,&.*:*/&.*,' | paste -sd:)
 VK_DRIVER_FILES=$icd VKGPT_DEVICE=SwiftShader VKGPT_EXPECT_DRIVER=SwiftShader exec "$program" --gtest_filter="$filter" "$@"

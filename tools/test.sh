@@ -118,7 +118,7 @@ run_suite "gpu, core and synchronization validation" "$tests" "$gpu" VKGPT_VALID
 if [ "$mode" = all ]; then
   # Instrumented pipelines are slow to build and to run: each kernel in its own tests, and one whole step.
   run_suite "gpu kernels, GPU-assisted validation" "$tests" \
-    "$(suites_of tests/ops tests/vk $(ls -d tests/check 2>/dev/null)):GpuReplay.*" VKGPT_VALIDATION=gpu
+    "GpuCheck.*:$(suites_of tests/ops tests/vk tests/check):GpuReplay.*" VKGPT_VALIDATION=gpu
   count_suite "gpu kernels, SwiftShader" tools/swiftshader.sh "$tests"
   run_suite "slow" "$tests" 'Slow*'
   if build asan; then

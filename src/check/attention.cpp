@@ -41,10 +41,10 @@ constexpr ops::StepParams kStep{.seed_lo = 0x12345678, .seed_hi = 0x9abcdef0, .d
 /// Scores, probabilities and their gradients may be rounded to the type on the way, in gradients several
 /// times.
 double output_bound(DType dtype) {
-  return (dtype == DType::kF32 ? 1 : 4) * rounding_bound(dtype);
+  return (dtype == DType::kF32 ? 1 : 0.4) * rounding_bound(dtype);
 }
 double gradient_bound(DType dtype) {
-  return (dtype == DType::kF32 ? 1 : 40) * rounding_bound(dtype);
+  return (dtype == DType::kF32 ? 1 : 4) * rounding_bound(dtype);
 }
 
 /// The elements of a part (0 = q, 1 = k, 2 = v) of every row of qkv.
