@@ -4,6 +4,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(VKGPT_LINKED glslang::glslang glslang::SPIRV glslang::glslang-default-resource-limits)
+# Found from where the file lies, so that --prefix may come late.
+file(RELATIVE_PATH VKGPT_PREFIX_FROM_PC /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(tools/install/vkgpt.pc.in ${CMAKE_CURRENT_BINARY_DIR}/vkgpt.pc @ONLY)
 configure_package_config_file(tools/install/vkgptConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/vkgptConfig.cmake
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/vkgpt)
