@@ -23,8 +23,8 @@ root=$dir/root
 mkdir -p "$dir"
 make_minimal_root "$suite" "$root" >"$dir/debootstrap.log" 2>&1 || { tail "$dir/debootstrap.log"; exit 1; }
 for name in dev proc sys; do mount --rbind "/$name" "$root/$name"; done
-mkdir -p "$root/work"
-git clone -q "$PWD" "$root/work/vkgpt"
+mkdir -p "$root/checkout"
+git clone -q "$PWD" "$root/checkout/vkgpt"
 variables=(HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive)
 if [ "${CMAKE_CXX_COMPILER_LAUNCHER:-}" = ccache ]; then
   mkdir -p "$root/ccache"
@@ -35,7 +35,7 @@ if [ "${CMAKE_CXX_COMPILER_LAUNCHER:-}" = ccache ]; then
   variables+=(CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_DIR=/ccache CCACHE_BASEDIR=/work CCACHE_NOHASHDIR=1
               "CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-}")
 fi
-inside() { chroot "$root" env -i "${variables[@]}" sh -c "cd /work/vkgpt && $*"; }
+inside() { chroot "$root" env -i "${variables[@]}" sh -c "cd /checkout/vkgpt && $*"; }
 if [ $# -gt 0 ]; then
   inside "apt-get update -qq && apt-get install -y -qq --no-install-recommends $*" >"$dir/extra.log" 2>&1 ||
     { tail "$dir/extra.log"; exit 1; }
@@ -53,7 +53,7 @@ attempt() {  # title command
 }
 echo "== $suite${*:+ with $*}: $(wc -l <"$dir/before") packages"
 attempt dry_run "tools/install_deps.sh --dry_run test"
-packages | cmp -s - "$dir/before" && [ ! -e "$root/work/vkgpt/.vkgpt" ] || { echo "the dry run changed something"; failed=1; }
+packages | cmp -s - "$dir/before" && [ ! -e "$root/checkout/vkgpt/.vkgpt" ] || { echo "the dry run changed something"; failed=1; }
 attempt quickstart "tools/quickstart.sh ${STEPS:-20}"
 attempt tests "$tests"
 attempt again "tools/run build/vkgpt devices"
@@ -64,11 +64,11 @@ changed=$(comm -23 "$dir/before" "$dir/after")
 added=$(comm -13 "$dir/before" "$dir/after")
 if [ -n "$changed" ]; then echo "changed or removed:"; echo "$changed"; failed=1; fi
 if ! diff "$dir/apt.before" "$dir/apt.after"; then echo "apt's configuration or lists changed"; failed=1; fi
-mounts=$(grep -c " $root/work/vkgpt/" /proc/self/mountinfo || true)
+mounts=$(grep -c " $root/checkout/vkgpt/" /proc/self/mountinfo || true)
 [ "$mounts" -eq 0 ] || { echo "$mounts mounts are left"; failed=1; }
 count() { grep -c . || true; }
 echo "packages: $(wc -l <"$dir/before") before, $(wc -l <"$dir/after") after;" \
   "$(count <<<"$changed") changed or removed, $(count <<<"$added") added"
 [ -z "$added" ] || sed 's/:.*//' <<<"$added" | paste -sd' ' | fold -s -w 118
-du -sh "$root/work/vkgpt/.vkgpt" 2>/dev/null | sed 's/\t.*/ in .vkgpt/'
+du -sh "$root/checkout/vkgpt/.vkgpt" 2>/dev/null | sed 's/\t.*/ in .vkgpt/'
 exit "$failed"
