@@ -32,7 +32,7 @@ if [ "${CMAKE_CXX_COMPILER_LAUNCHER:-}" = ccache ]; then
   cp "$(command -v ccache)" "$root/usr/local/bin/"
   ldd "$(command -v ccache)" | awk '$3 ~ /lib(fmt|hiredis|xxhash|zstd|blake3)/ { print $3 }' | xargs -r cp -L -t "$root/usr/local/lib"
   chroot "$root" ldconfig
-  variables+=(CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_DIR=/ccache CCACHE_BASEDIR=/work CCACHE_NOHASHDIR=1
+  variables+=(CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_DIR=/ccache CCACHE_BASEDIR=/checkout CCACHE_NOHASHDIR=1
               "CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-}")
 fi
 inside() { chroot "$root" env -i "${variables[@]}" sh -c "cd /checkout/vkgpt && $*"; }
