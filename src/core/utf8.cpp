@@ -19,8 +19,8 @@ std::size_t announced_length(unsigned lead) {
   return 0;
 }
 
-/// Whether `second` may follow `lead`: this is where overlong forms, surrogates and values above U+10FFFF
-/// fall out.
+/// Whether `second` may follow `lead`: it rejects overlong forms, surrogates and values above
+/// U+10FFFF.
 bool second_is_valid(unsigned lead, unsigned second) {
   unsigned low = 0x80;
   unsigned high = 0xbf;
