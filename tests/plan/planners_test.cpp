@@ -1,7 +1,6 @@
 // Memory planner, barrier planner and taps on random plans, held against their definitions.
 
 #include <algorithm>
-#include <random>
 
 #include <gtest/gtest.h>
 
@@ -10,6 +9,8 @@
 #include "vkgpt/plan/schedule.hpp"
 #include "vkgpt/plan/taps.hpp"
 
+#include "support/random_cases.hpp"
+
 namespace vkgpt::plan {
 namespace {
 
@@ -17,9 +18,8 @@ constexpr std::uint64_t kAlignment = 64;
 constexpr std::uint64_t kMaxArena = 1 << 16;
 
 /// A plan whose dispatches each write one new transient and read up to three earlier tensors.
-Plan random_plan(unsigned seed) {
-  std::mt19937 random(seed);
-  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+Plan random_plan(test::Random& random) {
+  const auto below = [&](std::size_t n) { return random.below(n); };
   vk::DeviceCaps caps;
   caps.storage_buffer_alignment = kAlignment;
   PlanBuilder builder(caps);
@@ -32,7 +32,10 @@ Plan random_plan(unsigned seed) {
           builder.transient("t" + std::to_string(i), {1 + static_cast<std::int64_t>(below(4000))});
       Dispatch dispatch{.kernel = {"k"}, .bindings = {write(out)}};
       std::vector<Tensor> inputs;
-      std::ranges::sample(alive, std::back_inserter(inputs), 3, random);
+      for (std::size_t n = 0; n < 3 && n < alive.size(); ++n) {
+        const Tensor& input = random.pick(alive);
+        if (std::ranges::find(inputs, input.id, &Tensor::id) == inputs.end()) inputs.push_back(input);
+      }
       for (const Tensor& input : inputs) dispatch.bindings.push_back(read(input));
       if (below(4) == 0) {
         Binding row =
@@ -74,8 +77,8 @@ bool hazard(const Plan& plan, const MemoryPlan& memory, const Dispatch& a, const
 }
 
 TEST(MemoryPlanner, NeverOverlapsTensorsThatLiveTogether) {
-  for (unsigned seed = 0; seed < 20; ++seed) {
-    const Plan plan = random_plan(seed);
+  test::for_random_cases(100, [](test::Random& random) {
+    const Plan plan = random_plan(random);
     const MemoryPlan memory = plan_memory(plan, kAlignment, kMaxArena);
     std::uint64_t live_peak = 0;
     for (const Segment& segment : plan.segments) {
@@ -113,13 +116,13 @@ TEST(MemoryPlanner, NeverOverlapsTensorsThatLiveTogether) {
       arenas += bytes;
     }
     EXPECT_GE(arenas, live_peak);
-    EXPECT_LE(arenas, live_peak * 3 / 2) << "seed " << seed << ": the arena is far above the live peak";
-  }
+    EXPECT_LE(arenas, live_peak * 3 / 2) << "the arena is far above the live peak";
+  });
 }
 
 TEST(BarrierPlanner, OrdersEveryHazardAndPlacesNoBarrierWithoutOne) {
-  for (unsigned seed = 0; seed < 20; ++seed) {
-    const Plan plan = random_plan(seed);
+  test::for_random_cases(100, [](test::Random& random) {
+    const Plan plan = random_plan(random);
     const MemoryPlan memory = plan_memory(plan, kAlignment, kMaxArena);
     for (const Segment& segment : plan.segments) {
       const BarrierPlan barriers = plan_barriers(plan, segment, memory);
@@ -133,7 +136,7 @@ TEST(BarrierPlanner, OrdersEveryHazardAndPlacesNoBarrierWithoutOne) {
         if (conflicts) group_begin = i;
       }
     }
-  }
+  });
 }
 
 TEST(BarrierPlanner, SeesHazardsThroughAliasedArenaBytes) {
@@ -154,7 +157,8 @@ TEST(BarrierPlanner, SeesHazardsThroughAliasedArenaBytes) {
 }
 
 TEST(Taps, KeepThePlanAndExtendTheLifeOfWhatTheyRead) {
-  const Plan plan = random_plan(7);
+  test::Random random(7);
+  const Plan plan = random_plan(random);
   const Tap tap{"second", "t5", [](PlanBuilder& builder, const Tensor& t) {
                   const Tensor copy = builder.readback("copy", t.shape);
                   builder.dispatch({.kernel = {"copy"}, .bindings = {read(t), write(copy)}});
@@ -169,7 +173,8 @@ TEST(Taps, KeepThePlanAndExtendTheLifeOfWhatTheyRead) {
 }
 
 TEST(PlanDump, CountsDispatchesAndMemory) {
-  const Schedule schedule = make_schedule(random_plan(3), vk::DeviceCaps{});
+  test::Random random(3);
+  const Schedule schedule = make_schedule(random_plan(random), vk::DeviceCaps{});
   const std::string text = dump_text(schedule, true);
   EXPECT_NE(text.find("segment first"), std::string::npos);
   EXPECT_NE(text.find("peak memory"), std::string::npos);
