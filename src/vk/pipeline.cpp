@@ -257,6 +257,12 @@ const Pipeline& PipelineCache::keep(const PipelineKey& key, const Pipeline& pipe
   return kept;
 }
 
+std::set<std::string> PipelineCache::stems() const {
+  std::set<std::string> stems;
+  for (const auto& [key, pipeline] : pipelines_) stems.insert(key.stem);
+  return stems;
+}
+
 void PipelineCache::save() {
   if (file_.empty() || pipelines_.size() == saved_count_) return;
   const VolkDeviceTable& table = device_.table();
