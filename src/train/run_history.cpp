@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <format>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -14,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt::train {
@@ -101,7 +101,7 @@ RunHistory parse_run_history(std::string_view text, const std::string& where) {
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     ++line_number;
-    const std::string place = std::format("{}, line {}", where, line_number);
+    const std::string place = vkgpt::format("{}, line {}", where, line_number);
     const auto record = nlohmann::json::parse(text.substr(0, end), nullptr, /*allow_exceptions=*/false);
     const bool is_record =
         record.is_object() && record.contains("step") && record["step"].is_number_integer();

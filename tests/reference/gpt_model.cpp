@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 #include "reference/gpt_block.hpp"
 #include "reference/numbers.hpp"
@@ -14,7 +14,7 @@ namespace vkgpt::reference {
 namespace {
 
 std::string block_name(std::size_t layer) {
-  return std::format("h.{}", layer);
+  return vkgpt::format("h.{}", layer);
 }
 
 /// `shaping` with the configuration's soft-cap.
