@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -26,8 +27,20 @@ class MessageListener : public testing::EmptyTestEventListener {
   }
 };
 
+/// Adds the kernels that the tests built to the file that VKGPT_TEST_KERNELS names; `tools/test.sh coverage`
+/// reads it.
+void report_kernels() {
+  const std::string path = environment("VKGPT_TEST_KERNELS", "");
+  if (path.empty() || g_context == nullptr) return;
+  std::ofstream out(path, std::ios::app);
+  for (const std::string& stem : g_context->pipelines().stems()) out << stem << '\n';
+}
+
 class ContextCloser : public testing::Environment {
-  void TearDown() override { g_context.reset(); }
+  void TearDown() override {
+    report_kernels();
+    g_context.reset();
+  }
 };
 
 }  // namespace

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <numbers>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 namespace {
@@ -182,7 +182,7 @@ std::vector<Case> activation_cases() {
   for (const DType dtype : kFloatTypes) {
     for (const Function& f : kFunctions) {
       for (const std::int64_t n : {1, 3, 64, 1000, 4099}) {
-        cases.push_back({.variant = std::format("{} {} {}", dtype_name(dtype), f.name, n),
+        cases.push_back({.variant = vkgpt::format("{} {} {}", dtype_name(dtype), f.name, n),
                          .dtype = dtype,
                          .quick = n == 4099,
                          .devices = folded_devices(4096),
@@ -190,7 +190,7 @@ std::vector<Case> activation_cases() {
       }
     }
     for (const auto& [rows, F] : {std::pair{1, 1}, {5, 3}, {130, 64}, {131, 100}, {3, 1025}}) {
-      cases.push_back({.variant = std::format("{} swiglu {}x{}", dtype_name(dtype), rows, F),
+      cases.push_back({.variant = vkgpt::format("{} swiglu {}x{}", dtype_name(dtype), rows, F),
                        .dtype = dtype,
                        .quick = F == 100,
                        .devices = folded_devices(128 * 2 * static_cast<std::uint64_t>(F) * dtype_size(dtype)),
@@ -199,7 +199,7 @@ std::vector<Case> activation_cases() {
   }
   for (const Function& f : {kFunctions[0], kFunctions[1]}) {
     cases.push_back(
-        {.variant = std::format("f32 {} saturates", f.name), .build = [=](Trial& t) { saturation(t, f); }});
+        {.variant = vkgpt::format("f32 {} saturates", f.name), .build = [=](Trial& t) { saturation(t, f); }});
   }
   cases.push_back({.variant = "f32 swiglu saturates", .build = swiglu_saturation});
   // Phi is near 1 above 0; below, y is small and its own relative error shows.

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <numeric>
 
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/check/update_rules.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/optimizer/optimizer.hpp"
 #include "vkgpt/ops/optimizer/optimizer_adamw8.hpp"
 
@@ -143,7 +143,7 @@ void steps(Trial& t) {
   for (const ops::Slice tensor : kTensors) {
     std::vector<std::size_t> at(static_cast<std::size_t>(tensor.count));
     std::iota(at.begin(), at.end(), static_cast<std::size_t>(tensor.first));
-    t.expect(std::format("weights from {}", tensor.first), weights, w,
+    t.expect(vkgpt::format("weights from {}", tensor.first), weights, w,
              tensor.count < ops::kAdamW8MinElements ? kFp32Nmse : kQuantizedNmse, at);
   }
   std::vector<std::size_t> gap(256);

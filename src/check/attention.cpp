@@ -1,10 +1,10 @@
 #include "vkgpt/ops/attention/attention.hpp"
 
 #include <algorithm>
-#include <format>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
+#include "vkgpt/core/format.hpp"
 
 // The definition is in attention_definition.cpp.
 
@@ -30,8 +30,8 @@ struct Variant {
   }
   std::string text() const {
     std::string text =
-        std::format("{} {}x{} heads {} of {} of {}", dtype_name(dtype), B, T, NH, kv_heads(), HS);
-    if (window != 0) text += std::format(" window {}", window);
+        vkgpt::format("{} {}x{} heads {} of {} of {}", dtype_name(dtype), B, T, NH, kv_heads(), HS);
+    if (window != 0) text += vkgpt::format(" window {}", window);
     return dropout.p == 0 ? text : text + " dropout";
   }
 };
@@ -167,7 +167,7 @@ void decoding(Trial& t, const Variant& v, std::int64_t prompt, std::int64_t padd
   for (std::int64_t position = prompt; position < end; ++position) {
     t.replay({.position = static_cast<std::uint32_t>(position)});
     t.put(args.qkv, rows_at(all, v, v.width(), position));
-    t.expect(std::format("out at {}", position), args.out, to_double(rows_at(full.out, v, v.C(), position)),
+    t.expect(vkgpt::format("out at {}", position), args.out, to_double(rows_at(full.out, v, v.C(), position)),
              output_bound(v.dtype));
   }
 }
@@ -181,7 +181,7 @@ std::vector<Device> all_kernels(std::int64_t HS) {
   if (HS == 20) devices.push_back({.name = "without int64", .has_int64 = false});
   if (HS != 20 && HS != 24) return devices;
   for (const Backend backend : {Backend::kScalar, Backend::kSimt}) {
-    devices.push_back({.name = std::format("{} as an Intel GPU", vk::backend_name(backend)),
+    devices.push_back({.name = vkgpt::format("{} as an Intel GPU", vk::backend_name(backend)),
                        .backend = backend,
                        .is_gpu = true,
                        .vendor_id = vk::kVendorIntel});
@@ -274,7 +274,7 @@ std::vector<Variant> quick_variants() {
 void add_decoding(std::vector<Case>& cases) {
   const auto add = [&](const Variant& v, std::int64_t prompt, std::int64_t padding, bool quick,
                        std::vector<Device> devices) {
-    cases.push_back({.variant = std::format("{} decode after {}", v.text(), prompt),
+    cases.push_back({.variant = vkgpt::format("{} decode after {}", v.text(), prompt),
                      .dtype = v.dtype,
                      .quick = quick,
                      .devices = std::move(devices),
@@ -316,7 +316,7 @@ std::vector<Case> attention_cases() {
   for (const Variant& v : kMatrixVariants) add(v, {matrix_kernels(v.HS)});
   for (const Variant& v : {Variant{1, 33, 2, 20}, {1, 33, 2, 24}}) {
     for (const float scale : {30.0F, 300.0F, 1e14F}) {
-      cases.push_back({.variant = std::format("{} scores times {}", v.text(), scale),
+      cases.push_back({.variant = vkgpt::format("{} scores times {}", v.text(), scale),
                        .devices = all_kernels(v.HS),
                        .build = [=](Trial& t) { huge_scores(t, v, scale); }});
     }

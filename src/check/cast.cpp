@@ -2,10 +2,10 @@
 
 #include <bit>
 #include <cmath>
-#include <format>
 #include <limits>
 
 #include "vkgpt/check/op_table.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/half.hpp"
 
 namespace vkgpt::check {
@@ -59,7 +59,7 @@ std::vector<float> every_f16() {
 std::vector<Case> cast_cases() {
   std::vector<Case> cases;
   const auto add = [&](const std::string& what, DType from, DType to, std::vector<float> (*values)()) {
-    cases.push_back({.variant = std::format("{} to {} {}", dtype_name(from), dtype_name(to), what),
+    cases.push_back({.variant = vkgpt::format("{} to {} {}", dtype_name(from), dtype_name(to), what),
                      .dtype = DType::kF16,
                      .build = [=](Trial& t) { converted(t, values(), from, to); }});
   };
@@ -67,7 +67,7 @@ std::vector<Case> cast_cases() {
     for (const DType to : kFloatTypes) {
       for (const std::int64_t n : {1, 7, 128, 257, 2000}) {
         const bool is_plain = from == DType::kF32 && to == DType::kF32;
-        cases.push_back({.variant = std::format("{} to {} {}", dtype_name(from), dtype_name(to), n),
+        cases.push_back({.variant = vkgpt::format("{} to {} {}", dtype_name(from), dtype_name(to), n),
                          .dtype = is_plain ? DType::kF32 : DType::kF16,
                          .quick = n == 257,
                          .devices = folded_devices(1024),

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <optional>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 namespace {
@@ -83,8 +83,8 @@ struct Variant {
   bool is_scaled = false;  // by a loss scale of 1024
 
   std::string text() const {
-    std::string text = std::format("{} {}x{}", dtype_name(dtype), rows, V);
-    if (shaping.softcap > 0) text += std::format(" softcap {}", shaping.softcap);
+    std::string text = vkgpt::format("{} {}x{}", dtype_name(dtype), rows, V);
+    if (shaping.softcap > 0) text += vkgpt::format(" softcap {}", shaping.softcap);
     if (shaping.z_loss > 0) text += " smoothed z_loss";
     return is_scaled ? text + " loss_scale" : text;
   }
@@ -263,7 +263,7 @@ std::vector<Case> cross_entropy_cases() {
   for (const std::int64_t rows : {1, 5, 64, 3001}) {
     for (const bool has_statistics : {false, true}) {
       cases.push_back(
-          {.variant = std::format("f32 mean of {}{}", rows, has_statistics ? " with statistics" : ""),
+          {.variant = vkgpt::format("f32 mean of {}{}", rows, has_statistics ? " with statistics" : ""),
            .quick = rows == 64,
            .devices = folded_devices(1 << 20),
            .build = [=](Trial& t) { sum_and_mean(t, rows, has_statistics); }});
@@ -274,7 +274,7 @@ std::vector<Case> cross_entropy_cases() {
   cases.push_back({.variant = "f32 nan", .build = nan_reaches_the_loss});
   cases.push_back({.variant = "f32 mean of nothing", .build = mean_of_nothing});
   for (const bool is_scaled : {false, true}) {
-    cases.push_back({.variant = std::format("f16 small gradients{}", is_scaled ? " scaled" : ""),
+    cases.push_back({.variant = vkgpt::format("f16 small gradients{}", is_scaled ? " scaled" : ""),
                      .dtype = DType::kF16,
                      .build = [=](Trial& t) { small_gradients(t, is_scaled); }});
   }

@@ -1,9 +1,8 @@
 #include "vkgpt/ops/dropout.hpp"
 
-#include <format>
-
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/rng.hpp"
 
 namespace vkgpt::check {
@@ -52,7 +51,7 @@ std::vector<Case> dropout_cases() {
   std::vector<Case> cases;
   for (const std::int64_t n : {1, 6, 64, 1001, 5003}) {
     cases.push_back(
-        {.variant = std::format("f32 {}", n),
+        {.variant = vkgpt::format("f32 {}", n),
          .quick = n == 1001,
          .devices = folded_devices(4096),
          .build = [=](Trial& t) { masked(t, n, DType::kF32, DType::kF32, {.p = 0.3, .site = 0xabcdef}); }});
@@ -60,7 +59,7 @@ std::vector<Case> dropout_cases() {
   for (const DType from : kFloatTypes) {
     for (const DType to : kFloatTypes) {
       if (from != to && from != DType::kF32 && to != DType::kF32) continue;  // no plan mixes these
-      cases.push_back({.variant = std::format("{} to {}", dtype_name(from), dtype_name(to)),
+      cases.push_back({.variant = vkgpt::format("{} to {}", dtype_name(from), dtype_name(to)),
                        .dtype = DType::kF16,
                        .quick = from == to,
                        .build = [=](Trial& t) { masked(t, 1003, from, to, {.p = 0.5, .site = 3}); }});

@@ -1,11 +1,11 @@
 #include "vkgpt/ops/optimizer/ema.hpp"
 
 #include <algorithm>
-#include <format>
 
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/check/update_rules.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 
@@ -44,7 +44,7 @@ std::vector<Case> ema_cases() {
   std::vector<Case> cases;
   for (const std::int64_t n : {1, 63, 5001}) {
     for (const double decay : {0.3, 0.9999}) {
-      cases.push_back({.variant = std::format("f32 {} decay {}", n, decay),
+      cases.push_back({.variant = vkgpt::format("f32 {} decay {}", n, decay),
                        .quick = n == 5001,
                        .devices = folded_devices(64 * 17 * sizeof(float)),
                        .build = [=](Trial& t) { follow(t, n, decay); }});

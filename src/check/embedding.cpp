@@ -1,11 +1,11 @@
 #include "vkgpt/ops/embedding.hpp"
 
 #include <algorithm>
-#include <format>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 
@@ -45,7 +45,7 @@ namespace {
 struct Size {
   std::int64_t B, T, C, Vp, positions;  // positions: rows of wpe
 
-  std::string text() const { return std::format("f32 {}x{}x{} of {}", B, T, C, Vp); }
+  std::string text() const { return vkgpt::format("f32 {}x{}x{} of {}", B, T, C, Vp); }
   std::size_t tokens() const { return static_cast<std::size_t>(B * T); }
 };
 

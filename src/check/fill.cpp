@@ -1,9 +1,9 @@
 #include "vkgpt/ops/fill.hpp"
 
 #include <bit>
-#include <format>
 
 #include "vkgpt/check/op_table.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 
@@ -11,7 +11,7 @@ std::vector<Case> fill_cases() {
   std::vector<Case> cases;
   for (const DType dtype : kFloatTypes) {
     for (const std::int64_t n : {1, 7, 64, 257, 5001}) {
-      cases.push_back({.variant = std::format("{} {}", dtype_name(dtype), n),
+      cases.push_back({.variant = vkgpt::format("{} {}", dtype_name(dtype), n),
                        .dtype = dtype,
                        .quick = n == 5001,
                        .devices = folded_devices(1024),

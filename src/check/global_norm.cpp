@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <optional>
 
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/check/update_rules.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 
@@ -72,7 +72,7 @@ std::vector<Case> global_norm_cases() {
   std::vector<Case> cases;
   const auto add = [&](std::int64_t n, float clip, double loss_scale) {
     cases.push_back(
-        {.variant = std::format("f32 {} clip {}{}", n, clip, loss_scale == 1 ? "" : " loss_scale"),
+        {.variant = vkgpt::format("f32 {} clip {}{}", n, clip, loss_scale == 1 ? "" : " loss_scale"),
          .quick = clip == 1.0F && (n == 4096 || n == 2500),
          .devices = folded_devices(n == 100003 ? 65536 : 4096),
          .build = [=](Trial& t) { norm_of(t, n, clip, loss_scale); }});
@@ -84,7 +84,7 @@ std::vector<Case> global_norm_cases() {
   for (const float loss :
        {1.5F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     cases.push_back(
-        {.variant = std::format("f32 loss {}", loss), .build = [=](Trial& t) { flag_of(t, loss); }});
+        {.variant = vkgpt::format("f32 loss {}", loss), .build = [=](Trial& t) { flag_of(t, loss); }});
   }
   return cases;
 }

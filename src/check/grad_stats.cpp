@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <limits>
 
 #include "vkgpt/check/op_table.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/launch.hpp"
 
 namespace vkgpt::check {
@@ -67,7 +67,7 @@ std::vector<Case> grad_stats_cases() {
   std::vector<Case> cases = {
       {.variant = "f32 views of an arena", .quick = true, .devices = folded_devices(2048), .build = arena}};
   for (const DType dtype : kFloatTypes) {
-    cases.push_back({.variant = std::format("{} activations", dtype_name(dtype)),
+    cases.push_back({.variant = vkgpt::format("{} activations", dtype_name(dtype)),
                      .dtype = dtype,
                      .devices = folded_devices(2048),
                      .build = [=](Trial& t) { activations(t, dtype); }});

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <format>
 #include <set>
 #include <utility>
 
 #include "vkgpt/check/numbers.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/plan/schedule.hpp"
 
 namespace vkgpt::check {
@@ -71,7 +71,7 @@ plan::Tensor GuardedRun::declare(Shape shape, DType dtype, std::vector<std::uint
   VKGPT_CHECK(initial.size() == (elements + per_word - 1) / per_word, "{} words for {}", initial.size(),
               shape.to_string());
   const auto all = static_cast<std::int64_t>((initial.size() + 2 * kGuardWords) * per_word);
-  std::string name = std::format("t{}", tensors_.size());
+  std::string name = vkgpt::format("t{}", tensors_.size());
   const plan::Tensor root = builder_->persistent(name, {all}, plan::Role::kActivations, dtype);
   const plan::Tensor t =
       builder_->view(root, static_cast<std::int64_t>(kGuardWords * per_word), std::move(shape));
@@ -155,8 +155,8 @@ std::string GuardedRun::violated_guards() const {
       const bool is_last = i == all.size() - kGuardWords - 1;
       if (is_last && dtype_size(tensor.dtype) == 2 && tensor.elements % 2 == 1) guard = 0xffff0000U;
       if ((all[i] & guard) == (kGuardWord & guard)) continue;
-      text += std::format("{}{}: word {} of {} was written", text.empty() ? "" : "; ", tensor.name,
-                          static_cast<std::int64_t>(i) - std::int64_t{kGuardWords}, tensor.initial.size());
+      text += vkgpt::format("{}{}: word {} of {} was written", text.empty() ? "" : "; ", tensor.name,
+                            static_cast<std::int64_t>(i) - std::int64_t{kGuardWords}, tensor.initial.size());
       break;
     }
   }

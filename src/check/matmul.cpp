@@ -1,12 +1,12 @@
 #include "vkgpt/ops/matmul/matmul.hpp"
 
 #include <algorithm>
-#include <format>
 #include <limits>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 Vector matmul_nn(View a, View b, std::size_t M, std::size_t N, std::size_t K) {
@@ -73,7 +73,7 @@ using vk::Backend;
 struct Size {
   std::int64_t M, N, K;
 
-  std::string text() const { return std::format("{}x{}x{}", M, N, K); }
+  std::string text() const { return vkgpt::format("{}x{}x{}", M, N, K); }
 };
 
 /// The products and what is done beside them.
@@ -210,8 +210,8 @@ class Cases {
                  : product < Product::kWeight ? backward_input
                                               : backward_weight;
     add(
-        std::format("{} {} {}", dtype_name(dtype), s.text(), kProductNames[static_cast<int>(product)]), dtype,
-        std::move(devices), [=](Trial& t) { build(t, product, dtype, s); }, quick);
+        vkgpt::format("{} {} {}", dtype_name(dtype), s.text(), kProductNames[static_cast<int>(product)]),
+        dtype, std::move(devices), [=](Trial& t) { build(t, product, dtype, s); }, quick);
   }
   /// A case that is there already also runs on these devices.
   void add(std::string variant, DType dtype, std::vector<Device> devices, std::function<void(Trial&)> build,
@@ -284,9 +284,9 @@ void add_f32(Cases& cases) {
 Device measured_device(const Size& s, const std::string& kernel) {
   return {.name = kernel,
           .backend = Backend::kSimt,
-          .measured = {{std::format("nt f32 {}x{}x{} bias gelu", s.M, s.N, s.K), kernel},
-                       {std::format("nn f32 {}x{}x{} gelu_grad", s.M, s.K, s.N), kernel},
-                       {std::format("tn f32 {}x{}x{} accumulate row_sums", s.N, s.K, s.M), kernel}},
+          .measured = {{vkgpt::format("nt f32 {}x{}x{} bias gelu", s.M, s.N, s.K), kernel},
+                       {vkgpt::format("nn f32 {}x{}x{} gelu_grad", s.M, s.K, s.N), kernel},
+                       {vkgpt::format("tn f32 {}x{}x{} accumulate row_sums", s.N, s.K, s.M), kernel}},
           .is_gpu = true};
 }
 
@@ -295,7 +295,7 @@ void add_simt_tiles(Cases& cases) {
   constexpr Size kSize{131, 140, 36};
   for (const char* tile :
        {"128x128x8 8x8", "128x64x8 8x8", "128x64x16 8x4", "64x64x8 8x4", "64x64x16 4x4", "32x32x16 4x4"}) {
-    tiles.push_back(measured_device(kSize, std::format("simt {}", tile)));
+    tiles.push_back(measured_device(kSize, vkgpt::format("simt {}", tile)));
   }
   for (const Product product : {Product::kGelu, Product::kInputGelu, Product::kWeightBias}) {
     cases.add(product, DType::kF32, kSize, tiles);
@@ -354,10 +354,10 @@ std::vector<Case> matmul_cases() {
         devices.push_back(
             {.name = "simt, sliced", .backend = Backend::kSimt, .max_binding_bytes = kSlicedBytes});
       }
-      cases.add(std::format("{} sums of slices stay f32{}", dtype_name(dtype), adds ? " accumulate" : ""),
+      cases.add(vkgpt::format("{} sums of slices stay f32{}", dtype_name(dtype), adds ? " accumulate" : ""),
                 dtype, devices, [=](Trial& t) { sums_of_slices(t, dtype, adds); });
     }
-    cases.add(std::format("{} overflow is infinite", dtype_name(dtype)), dtype, {Device{}},
+    cases.add(vkgpt::format("{} overflow is infinite", dtype_name(dtype)), dtype, {Device{}},
               [=](Trial& t) { overflow(t, dtype); });
   }
   return std::move(cases.list);

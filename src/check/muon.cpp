@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <numeric>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/check/update_rules.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/optimizer/optimizer_muon.hpp"
 
 namespace vkgpt::check {
@@ -107,9 +107,9 @@ void steps(Trial& t, std::int64_t n, const std::vector<ops::MuonMatrix>& matrice
   // Each matrix by itself, and what lies between them as it was.
   std::vector<bool> is_owned(count);
   for (const ops::MuonMatrix& matrix : matrices) {
-    t.expect(std::format("weights ({}, {})", matrix.rows, matrix.cols), weights, w, kMuonNmse,
+    t.expect(vkgpt::format("weights ({}, {})", matrix.rows, matrix.cols), weights, w, kMuonNmse,
              elements_of(matrix));
-    t.expect(std::format("momentum ({}, {})", matrix.rows, matrix.cols), momentum, m, kFp32Nmse,
+    t.expect(vkgpt::format("momentum ({}, {})", matrix.rows, matrix.cols), momentum, m, kFp32Nmse,
              elements_of(matrix));
     for (const std::size_t i : elements_of(matrix)) is_owned[i] = true;
   }

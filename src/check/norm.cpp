@@ -1,11 +1,11 @@
 #include "vkgpt/ops/norm.hpp"
 
 #include <cmath>
-#include <format>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 
@@ -69,9 +69,9 @@ struct Variant {
 
   bool is_layernorm() const { return kind == ops::NormKind::kLayerNorm; }
   std::string text() const {
-    return std::format("{} {} {}x{}{}{}{}{}", dtype_name(dtype), is_layernorm() ? "layernorm" : "rmsnorm",
-                       rows, C, has_residual ? " residual" : "", has_bias ? "" : " without bias",
-                       has_dweight ? "" : " frozen weight", has_dbias ? "" : " frozen bias");
+    return vkgpt::format("{} {} {}x{}{}{}{}{}", dtype_name(dtype), is_layernorm() ? "layernorm" : "rmsnorm",
+                         rows, C, has_residual ? " residual" : "", has_bias ? "" : " without bias",
+                         has_dweight ? "" : " frozen weight", has_dbias ? "" : " frozen bias");
   }
 };
 

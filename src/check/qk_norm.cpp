@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 namespace {
@@ -116,7 +116,7 @@ std::vector<Case> qk_norm_cases() {
              {1, 1, 1, 4}, {7, 3, 1, 20}, {64, 4, 2, 32}, {262, 3, 3, 12}, {33, 2, 1, 128}}) {
       const AttentionShape s{.B = 1, .T = rows, .C = NH * HS, .NH = NH, .NKV = NKV};
       cases.push_back(
-          {.variant = std::format("{} {} rows heads {} of {} of {}", dtype_name(dtype), rows, NH, NKV, HS),
+          {.variant = vkgpt::format("{} {} rows heads {} of {} of {}", dtype_name(dtype), rows, NH, NKV, HS),
            .dtype = dtype,
            .quick = HS == 32,
            .devices = folded_devices(128 * s.qkv_width() * sizeof(float)),

@@ -1,8 +1,7 @@
 #include "vkgpt/ops/residual.hpp"
 
-#include <format>
-
 #include "vkgpt/check/op_table.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 
@@ -11,7 +10,7 @@ std::vector<Case> residual_cases() {
   std::vector<Case> cases;
   for (const DType dtype : kFloatTypes) {
     for (const Shape& shape : {Shape{1}, Shape{3, 5}, Shape{64}, Shape{2, 1025}, Shape{7, 11, 100}}) {
-      cases.push_back({.variant = std::format("{} {}", dtype_name(dtype), shape.to_string()),
+      cases.push_back({.variant = vkgpt::format("{} {}", dtype_name(dtype), shape.to_string()),
                        .dtype = dtype,
                        .quick = shape.numel() == 2050,
                        .devices = folded_devices(4096),

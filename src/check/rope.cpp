@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <numbers>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 namespace {
@@ -115,14 +115,14 @@ std::vector<Case> rope_cases() {
                           {1, 64, 1, 1, 32}}) {
       // The head size is compiled in, but the same for all types.
       if (dtype != DType::kF32 && s.HS != 20) continue;
-      cases.push_back({.variant = std::format("{} {}x{} heads {} of {} of {}", dtype_name(dtype), s.B, s.T,
-                                              s.NH, s.NKV, s.HS),
+      cases.push_back({.variant = vkgpt::format("{} {}x{} heads {} of {} of {}", dtype_name(dtype), s.B, s.T,
+                                                s.NH, s.NKV, s.HS),
                        .dtype = dtype,
                        .quick = s.T == 33,
                        .devices = folded_devices(static_cast<std::uint64_t>(128 * s.width()) * sizeof(float)),
                        .build = [=](Trial& t) { there_and_back(t, dtype, s, {.theta = 1000}); }});
     }
-    cases.push_back({.variant = std::format("{} decode", dtype_name(dtype)),
+    cases.push_back({.variant = vkgpt::format("{} decode", dtype_name(dtype)),
                      .dtype = dtype,
                      .build = [=](Trial& t) { decoding(t, dtype); }});
   }

@@ -1,11 +1,11 @@
 #include "vkgpt/ops/softcap.hpp"
 
 #include <cmath>
-#include <format>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 
@@ -55,7 +55,7 @@ std::vector<Case> softcap_cases() {
   for (const DType dtype : kFloatTypes) {
     for (const std::int64_t n : {1, 65, 4099}) {
       for (const float scale : {0.01F, 200.0F}) {
-        cases.push_back({.variant = std::format("{} {} up to {}", dtype_name(dtype), n, scale),
+        cases.push_back({.variant = vkgpt::format("{} {} up to {}", dtype_name(dtype), n, scale),
                          .dtype = dtype,
                          .quick = n == 4099,
                          .devices = folded_devices(4096),

@@ -2,11 +2,11 @@
 
 #include <bit>
 #include <cmath>
-#include <format>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/vk/result.hpp"
 
 namespace vkgpt::check {
@@ -48,7 +48,8 @@ Outcome judge(const Expectation& e, std::span<const float> all) {
   double worst_distance = -1;
   for (std::size_t i = 0; i < actual.size(); ++i) {
     if (e.measure == Measure::kNmse && !is_finite(actual[i])) {
-      return {INFINITY, e.bound, std::format("{}: element {} of {} is not finite", e.name, i, actual.size())};
+      return {INFINITY, e.bound,
+              vkgpt::format("{}: element {} of {} is not finite", e.name, i, actual.size())};
     }
     const double d = e.measure == Measure::kNmse ? std::abs(double{actual[i]} - expected[i])
                                                  : distance(actual[i], expected[i], e);
@@ -64,9 +65,9 @@ Outcome judge(const Expectation& e, std::span<const float> all) {
       is_nmse ? outcome.error <= e.bound : worst_distance <= (e.measure == Measure::kNear ? 1.0 : 0.0);
   if (is_good) return outcome;
   if (!is_nmse && e.bound == 0) outcome.error = INFINITY;
-  outcome.failure = std::format("{}: {} {:.2g} exceeds {:.2g}; worst is element {} of {}: {} instead of {}",
-                                e.name, is_nmse ? "NMSE" : "error", outcome.error, e.bound, worst,
-                                actual.size(), actual[worst], expected[worst]);
+  outcome.failure = vkgpt::format("{}: {} {:.2g} exceeds {:.2g}; worst is element {} of {}: {} instead of {}",
+                                  e.name, is_nmse ? "NMSE" : "error", outcome.error, e.bound, worst,
+                                  actual.size(), actual[worst], expected[worst]);
   return outcome;
 }
 

@@ -2,9 +2,9 @@
 
 #include <bit>
 #include <cmath>
-#include <format>
 #include <limits>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/optimizer/global_norm.hpp"
 
 namespace vkgpt::check {
@@ -170,14 +170,14 @@ std::vector<Case> update_cases(const UpdateOp& op) {
                      .build = build});
   };
   for (const std::int64_t n : {1, 63, 64, 1000, 5000}) {
-    add(std::format("f32 {}", n), n == 1000, [=](Trial& t) { many_steps(t, op, n); });
+    add(vkgpt::format("f32 {}", n), n == 1000, [=](Trial& t) { many_steps(t, op, n); });
   }
   add("f32 skipped", false, [=](Trial& t) { skipped_step(t, op); });
   add("f32 shared arenas", false, [=](Trial& t) { shared_arenas(t, op); });
   // The last overflows when squared.
   for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                              -std::numeric_limits<float>::infinity(), 1e30F}) {
-    add(std::format("f32 gradient {}{}", std::signbit(poison) ? "minus " : "", std::abs(poison)), false,
+    add(vkgpt::format("f32 gradient {}{}", std::signbit(poison) ? "minus " : "", std::abs(poison)), false,
         [=](Trial& t) { poisoned_step(t, op, poison); });
   }
   return cases;

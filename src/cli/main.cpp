@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <format>
 #include <new>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include <fcntl.h>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 #include "cli/commands.hpp"
@@ -19,7 +19,7 @@ namespace {
 
 int report(const std::string& message, vkgpt::ExitCode code) {
   constexpr std::size_t kMaxChars = 1000;
-  const std::string line = std::format("vkgpt: error: {}\n", vkgpt::printable(message, kMaxChars));
+  const std::string line = vkgpt::format("vkgpt: error: {}\n", vkgpt::printable(message, kMaxChars));
   std::fflush(stdout);
   std::fwrite(line.data(), 1, line.size(), stderr);
   return static_cast<int>(code);

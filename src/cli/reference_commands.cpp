@@ -1,11 +1,11 @@
 // The manual page and the shells' completions, written from the same fields as --help.
 
 #include <array>
-#include <format>
 #include <print>
 #include <string>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 #include "cli/commands.hpp"
@@ -21,7 +21,7 @@ void for_each_command(Visit&& visit) {
     for (const Command& command : group.commands) {
       bool is_group = false;
       for (const CommandGroup& inner : command_groups()) {
-        is_group |= inner.name == std::format("{} {}", group.name, command.name);
+        is_group |= inner.name == vkgpt::format("{} {}", group.name, command.name);
       }
       if (is_group) continue;
       visit((prefix.empty() ? "" : prefix.substr(1) + " ") + std::string(command.name), command);
@@ -36,7 +36,7 @@ void print_flags(const Command& command, const std::string& format) {
 /// The names that may follow `group`'s.
 std::string names_of(const CommandGroup& group) {
   std::string names;
-  for (const Command& command : group.commands) names += std::format("{} ", command.name);
+  for (const Command& command : group.commands) names += vkgpt::format("{} ", command.name);
   return names + "help";
 }
 
@@ -90,7 +90,7 @@ void print_fish() {
     const std::string condition =
         space == std::string_view::npos
             ? "__fish_use_subcommand"
-            : std::format("__fish_seen_subcommand_from {}", group.name.substr(space + 1));
+            : vkgpt::format("__fish_seen_subcommand_from {}", group.name.substr(space + 1));
     for (const Command& command : group.commands) {
       std::print("complete -c vkgpt -n '{}' -a {} -d \"{}\"\n", condition, command.name, command.summary);
     }

@@ -4,12 +4,12 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <format>
 #include <type_traits>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/utf8.hpp"
 
@@ -79,11 +79,11 @@ bool is_allowed(const FieldInfo& info, const T& value) {
 }
 
 std::string range_text(const FieldInfo& info) {
-  const std::string min = std::format("{}{}", info.min_open ? "above " : "from ", info.min);
-  const std::string max = std::format("{}{}", info.max_open ? "below " : "", info.max);
-  if (std::isfinite(info.min) && std::isfinite(info.max)) return std::format(" {} to {}", min, max);
-  if (std::isfinite(info.min)) return info.min_open ? " " + min : std::format(" of at least {}", info.min);
-  if (std::isfinite(info.max)) return info.max_open ? " " + max : std::format(" of at most {}", info.max);
+  const std::string min = vkgpt::format("{}{}", info.min_open ? "above " : "from ", info.min);
+  const std::string max = vkgpt::format("{}{}", info.max_open ? "below " : "", info.max);
+  if (std::isfinite(info.min) && std::isfinite(info.max)) return vkgpt::format(" {} to {}", min, max);
+  if (std::isfinite(info.min)) return info.min_open ? " " + min : vkgpt::format(" of at least {}", info.min);
+  if (std::isfinite(info.max)) return info.max_open ? " " + max : vkgpt::format(" of at most {}", info.max);
   return {};
 }
 
@@ -95,24 +95,25 @@ std::string range_text(const FieldInfo& info) {
 std::string describe(const Setting& setting) {
   const bool in_file =
       setting.origin == SettingOrigin::kConfigFile || setting.origin == SettingOrigin::kSavedFile;
-  return std::format("{} = '{}'{}", in_file ? setting.key : setting.where, printable(setting.text),
-                     in_file ? " in " + setting.where : "");
+  return vkgpt::format("{} = '{}'{}", in_file ? setting.key : setting.where, printable(setting.text),
+                       in_file ? " in " + setting.where : "");
 }
 
 [[noreturn]] void fail_unknown(const FieldSet& fields, const Setting& setting) {
   const std::string nearest = nearest_word(setting.key, fields.names(setting.origin));
   const std::string hint =
-      nearest.empty() ? "" : std::format(": did you mean {}?", spell_key(setting.origin, nearest));
+      nearest.empty() ? "" : vkgpt::format(": did you mean {}?", spell_key(setting.origin, nearest));
   switch (setting.origin) {
     case SettingOrigin::kFlag:
-      fail_setting(setting, std::format("unknown flag {}{}", printable(setting.where), hint));
+      fail_setting(setting, vkgpt::format("unknown flag {}{}", printable(setting.where), hint));
     case SettingOrigin::kEnvironment:
-      fail_setting(setting, std::format("unknown variable {}{}", printable(setting.where), hint));
+      fail_setting(setting, vkgpt::format("unknown variable {}{}", printable(setting.where), hint));
     case SettingOrigin::kConfigFile:
     case SettingOrigin::kSavedFile:
       break;
   }
-  fail_setting(setting, std::format("unknown key '{}' in {}{}", printable(setting.key), setting.where, hint));
+  fail_setting(setting,
+               vkgpt::format("unknown key '{}' in {}{}", printable(setting.key), setting.where, hint));
 }
 
 }  // namespace
@@ -128,15 +129,15 @@ bool parse_bool(std::string_view text, bool& value) {
 }
 
 std::string spell_key(SettingOrigin origin, std::string_view key) {
-  if (origin == SettingOrigin::kFlag) return std::format("--{}", key);
-  if (origin != SettingOrigin::kEnvironment) return std::format("'{}'", key);
+  if (origin == SettingOrigin::kFlag) return vkgpt::format("--{}", key);
+  if (origin != SettingOrigin::kEnvironment) return vkgpt::format("'{}'", key);
   std::string name = "VKGPT_";
   for (const char c : key) name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
   return name;
 }
 
 std::string Field::text() const {
-  return std::visit([](const auto* member) { return std::format("{}", *member); }, value);
+  return std::visit([](const auto* member) { return vkgpt::format("{}", *member); }, value);
 }
 
 std::string Field::allowed() const {
@@ -144,7 +145,7 @@ std::string Field::allowed() const {
     const FieldInfo& info;
     std::string operator()(const bool*) const { return "true or false"; }
     std::string operator()(const std::int64_t*) const {
-      const std::string zero = info.zero_name.empty() ? "" : std::format(", or {}", info.zero_name);
+      const std::string zero = info.zero_name.empty() ? "" : vkgpt::format(", or {}", info.zero_name);
       return "an integer" + range_text(info) + zero;
     }
     std::string operator()(const std::uint64_t*) const {
@@ -152,7 +153,7 @@ std::string Field::allowed() const {
     }
     std::string operator()(const double*) const { return "a number" + range_text(info); }
     std::string operator()(const std::string*) const {
-      return info.choices.empty() ? "text in UTF-8" : std::format("one of {}", info.choices);
+      return info.choices.empty() ? "text in UTF-8" : vkgpt::format("one of {}", info.choices);
     }
   };
   return std::visit(Visitor{info}, value);
@@ -201,7 +202,7 @@ void FieldSet::set(const Setting& setting) {
         return true;
       },
       found->value);
-  if (!stored) fail_setting(setting, std::format("{}: expected {}", describe(setting), found->allowed()));
+  if (!stored) fail_setting(setting, vkgpt::format("{}: expected {}", describe(setting), found->allowed()));
   found->where = setting.where;
 }
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <format>
 #include <set>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt {
@@ -61,15 +61,15 @@ class FlatObjectReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool key(string_t& value) override {
     if (!keys_.insert(value).second)
-      stop(std::format("{}: key '{}' is there twice", where_, printable(value)));
+      stop(vkgpt::format("{}: key '{}' is there twice", where_, printable(value)));
     key_ = value;
     return true;
   }
 
   bool parse_error(std::size_t position, const std::string& /*token*/,
                    const nlohmann::detail::exception& error) override {
-    if (error.id == 406) stop(std::format("{}: a number at byte {} is out of range", where_, position));
-    stop(std::format("{}: not valid JSON at byte {}", where_, position));
+    if (error.id == 406) stop(vkgpt::format("{}: a number at byte {} is out of range", where_, position));
+    stop(vkgpt::format("{}: not valid JSON at byte {}", where_, position));
   }
 
  private:
@@ -78,8 +78,8 @@ class FlatObjectReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool refuse_value(std::string_view what) const {
-    if (!in_object_) stop(std::format("{}: expected an object of keys and values, found {}", where_, what));
-    stop(std::format("{}: '{}' is {}, expected a single value", where_, printable(key_), what));
+    if (!in_object_) stop(vkgpt::format("{}: expected an object of keys and values, found {}", where_, what));
+    stop(vkgpt::format("{}: '{}' is {}, expected a single value", where_, printable(key_), what));
   }
 
   bool store(std::string text) {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt {
@@ -53,8 +54,8 @@ bool sync_unsupported(int code) {
 }  // namespace
 
 IoError::IoError(std::string_view operation, const Path& path, int code)
-    : Error(std::format("cannot {} {}: {}; {}", operation, printable(path.string(), 200),
-                        std::generic_category().message(code), remedy(code))),
+    : Error(vkgpt::format("cannot {} {}: {}; {}", operation, printable(path.string(), 200),
+                          std::generic_category().message(code), remedy(code))),
       code_(code) {}
 
 int FileSystem::create(const Path& path) {
@@ -190,7 +191,7 @@ void replace_file(const Path& path, std::string_view contents, FileSystem& file_
 
 void rename_path(const Path& from, const Path& to, FileSystem& file_system) {
   if (file_system.rename(from, to) != 0) {
-    throw IoError(std::format("rename {} to", from.string()), to, errno);
+    throw IoError(vkgpt::format("rename {} to", from.string()), to, errno);
   }
 }
 

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <format>
+
+#include "vkgpt/core/format.hpp"
 
 #include "core/sha256_blocks.hpp"
 
@@ -91,7 +92,7 @@ std::string Sha256::hex() const {
     padding[1 + zeros + i] = static_cast<std::byte>(size_ * 8 >> (56 - 8 * i));
   last.update(std::span(padding).first(1 + zeros + 8));
   std::string text;
-  for (const std::uint32_t word : last.state_) text += std::format("{:08x}", word);
+  for (const std::uint32_t word : last.state_) text += vkgpt::format("{:08x}", word);
   return text;
 }
 

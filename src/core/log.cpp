@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt {
@@ -35,7 +36,7 @@ void set_log_level(LogLevel level) {
 
 void log_line(LogLevel level, std::string_view text) {
   if (level < g_level.load()) return;
-  const std::string line = std::format("{}{}\n", prefix(level), printable_lines(text));
+  const std::string line = vkgpt::format("{}{}\n", prefix(level), printable_lines(text));
   const std::lock_guard lock(g_mutex);
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);

@@ -14,7 +14,7 @@ Q80Block quantize_q8_0(std::span<const float, Q80Block::kValues> values) {
   const float scale = largest / 127.0F;
   Q80Block block;
   block.scale = float_to_f16(scale);
-  // Below 2^-127 the inverse may overflow; what such a scale rounds to is 0, and so are the numbers.
+  // The inverse of a scale below 2^-127 may overflow; such a scale rounds to 0, and so do the numbers.
   const bool has_inverse = std::bit_cast<std::uint32_t>(scale) >= 0x00400000U;
   if (!has_inverse) return block;
   const float inverse = 1.0F / scale;

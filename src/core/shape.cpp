@@ -1,9 +1,9 @@
 #include "vkgpt/core/shape.hpp"
 
-#include <format>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt {
 
@@ -29,7 +29,7 @@ std::int64_t Shape::rows() const {
 
 std::string Shape::to_string() const {
   std::string text = "(";
-  for (std::size_t i = 0; i < dims_.size(); ++i) text += std::format("{}{}", i == 0 ? "" : ", ", dims_[i]);
+  for (std::size_t i = 0; i < dims_.size(); ++i) text += vkgpt::format("{}{}", i == 0 ? "" : ", ", dims_[i]);
   return text + ")";
 }
 

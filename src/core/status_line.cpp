@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
-#include <format>
 #include <string>
 
 #include <unistd.h>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/terminal.hpp"
 
 namespace vkgpt {
@@ -27,7 +27,7 @@ std::string bar(double share, bool color) {
   const auto full = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * kCells);
   const std::string cells(full, '#');
   const std::string rest(kCells - full, '.');
-  return color ? std::format("[\x1b[32m{}\x1b[0m{}] ", cells, rest) : std::format("[{}{}] ", cells, rest);
+  return color ? vkgpt::format("[\x1b[32m{}\x1b[0m{}] ", cells, rest) : vkgpt::format("[{}{}] ", cells, rest);
 }
 
 }  // namespace
@@ -44,8 +44,8 @@ void StatusLine::show(double share, std::string_view text) {
   const int room = width_ - kBarColumns - 1;
   if (!due() || room < 1) return;
   last_ = std::chrono::steady_clock::now();
-  write_stderr(
-      std::format("{}{}{}", kEraseLine, bar(share, color_), text.substr(0, static_cast<std::size_t>(room))));
+  write_stderr(vkgpt::format("{}{}{}", kEraseLine, bar(share, color_),
+                             text.substr(0, static_cast<std::size_t>(room))));
   drawn_ = true;
 }
 

@@ -2,8 +2,9 @@
 
 #include <array>
 #include <cmath>
-#include <format>
 #include <string_view>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt {
 
@@ -17,7 +18,7 @@ std::string format_bytes(std::uint64_t bytes) {
   }
   const double tenths = std::round(value * 10);
   const bool whole = value >= 99.95 || std::fmod(tenths, 10) == 0;
-  return std::format("{:.{}f} {}", value, whole ? 0 : 1, kUnits[unit]);
+  return vkgpt::format("{:.{}f} {}", value, whole ? 0 : 1, kUnits[unit]);
 }
 
 }  // namespace vkgpt

@@ -1,7 +1,8 @@
 #include "vkgpt/core/utf8.hpp"
 
 #include <algorithm>
-#include <format>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt {
 namespace {
@@ -19,8 +20,8 @@ std::size_t announced_length(unsigned lead) {
   return 0;
 }
 
-/// Whether `second` may follow `lead`: this is where overlong forms, surrogates and values above U+10FFFF
-/// fall out.
+/// Whether `second` may follow `lead`: it rejects overlong forms, surrogates and values above
+/// U+10FFFF.
 bool second_is_valid(unsigned lead, unsigned second) {
   unsigned low = 0x80;
   unsigned high = 0xbf;
@@ -97,7 +98,7 @@ std::string escape(std::string_view text, std::size_t max_chars, std::string_vie
     const Utf8Char c = decode_utf8(text, at);
     if (c.length == 0 || (is_control(c.code_point) && !kept.contains(text[at]))) {
       for (std::size_t i = 0; i < std::max<std::size_t>(1, c.length); ++i) {
-        out += std::format("\\x{:02x}", byte_at(text, at + i));
+        out += vkgpt::format("\\x{:02x}", byte_at(text, at + i));
       }
     } else {
       out += text.substr(at, c.length);

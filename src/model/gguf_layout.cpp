@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <span>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/model/file_tensors.hpp"
 
 namespace vkgpt::model {
@@ -55,7 +55,7 @@ std::string gguf_module(std::string_view module) {
     if (!module.starts_with(prefix)) continue;
     const std::string_view rest = module.substr(prefix.size());
     const std::size_t dot = rest.find('.');
-    return std::format("blk.{}.{}", rest.substr(0, dot), translated(kBlockModules, rest.substr(dot + 1)));
+    return vkgpt::format("blk.{}.{}", rest.substr(0, dot), translated(kBlockModules, rest.substr(dot + 1)));
   }
   return std::string(translated(kModules, module));
 }

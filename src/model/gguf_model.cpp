@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <optional>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 
 #include "model/gguf_layout.hpp"
 
@@ -101,9 +101,9 @@ std::string_view gguf_architecture(const GptConfig& config) {
   const bool llama = config.has_rms_norm() && config.has_swiglu() && config.has_rope();
   if (!gpt2 && !llama) {
     refuse(
-        std::format("norm = {}, mlp = {}, pos_encoding = {} (it runs layernorm, gelu, learned and rmsnorm, "
-                    "swiglu, rope)",
-                    config.norm, config.mlp, config.pos_encoding));
+        vkgpt::format("norm = {}, mlp = {}, pos_encoding = {} (it runs layernorm, gelu, learned and rmsnorm, "
+                      "swiglu, rope)",
+                      config.norm, config.mlp, config.pos_encoding));
   }
   if (gpt2 && config.qk_norm) refuse("qk_norm with learned positions");
   if (gpt2 && config.attention_width() != config.n_embd) refuse("head_dim with learned positions");

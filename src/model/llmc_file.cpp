@@ -4,12 +4,12 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <format>
 #include <string>
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/half.hpp"
 
 namespace vkgpt::model {
@@ -143,7 +143,7 @@ std::string misfit(const GptConfig& config) {
   if (!config.tie_weights) return "tie_weights = false";
   if (config.logit_softcap != 0) return "logit_softcap";
   if (config.layer_norm_eps != GptConfig{}.layer_norm_eps) {
-    return std::format("layer_norm_eps = {}", config.layer_norm_eps);
+    return vkgpt::format("layer_norm_eps = {}", config.layer_norm_eps);
   }
   return "";
 }

@@ -4,13 +4,13 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <format>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/half.hpp"
 #include "vkgpt/core/json.hpp"
 
@@ -152,7 +152,7 @@ SafetensorsFile::SafetensorsFile(const Path& path) : file_(path) {
       continue;
     }
     entries_.push_back(
-        parse_entry(name, value, data_size, std::format("{}: tensor {}", where, json_quoted(name))));
+        parse_entry(name, value, data_size, vkgpt::format("{}: tensor {}", where, json_quoted(name))));
   }
   std::ranges::sort(entries_, {}, [](const SafetensorsEntry& e) { return std::tie(e.begin, e.end, e.name); });
   check_tiling(entries_, data_size, where);

@@ -1,11 +1,11 @@
 #include "vkgpt/plan/plan_dump.hpp"
 
 #include <algorithm>
-#include <format>
 #include <map>
 
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 
 namespace vkgpt::plan {
@@ -36,13 +36,13 @@ std::map<std::string, Total> totals_by_kernel(const Segment& segment) {
 }
 
 std::string format_flops(std::int64_t flops) {
-  return flops >= 1'000'000'000 ? std::format("{:.2f} GFLOP", flops / 1e9)
-                                : std::format("{:.2f} MFLOP", flops / 1e6);
+  return flops >= 1'000'000'000 ? vkgpt::format("{:.2f} GFLOP", flops / 1e9)
+                                : vkgpt::format("{:.2f} MFLOP", flops / 1e6);
 }
 
 std::string total_line(std::string_view name, const Total& total) {
-  return std::format("  {:<36} {:>5} {:>16} {:>12}", name, total.dispatches, format_flops(total.flops),
-                     format_bytes(total.bytes));
+  return vkgpt::format("  {:<36} {:>5} {:>16} {:>12}", name, total.dispatches, format_flops(total.flops),
+                       format_bytes(total.bytes));
 }
 
 std::string dispatch_line(const Plan& plan, const Dispatch& dispatch, bool barrier_before) {
@@ -53,9 +53,9 @@ std::string dispatch_line(const Plan& plan, const Dispatch& dispatch, bool barri
     if (binding.reads()) reads += " " + name;
     if (binding.writes()) writes += " " + name;
   }
-  return std::format("{}    {} [{}x{}x{}]:{} ->{}\n", barrier_before ? "    ---- barrier\n" : "",
-                     dispatch.label, dispatch.groups[0], dispatch.groups[1], dispatch.groups[2], reads,
-                     writes);
+  return vkgpt::format("{}    {} [{}x{}x{}]:{} ->{}\n", barrier_before ? "    ---- barrier\n" : "",
+                       dispatch.label, dispatch.groups[0], dispatch.groups[1], dispatch.groups[2], reads,
+                       writes);
 }
 
 }  // namespace
@@ -65,8 +65,8 @@ std::string dump_text(const Schedule& schedule, bool verbose) {
   for (std::size_t i = 0; i < schedule.plan.segments.size(); ++i) {
     const Segment& segment = schedule.plan.segments[i];
     const BarrierPlan& barriers = schedule.barriers[i];
-    text += std::format("segment {}: {} barriers\n", segment.name, barriers.size());
-    text += std::format("  {:<36} {:>5} {:>16} {:>12}\n", "kernel", "calls", "work", "moved");
+    text += vkgpt::format("segment {}: {} barriers\n", segment.name, barriers.size());
+    text += vkgpt::format("  {:<36} {:>5} {:>16} {:>12}\n", "kernel", "calls", "work", "moved");
     for (const auto& [stem, total] : totals_by_kernel(segment)) text += total_line(stem, total) + "\n";
     text += total_line("total", total_of(segment)) + "\n";
     if (verbose) {
@@ -78,9 +78,9 @@ std::string dump_text(const Schedule& schedule, bool verbose) {
   }
   text += "peak memory\n";
   for (const auto& [role, bytes] : schedule.memory.bytes_by_role) {
-    text += std::format("  {:<36} {:>12}\n", role_name(role), format_bytes(bytes));
+    text += vkgpt::format("  {:<36} {:>12}\n", role_name(role), format_bytes(bytes));
   }
-  return text + std::format("  {:<36} {:>12}\n", "total", format_bytes(schedule.memory.total_bytes()));
+  return text + vkgpt::format("  {:<36} {:>12}\n", "total", format_bytes(schedule.memory.total_bytes()));
 }
 
 nlohmann::json dump_json(const Schedule& schedule) {

@@ -1,10 +1,10 @@
 #include "vkgpt/plan/tensor_store.hpp"
 
 #include <algorithm>
-#include <format>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 
 namespace vkgpt::plan {
@@ -15,7 +15,7 @@ constexpr std::uint32_t kQuietNan = 0x7fc00000;
 std::string memory_table(const MemoryPlan& memory) {
   std::string text;
   for (const auto& [role, bytes] : memory.bytes_by_role) {
-    text += std::format("{}{} {}", text.empty() ? "" : ", ", role_name(role), format_bytes(bytes));
+    text += vkgpt::format("{}{} {}", text.empty() ? "" : ", ", role_name(role), format_bytes(bytes));
   }
   return text;
 }
@@ -48,7 +48,7 @@ void TensorStore::reserve(const Schedule& schedule) {
         for (int slot = 0; slot < kSlotCount; ++slot) {
           tensor.buffers.emplace_back(device, info.bytes(),
                                       is_upload ? vk::MemoryKind::kUpload : vk::MemoryKind::kReadback,
-                                      std::format("{}[{}]", info.name, slot));
+                                      vkgpt::format("{}[{}]", info.name, slot));
           std::fill_n(tensor.buffers.back().mapped(), info.bytes(), std::byte{0});
         }
         slots_.emplace(info.name, std::move(tensor));
@@ -60,7 +60,7 @@ void TensorStore::reserve(const Schedule& schedule) {
       VKGPT_CHECK(!arenas_in_use_, "an arena would grow under a recording");
       if (arenas_.size() <= i) arenas_.resize(i + 1);
       arenas_[i] = {};
-      arenas_[i] = vk::Buffer(device, bytes, vk::MemoryKind::kDevice, std::format("arena{}", i));
+      arenas_[i] = vk::Buffer(device, bytes, vk::MemoryKind::kDevice, vkgpt::format("arena{}", i));
     }
   } catch (const Error& error) {
     fail("{} (the plan needs {}: {}); a smaller batch_size or block_size needs less", error.what(),

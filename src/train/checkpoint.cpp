@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -12,6 +11,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/gguf_import.hpp"
 #include "vkgpt/model/model_directory.hpp"
@@ -32,7 +32,7 @@ std::optional<std::uint64_t> step_of(const Path& path, std::string_view suffix =
   const auto digits =
       std::string_view(name).substr(5, name.size() - std::min(name.size(), 5 + suffix.size()));
   std::from_chars(digits.data(), digits.data() + digits.size(), step);
-  return std::format("step-{}{}", step, suffix) == name ? std::optional(step) : std::nullopt;
+  return vkgpt::format("step-{}{}", step, suffix) == name ? std::optional(step) : std::nullopt;
 }
 
 bool path_exists(const Path& path) {
@@ -61,7 +61,7 @@ std::expected<Checkpoint, std::string> inspect(std::uint64_t step, const Path& d
     const CheckpointManifest manifest = verify_checkpoint(directory, check);
     if (manifest.step != step) {
       return std::unexpected(
-          std::format("{}: its manifest is that of step {}", directory.string(), manifest.step));
+          vkgpt::format("{}: its manifest is that of step {}", directory.string(), manifest.step));
     }
     return Checkpoint{.directory = directory, .step = step, .val_loss = manifest.val_loss};
   } catch (const Error& error) {
@@ -116,7 +116,7 @@ void CheckpointStore::clear_leftovers() {
     for (const Path& leftover : list_directory(directory_)) {
       const auto step = step_of(leftover, suffix);
       if (!step) continue;
-      const Path final = directory_ / std::format("step-{}", *step);
+      const Path final = directory_ / vkgpt::format("step-{}", *step);
       // Killed between setting the old one aside and renaming the new one: the new one is whole.
       if (!path_exists(final) && inspect(*step, leftover, CheckpointCheck::kContents)) {
         rename_path(leftover, final, *file_system_);
@@ -130,7 +130,7 @@ void CheckpointStore::clear_leftovers() {
 
 std::expected<Checkpoint, std::string> CheckpointStore::save(
     std::uint64_t step, std::optional<double> val_loss, const std::function<void(CheckpointWriter&)>& write) {
-  const Path final = directory_ / std::format("step-{}", step);
+  const Path final = directory_ / vkgpt::format("step-{}", step);
   const Path temporary = with_suffix(final, kTemporary);
   if (val_loss && !std::isfinite(*val_loss))
     val_loss.reset();  // JSON has no NaN; such weights are never the best

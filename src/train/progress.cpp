@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <format>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/units.hpp"
 
@@ -21,22 +21,22 @@ double share_done(const Progress& progress) {
 std::string format_duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e12) return "?";
   const auto s = static_cast<std::int64_t>(std::llround(seconds));
-  if (s < 60) return std::format("{}s", s);
-  if (s < 3600) return std::format("{}m{:02}s", s / 60, s % 60);
-  if (s < 86400) return std::format("{}h{:02}m", s / 3600, s / 60 % 60);
-  return std::format("{}d{:02}h", s / 86400, s / 3600 % 24);
+  if (s < 60) return vkgpt::format("{}s", s);
+  if (s < 3600) return vkgpt::format("{}m{:02}s", s / 60, s % 60);
+  if (s < 86400) return vkgpt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+  return vkgpt::format("{}d{:02}h", s / 86400, s / 3600 % 24);
 }
 
 std::string format_count(double count) {
   if (!std::isfinite(count)) return "?";
-  if (count < 999.5) return std::format("{:.0f}", count);
-  if (count < 999.95e3) return std::format("{:.1f}k", count / 1e3);
-  return std::format("{:.1f}M", count / 1e6);
+  if (count < 999.5) return vkgpt::format("{:.0f}", count);
+  if (count < 999.95e3) return vkgpt::format("{:.1f}k", count / 1e3);
+  return vkgpt::format("{:.1f}M", count / 1e6);
 }
 
 std::string format_progress(const Progress& p) {
-  const std::string mfu = p.mfu ? std::format("{:.1f}%", 100 * *p.mfu) : "n/a";
-  return std::format(
+  const std::string mfu = p.mfu ? vkgpt::format("{:.1f}%", 100 * *p.mfu) : "n/a";
+  return vkgpt::format(
       "step {}/{} ({:.1f}%) | loss {:.4f} | lr {:.2e} | norm {:.2f} | {:.1f} ms | {} tok/s | MFU {} | mem {} "
       "| eta {}",
       p.step, p.max_steps, 100 * share_done(p), p.loss, p.learning_rate, p.grad_norm, 1e3 * p.step_seconds,

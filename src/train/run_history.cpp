@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <format>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -14,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt::train {
@@ -82,7 +82,7 @@ RunHistory parse_run_table(std::string_view text, const std::string& where) {
     std::string_view line = text.substr(0, end);
     if (line.ends_with('\r')) line.remove_suffix(1);
     text.remove_prefix(end + 1);
-    const std::string place = std::format("{}, line {}", where, line_number);
+    const std::string place = vkgpt::format("{}, line {}", where, line_number);
     if (line_number == 1) {
       names = cells_of(line);
       if (!std::ranges::contains(names, "step"))
@@ -101,7 +101,7 @@ RunHistory parse_run_history(std::string_view text, const std::string& where) {
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     ++line_number;
-    const std::string place = std::format("{}, line {}", where, line_number);
+    const std::string place = vkgpt::format("{}, line {}", where, line_number);
     const auto record = nlohmann::json::parse(text.substr(0, end), nullptr, /*allow_exceptions=*/false);
     const bool is_record =
         record.is_object() && record.contains("step") && record["step"].is_number_integer();

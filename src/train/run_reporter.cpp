@@ -1,11 +1,11 @@
 #include "vkgpt/train/run_reporter.hpp"
 
 #include <algorithm>
-#include <format>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 
 namespace vkgpt::train {
@@ -61,7 +61,7 @@ void RunReporter::stats(std::uint64_t step, std::span<const TensorStats> gradien
   progress_.clear();
   log_info("[Iter {}] Grad Norms | Avg: {:.6f} | Max: {:.6f} ({}){}", step,
            sum / static_cast<double>(gradients.size()), largest.norm, largest.name,
-           bad > 0 ? std::format(" | {} values not finite", bad) : "");
+           bad > 0 ? vkgpt::format(" | {} values not finite", bad) : "");
   log_.write(
       {{"step", step}, {"gradients", stats_json(gradients)}, {"activations", stats_json(activations)}});
 }
@@ -73,8 +73,8 @@ void RunReporter::evaluation(std::uint64_t step, const EvaluationLosses& losses,
   if (losses.validation) record["val_loss"] = *losses.validation;
   if (losses.average) record["ema_val_loss"] = *losses.average;
   log_info("step {}: train loss {:.4f}, val loss {}{}{} ({:.1f} s)", step, losses.train,
-           losses.validation ? std::format("{:.4f}", *losses.validation) : "n/a",
-           losses.average ? std::format(", of the average {:.4f}", *losses.average) : "",
+           losses.validation ? vkgpt::format("{:.4f}", *losses.validation) : "n/a",
+           losses.average ? vkgpt::format(", of the average {:.4f}", *losses.average) : "",
            is_best ? ", the best so far" : "", seconds);
   log_.write(record);
 }
@@ -84,7 +84,7 @@ void RunReporter::sample(std::uint64_t step, const std::string& text) {
   log_info("sample at step {}:\n{}\n", step, text);
   try {
     make_directories(directory_ / "samples");
-    replace_file(directory_ / "samples" / std::format("step-{}.txt", step), text);
+    replace_file(directory_ / "samples" / vkgpt::format("step-{}.txt", step), text);
   } catch (const IoError& error) {
     if (!std::exchange(warned_of_samples_, true)) {
       log_warning("{}; training goes on without samples in files", error.what());

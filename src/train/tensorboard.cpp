@@ -6,10 +6,11 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
-#include <format>
 #include <vector>
 
 #include <unistd.h>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::train {
 namespace {
@@ -71,8 +72,8 @@ std::string file_name() {
   static std::atomic<int> count = 0;
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host = {'h', 'o', 's', 't'};
-  return std::format("events.out.tfevents.{:010}.{}.{}.{}", static_cast<std::int64_t>(wall_time_now()),
-                     host.data(), ::getpid(), count++);
+  return vkgpt::format("events.out.tfevents.{:010}.{}.{}.{}", static_cast<std::int64_t>(wall_time_now()),
+                       host.data(), ::getpid(), count++);
 }
 
 std::string tag_of(const std::string& key) {

@@ -1,11 +1,11 @@
 #include "vkgpt/vk/buffer.hpp"
 
-#include <format>
 #include <string>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/vk/result.hpp"
 
 #include "vk/vma.hpp"
@@ -14,7 +14,7 @@ namespace vkgpt::vk {
 namespace {
 
 std::string mebibytes(std::uint64_t bytes) {
-  return std::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+  return vkgpt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
 VmaAllocationCreateInfo allocation_info(MemoryKind kind) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vkgpt/core/file.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/log.hpp"
 
@@ -40,7 +41,7 @@ std::optional<std::string> read_cache_file(const std::filesystem::path& path) {
 void write_cache_file(const std::filesystem::path& path, std::span<const std::byte> payload) {
   // No fsync: a file that a crash cuts short fails its checksum and costs a compilation.
   static std::atomic<int> serial = 0;
-  const std::string temporary = std::format("{}.{}-{}.tmp", path.string(), getpid(), serial++);
+  const std::string temporary = vkgpt::format("{}.{}-{}.tmp", path.string(), getpid(), serial++);
   std::error_code error;
   try {
     std::filesystem::create_directories(path.parent_path());

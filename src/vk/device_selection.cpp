@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <charconv>
-#include <format>
 #include <optional>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/vk/physical_device.hpp"
 
 namespace vkgpt::vk {
@@ -21,8 +21,8 @@ std::string lower(std::string_view text) {
 std::string list_devices(const std::vector<PhysicalDevice>& devices) {
   std::string text;
   for (std::size_t i = 0; i < devices.size(); ++i) {
-    text += std::format("{}{}: {}", i == 0 ? "" : "; ", i, devices[i].caps.name);
-    if (!devices[i].rejection.empty()) text += std::format(" (unusable: it {})", devices[i].rejection);
+    text += vkgpt::format("{}{}: {}", i == 0 ? "" : "; ", i, devices[i].caps.name);
+    if (!devices[i].rejection.empty()) text += vkgpt::format(" (unusable: it {})", devices[i].rejection);
   }
   return text;
 }

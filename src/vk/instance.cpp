@@ -1,11 +1,11 @@
 #include "vkgpt/vk/instance.hpp"
 
 #include <algorithm>
-#include <format>
 #include <iterator>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/vk/result.hpp"
 
@@ -64,7 +64,7 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
       return VK_FALSE;
     }
     const std::string message =
-        std::format("Vulkan validation {}: {}: {}", is_error ? "error" : "warning", id, one_line(text));
+        vkgpt::format("Vulkan validation {}: {}: {}", is_error ? "error" : "warning", id, one_line(text));
     static_cast<MessageSink*>(user)->add(message);
     log_error("{}", message);
   } catch (...) {
@@ -94,7 +94,8 @@ std::string find_layer_version() {
   for (const VkLayerProperties& layer : layers) {
     if (std::string_view(layer.layerName) != kLayerName) continue;
     const std::uint32_t v = layer.specVersion;
-    return std::format("{}.{}.{}", VK_API_VERSION_MAJOR(v), VK_API_VERSION_MINOR(v), VK_API_VERSION_PATCH(v));
+    return vkgpt::format("{}.{}.{}", VK_API_VERSION_MAJOR(v), VK_API_VERSION_MINOR(v),
+                         VK_API_VERSION_PATCH(v));
   }
   fail("validation was asked for, but {} is not installed: install the package vulkan-validationlayers",
        kLayerName);

@@ -1,8 +1,7 @@
 #include "vkgpt/vk/kernel_choices.hpp"
 
-#include <format>
-
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::vk {
 
@@ -33,7 +32,7 @@ std::optional<Backend> KernelChoices::forced(std::string_view op) const {
 }
 
 bool KernelChoices::allows(std::string_view op, Backend backend) const {
-  return !disabled.contains(std::format("{} {}", op, backend_name(backend)));
+  return !disabled.contains(vkgpt::format("{} {}", op, backend_name(backend)));
 }
 
 }  // namespace vkgpt::vk

@@ -1,30 +1,30 @@
 #include "vk/kernel_contract.hpp"
 
 #include <cstddef>
-#include <format>
 #include <string>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::vk {
 namespace {
 
 std::string binding_difference(const PipelineKey& key, const SpirvInterface& shader) {
   for (std::size_t i = 0; i < shader.buffers.size(); ++i) {
-    if (!shader.buffers[i].is_declared) return std::format("its shader has no binding {}", i);
+    if (!shader.buffers[i].is_declared) return vkgpt::format("its shader has no binding {}", i);
   }
   if (shader.buffers.size() == key.binding_count) return {};
-  return std::format("its shader has {} bindings, the host binds {}", shader.buffers.size(),
-                     key.binding_count);
+  return vkgpt::format("its shader has {} bindings, the host binds {}", shader.buffers.size(),
+                       key.binding_count);
 }
 
 std::string constant_difference(const PipelineKey& key, const SpirvInterface& shader) {
   for (std::size_t i = 0; i < shader.spec_ids.size(); ++i) {
-    if (shader.spec_ids[i] != i) return std::format("its shader has no constant_id {}", i);
+    if (shader.spec_ids[i] != i) return vkgpt::format("its shader has no constant_id {}", i);
   }
   if (shader.spec_ids.size() == key.spec_constants.size()) return {};
-  return std::format("its shader has {} specialization constants, the host sets {}", shader.spec_ids.size(),
-                     key.spec_constants.size());
+  return vkgpt::format("its shader has {} specialization constants, the host sets {}", shader.spec_ids.size(),
+                       key.spec_constants.size());
 }
 
 /// Full subgroups are demanded where the size is (`PipelineKey::subgroup_size`).
@@ -33,8 +33,8 @@ std::string subgroup_difference(const PipelineKey& key, const SpirvInterface& sh
   const WorkgroupExtent& x = shader.workgroup[0];
   const std::uint32_t width = x.spec_id ? key.spec_constants.at(*x.spec_id) : x.value;
   if (width % key.subgroup_size == 0) return {};
-  return std::format("its workgroup is {} invocations wide, no multiple of the subgroup size {}", width,
-                     key.subgroup_size);
+  return vkgpt::format("its workgroup is {} invocations wide, no multiple of the subgroup size {}", width,
+                       key.subgroup_size);
 }
 
 std::string device_difference(const SpirvInterface& shader, const DeviceCaps& caps) {
@@ -52,8 +52,8 @@ std::string device_difference(const SpirvInterface& shader, const DeviceCaps& ca
 void check_contract(const PipelineKey& key, const SpirvInterface& shader, const DeviceCaps& caps) {
   std::string difference = binding_difference(key, shader);
   if (difference.empty() && shader.push_bytes != key.push_bytes) {
-    difference = std::format("its shader has {} bytes of push constants, the host pushes {}",
-                             shader.push_bytes, key.push_bytes);
+    difference = vkgpt::format("its shader has {} bytes of push constants, the host pushes {}",
+                               shader.push_bytes, key.push_bytes);
   }
   if (difference.empty()) difference = constant_difference(key, shader);
   if (difference.empty()) difference = subgroup_difference(key, shader);

@@ -1,11 +1,11 @@
 #include "vkgpt/vk/kernel_record.hpp"
 
 #include <exception>
-#include <format>
 #include <string_view>
 #include <system_error>
 
 #include "vkgpt/core/file.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/log.hpp"
 
@@ -46,7 +46,7 @@ void KernelRecord::apply_to(KernelChoices& choices) const {
 }
 
 std::filesystem::path kernel_record_path(const std::filesystem::path& cache_dir, const DeviceCaps& caps) {
-  return cache_dir / std::format("kernels-{}-{:08x}.json", caps.uuid, caps.driver_version);
+  return cache_dir / vkgpt::format("kernels-{}-{:08x}.json", caps.uuid, caps.driver_version);
 }
 
 KernelRecord read_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps) {

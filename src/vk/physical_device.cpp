@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <optional>
 #include <span>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/vk/result.hpp"
 
 #include "vk/features.hpp"
@@ -30,7 +30,7 @@ DeviceType device_type(VkPhysicalDeviceType type) {
 
 std::string hex(std::span<const std::uint8_t> bytes) {
   std::string text;
-  for (const std::uint8_t byte : bytes) text += std::format("{:02x}", byte);
+  for (const std::uint8_t byte : bytes) text += vkgpt::format("{:02x}", byte);
   return text;
 }
 
@@ -227,13 +227,13 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
   caps.api_version = basic.apiVersion;
   if (basic.apiVersion < VK_API_VERSION_1_3) {
     device.rejection =
-        std::format("supports Vulkan {}.{} only, 1.3 is needed", VK_API_VERSION_MAJOR(basic.apiVersion),
-                    VK_API_VERSION_MINOR(basic.apiVersion));
+        vkgpt::format("supports Vulkan {}.{} only, 1.3 is needed", VK_API_VERSION_MAJOR(basic.apiVersion),
+                      VK_API_VERSION_MINOR(basic.apiVersion));
     return device;
   }
 
   const Properties properties(handle);
-  caps.driver = std::format("{} {}", properties.vulkan12.driverName, properties.vulkan12.driverInfo);
+  caps.driver = vkgpt::format("{} {}", properties.vulkan12.driverName, properties.vulkan12.driverInfo);
   caps.uuid = hex(properties.vulkan11.deviceUUID);
   copy_limits(properties, caps);
 

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
-#include <format>
 #include <optional>
 #include <set>
 #include <span>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/vk/result.hpp"
 
 #include "vk/cache_file.hpp"
@@ -26,9 +26,9 @@ std::string cache_file_name(const Device& device) {
   VkPhysicalDeviceProperties properties{};
   vkGetPhysicalDeviceProperties(device.physical(), &properties);
   std::string uuid;
-  for (const std::uint8_t byte : properties.pipelineCacheUUID) uuid += std::format("{:02x}", byte);
-  return std::format("{:04x}-{:04x}-{:08x}-{}.bin", properties.vendorID, properties.deviceID,
-                     properties.driverVersion, uuid);
+  for (const std::uint8_t byte : properties.pipelineCacheUUID) uuid += vkgpt::format("{:02x}", byte);
+  return vkgpt::format("{:04x}-{:04x}-{:08x}-{}.bin", properties.vendorID, properties.deviceID,
+                       properties.driverVersion, uuid);
 }
 
 /// Whether the driver's own header says that `data` is of this device. Drivers check it too, but not all of
@@ -255,6 +255,12 @@ const Pipeline& PipelineCache::keep(const PipelineKey& key, const Pipeline& pipe
   const Pipeline& kept = pipelines_.emplace(key, pipeline).first->second;
   device_.set_name(VK_OBJECT_TYPE_PIPELINE, reinterpret_cast<std::uint64_t>(kept.pipeline), describe(key));
   return kept;
+}
+
+std::set<std::string> PipelineCache::stems() const {
+  std::set<std::string> stems;
+  for (const auto& [key, pipeline] : pipelines_) stems.insert(key.stem);
+  return stems;
 }
 
 void PipelineCache::save() {

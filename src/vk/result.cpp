@@ -1,6 +1,6 @@
 #include "vkgpt/vk/result.hpp"
 
-#include <format>
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::vk {
 
@@ -44,11 +44,11 @@ std::string_view result_name(VkResult result) {
 
 void check_result(VkResult result, std::string_view expression, std::string_view label) {
   if (result == VK_SUCCESS) return;
-  const std::string during = label.empty() ? std::string() : std::format(" during '{}'", label);
+  const std::string during = label.empty() ? std::string() : vkgpt::format(" during '{}'", label);
   if (result == VK_ERROR_DEVICE_LOST) {
     throw DeviceLost(
-        std::format("the GPU was lost{} ({}: VK_ERROR_DEVICE_LOST): its watchdog or driver ended the work",
-                    during, expression));
+        vkgpt::format("the GPU was lost{} ({}: VK_ERROR_DEVICE_LOST): its watchdog or driver ended the work",
+                      during, expression));
   }
   fail("Vulkan call failed{}: {} returned {} ({})", during, expression, result_name(result),
        static_cast<int>(result));

@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <format>
 #include <optional>
 #include <set>
 #include <span>
@@ -14,6 +13,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/log.hpp"
 
@@ -29,7 +29,7 @@ constexpr std::size_t kMostIncludeDepth = 16;  // a file that includes itself en
 
 /// `#include "x.glsl"` is shaders/include/x.glsl.
 std::string include_path(std::string_view name) {
-  return std::format("include/{}", name);
+  return vkgpt::format("include/{}", name);
 }
 
 class Includer : public glslang::TShader::Includer {
@@ -64,12 +64,12 @@ std::string cache_key(std::string_view text, const std::vector<Macro>& macros, S
   Sha256 hash;
   // Lengths keep neighbouring strings apart.
   const auto add = [&hash](std::string_view part) {
-    hash.update(std::format("{}:", part.size()));
+    hash.update(vkgpt::format("{}:", part.size()));
     hash.update(part);
   };
   const glslang::Version version = glslang::GetVersion();
-  add(std::format("vkgpt {} glslang {}.{}.{}{}", kCacheVersion, version.major, version.minor, version.patch,
-                  version.flavor));
+  add(vkgpt::format("vkgpt {} glslang {}.{}.{}{}", kCacheVersion, version.major, version.minor, version.patch,
+                    version.flavor));
   add(text);
   std::set<std::string> includes;
   collect_includes(text, sources, includes);
@@ -98,7 +98,7 @@ std::vector<std::uint32_t> compile_glsl(const std::string& name, std::string_vie
   VKGPT_CHECK(initialized);
 
   std::string preamble = "#extension GL_GOOGLE_include_directive : require\n";
-  for (const Macro& macro : macros) preamble += std::format("#define {} {}\n", macro.name, macro.value);
+  for (const Macro& macro : macros) preamble += vkgpt::format("#define {} {}\n", macro.name, macro.value);
   glslang::TShader shader(EShLangCompute);
   const char* strings[] = {text.data()};
   const int lengths[] = {static_cast<int>(text.size())};
@@ -130,7 +130,7 @@ std::vector<std::uint32_t> compile_glsl(const std::string& name, std::string_vie
 /// Nothing where the file is missing, damaged or no kernel.
 std::optional<CompiledShader> read_cached(const std::filesystem::path& file) {
   const std::optional<std::string> payload = read_cache_file(file);
-  if (!payload || payload->size() % sizeof(std::uint32_t) != 0) return std::nullopt;
+  if (!payload || payload->empty() || payload->size() % sizeof(std::uint32_t) != 0) return std::nullopt;
   CompiledShader shader;
   shader.words.resize(payload->size() / sizeof(std::uint32_t));
   std::memcpy(shader.words.data(), payload->data(), payload->size());
@@ -166,11 +166,11 @@ CompiledShader ShaderCompiler::compile_text(const std::string& stem, std::string
                                             const std::vector<Macro>& macros) {
   std::filesystem::path file;
   if (!cache_dir_.empty()) {
-    file = cache_dir_ / "spirv" / std::format("{}-{}.spv", stem, cache_key(text, macros, sources_));
+    file = cache_dir_ / "spirv" / vkgpt::format("{}-{}.spv", stem, cache_key(text, macros, sources_));
     if (std::optional<CompiledShader> cached = read_cached(file)) return *std::move(cached);
   }
   std::string settings;
-  for (const Macro& macro : macros) settings += std::format(" {}={}", macro.name, macro.value);
+  for (const Macro& macro : macros) settings += vkgpt::format(" {}={}", macro.name, macro.value);
   log_debug("compile {}{}", stem, settings);
   CompiledShader shader;
   shader.words = compile_glsl(sources_.display_name(stem + ".comp"), text, macros, sources_);

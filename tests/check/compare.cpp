@@ -1,9 +1,10 @@
 #include "check/compare.hpp"
 
 #include <cmath>
-#include <format>
 
 #include <gtest/gtest.h>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 
@@ -12,14 +13,14 @@ bool expect_close(std::span<const float> actual, std::span<const double> expecte
   const int line = static_cast<int>(where.line());
   if (actual.size() != expected.size() || actual.empty()) {
     ADD_FAILURE_AT(where.file_name(), line)
-        << std::format("{} values, expected {}", actual.size(), expected.size());
+        << vkgpt::format("{} values, expected {}", actual.size(), expected.size());
     return false;
   }
   std::size_t worst = 0;
   double worst_difference = 0.0;
   for (std::size_t i = 0; i < actual.size(); ++i) {
     if (!is_finite(actual[i]) || !is_finite(expected[i])) {
-      ADD_FAILURE_AT(where.file_name(), line) << std::format(
+      ADD_FAILURE_AT(where.file_name(), line) << vkgpt::format(
           "element {} of {} is {}, expected {}: not finite", i, actual.size(), actual[i], expected[i]);
       return false;
     }
@@ -32,8 +33,8 @@ bool expect_close(std::span<const float> actual, std::span<const double> expecte
   const double error = nmse(actual, expected);
   if (error <= nmse_bound) return true;
   ADD_FAILURE_AT(where.file_name(), line)
-      << std::format("nmse {:.3g} exceeds {:.3g}; worst is element {} of {}: {} instead of {}", error,
-                     nmse_bound, worst, actual.size(), actual[worst], expected[worst]);
+      << vkgpt::format("nmse {:.3g} exceeds {:.3g}; worst is element {} of {}: {} instead of {}", error,
+                       nmse_bound, worst, actual.size(), actual[worst], expected[worst]);
   return false;
 }
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
 
@@ -25,7 +25,7 @@ void expect_gradient(Vector& x, View gradient, const std::function<double()>& lo
   const int line = static_cast<int>(where.line());
   if (x.size() != gradient.size() || x.empty()) {
     ADD_FAILURE_AT(where.file_name(), line)
-        << std::format("gradient has {} values for {}", gradient.size(), x.size());
+        << vkgpt::format("gradient has {} values for {}", gradient.size(), x.size());
     return;
   }
   const std::size_t checked = std::min(samples, x.size());
@@ -41,7 +41,7 @@ void expect_gradient(Vector& x, View gradient, const std::function<double()>& lo
     // Written so that a NaN on either side fails.
     if (!(std::abs(gradient[i] - numeric) <= kAbsolute + kRelative * std::abs(numeric))) {
       ADD_FAILURE_AT(where.file_name(), line)
-          << std::format("gradient[{}] is {}, central difference {}", i, gradient[i], numeric);
+          << vkgpt::format("gradient[{}] is {}, central difference {}", i, gradient[i], numeric);
       return;
     }
   }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/numbers.hpp"
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 #include "check/gpt_block.hpp"
 
@@ -14,7 +14,7 @@ namespace vkgpt::check {
 namespace {
 
 std::string block_name(std::size_t layer) {
-  return std::format("h.{}", layer);
+  return vkgpt::format("h.{}", layer);
 }
 
 /// `shaping` with the configuration's soft-cap.

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <format>
 #include <set>
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/backend.hpp"
 
 #include "gpu_context.hpp"
@@ -37,8 +37,8 @@ class CaseTest : public testing::Test {
       case_.build(trial);
       const Outcome outcome = run_trial(trial);
       if (!outcome.failure.empty()) {
-        ADD_FAILURE() << std::format("{} {} on the device {}: {}", op_, case_.variant,
-                                     device.name == "native" ? "as it is" : device.name, outcome.failure);
+        ADD_FAILURE() << vkgpt::format("{} {} on the device {}: {}", op_, case_.variant,
+                                       device.name == "native" ? "as it is" : device.name, outcome.failure);
       }
     }
     if (runs == 0) GTEST_SKIP() << "the device has no such backend";
@@ -50,7 +50,7 @@ class CaseTest : public testing::Test {
 
 std::string test_name(std::string_view op, std::string text) {
   std::ranges::replace_if(text, [](unsigned char c) { return std::isalnum(c) == 0 && c != '_'; }, '_');
-  return std::format("{}/{}", op, text);
+  return vkgpt::format("{}/{}", op, text);
 }
 
 [[maybe_unused]] const bool kAreRegistered = [] {

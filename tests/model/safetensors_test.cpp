@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <format>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 
 #include "support/expect_error.hpp"
 #include "support/faulty_file_system.hpp"
@@ -157,7 +157,7 @@ TEST(Safetensors, AcceptsScalarsEmptyTensorsAndForeignDtypes) {
 
 TEST(Safetensors, RefusesMalformedFiles) {
   const auto one = [](std::string_view members, std::size_t data_bytes) {
-    return file_bytes(std::format(R"({{"w":{{{}}}}})", members), data_bytes);
+    return file_bytes(vkgpt::format(R"({{"w":{{{}}}}})", members), data_bytes);
   };
   const auto header = [](std::uint64_t size) { return std::string(reinterpret_cast<const char*>(&size), 8); };
   const std::vector<std::pair<std::string, std::string>> cases = {
@@ -249,7 +249,7 @@ TEST(Safetensors, MutationsNeverCrash) {
   // A file in memory: thousands of versions take no time.
   const int fd = ::memfd_create("mutations", MFD_CLOEXEC);
   ASSERT_GE(fd, 0);
-  const Path path = std::format("/proc/self/fd/{}", fd);
+  const Path path = vkgpt::format("/proc/self/fd/{}", fd);
   const auto try_text = [&](std::string_view text) {
     EXPECT_EQ(::ftruncate(fd, 0), 0);
     EXPECT_EQ(::pwrite(fd, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));

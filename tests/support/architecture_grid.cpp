@@ -1,6 +1,6 @@
 #include "support/architecture_grid.hpp"
 
-#include <format>
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::test {
 namespace {
@@ -75,16 +75,16 @@ std::vector<model::GptConfig> architecture_grid() {
 }
 
 std::string architecture_name(const model::GptConfig& config) {
-  std::string name = std::format("{}_{}_{}", config.norm, config.mlp, config.pos_encoding);
-  if (config.n_kv_head != 0) name += std::format("_kv{}", config.n_kv_head);
-  if (config.attention_window != 0) name += std::format("_window{}", config.attention_window);
+  std::string name = vkgpt::format("{}_{}_{}", config.norm, config.mlp, config.pos_encoding);
+  if (config.n_kv_head != 0) name += vkgpt::format("_kv{}", config.n_kv_head);
+  if (config.attention_window != 0) name += vkgpt::format("_window{}", config.attention_window);
   if (config.qk_norm) name += "_qknorm";
   if (config.parallel_blocks) name += "_parallel";
   if (!config.bias) name += "_nobias";
   if (!config.tie_weights) name += "_untied";
-  if (config.n_inner != 0) name += std::format("_inner{}", config.n_inner);
+  if (config.n_inner != 0) name += vkgpt::format("_inner{}", config.n_inner);
   if (config.logit_softcap != 0) name += "_softcap";
-  if (config.head_dim != 0) name += std::format("_head{}", config.head_dim);
+  if (config.head_dim != 0) name += vkgpt::format("_head{}", config.head_dim);
   if (config.rope_scaling != "none") name += "_" + config.rope_scaling;
   return name;
 }

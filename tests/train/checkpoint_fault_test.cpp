@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <format>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/rng.hpp"
 #include "vkgpt/model/safetensors.hpp"
@@ -30,7 +30,8 @@ class Quiet {
 };
 
 std::string weights(std::uint64_t step, std::uint64_t version) {
-  return std::format("{}/{} ", step, version) + std::string(5000 + step, static_cast<char>('a' + step % 26));
+  return vkgpt::format("{}/{} ", step, version) +
+         std::string(5000 + step, static_cast<char>('a' + step % 26));
 }
 
 void write_checkpoint(CheckpointWriter& writer, std::uint64_t step, std::uint64_t version = 0) {
@@ -86,7 +87,7 @@ TEST(CheckpointFaults, EveryFailedOperationLeavesAValidCheckpointAndAWorkingStor
     }
     for (const Fault fault : {Fault::kError, Fault::kTruncate, Fault::kCorrupt, Fault::kCrash}) {
       for (int k = 1; k <= counting.count(); ++k) {
-        SCOPED_TRACE(std::format("step {}, fault {}, operation {}", step, static_cast<int>(fault), k));
+        SCOPED_TRACE(vkgpt::format("step {}, fault {}, operation {}", step, static_cast<int>(fault), k));
         const TempDirectory temp(TempDirectory::in_memory());
         FaultyFileSystem faulty(fault, k, k % 2 == 0 ? ENOSPC : EIO);
         const bool ok = save_with(temp.path(), step, faulty);

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <format>
 #include <functional>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/json.hpp"
 
@@ -22,7 +22,7 @@ namespace {
 
 void fill(std::uint64_t step, CheckpointWriter& writer) {
   writer.write("config.json", "{}");
-  writer.write("model.safetensors", std::format("weights of step {}", step));
+  writer.write("model.safetensors", vkgpt::format("weights of step {}", step));
 }
 
 std::expected<Checkpoint, std::string> save(CheckpointStore& store, std::uint64_t step,

@@ -1,11 +1,12 @@
 #include "vkgpt/train/tensorboard.hpp"
 
 #include <algorithm>
-#include <format>
 #include <limits>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "vkgpt/core/format.hpp"
 
 #include "support/temp_directory.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 
 std::string hex(std::string_view bytes) {
   std::string text;
-  for (const char c : bytes) text += std::format("{:02x}", static_cast<unsigned char>(c));
+  for (const char c : bytes) text += vkgpt::format("{:02x}", static_cast<unsigned char>(c));
   return text;
 }
 

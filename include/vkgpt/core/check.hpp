@@ -1,8 +1,9 @@
 #pragma once
 
-#include <format>
 #include <stdexcept>
 #include <string>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt {
 
@@ -17,9 +18,9 @@ class CheckFailure : public std::logic_error {
 }  // namespace vkgpt
 
 /// Guards an invariant in every build: `VKGPT_CHECK(i < n, "i = {}", i)`. Throws `CheckFailure`.
-#define VKGPT_CHECK(condition, ...)                                                       \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]] {                                                      \
-      ::vkgpt::check_failed(#condition, __FILE__, __LINE__, std::format("" __VA_ARGS__)); \
-    }                                                                                     \
+#define VKGPT_CHECK(condition, ...)                                                           \
+  do {                                                                                        \
+    if (!(condition)) [[unlikely]] {                                                          \
+      ::vkgpt::check_failed(#condition, __FILE__, __LINE__, ::vkgpt::format("" __VA_ARGS__)); \
+    }                                                                                         \
   } while (false)

@@ -10,8 +10,8 @@
 
 namespace vkgpt {
 
-/// What is said once about a configuration field. Flags, files, environment, help, checkpoints and messages
-/// all read it from the struct's `visit_fields`.
+/// The description of a configuration field. Flags, files, environment, help, checkpoints and messages all
+/// read it from the struct's `visit_fields`.
 struct FieldInfo {
   std::string_view name;   ///< snake_case, as in files and in JSON
   std::string_view group;  ///< heading in the help

@@ -14,8 +14,8 @@ namespace vkgpt {
 /// into "model", "training" and so on. The names of the sections mean nothing.
 bool is_config_section(std::string_view name);
 
-/// The members of a flat JSON object, in order, values as text; those of sections, in a configuration file,
-/// as if they stood outside. Refuses, with one line that names `where`: anything but an object of single
+/// The members of a flat JSON object, in order, values as text; in a configuration file the members of
+/// sections count as its own. Refuses, with one line that names `where`: anything but an object of single
 /// values, a key that is there twice, and what is not JSON.
 std::vector<Setting> read_flat_json(std::string_view text, SettingOrigin origin, const std::string& where);
 

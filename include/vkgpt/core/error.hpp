@@ -1,9 +1,9 @@
 #pragma once
 
-#include <format>
 #include <stdexcept>
 #include <string>
-#include <utility>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt {
 
@@ -26,13 +26,13 @@ class Error : public std::runtime_error {
 /// Throws an `Error` (exit code 1).
 template <typename... Args>
 [[noreturn]] void fail(std::format_string<Args...> format, Args&&... args) {
-  throw Error(std::format(format, std::forward<Args>(args)...));
+  throw Error(vkgpt::vformat(format.get(), std::make_format_args(args...)));
 }
 
 /// Throws an `Error` for wrong flags, keys or values (exit code 2).
 template <typename... Args>
 [[noreturn]] void fail_usage(std::format_string<Args...> format, Args&&... args) {
-  throw Error(std::format(format, std::forward<Args>(args)...), ExitCode::kUsage);
+  throw Error(vkgpt::vformat(format.get(), std::make_format_args(args...)), ExitCode::kUsage);
 }
 
 }  // namespace vkgpt

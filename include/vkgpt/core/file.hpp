@@ -47,7 +47,7 @@ class FileSystem {
   /// Removes one file, link or empty directory.
   virtual int remove(const Path& path);
 
-  /// The one that goes to the disk.
+  /// The implementation that calls the operating system.
   static FileSystem& real();
 };
 

@@ -41,7 +41,7 @@ constexpr std::uint16_t float_to_f16(float value) {
   } else if (magnitude >= 0x477FF000U) {  // 65520, halfway between the largest and the next power of two
     result = 0x7C00U;
   } else if (magnitude < 0x38800000U) {
-    // Subnormal, in steps of 2^-24: those of floats from 0.5, so that the addition rounds.
+    // Subnormal: floats from 0.5 have the same steps of 2^-24, so that the addition rounds.
     result = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) - 0x3F000000U;
   } else {
     result = (magnitude + 0xFFFU + (magnitude >> 13 & 1U) - ((127U - 15U) << 23)) >> 13;

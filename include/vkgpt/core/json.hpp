@@ -12,7 +12,7 @@ namespace vkgpt {
 
 using Json = nlohmann::json;
 
-/// Parses JSON that nobody vouches for. Refuses, with one line that names `where`: invalid JSON or UTF-8, a
+/// Parses untrusted JSON. Refuses, with one line that names `where`: invalid JSON or UTF-8, a
 /// key that an object has twice, and nesting beyond `max_depth`.
 Json parse_json(std::string_view text, std::string_view where, int max_depth = 16);
 

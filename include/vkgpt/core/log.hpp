@@ -1,8 +1,8 @@
 #pragma once
 
-#include <format>
 #include <string_view>
-#include <utility>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt {
 
@@ -16,22 +16,22 @@ void log_line(LogLevel level, std::string_view text);
 
 template <typename... Args>
 void log_debug(std::format_string<Args...> format, Args&&... args) {
-  log_line(LogLevel::kDebug, std::format(format, std::forward<Args>(args)...));
+  log_line(LogLevel::kDebug, vkgpt::vformat(format.get(), std::make_format_args(args...)));
 }
 
 template <typename... Args>
 void log_info(std::format_string<Args...> format, Args&&... args) {
-  log_line(LogLevel::kInfo, std::format(format, std::forward<Args>(args)...));
+  log_line(LogLevel::kInfo, vkgpt::vformat(format.get(), std::make_format_args(args...)));
 }
 
 template <typename... Args>
 void log_warning(std::format_string<Args...> format, Args&&... args) {
-  log_line(LogLevel::kWarning, std::format(format, std::forward<Args>(args)...));
+  log_line(LogLevel::kWarning, vkgpt::vformat(format.get(), std::make_format_args(args...)));
 }
 
 template <typename... Args>
 void log_error(std::format_string<Args...> format, Args&&... args) {
-  log_line(LogLevel::kError, std::format(format, std::forward<Args>(args)...));
+  log_line(LogLevel::kError, vkgpt::vformat(format.get(), std::make_format_args(args...)));
 }
 
 }  // namespace vkgpt

@@ -8,7 +8,7 @@
 namespace vkgpt {
 
 /// A regular file mapped into memory for reading: its pages come from the disk when they are touched and may
-/// leave again, so that a file larger than memory costs none.
+/// leave again, so that a file may be larger than memory.
 ///
 /// A file that another program shortens while it is mapped ends this process with SIGBUS when the missing
 /// part is read; nothing that reads by memory map can avoid that. Replace such files by renaming.

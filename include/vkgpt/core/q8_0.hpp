@@ -21,7 +21,7 @@ static_assert(sizeof(Q80Block) == 34, "files hold blocks as they lie in memory")
 /// A scale beyond binary16 becomes an infinity.
 Q80Block quantize_q8_0(std::span<const float, Q80Block::kValues> values);
 
-/// What the block stands for.
+/// The 32 numbers that the block encodes.
 void dequantize_q8_0(const Q80Block& block, std::span<float, Q80Block::kValues> values);
 
 }  // namespace vkgpt

@@ -13,7 +13,7 @@ using PhiloxKey = std::array<std::uint32_t, 2>;
 /// Random123. `shaders/include/philox.glsl` is its twin.
 PhiloxCounter philox4x32(PhiloxCounter counter, PhiloxKey key);
 
-/// What random numbers are drawn for; streams of different purposes never meet. The values are part of the
+/// The use of random numbers; streams of different uses never overlap. The values are part of the
 /// checkpoint contract: a run continues bit for bit only while they stay.
 enum class RngPurpose : std::uint32_t {
   kInit = 1,

@@ -5,8 +5,8 @@
 
 namespace vkgpt {
 
-/// A line at the bottom of the terminal that says how far something is, drawn over again and again; nothing
-/// where stderr is no terminal.
+/// A progress line at the bottom of the terminal, drawn again in its place; nothing is drawn where stderr is
+/// no terminal.
 class StatusLine {
  public:
   StatusLine();

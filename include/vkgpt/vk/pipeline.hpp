@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -45,6 +46,8 @@ class PipelineCache {
   /// Builds what is missing of `keys`, on all processors: drivers compile one pipeline on one of them.
   void prepare(std::span<const PipelineKey> keys);
   std::size_t size() const { return pipelines_.size(); }
+  /// The shaders of all pipelines so far.
+  std::set<std::string> stems() const;
   /// Writes the driver's cache to disk when pipelines were added since the last time.
   void save();
 

@@ -1,8 +1,8 @@
 #include "cli/bench/backend_sweep.hpp"
 
 #include <algorithm>
-#include <format>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/plan/kernel_list.hpp"
 
 namespace vkgpt::cli {
@@ -11,7 +11,7 @@ vk::Target only_backend(vk::Target target, std::string_view op, vk::Backend back
   (op == "matmul" ? target.kernels.matmul : target.kernels.attention) = backend;
   target.kernels.measured.clear();
   for (const vk::Backend other : vk::kBackends) {
-    if (other != backend) target.kernels.disabled.insert(std::format("{} {}", op, vk::backend_name(other)));
+    if (other != backend) target.kernels.disabled.insert(vkgpt::format("{} {}", op, vk::backend_name(other)));
   }
   return target;
 }

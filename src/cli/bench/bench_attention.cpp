@@ -1,7 +1,7 @@
 #include <cstdint>
-#include <format>
 #include <utility>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/attention/attention.hpp"
 
 #include "cli/bench/backend_sweep.hpp"
@@ -55,9 +55,9 @@ std::int64_t attention_flops(const AttentionSize& size, std::int64_t products) {
 std::vector<Figure> bench_attention(vk::Context& context, const AttentionSize& size, DType dtype,
                                     const DeviceLimits& limits) {
   std::vector<Figure> figures;
-  std::string shape = std::format("B{} T{} NH{} HS{}", size.B, size.T, size.n_head, size.HS);
-  if (size.n_kv_head != size.n_head) shape += std::format(" NKV{}", size.n_kv_head);
-  if (size.window != 0) shape += std::format(" W{}", size.window);
+  std::string shape = vkgpt::format("B{} T{} NH{} HS{}", size.B, size.T, size.n_head, size.HS);
+  if (size.n_kv_head != size.n_head) shape += vkgpt::format(" NKV{}", size.n_kv_head);
+  if (size.window != 0) shape += vkgpt::format(" W{}", size.window);
   const plan::Plan scalar =
       attention_plan(only_backend(context.target(), "attention", vk::Backend::kScalar), size, dtype, 1);
   for (const vk::Backend backend : vk::kBackends) {
@@ -79,7 +79,7 @@ std::vector<Figure> bench_attention(vk::Context& context, const AttentionSize& s
                             .bytes = segment_cost(once, segment).bytes};
       figures.push_back(compute_figure(
           "attention",
-          std::format("{} {} {} {}", segment, dtype_name(dtype), shape, vk::backend_name(backend)), cost,
+          vkgpt::format("{} {} {} {}", segment, dtype_name(dtype), shape, vk::backend_name(backend)), cost,
           seconds, dtype, limits));
     }
   }

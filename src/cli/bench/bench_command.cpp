@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <format>
 #include <optional>
 #include <print>
 #include <string>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/model/gpt_params.hpp"
@@ -67,7 +67,7 @@ struct BenchRequest {
   bool parse(std::span<const std::string> args) {
     config.batch_size = 16;
     std::string names;
-    for (const char* bench : kBenches) names += std::format("{}|", bench);
+    for (const char* bench : kBenches) names += vkgpt::format("{}|", bench);
     CommandLine command("bench",
                         "Times this device: matrix products and attention by each of its backends, norms, "
                         "optimizers, the train step, decoding, the start of a run; beside what a copy and a "
@@ -173,8 +173,8 @@ class BenchRun {
   void run_step() {
     step_ = bench_step(context_, request_.model, config(), result_.limits);
     add({.bench = "step",
-         .name = std::format("{} B{} T{} {}", request_.has_preset() ? request_.shape_name() : "model",
-                             step_->batch_size, request_.model.block_size, dtype_name(step_->dtype)),
+         .name = vkgpt::format("{} B{} T{} {}", request_.has_preset() ? request_.shape_name() : "model",
+                               step_->batch_size, request_.model.block_size, dtype_name(step_->dtype)),
          .milliseconds = 1e3 * step_->step_seconds,
          .rate = step_->tokens_per_second,
          .unit = "tokens/s",
@@ -188,7 +188,7 @@ class BenchRun {
 };
 
 std::string step_text(const StepTime& step, const DeviceLimits& limits) {
-  return std::format(
+  return vkgpt::format(
       "{}\ntrain step, batch {}: {:.1f} ms, {:.0f} tokens/s, {:.1f} GFLOP/s counting 6N + 12LCT: MFU {:.1f} "
       "% of "
       "the {:.0f} GFLOP/s measured here ({})\nhost {:.2f} % of the step; memory {}\n",

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <format>
 #include <span>
 #include <vector>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/train_plan.hpp"
@@ -48,8 +48,8 @@ std::vector<Figure> bench_decode(vk::Context& context, const model::GptConfig& m
   const std::int64_t parameters = params.parameter_count();
   const plan::Cost cost{.flops = 2 * parameters, .bytes = 4 * parameters};
   return {{.bench = "decode",
-           .name = std::format("{:.2f} M parameters f32, B1, positions 0 to {}",
-                               static_cast<double>(parameters) / 1e6, count - 1),
+           .name = vkgpt::format("{:.2f} M parameters f32, B1, positions 0 to {}",
+                                 static_cast<double>(parameters) / 1e6, count - 1),
            .milliseconds = 1e3 * token_seconds,
            .rate = 1 / token_seconds,
            .unit = "tokens/s",

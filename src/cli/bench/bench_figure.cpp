@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <utility>
 
 #include <nlohmann/json.hpp>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -28,12 +29,12 @@ bool has_faster_matrices(const DeviceLimits& limits, DType dtype) {
 }
 
 std::string percent(double share) {
-  return share == 0 ? "" : std::format("{:.0f} %", 100 * share);
+  return share == 0 ? "" : vkgpt::format("{:.0f} %", 100 * share);
 }
 
 /// Three or four digits.
 std::string number(double value) {
-  return std::format("{:.{}f}", value, value < 10 ? 2 : value < 1000 ? 1 : 0);
+  return vkgpt::format("{:.{}f}", value, value < 10 ? 2 : value < 1000 ? 1 : 0);
 }
 
 const Figure* find(std::span<const Figure> figures, const Figure& like) {
@@ -91,18 +92,18 @@ std::string limits_text(const DeviceLimits& limits) {
   for (const Limit& limit : kLimits) {
     const double value = limits.*limit.value;
     if (value == 0) continue;
-    text += std::format("{}{} {} {}", text.empty() ? "" : ", ", limit.name, number(value), limit.unit);
+    text += vkgpt::format("{}{} {} {}", text.empty() ? "" : ", ", limit.name, number(value), limit.unit);
   }
   return text;
 }
 
 std::string figure_table(std::span<const Figure> figures) {
   const std::size_t width = std::max<std::size_t>(name_width(figures), 8);
-  std::string text = std::format("{:<10} {:<{}} {:>10} {:>9} {:<8} {:>8}\n", "bench", "work", width, "ms",
-                                 "rate", "", "of limit");
+  std::string text = vkgpt::format("{:<10} {:<{}} {:>10} {:>9} {:<8} {:>8}\n", "bench", "work", width, "ms",
+                                   "rate", "", "of limit");
   for (const Figure& figure : figures) {
-    text += std::format("{:<10} {:<{}} {:>10.3f} {:>9} {:<8} {:>8}\n", figure.bench, figure.name, width,
-                        figure.milliseconds, number(figure.rate), figure.unit, percent(figure.share));
+    text += vkgpt::format("{:<10} {:<{}} {:>10.3f} {:>9} {:<8} {:>8}\n", figure.bench, figure.name, width,
+                          figure.milliseconds, number(figure.rate), figure.unit, percent(figure.share));
   }
   return text;
 }
@@ -116,18 +117,18 @@ std::string comparison_table(std::span<const DeviceFigures> devices) {
   }
   constexpr std::size_t kColumn = 24;
   const std::size_t width = std::max<std::size_t>(name_width(all), 8);
-  std::string text = std::format("{:<10} {:<{}} {:<8}", "bench", "work", width, "");
+  std::string text = vkgpt::format("{:<10} {:<{}} {:<8}", "bench", "work", width, "");
   for (const DeviceFigures& device : devices) {
-    text += std::format(" {:>{}}", device.device.substr(0, kColumn), kColumn);
+    text += vkgpt::format(" {:>{}}", device.device.substr(0, kColumn), kColumn);
   }
   text += "\n";
   for (const Figure& figure : all) {
-    text += std::format("{:<10} {:<{}} {:<8}", figure.bench, figure.name, width, figure.unit);
+    text += vkgpt::format("{:<10} {:<{}} {:<8}", figure.bench, figure.name, width, figure.unit);
     for (const DeviceFigures& device : devices) {
       const Figure* mine = find(device.figures, figure);
       const std::string cell =
-          mine == nullptr ? "-" : std::format("{} {:>6}", number(mine->rate), percent(mine->share));
-      text += std::format(" {:>{}}", cell, kColumn);
+          mine == nullptr ? "-" : vkgpt::format("{} {:>6}", number(mine->rate), percent(mine->share));
+      text += vkgpt::format(" {:>{}}", cell, kColumn);
     }
     text += "\n";
   }

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cstdint>
-#include <format>
 #include <utility>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
 
@@ -75,8 +75,8 @@ std::vector<Figure> bench_gemm(vk::Context& context, const GemmShape& shape, DTy
     // What a backend reads again, or keeps between parts of K, is its own affair.
     cost.flops = 2 * shape.m * shape.n * shape.k;
     figures.push_back(compute_figure("gemm",
-                                     std::format("{} {} {}x{}x{} {}", shape.form, dtype_name(dtype), shape.m,
-                                                 shape.n, shape.k, vk::backend_name(backend)),
+                                     vkgpt::format("{} {} {}x{}x{} {}", shape.form, dtype_name(dtype),
+                                                   shape.m, shape.n, shape.k, vk::backend_name(backend)),
                                      cost, seconds, dtype, limits));
   }
   return figures;

@@ -1,10 +1,10 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <format>
 #include <string>
 #include <utility>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/model/train_plan.hpp"
 #include "vkgpt/ops/norm.hpp"
 #include "vkgpt/ops/optimizer/global_norm.hpp"
@@ -30,7 +30,7 @@ std::vector<Figure> time_segments(SegmentClock& clock, const std::string& bench,
     plan::Cost cost = segment_cost(clock.plan(), segment.name);
     cost.flops /= repeats;
     cost.bytes /= repeats;
-    figures.push_back(bandwidth_figure(bench, std::format("{} {}", segment.name, shape), cost,
+    figures.push_back(bandwidth_figure(bench, vkgpt::format("{} {}", segment.name, shape), cost,
                                        clock.time(segment.name) / repeats, limits));
   }
   return figures;
@@ -91,7 +91,7 @@ std::vector<Figure> bench_norm(vk::Context& context, std::int64_t rows, std::int
   }
   SegmentClock clock(context, std::move(builder).finish());
   for (const char* input : {"x", "branch", "weight"}) clock.fill(input);
-  return time_segments(clock, "norm", std::format("{}x{}", rows, C), repeats, limits);
+  return time_segments(clock, "norm", vkgpt::format("{}x{}", rows, C), repeats, limits);
 }
 
 std::vector<Figure> bench_optimizer(vk::Context& context, std::int64_t elements, const DeviceLimits& limits) {
@@ -131,7 +131,7 @@ std::vector<Figure> bench_optimizer(vk::Context& context, std::int64_t elements,
   params.learning_rate = 1e-4F;
   std::memcpy(clock.store().upload_slot<std::byte>(model::tensor::kStepParams, 0).data(), &params,
               sizeof(params));
-  return time_segments(clock, "optimizer", std::format("{}", elements), repeats, limits);
+  return time_segments(clock, "optimizer", vkgpt::format("{}", elements), repeats, limits);
 }
 
 }  // namespace vkgpt::cli

@@ -1,9 +1,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 
 #include "cli/bench/bench.hpp"
 #include "cli/command/process.hpp"
@@ -11,7 +11,8 @@
 namespace vkgpt::cli {
 
 std::vector<Figure> bench_start(const std::string& device) {
-  const auto directory = std::filesystem::temp_directory_path() / std::format("vkgpt-bench-{}", std::rand());
+  const auto directory =
+      std::filesystem::temp_directory_path() / vkgpt::format("vkgpt-bench-{}", std::rand());
   std::filesystem::create_directories(directory);
   std::vector<Figure> figures;
   for (const char* caches : {"empty", "warm"}) {
@@ -25,7 +26,7 @@ std::vector<Figure> bench_start(const std::string& device) {
       fail("the process that bench started to time its first step failed");
     }
     figures.push_back({.bench = "start",
-                       .name = std::format("first step, caches {}", caches),
+                       .name = vkgpt::format("first step, caches {}", caches),
                        .milliseconds = 1e3 * seconds,
                        .rate = seconds,
                        .unit = "s",

@@ -1,11 +1,12 @@
 #include "cli/bench/kernel_times.hpp"
 
 #include <algorithm>
-#include <format>
 #include <functional>
 #include <map>
 
 #include <nlohmann/json.hpp>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::cli {
 
@@ -43,13 +44,13 @@ std::vector<KernelTime> time_by_kernel(std::span<const plan::DispatchTime> dispa
 }
 
 std::string kernel_time_table(std::span<const KernelTime> kernels) {
-  std::string text = std::format("{:<32} {:>6} {:>10} {:>6} {:>9} {:>8} {:>9}\n", "kernel", "calls", "ms",
-                                 "%", "GFLOP/s", "GB/s", "of limit");
+  std::string text = vkgpt::format("{:<32} {:>6} {:>10} {:>6} {:>9} {:>8} {:>9}\n", "kernel", "calls", "ms",
+                                   "%", "GFLOP/s", "GB/s", "of limit");
   for (const KernelTime& kernel : kernels) {
     text +=
-        std::format("{:<32} {:>6} {:>10.3f} {:>6.1f} {:>9.1f} {:>8.1f} {:>9}\n", kernel.stem, kernel.calls,
-                    kernel.milliseconds, 100 * kernel.part, kernel.gflops, kernel.gigabytes_per_second,
-                    kernel.share == 0 ? "-" : std::format("{:.0f} %", 100 * kernel.share));
+        vkgpt::format("{:<32} {:>6} {:>10.3f} {:>6.1f} {:>9.1f} {:>8.1f} {:>9}\n", kernel.stem, kernel.calls,
+                      kernel.milliseconds, 100 * kernel.part, kernel.gflops, kernel.gigabytes_per_second,
+                      kernel.share == 0 ? "-" : vkgpt::format("{:.0f} %", 100 * kernel.share));
   }
   return text;
 }

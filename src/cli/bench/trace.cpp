@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <string>
 
 #include <nlohmann/json.hpp>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -40,7 +41,7 @@ void add_groups(Json& events, const plan::ProfiledSegment& segment, double origi
     const auto end =
         std::ranges::find_if(first, segment.dispatches.end(),
                              [&](const plan::ProfiledDispatch& d) { return d.group != first->group; });
-    Json group = event(std::format("{} {}", segment.name, first->group), "group", Track::kGroups,
+    Json group = event(vkgpt::format("{} {}", segment.name, first->group), "group", Track::kGroups,
                        origin + first->begin_ns, origin + (end - 1)->end_ns);
     group["args"] = {{"dispatches", end - first}};
     events.push_back(std::move(group));

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <format>
 #include <string>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 
@@ -102,7 +102,7 @@ bool same_value(std::string_view a, std::string_view b) {
 std::string known_values(std::string_view name) {
   std::string text;
   for (const Alias& alias : kAliases) {
-    if (alias.name == name) text += std::format("{}{}", text.empty() ? "" : "|", alias.value);
+    if (alias.name == name) text += vkgpt::format("{}{}", text.empty() ? "" : "|", alias.value);
   }
   return text;
 }

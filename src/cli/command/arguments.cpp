@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <format>
 #include <optional>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/utf8.hpp"
 
@@ -87,7 +87,7 @@ class Reader {
   std::string next_value(const std::string& flag) {
     if (has_next_value()) return args_[at_++];
     fail_usage("{} needs a value{}", flag,
-               at_ < args_.size() ? std::format(" ({0}=VALUE for one that begins with --)", flag) : "");
+               at_ < args_.size() ? vkgpt::format(" ({0}=VALUE for one that begins with --)", flag) : "");
   }
 
   void add(Setting given) {
@@ -109,7 +109,7 @@ class Reader {
     known.insert(known.end(), {std::string(kConfig), "help"});
     const std::string nearest = nearest_word(key, known);
     fail_usage("unknown flag {}{}", printable(flag),
-               nearest.empty() ? " (--help lists them)" : std::format(": did you mean --{}?", nearest));
+               nearest.empty() ? " (--help lists them)" : vkgpt::format(": did you mean --{}?", nearest));
   }
 
   const FieldSet& fields_;

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <print>
 #include <vector>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/utf8.hpp"
 
@@ -20,19 +20,20 @@ const Command& find_command(const CommandGroup& group, const std::string& name) 
   for (const Command& command : group.commands) known.emplace_back(command.name);
   const std::string nearest = nearest_word(name, known);
   fail_usage("unknown command '{}'{}", printable(name),
-             nearest.empty() ? std::format(": '{} --help' lists them", group.name)
-                             : std::format(": did you mean '{}'?", nearest));
+             nearest.empty() ? vkgpt::format(": '{} --help' lists them", group.name)
+                             : vkgpt::format(": did you mean '{}'?", nearest));
 }
 
 }  // namespace
 
 std::string group_help(const CommandGroup& group) {
-  std::string text = std::format("Usage: {} COMMAND [flags]\n\n{}\n\nCommands:\n", group.name, group.summary);
+  std::string text =
+      vkgpt::format("Usage: {} COMMAND [flags]\n\n{}\n\nCommands:\n", group.name, group.summary);
   for (const Command& command : group.commands) {
-    text += std::format("  {:<12}{}\n", command.name, command.summary);
+    text += vkgpt::format("  {:<12}{}\n", command.name, command.summary);
   }
   return text +
-         std::format("\n'{} COMMAND --help' lists a command's flags with their defaults.\n", group.name);
+         vkgpt::format("\n'{} COMMAND --help' lists a command's flags with their defaults.\n", group.name);
 }
 
 int run_group(const CommandGroup& group, std::span<const std::string> args) {

@@ -1,7 +1,6 @@
 #include "cli/command/config_file.hpp"
 
 #include <cstdint>
-#include <format>
 #include <istream>
 #include <set>
 #include <spanstream>
@@ -15,6 +14,7 @@
 
 #include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 #include "cli/command/arguments.hpp"
@@ -93,7 +93,7 @@ class FlatMapReader final : public YAML::EventHandler {
   }
 
   std::string place(const YAML::Mark& mark) const {
-    return std::format("{}, line {}", where_, mark.line + 1);
+    return vkgpt::format("{}, line {}", where_, mark.line + 1);
   }
 
   [[noreturn]] void refuse(const YAML::Mark& mark, std::string_view what) const {

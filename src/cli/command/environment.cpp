@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <format>
 
 #include <unistd.h>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/utf8.hpp"
@@ -63,7 +63,7 @@ Environment read_environment(const FieldSet& fields, std::span<const std::string
     } else if (std::ranges::find(known, name) == known.end()) {
       const std::string nearest = nearest_word(name, known);
       log_warning("unknown variable {} in the environment{}", printable(name),
-                  nearest.empty() ? "" : std::format(": did you mean {}?", nearest));
+                  nearest.empty() ? "" : vkgpt::format(": did you mean {}?", nearest));
     }
   }
   return environment;

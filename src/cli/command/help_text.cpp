@@ -1,12 +1,12 @@
 #include "cli/command/help_text.hpp"
 
 #include <algorithm>
-#include <format>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt::cli {
@@ -15,7 +15,7 @@ namespace {
 /// "N", "X", "TEXT" or the choices; nothing for booleans.
 std::string value_shape(const Field& field) {
   if (field.is_bool()) return {};
-  if (!field.info.choices.empty()) return std::format(" {}", field.info.choices);
+  if (!field.info.choices.empty()) return vkgpt::format(" {}", field.info.choices);
   if (std::holds_alternative<double*>(field.value)) return " X";
   return std::holds_alternative<std::string*>(field.value) ? " TEXT" : " N";
 }
@@ -24,7 +24,7 @@ std::string value_shape(const Field& field) {
 std::string help_line(std::string_view flag, std::string_view text) {
   constexpr std::size_t kColumn = 32;
   constexpr std::size_t kWidth = 110;
-  std::string lines = std::format("  {:<28}  ", flag);
+  std::string lines = vkgpt::format("  {:<28}  ", flag);
   std::size_t used = lines.size();
   while (used + text.size() > kWidth) {
     const std::size_t room = kWidth > used ? kWidth - used : 0;
@@ -44,11 +44,11 @@ std::string help_line(std::string_view flag, std::string_view text) {
 std::string field_line(const Field& field) {
   std::string text(field.info.help);
   if (field.is_bool()) {
-    text += std::format(" [{}]", field.default_text == "true" ? "on" : "off");
+    text += vkgpt::format(" [{}]", field.default_text == "true" ? "on" : "off");
   } else if (!field.default_text.empty()) {
-    text += std::format(" [{}]", printable(field.default_text));
+    text += vkgpt::format(" [{}]", printable(field.default_text));
   }
-  return help_line(std::format("--{}{}", field.info.name, value_shape(field)), text);
+  return help_line(vkgpt::format("--{}{}", field.info.name, value_shape(field)), text);
 }
 
 /// Calls `begin_group(name)` and `flag(field)` for what a command line may say, group by group.
@@ -70,10 +70,10 @@ void for_each_flag(std::span<const Field> fields, BeginGroup&& begin_group, Flag
 
 std::string plain_text(const CommandDescription& command) {
   std::string text =
-      std::format("Usage: vkgpt {}{}{} [flags]\n\n{}\n", command.command,
-                  command.positionals.empty() ? "" : " ", command.positionals, command.summary);
+      vkgpt::format("Usage: vkgpt {}{}{} [flags]\n\n{}\n", command.command,
+                    command.positionals.empty() ? "" : " ", command.positionals, command.summary);
   for_each_flag(
-      command.fields, [&](std::string_view group) { text += std::format("\n{}:\n", group); },
+      command.fields, [&](std::string_view group) { text += vkgpt::format("\n{}:\n", group); },
       [&](const Field& field) { text += field_line(field); });
   text += "\nConfiguration:\n";
   text += help_line("--config FILE", "JSON or YAML file with the keys above");
@@ -98,13 +98,14 @@ std::string troff(std::string_view text) {
 }
 
 std::string manual(const CommandDescription& command) {
-  std::string text = std::format(".SS vkgpt {} {} [flags]\n{}\n", troff(command.command),
-                                 troff(command.positionals), troff(command.summary));
+  std::string text = vkgpt::format(".SS vkgpt {} {} [flags]\n{}\n", troff(command.command),
+                                   troff(command.positionals), troff(command.summary));
   for_each_flag(
-      command.fields, [&](std::string_view group) { text += std::format(".PP\n{}:\n", troff(group)); },
+      command.fields, [&](std::string_view group) { text += vkgpt::format(".PP\n{}:\n", troff(group)); },
       [&](const Field& field) {
-        text += std::format(".TP\n.B {}{}\n{}", troff("--"), troff(field.info.name), troff(field.info.help));
-        if (!field.default_text.empty()) text += std::format(" [{}]", troff(printable(field.default_text)));
+        text +=
+            vkgpt::format(".TP\n.B {}{}\n{}", troff("--"), troff(field.info.name), troff(field.info.help));
+        if (!field.default_text.empty()) text += vkgpt::format(" [{}]", troff(printable(field.default_text)));
         text += "\n";
       });
   return text;
@@ -115,7 +116,7 @@ std::string flag_lines(const CommandDescription& command) {
   for_each_flag(
       command.fields, [](std::string_view) {},
       [&](const Field& field) {
-        text += std::format("{}\t{}\t{}\n", field.info.name, field.info.choices, field.info.help);
+        text += vkgpt::format("{}\t{}\t{}\n", field.info.name, field.info.choices, field.info.help);
       });
   return text + "config\t\tJSON or YAML file with settings\nhelp\t\tThe command's help\n";
 }
@@ -134,20 +135,20 @@ std::string fish_lines(const CommandDescription& command) {
   std::string condition;
   for (std::size_t begin = 0; begin < command.command.size();) {
     const std::size_t end = std::min(command.command.find(' ', begin), command.command.size());
-    condition += std::format("{}__fish_seen_subcommand_from {}", begin == 0 ? "" : "; and ",
-                             command.command.substr(begin, end - begin));
+    condition += vkgpt::format("{}__fish_seen_subcommand_from {}", begin == 0 ? "" : "; and ",
+                               command.command.substr(begin, end - begin));
     begin = end + 1;
   }
   std::string text;
   for_each_flag(
       command.fields, [](std::string_view) {},
       [&](const Field& field) {
-        text += std::format("complete -c vkgpt -n {} -l {} -d {}", fish_quoted(condition), field.info.name,
-                            fish_quoted(field.info.help));
+        text += vkgpt::format("complete -c vkgpt -n {} -l {} -d {}", fish_quoted(condition), field.info.name,
+                              fish_quoted(field.info.help));
         if (!field.info.choices.empty()) {
           std::string choices(field.info.choices);
           std::ranges::replace(choices, '|', ' ');
-          text += std::format(" -x -a {}", fish_quoted(choices));
+          text += vkgpt::format(" -x -a {}", fish_quoted(choices));
         }
         text += "\n";
       });

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <format>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/utf8.hpp"
 
@@ -80,9 +80,9 @@ const Preset& find_preset(std::string_view name) {
   std::vector<std::string> known;
   for (const Preset& preset : kPresets) known.emplace_back(preset.name);
   const std::string nearest = nearest_word(std::string(name), known);
-  fail_usage(
-      "there is no preset '{}'{}", printable(name),
-      nearest.empty() ? ": 'vkgpt plan --presets' lists them" : std::format(": did you mean '{}'?", nearest));
+  fail_usage("there is no preset '{}'{}", printable(name),
+             nearest.empty() ? ": 'vkgpt plan --presets' lists them"
+                             : vkgpt::format(": did you mean '{}'?", nearest));
 }
 
 std::vector<Setting> preset_settings(const Preset& preset) {
@@ -96,7 +96,7 @@ std::vector<Setting> preset_settings(const Preset& preset) {
     settings.push_back({.key = std::string(word.substr(0, equals)),
                         .text = std::string(word.substr(equals + 1)),
                         .origin = SettingOrigin::kConfigFile,
-                        .where = std::format("preset {}", preset.name)});
+                        .where = vkgpt::format("preset {}", preset.name)});
     rest.remove_prefix(space == std::string_view::npos ? rest.size() : space + 1);
   }
   return settings;

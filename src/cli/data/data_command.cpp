@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
-#include <format>
 #include <string>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/train/progress.hpp"
 
@@ -25,7 +25,7 @@ void ByteProgress::update(std::uint64_t done, std::optional<std::uint64_t> total
   const double speed = static_cast<double>(done - *first_) / std::max(seconds(), 1e-3);
   std::string text = format_bytes(done);
   if (total) text += " of " + format_bytes(*total);
-  text += std::format(" | {:.1f} MB/s", speed / 1e6);
+  text += vkgpt::format(" | {:.1f} MB/s", speed / 1e6);
   if (!remark.empty()) text += " | " + remark;
   if (total)
     text += " | eta " + train::format_duration(static_cast<double>(*total - std::min(done, *total)) / speed);

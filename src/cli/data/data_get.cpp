@@ -2,7 +2,6 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <print>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/units.hpp"
@@ -83,7 +83,7 @@ const Dataset& find_dataset(const std::string& name) {
   if (found != datasets().end()) return *found;
   std::string known;
   for (const Dataset& dataset : datasets())
-    known += std::format("{}{}", known.empty() ? "" : ", ", dataset.name);
+    known += vkgpt::format("{}{}", known.empty() ? "" : ", ", dataset.name);
   fail_usage("unknown data '{}': there is {}", printable(name), known);
 }
 
@@ -119,12 +119,12 @@ bool get_file(const DatasetFile& wanted, const Path& path) {
       pinned ? RemoteFile{.url = std::string(kShakespeare),
                           .size = 1115394,
                           .sha256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"}
-             : ask_hub(std::format("{}/{}", hub_address(), wanted.hub_path), Path(path) += ".headers");
+             : ask_hub(vkgpt::format("{}/{}", hub_address(), wanted.hub_path), Path(path) += ".headers");
   ByteProgress progress;
   const bool fetched = download(file, path, [&](std::uint64_t bytes) { progress.update(bytes, file.size); });
   progress.clear();
   if (!pinned) {
-    replace_file(checksum_path(path), std::format("{}  {}\n", file.sha256, path.filename().string()));
+    replace_file(checksum_path(path), vkgpt::format("{}  {}\n", file.sha256, path.filename().string()));
   }
   if (fetched) log_info("fetched {} ({} bytes)", wanted.name, file.size);
   return fetched;

@@ -1,4 +1,3 @@
-#include <format>
 #include <memory>
 #include <optional>
 #include <print>
@@ -6,6 +5,7 @@
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/units.hpp"
@@ -63,8 +63,8 @@ std::unique_ptr<text::Tokenizer> tokenizer_of(const text::PrepareConfig& config,
 void report(const text::PrepareResult& result, const std::string& out, double seconds, std::uint64_t bytes) {
   const auto& [train, validation] = result.manifest.splits;
   const std::string counts =
-      std::format("{} training tokens in {} shards, {} for validation in {}", train.tokens,
-                  train.shards.size(), validation.tokens, validation.shards.size());
+      vkgpt::format("{} training tokens in {} shards, {} for validation in {}", train.tokens,
+                    train.shards.size(), validation.tokens, validation.shards.size());
   if (result.was_there) {
     log_info("{} is complete: {}", out, counts);
   } else {

@@ -4,7 +4,6 @@
 #include <bitset>
 #include <chrono>
 #include <filesystem>
-#include <format>
 #include <print>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/status_line.hpp"
@@ -155,13 +155,13 @@ std::unique_ptr<text::Tokenizer> train_bpe_tokenizer(const text::NextPiece& next
     if (!line.due()) return !interrupted();
     if (progress.tokens > 0) {
       line.show(static_cast<double>(progress.tokens) / static_cast<double>(config.vocab_size),
-                std::format("merging: {} of {} tokens", progress.tokens, config.vocab_size));
+                vkgpt::format("merging: {} of {} tokens", progress.tokens, config.vocab_size));
     } else if (text_bytes) {
       line.show(
           static_cast<double>(read_bytes) / static_cast<double>(std::max<std::uint64_t>(1, *text_bytes)),
-          std::format("counting words: {} of {}", format_bytes(read_bytes), format_bytes(*text_bytes)));
+          vkgpt::format("counting words: {} of {}", format_bytes(read_bytes), format_bytes(*text_bytes)));
     } else {
-      line.show(0, std::format("counting words: {}", format_bytes(read_bytes)));
+      line.show(0, vkgpt::format("counting words: {}", format_bytes(read_bytes)));
     }
     return !interrupted();
   };

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <optional>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/ops/backend.hpp"
@@ -49,7 +49,7 @@ std::vector<Backend> missed(const vk::Target& target, std::string_view op) {
 std::string names(const std::vector<Backend>& backends) {
   std::string text;
   for (const Backend backend : backends) {
-    text += std::format("{}{}", text.empty() ? "" : ", ", vk::backend_name(backend));
+    text += vkgpt::format("{}{}", text.empty() ? "" : ", ", vk::backend_name(backend));
   }
   return text;
 }
@@ -77,11 +77,11 @@ std::string backends_text(const vk::Target& target, std::string_view op) {
     std::vector<Backend> others = ops::usable_backends(target.caps, dtype);
     if (others.empty()) continue;
     std::erase_if(others, [&](Backend backend) { return std::ranges::contains(order, backend); });
-    text += std::format("{}{} {}{}", text.empty() ? "" : "; ", dtype_name(dtype), names(order),
-                        others.empty() ? "" : std::format(" (or {})", names(others)));
+    text += vkgpt::format("{}{} {}{}", text.empty() ? "" : "; ", dtype_name(dtype), names(order),
+                          others.empty() ? "" : vkgpt::format(" (or {})", names(others)));
   }
   for (const std::string& name : target.kernels.disabled) {
-    if (name.starts_with(op)) text += std::format("; {} is off, its self-test failed", printable(name));
+    if (name.starts_with(op)) text += vkgpt::format("; {} is off, its self-test failed", printable(name));
   }
   return text;
 }

@@ -2,11 +2,11 @@
 
 #include <array>
 #include <cstdint>
-#include <format>
 
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/ops/backend.hpp"
 
@@ -36,12 +36,12 @@ std::string_view type_name(DeviceType type) {
 }
 
 std::string version_text(std::uint32_t version) {
-  return std::format("{}.{}.{}", VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version),
-                     VK_API_VERSION_PATCH(version));
+  return vkgpt::format("{}.{}.{}", VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version),
+                       VK_API_VERSION_PATCH(version));
 }
 
 std::string dimensions(const std::array<std::uint32_t, 3>& sizes) {
-  return std::format("{} x {} x {}", sizes[0], sizes[1], sizes[2]);
+  return vkgpt::format("{} x {} x {}", sizes[0], sizes[1], sizes[2]);
 }
 
 std::string yes_no(bool value) {
@@ -52,8 +52,8 @@ std::string yes_no(bool value) {
 std::string matrices_text(const DeviceCaps& caps) {
   std::string text;
   for (const vk::CooperativeMatrixShape& s : caps.cooperative_matrices) {
-    text +=
-        std::format("{}{}x{}x{} {} -> {}", text.empty() ? "" : ", ", s.m, s.n, s.k, s.ab_type, s.result_type);
+    text += vkgpt::format("{}{}x{}x{} {} -> {}", text.empty() ? "" : ", ", s.m, s.n, s.k, s.ab_type,
+                          s.result_type);
   }
   return text.empty() ? "none" : text;
 }
@@ -70,12 +70,12 @@ std::string matrix2_text(const vk::CooperativeMatrix2& matrix) {
       {matrix.block_loads, "block loads"}};
   std::string text;
   for (const auto& [present, name] : features) {
-    if (present) text += std::format("{}{}", text.empty() ? "" : ", ", name);
+    if (present) text += vkgpt::format("{}{}", text.empty() ? "" : ", ", name);
   }
   std::string_view separator = "; ";
   for (const vk::FlexibleMatrixShape& s : matrix.shapes) {
-    text += std::format("{}{}x{}x{} {} -> {} of {}", separator, s.m, s.n, s.k, s.ab_type, s.result_type,
-                        s.invocations == 0 ? "a subgroup" : std::format("{} invocations", s.invocations));
+    text += vkgpt::format("{}{}x{}x{} {} -> {} of {}", separator, s.m, s.n, s.k, s.ab_type, s.result_type,
+                          s.invocations == 0 ? "a subgroup" : vkgpt::format("{} invocations", s.invocations));
     separator = ", ";
   }
   return text;
@@ -108,7 +108,7 @@ std::string caps_lines(const vk::Target& target) {
   const DeviceCaps& caps = target.caps;
   std::string text;
   const auto line = [&text](std::string_view name, const std::string& value) {
-    text += std::format("   {:<16}{}\n", name, value);
+    text += vkgpt::format("   {:<16}{}\n", name, value);
   };
   const std::string budget =
       caps.heap_budget_bytes == 0 ? "budget unknown" : format_bytes(caps.heap_budget_bytes) + " free for us";
@@ -116,25 +116,28 @@ std::string caps_lines(const vk::Target& target) {
   line("driver", caps.driver);
   line("Vulkan", version_text(caps.api_version));
   line("UUID", caps.uuid);
-  line("memory", std::format("{}, {}", format_bytes(caps.heap_bytes), budget));
+  line("memory", vkgpt::format("{}, {}", format_bytes(caps.heap_bytes), budget));
   line("buffers",
-       std::format("{} a binding (offsets in {}), {} an allocation",
-                   format_bytes(caps.max_storage_buffer_range), format_bytes(caps.storage_buffer_alignment),
-                   format_bytes(caps.max_allocation_bytes)));
-  line("subgroups", std::format("{} ({} to {}, {})", caps.subgroup_size, caps.min_subgroup_size,
-                                caps.max_subgroup_size, caps.subgroup_size_control ? "selectable" : "fixed"));
-  line("workgroup", std::format("{} invocations, {}, {} shared memory", caps.max_workgroup_invocations,
-                                dimensions(caps.max_workgroup_size), format_bytes(caps.shared_memory_bytes)));
-  line("dispatch", std::format("{} workgroups, {} of push constants", dimensions(caps.max_workgroup_count),
-                               format_bytes(caps.max_push_constant_bytes)));
+       vkgpt::format("{} a binding (offsets in {}), {} an allocation",
+                     format_bytes(caps.max_storage_buffer_range), format_bytes(caps.storage_buffer_alignment),
+                     format_bytes(caps.max_allocation_bytes)));
+  line("subgroups",
+       vkgpt::format("{} ({} to {}, {})", caps.subgroup_size, caps.min_subgroup_size, caps.max_subgroup_size,
+                     caps.subgroup_size_control ? "selectable" : "fixed"));
+  line("workgroup",
+       vkgpt::format("{} invocations, {}, {} shared memory", caps.max_workgroup_invocations,
+                     dimensions(caps.max_workgroup_size), format_bytes(caps.shared_memory_bytes)));
+  line("dispatch", vkgpt::format("{} workgroups, {} of push constants", dimensions(caps.max_workgroup_count),
+                                 format_bytes(caps.max_push_constant_bytes)));
   line("16-bit",
-       std::format("f16 {}, bf16 {}, storage {}; int64 {}", yes_no(caps.shader_f16), yes_no(caps.shader_bf16),
-                   yes_no(caps.storage_16bit), yes_no(caps.shader_int64)));
+       vkgpt::format("f16 {}, bf16 {}, storage {}; int64 {}", yes_no(caps.shader_f16),
+                     yes_no(caps.shader_bf16), yes_no(caps.storage_16bit), yes_no(caps.shader_int64)));
   line("matrices", matrices_text(caps));
   if (caps.cooperative_matrix2) line("matrices 2", matrix2_text(*caps.cooperative_matrix2));
   for (const std::string_view op : ops::kOpsWithBackends) line(op, backends_text(target, op));
   line("statistics", caps.pipeline_statistics ? "of pipelines: see 'vkgpt kernels --stats'" : "none");
-  line("timestamps", caps.timestamp_period_ns == 0 ? "none" : std::format("{} ns", caps.timestamp_period_ns));
+  line("timestamps",
+       caps.timestamp_period_ns == 0 ? "none" : vkgpt::format("{} ns", caps.timestamp_period_ns));
   return text;
 }
 
@@ -187,18 +190,18 @@ std::vector<std::string> choice_reasons(const std::vector<PhysicalDevice>& devic
   for (const PhysicalDevice& device : devices) {
     VKGPT_CHECK(chosen != nullptr || !device.rejection.empty(), "{} can be used", device.caps.name);
     if (!device.rejection.empty()) {
-      reasons.push_back(std::format("cannot be used: it {}", device.rejection));
+      reasons.push_back(vkgpt::format("cannot be used: it {}", device.rejection));
     } else if (&device == chosen) {
-      reasons.push_back(selector.empty()
-                            ? std::format("chosen: the best usable device ({})", type_name(device.caps.type))
-                            : std::format("chosen: --device {}", selector));
+      reasons.push_back(
+          selector.empty() ? vkgpt::format("chosen: the best usable device ({})", type_name(device.caps.type))
+                           : vkgpt::format("chosen: --device {}", selector));
     } else if (!selector.empty()) {
-      reasons.push_back(std::format("not chosen: --device {} is another one", selector));
+      reasons.push_back(vkgpt::format("not chosen: --device {} is another one", selector));
     } else if (device.caps.type == chosen->caps.type) {
       reasons.push_back("not chosen: the first of several like it is taken");
     } else {
-      reasons.push_back(std::format("not chosen: a device of type {} is preferred to one of type {}",
-                                    type_name(chosen->caps.type), type_name(device.caps.type)));
+      reasons.push_back(vkgpt::format("not chosen: a device of type {} is preferred to one of type {}",
+                                      type_name(chosen->caps.type), type_name(device.caps.type)));
     }
   }
   return reasons;
@@ -209,8 +212,8 @@ std::string device_table(const std::vector<PhysicalDevice>& devices, const Physi
   const std::vector<std::string> reasons = choice_reasons(devices, chosen, selector);
   std::string text;
   for (std::size_t i = 0; i < devices.size(); ++i) {
-    text += std::format("{}{}: {}\n   {:<16}{}\n", i == 0 ? "" : "\n", i, devices[i].caps.name, "choice",
-                        reasons[i]);
+    text += vkgpt::format("{}{}: {}\n   {:<16}{}\n", i == 0 ? "" : "\n", i, devices[i].caps.name, "choice",
+                          reasons[i]);
     // Of a device below Vulkan 1.3 nothing more is known.
     if (!devices[i].caps.uuid.empty()) text += caps_lines(devices[i].target());
   }

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <format>
 #include <optional>
 #include <string_view>
 #include <variant>
 
 #include <nlohmann/json.hpp>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -43,12 +44,12 @@ bool is_reported(std::span<const BuiltKernel> kernels, const Figure& figure) {
 
 std::string figure_cells(std::span<const Figure> columns, const vk::PipelineExecutable* executable) {
   std::string text =
-      std::format(" {:>5}", executable == nullptr ? "" : std::to_string(executable->subgroup_size));
+      vkgpt::format(" {:>5}", executable == nullptr ? "" : std::to_string(executable->subgroup_size));
   const KernelFigures figures =
       executable == nullptr ? KernelFigures{} : vk::kernel_figures(executable->statistics);
   for (const Figure& figure : columns) {
     const std::optional<std::uint64_t> value = figures.*figure.value;
-    text += std::format(" {:>8}", value ? std::to_string(*value) : "-");
+    text += vkgpt::format(" {:>8}", value ? std::to_string(*value) : "-");
   }
   return text;
 }
@@ -91,15 +92,15 @@ std::string kernel_table(std::span<const BuiltKernel> kernels, bool with_stats) 
                          [&](const Figure& figure) { return is_reported(kernels, figure); });
   }
   const bool has_columns = !columns.empty();
-  std::string text = std::format("{:<28} {:>10} {:>8} {:>8}", "kernel", "dispatches", "SPIR-V B", "ms");
-  if (has_columns) text += std::format(" {:>5}", "lanes");
-  for (const Figure& figure : columns) text += std::format(" {:>8}", figure.column);
+  std::string text = vkgpt::format("{:<28} {:>10} {:>8} {:>8}", "kernel", "dispatches", "SPIR-V B", "ms");
+  if (has_columns) text += vkgpt::format(" {:>5}", "lanes");
+  for (const Figure& figure : columns) text += vkgpt::format(" {:>8}", figure.column);
   text += "  variant\n";
   for (const BuiltKernel& kernel : kernels) {
     const std::string head =
-        std::format("{:<28} {:>10} {:>8} {:>8.1f}", kernel.key.stem, kernel.use.dispatch_count(),
-                    kernel.spirv_bytes, kernel.build_milliseconds);
-    const std::string tail = std::format("  {}\n", vk::variant_text(kernel.key));
+        vkgpt::format("{:<28} {:>10} {:>8} {:>8.1f}", kernel.key.stem, kernel.use.dispatch_count(),
+                      kernel.spirv_bytes, kernel.build_milliseconds);
+    const std::string tail = vkgpt::format("  {}\n", vk::variant_text(kernel.key));
     if (!has_columns) {
       text += head + tail;
       continue;

@@ -1,6 +1,5 @@
 #include <cstdint>
 #include <filesystem>
-#include <format>
 #include <print>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/file.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/train/plan_options.hpp"
@@ -84,10 +84,10 @@ void write_texts(const std::filesystem::path& directory, std::span<const BuiltKe
     for (std::size_t e = 0; e < kernels[i].executables.size(); ++e) {
       const vk::PipelineExecutable& executable = kernels[i].executables[e];
       for (std::size_t t = 0; t < executable.texts.size(); ++t) {
-        const std::string name = std::format("{:03}-{}-{}-{}.txt", i, kernels[i].key.stem, e, t);
+        const std::string name = vkgpt::format("{:03}-{}-{}-{}.txt", i, kernels[i].key.stem, e, t);
         write_file(directory / name,
-                   std::format("{} {}\n{}: {}\n\n{}", kernels[i].key.stem, vk::variant_text(kernels[i].key),
-                               executable.name, executable.texts[t].name, executable.texts[t].text));
+                   vkgpt::format("{} {}\n{}: {}\n\n{}", kernels[i].key.stem, vk::variant_text(kernels[i].key),
+                                 executable.name, executable.texts[t].name, executable.texts[t].text));
         ++written;
       }
     }

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <format>
 #include <print>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/manual.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/terminal.hpp"
@@ -43,7 +43,7 @@ const Topic& find_topic(const std::string& name) {
   for (const Topic& topic : kTopics) known.emplace_back(topic.name);
   const std::string nearest = nearest_word(name, known);
   fail_usage("unknown topic '{}'{}", printable(name),
-             nearest.empty() ? ": 'vkgpt docs' lists them" : std::format(": did you mean '{}'?", nearest));
+             nearest.empty() ? ": 'vkgpt docs' lists them" : vkgpt::format(": did you mean '{}'?", nearest));
 }
 
 std::string text_of(const Topic& topic) {

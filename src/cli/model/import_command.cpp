@@ -1,5 +1,4 @@
 #include <filesystem>
-#include <format>
 #include <memory>
 #include <print>
 #include <string>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/model/gguf_import.hpp"
 #include "vkgpt/model/llmc_file.hpp"
 #include "vkgpt/model/weight_files.hpp"
@@ -86,7 +86,7 @@ void print_summary(const OpenModel& source, const ImportOptions& options) {
     return;
   }
   std::print("{}{}: {:.2f} M parameters, {} to F32, vocabulary {}, context {}; written to {}\n", type,
-             written == type ? "" : std::format(" as {}", written), static_cast<double>(parameters) / 1e6,
+             written == type ? "" : vkgpt::format(" as {}", written), static_cast<double>(parameters) / 1e6,
              stored_types(source), config.vocab_size, config.block_size, options.out);
 }
 

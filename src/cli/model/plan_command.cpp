@@ -1,6 +1,5 @@
 #include <array>
 #include <cstdint>
-#include <format>
 #include <map>
 #include <print>
 #include <string>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/train_plan.hpp"
@@ -77,12 +77,12 @@ void print_preset_row(const PlanRequest& request) {
   std::uint64_t total = 0;
   for (const auto& [role, count] : bytes) total += count;
   std::string line =
-      std::format("{:<14} {:>8.2f} M {:>12} {:>9}", request.preset.preset, request.parameters() / 1e6,
-                  std::format("{} x {}", request.config.batch_size, request.model.block_size),
-                  std::format("{:.0f} M", request.flops_per_token() / 1e6));
+      vkgpt::format("{:<14} {:>8.2f} M {:>12} {:>9}", request.preset.preset, request.parameters() / 1e6,
+                    vkgpt::format("{} x {}", request.config.batch_size, request.model.block_size),
+                    vkgpt::format("{:.0f} M", request.flops_per_token() / 1e6));
   for (const plan::Role role : kTableRoles) {
     const auto found = bytes.find(role);
-    line += std::format(" {:>11}", format_bytes(found == bytes.end() ? 0 : found->second));
+    line += vkgpt::format(" {:>11}", format_bytes(found == bytes.end() ? 0 : found->second));
   }
   std::print("{} {:>11}\n", line, format_bytes(total));
 }

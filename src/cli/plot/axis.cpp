@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <format>
+
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -25,7 +26,7 @@ std::string scientific(double value) {
     mantissa /= 10;
     ++exponent;
   }
-  return std::format("{:.4g}e{}", mantissa, exponent);
+  return vkgpt::format("{:.4g}e{}", mantissa, exponent);
 }
 
 }  // namespace
@@ -83,11 +84,11 @@ std::vector<std::string> tick_labels(const Axis& axis) {
     } else if (largest < 0.0095 || largest >= 1e6) {
       labels.push_back(scientific(tick));
     } else if (axis.logarithmic) {
-      labels.push_back(std::format("{:g}", tick));
+      labels.push_back(vkgpt::format("{:g}", tick));
     } else if (largest >= 1e4 && step >= 100) {
-      labels.push_back(std::format("{:g}k", tick / 1000));
+      labels.push_back(vkgpt::format("{:g}k", tick / 1000));
     } else {
-      labels.push_back(std::format("{:.{}f}", tick, decimals));
+      labels.push_back(vkgpt::format("{:.{}f}", tick, decimals));
     }
   }
   return labels;

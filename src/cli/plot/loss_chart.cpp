@@ -4,10 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <format>
 #include <limits>
 #include <vector>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 #include "cli/plot/axis.hpp"
@@ -171,7 +171,7 @@ class LossChart {
     const Range values = value_range(curves);
     const Axis y = value_axis(values, may_be_log, y_ticks);
     Panel panel(canvas_, area, linear_axis(steps.low, steps.high, x_ticks, 1), y);
-    panel.draw_frame(y.logarithmic ? std::format("{}, log scale", title) : std::string(title),
+    panel.draw_frame(y.logarithmic ? vkgpt::format("{}, log scale", title) : std::string(title),
                      !values.empty());
     for (const Curve& curve : curves) panel.draw(curve);
   }

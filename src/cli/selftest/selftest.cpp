@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <deque>
-#include <format>
 #include <iterator>
 
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/backend.hpp"
 #include "vkgpt/plan/kernel_list.hpp"
 #include "vkgpt/vk/result.hpp"
@@ -77,7 +77,7 @@ std::deque<OpTrial> own_trials(vk::Context& context, const SelfTestGroup& group)
 }  // namespace
 
 std::string SelfTestGroup::name() const {
-  return backend ? std::format("{} {}", op, vk::backend_name(*backend)) : std::string(op);
+  return backend ? vkgpt::format("{} {}", op, vk::backend_name(*backend)) : std::string(op);
 }
 
 std::vector<SelfTestGroup> selftest_groups(const vk::DeviceCaps& caps) {
@@ -137,13 +137,13 @@ void record_verdict(vk::KernelRecord& record, const SelfTestGroup& group,
       std::ranges::find_if(results, [](const SelfTestResult& r) { return !r.failure.empty(); });
   record.disabled.erase(group.name());
   if (failed == results.end()) return;
-  record.disabled[group.name()] = {std::format("{}: {}", failed->variant, failed->failure),
+  record.disabled[group.name()] = {vkgpt::format("{}: {}", failed->variant, failed->failure),
                                    std::string(date)};
 }
 
 std::string selftest_line(const SelfTestResult& result) {
-  return std::format("{:<17} {:<44} {:>8.1e} {:>8.1e}  {}", result.group.name(), result.variant, result.error,
-                     result.bound, result.failure.empty() ? "ok" : result.failure);
+  return vkgpt::format("{:<17} {:<44} {:>8.1e} {:>8.1e}  {}", result.group.name(), result.variant,
+                       result.error, result.bound, result.failure.empty() ? "ok" : result.failure);
 }
 
 nlohmann::ordered_json selftest_json(std::span<const SelfTestResult> results) {

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <format>
 #include <print>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/vk/kernel_record.hpp"
 
@@ -40,8 +40,8 @@ class SelfTest {
       : context_(context),
         cache_dir_(cache_dir),
         record_(vk::read_kernel_record(cache_dir, context.caps())),
-        today_(
-            std::format("{:%F}", std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()))) {}
+        today_(vkgpt::format("{:%F}",
+                             std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()))) {}
 
   void run() {
     for (const SelfTestGroup& group : selftest_groups(context_.caps())) {

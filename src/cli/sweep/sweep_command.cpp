@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <filesystem>
-#include <format>
 #include <print>
 #include <string>
 #include <system_error>
@@ -10,6 +9,7 @@
 
 #include "vkgpt/core/directory_lock.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
@@ -123,7 +123,7 @@ class Sweep {
                                       "--resume",
                                       "--json"};
     for (const auto* const settings : {&result.run.values, &result.run.implied}) {
-      for (const auto& [key, value] : *settings) words.push_back(std::format("--{}={}", key, value));
+      for (const auto& [key, value] : *settings) words.push_back(vkgpt::format("--{}={}", key, value));
     }
     const Path printed = directory / "summary.json.tmp";
     result.state = SweepState::kRunning;
@@ -142,7 +142,7 @@ class Sweep {
     rename_path(printed, directory / kSummaryFile);
     result.state = SweepState::kDone;
     const auto loss = [](const std::optional<double>& value) {
-      return value ? std::format("{:.4f}", *value) : std::string("n/a");
+      return value ? vkgpt::format("{:.4f}", *value) : std::string("n/a");
     };
     log_info("[{}/{}] val loss {}, train loss {} after {} steps", number, results_.size(),
              loss(result.val_loss), loss(result.train_loss), result.steps);

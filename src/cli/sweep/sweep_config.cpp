@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <set>
 #include <string_view>
 
 #include <yaml-cpp/yaml.h>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/utf8.hpp"
 
@@ -49,7 +49,7 @@ class SweepReader {
 
  private:
   std::string place(const YAML::Node& node) const {
-    return std::format("{}, line {}", where_, node.Mark().line + 1);
+    return vkgpt::format("{}, line {}", where_, node.Mark().line + 1);
   }
 
   std::string scalar(const YAML::Node& node, std::string_view key) const {
@@ -109,7 +109,7 @@ class SweepReader {
                                  std::span<const std::string> known) const {
     const std::string nearest = nearest_word(key, known);
     fail_usage("{}: unknown key '{}'{}", place(node), printable(key),
-               nearest.empty() ? "" : std::format(": did you mean '{}'?", nearest));
+               nearest.empty() ? "" : vkgpt::format(": did you mean '{}'?", nearest));
   }
 
   void read_base(const YAML::Node& value) {

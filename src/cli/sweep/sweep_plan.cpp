@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <format>
 #include <random>
 #include <set>
 #include <string>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 
 #include "cli/sweep/sweep_config.hpp"
 #include "cli/train/train_settings.hpp"
@@ -29,10 +29,10 @@ std::string short_number(std::string text) {
 std::string value_at(const SweepParameter& parameter, double share) {
   const double value = parameter.logarithmic ? parameter.min * std::pow(parameter.max / parameter.min, share)
                                              : parameter.min + (parameter.max - parameter.min) * share;
-  if (parameter.whole) return std::format("{}", std::llround(value));
+  if (parameter.whole) return vkgpt::format("{}", std::llround(value));
   if (share == 0 || share == 1)
-    return short_number(std::format("{}", share == 0 ? parameter.min : parameter.max));
-  return short_number(std::format("{:.3g}", value));
+    return short_number(vkgpt::format("{}", share == 0 ? parameter.min : parameter.max));
+  return short_number(vkgpt::format("{:.3g}", value));
 }
 
 Values grid_values(const SweepParameter& parameter) {
@@ -95,8 +95,8 @@ std::vector<Values> random_draws(const SweepConfig& config) {
 /// "003-learning_rate=0.001-n_layer=4", with only characters that every file system takes.
 std::string run_name(std::size_t number, const SweepRun& run) {
   constexpr std::size_t kLongest = 120;
-  std::string name = std::format("{:03}", number);
-  for (const auto& [key, value] : run.values) name += std::format("-{}={}", key, value);
+  std::string name = vkgpt::format("{:03}", number);
+  for (const auto& [key, value] : run.values) name += vkgpt::format("-{}={}", key, value);
   for (char& c : name) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     if (!plain && c != '-' && c != '_' && c != '=' && c != '.' && c != '+') c = '_';
@@ -114,7 +114,7 @@ void imply_min_lr(const SweepConfig& config, SweepRun& run) {
     if (key == "learning_rate") rate = value;
   }
   if (rate.empty()) return;
-  run.implied.emplace_back("min_lr", std::format("{:.6g}", kShare * std::stod(rate)));
+  run.implied.emplace_back("min_lr", vkgpt::format("{:.6g}", kShare * std::stod(rate)));
 }
 
 /// Refuses a run that would fail at its start.

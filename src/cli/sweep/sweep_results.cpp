@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <format>
 #include <limits>
 #include <string_view>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/train/progress.hpp"
 
@@ -43,7 +43,7 @@ std::optional<double> optional_number(const Json& record, const char* key, const
 }
 
 std::string loss_text(const std::optional<double>& loss, const char* missing) {
-  return loss ? std::format("{:.4f}", *loss) : missing;
+  return loss ? vkgpt::format("{:.4f}", *loss) : missing;
 }
 
 /// The rows of the table, the heading first.
@@ -70,10 +70,10 @@ std::vector<std::vector<std::string>> cells(std::span<const SweepResult> results
                                     has_run ? std::to_string(result.steps) : missing,
                                     !has_run     ? missing
                                     : for_people ? train::format_count(result.tokens_per_second)
-                                                 : std::format("{:.1f}", result.tokens_per_second),
+                                                 : vkgpt::format("{:.1f}", result.tokens_per_second),
                                     !has_run     ? missing
                                     : for_people ? train::format_duration(result.seconds)
-                                                 : std::format("{:.1f}", result.seconds),
+                                                 : vkgpt::format("{:.1f}", result.seconds),
                                     std::string(state_name(result.state))};
     for (const auto& [key, value] : result.run.values) row.push_back(value);
     if (!for_people) row.push_back(result.run.name);
@@ -116,7 +116,7 @@ std::string sweep_table(std::span<const SweepResult> results) {
   std::string table;
   for (const auto& row : rows) {
     std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += std::format("{:>{}}  ", row[i], widths[i]);
+    for (std::size_t i = 0; i < row.size(); ++i) line += vkgpt::format("{:>{}}  ", row[i], widths[i]);
     line.resize(line.size() - 2);
     table += line + "\n";
   }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <format>
 #include <memory>
 #include <optional>
 #include <print>
@@ -8,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/gpt_params.hpp"
@@ -71,8 +71,8 @@ void print_summary(const train::TrainSummary& summary, const model::GptConfig& m
   if (!json) {
     log_info("{} after {} steps in {:.1f} s; val loss {}, best {}; checkpoints in {}",
              summary.interrupted ? "interrupted" : "trained", summary.steps, summary.seconds,
-             summary.val_loss ? std::format("{:.4f}", *summary.val_loss) : "n/a",
-             summary.best_val_loss ? std::format("{:.4f}", *summary.best_val_loss) : "n/a", out_dir);
+             summary.val_loss ? vkgpt::format("{:.4f}", *summary.val_loss) : "n/a",
+             summary.best_val_loss ? vkgpt::format("{:.4f}", *summary.best_val_loss) : "n/a", out_dir);
     return;
   }
   const nlohmann::ordered_json record = {{"steps", summary.steps},
@@ -96,7 +96,7 @@ void describe(const train::TrainData& data, const model::GptParams& params) {
            static_cast<double>(params.parameter_count()) / 1e6,
            trained == params.parameter_count()
                ? ""
-               : std::format(", {:.3f} M of them trained", static_cast<double>(trained) / 1e6));
+               : vkgpt::format(", {:.3f} M of them trained", static_cast<double>(trained) / 1e6));
 }
 
 }  // namespace

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <format>
 #include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
@@ -74,8 +74,8 @@ plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int
       words.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(std::sin(angle))));
     }
   }
-  const std::string name = std::format("rope_table_{}_{}_{}_{}_{}_{}_{}", T_max, HS, angles.theta,
-                                       angles.factor, angles.low, angles.high, angles.original_context);
+  const std::string name = vkgpt::format("rope_table_{}_{}_{}_{}_{}_{}_{}", T_max, HS, angles.theta,
+                                         angles.factor, angles.low, angles.high, angles.original_context);
   return builder.constant(name, {T_max, HS / 2, 2}, DType::kF32, std::move(words));
 }
 

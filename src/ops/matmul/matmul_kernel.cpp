@@ -1,8 +1,9 @@
 #include "vkgpt/ops/matmul/matmul_kernel.hpp"
 
 #include <algorithm>
-#include <format>
 #include <vector>
+
+#include "vkgpt/core/format.hpp"
 
 #include "ops/matmul/matmul_words.hpp"
 
@@ -10,9 +11,9 @@ namespace vkgpt::ops {
 
 std::string to_string(const MatmulKernel& kernel) {
   std::string text(vk::backend_name(kernel.backend));
-  if (kernel.rows != 0) text += std::format(" {}x{}x{}", kernel.rows, kernel.columns, kernel.depth);
-  if (kernel.part_rows != 0) text += std::format(" {}x{}", kernel.part_rows, kernel.part_columns);
-  if (kernel.k_splits != 1) text += std::format(" k{}", kernel.k_splits);
+  if (kernel.rows != 0) text += vkgpt::format(" {}x{}x{}", kernel.rows, kernel.columns, kernel.depth);
+  if (kernel.part_rows != 0) text += vkgpt::format(" {}x{}", kernel.part_rows, kernel.part_columns);
+  if (kernel.k_splits != 1) text += vkgpt::format(" k{}", kernel.k_splits);
   return text;
 }
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <vector>
+
+#include "vkgpt/core/format.hpp"
 
 #include "ops/matmul/matmul_words.hpp"
 
@@ -38,8 +39,8 @@ double MatmulKey::flops() const {
 
 std::string to_string(const MatmulKey& key) {
   const auto& [m, n, k] = key.extents;
-  std::string text = std::format("{} {} {}x{}x{}", kForms[static_cast<std::size_t>(key.transposition)],
-                                 dtype_name(key.dtype), m, n, k);
+  std::string text = vkgpt::format("{} {} {}x{}x{}", kForms[static_cast<std::size_t>(key.transposition)],
+                                   dtype_name(key.dtype), m, n, k);
   if (key.bias) text += " bias";
   if (key.epilogue == Epilogue::kGelu) text += " gelu";
   if (key.epilogue == Epilogue::kGeluGrad) text += " gelu_grad";

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <format>
 #include <optional>
 #include <system_error>
 #include <utility>
 #include <variant>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
@@ -42,7 +42,7 @@ std::string_view cut_job(std::string_view& text, const Tokenizer& tokenizer) {
 void hash_ends(Sha256& hash, const TokenFile& file) {
   constexpr std::size_t kEnd = std::size_t{1} << 18;
   const std::size_t end = std::min(kEnd, file.size());
-  hash.update(std::format("{} ", file.size()));
+  hash.update(vkgpt::format("{} ", file.size()));
   std::visit(
       [&](const auto& tokens) {
         hash.update(std::as_bytes(tokens.first(end)));
@@ -158,7 +158,7 @@ void Corpus::encode_part(std::string_view text, const Tokenizer& tokenizer, Part
     job.parts.push_back({.text = std::string(stretch), .split = kTrainSplit, .ends_document = false});
     job.place = where;
     if (stretch.data() != text.data())
-      job.place += std::format(", from byte {} on", stretch.data() - text.data());
+      job.place += vkgpt::format(", from byte {} on", stretch.data() - text.data());
     return job;
   });
   while (const auto job = pipeline.take()) {

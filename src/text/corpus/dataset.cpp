@@ -1,12 +1,12 @@
 #include "vkgpt/text/corpus/dataset.hpp"
 
 #include <filesystem>
-#include <format>
 #include <set>
 #include <system_error>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -91,7 +91,7 @@ DatasetManifest read_dataset_manifest(const Path& directory) {
   if (!is_sha256(manifest.tokenizer)) fail("{}: \"tokenizer\" must be 64 hexadecimal digits", where);
   if (manifest.vocab_size == 0) fail("{}: \"vocab_size\" is 0", where);
   for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
-    const std::string place = std::format("{}: \"{}\"", where, kSplitNames[i]);
+    const std::string place = vkgpt::format("{}: \"{}\"", where, kSplitNames[i]);
     manifest.splits[i] = dataset_split_from_json(json_member(json, kSplitNames[i], where), place);
     std::uint64_t sum = 0;
     for (const DatasetShard& shard : manifest.splits[i].shards) sum += shard.tokens;

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <format>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -13,6 +12,7 @@
 
 #include "vkgpt/core/directory_lock.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
@@ -126,8 +126,8 @@ class JobReader {
           {.text = std::move(piece->text), .split = split_, .ends_document = piece->ends_document});
     }
     if (job.parts.empty()) return std::nullopt;
-    job.place = std::format("{}, before byte {}", printable(source_.inputs()[job.input].path.string(), 200),
-                            job.offset);
+    job.place = vkgpt::format("{}, before byte {}", printable(source_.inputs()[job.input].path.string(), 200),
+                              job.offset);
     return job;
   }
 

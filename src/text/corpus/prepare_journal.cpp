@@ -1,10 +1,10 @@
 #include "text/corpus/prepare_journal.hpp"
 
 #include <filesystem>
-#include <format>
 #include <system_error>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -35,7 +35,7 @@ std::optional<Journal> Journal::read(const Path& directory) {
   state.split = json_unsigned(json, "split", where, 1);
   for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
     const Json& split = json_member(json, kSplitNames[i], where);
-    const std::string place = std::format("{}: \"{}\"", where, kSplitNames[i]);
+    const std::string place = vkgpt::format("{}: \"{}\"", where, kSplitNames[i]);
     state.splits[i] = dataset_split_from_json(split, place);
     state.open_tokens[i] = json_unsigned(split, "open_tokens", place, UINT32_MAX);
     for (std::size_t k = 0; k < state.splits[i].shards.size(); ++k) {
@@ -62,7 +62,7 @@ void Journal::write(const Path& directory) const {
 }
 
 std::string shard_name(std::size_t split, std::size_t index) {
-  return std::format("{}_{:06}.bin", kSplitNames[split], index);
+  return vkgpt::format("{}_{:06}.bin", kSplitNames[split], index);
 }
 
 void restore_shards(const Path& directory, std::size_t split, std::size_t finished) {

@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <format>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +13,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
@@ -258,8 +258,8 @@ std::string TextSource::place() const {
     }
   }
   const Path& path = inputs_[input_].path;
-  return std::format("{}:{}", path == kStandardInput ? "standard input" : printable(path.string(), 200),
-                     line);
+  return vkgpt::format("{}:{}", path == kStandardInput ? "standard input" : printable(path.string(), 200),
+                       line);
 }
 
 }  // namespace vkgpt::text

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <bitset>
 #include <cstddef>
-#include <format>
 #include <memory>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/utf8.hpp"
 
@@ -90,10 +90,10 @@ std::vector<TokenizerFile> CharTokenizer::own_files() const {
   for (std::size_t i = 0; i < characters_.size(); ++i) {
     std::string character;
     append_utf8(character, characters_[i]);
-    vocab += std::format("{}\n      {}: {}", i == 0 ? "" : ",", json_text(character), i);
+    vocab += vkgpt::format("{}\n      {}: {}", i == 0 ? "" : ",", json_text(character), i);
   }
   // Hugging Face's BPE begins with characters; without merges they stay.
-  std::string json = std::format(
+  std::string json = vkgpt::format(
       "{{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [],\n"
       "  \"normalizer\": null,\n  \"pre_tokenizer\": null,\n  \"post_processor\": null,\n"
       "  \"decoder\": {{\"type\": \"Fuse\"}},\n  \"model\": {{\n    \"type\": \"BPE\",\n    \"dropout\": "

@@ -1,10 +1,10 @@
 #include "text/tokenizer/first_tokens.hpp"
 
 #include <algorithm>
-#include <format>
 #include <functional>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt::text {
@@ -35,7 +35,7 @@ FirstTokens::FirstTokens(const BpeVocabulary& vocabulary,
   for (unsigned byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);
     byte_tokens_[byte] =
-        vocabulary.of_characters ? find(std::format("<0x{:02X}>", byte)) : find(std::string_view(&c, 1));
+        vocabulary.of_characters ? find(vkgpt::format("<0x{:02X}>", byte)) : find(std::string_view(&c, 1));
     complete_ &= byte_tokens_[byte] >= 0;
   }
   if (!vocabulary.of_characters) return;

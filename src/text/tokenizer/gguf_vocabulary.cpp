@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
@@ -40,7 +40,7 @@ class TokenTable {
   void pad_to(std::int64_t rows) {
     while (size() < rows) add(padding(size()), kGgufUnused);
   }
-  static std::string padding(std::int64_t token) { return std::format("[PAD{}]", token); }
+  static std::string padding(std::int64_t token) { return vkgpt::format("[PAD{}]", token); }
 
   /// Tokens that stand for nothing.
   std::vector<std::int32_t> unused() const {
@@ -143,7 +143,7 @@ TokenTable piece_tokens(const PieceTokenizer& tokenizer, std::vector<float>& sco
 /// "end of message" for ends too.
 void add_token_ids(const Tokenizer& tokenizer, Token end, std::vector<model::GgufEntry>& entries) {
   const auto add = [&](const char* name, Token token) {
-    entries.push_back({std::format("tokenizer.ggml.{}_token_id", name), static_cast<std::uint32_t>(token)});
+    entries.push_back({vkgpt::format("tokenizer.ggml.{}_token_id", name), static_cast<std::uint32_t>(token)});
   };
   const model::TokenIds ids = tokenizer.token_ids();
   add("bos", ids.begin.value_or(end));

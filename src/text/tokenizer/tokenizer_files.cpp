@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/text/tokenizer/byte_level.hpp"
 #include "vkgpt/text/tokenizer/make_split.hpp"
@@ -40,7 +41,7 @@ std::string vocab_object(const std::vector<std::string>& names, std::string_view
 }
 
 std::string byte_level_step(bool use_regex) {
-  return std::format(
+  return vkgpt::format(
       R"({{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": {}}})",
       use_regex);
 }
@@ -48,12 +49,13 @@ std::string byte_level_step(bool use_regex) {
 /// A step other than ByteLevel.
 std::string split_step(const SplitPattern& split) {
   if (const auto* digits = dynamic_cast<const DigitSplit*>(&split); digits != nullptr) {
-    return std::format(R"({{"type": "Digits", "individual_digits": {}}})", digits->individual());
+    return vkgpt::format(R"({{"type": "Digits", "individual_digits": {}}})", digits->individual());
   }
   const auto* regex = dynamic_cast<const RegexSplit*>(&split);
   const auto behavior = regex == nullptr ? SplitBehavior::kIsolated : regex->behavior();
-  return std::format(R"({{"type": "Split", "pattern": {{"Regex": {}}}, "behavior": "{}", "invert": false}})",
-                     json_text(split.regex()), kSplitBehaviorNames[static_cast<std::size_t>(behavior)]);
+  return vkgpt::format(
+      R"({{"type": "Split", "pattern": {{"Regex": {}}}, "behavior": "{}", "invert": false}})",
+      json_text(split.regex()), kSplitBehaviorNames[static_cast<std::size_t>(behavior)]);
 }
 
 bool is_gpt2_words(const SplitPattern& split) {
@@ -77,8 +79,8 @@ std::string pre_tokenizer(const SplitPattern& split) {
   } else {
     first = split_step(split);
   }
-  return std::format(R"({{"type": "Sequence", "pretokenizers": [{}, {}]}})", first,
-                     byte_level_step(use_regex));
+  return vkgpt::format(R"({{"type": "Sequence", "pretokenizers": [{}, {}]}})", first,
+                       byte_level_step(use_regex));
 }
 
 std::string added_tokens(const BpeVocabulary& vocabulary) {
@@ -123,7 +125,7 @@ std::string write_tokenizer_json(const BpeVocabulary& vocabulary, const SplitPat
                    json_text(names[static_cast<std::size_t>(merge.left)] + " " +
                              names[static_cast<std::size_t>(merge.right)]));
   }
-  return std::format(
+  return vkgpt::format(
       "{{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": {},\n"
       "  \"normalizer\": {},\n  \"pre_tokenizer\": {},\n  \"post_processor\": null,\n"
       "  \"decoder\": {},\n  \"model\": {{\n    \"type\": \"BPE\",\n"

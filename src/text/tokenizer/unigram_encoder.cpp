@@ -1,9 +1,9 @@
 #include "text/tokenizer/unigram_encoder.hpp"
 
 #include <algorithm>
-#include <format>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt::text {
@@ -36,7 +36,7 @@ UnigramEncoder::UnigramEncoder(const std::vector<Piece>& pieces, std::optional<T
   }
   unknown_score_ = lowest - kUnknownPenalty;
   for (unsigned byte = 0; byte_fallback && byte < 256; ++byte) {
-    const std::string name = std::format("<0x{:02X}>", byte);
+    const std::string name = vkgpt::format("<0x{:02X}>", byte);
     const NameFinder::Match match = trie_.find(name, 0);
     bytes_.push_back(match.begin == 0 && match.end == name.size() ? match.token : -1);
   }

@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <format>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/plan/schedule.hpp"
 
@@ -22,9 +22,9 @@ vk::Target measured_target(vk::DeviceCaps base, const Sizes& s, const std::strin
   base.type = vk::DeviceType::kDiscrete;
   return {base,
           {.matmul = vk::Backend::kSimt,
-           .measured = {{std::format("nt f32 {}x{}x{} bias gelu", s.M, s.N, s.K), kernel},
-                        {std::format("nn f32 {}x{}x{} gelu_grad", s.M, s.K, s.N), kernel},
-                        {std::format("tn f32 {}x{}x{} accumulate row_sums", s.N, s.K, s.M), kernel}}}};
+           .measured = {{vkgpt::format("nt f32 {}x{}x{} bias gelu", s.M, s.N, s.K), kernel},
+                        {vkgpt::format("nn f32 {}x{}x{} gelu_grad", s.M, s.K, s.N), kernel},
+                        {vkgpt::format("tn f32 {}x{}x{} accumulate row_sums", s.N, s.K, s.M), kernel}}}};
 }
 
 struct Operands {
@@ -66,8 +66,8 @@ std::string macro(const plan::Dispatch& dispatch, std::string_view name) {
 
 /// "128x64x8 8x4"
 std::string tile_of(const plan::Dispatch& d) {
-  return std::format("{}x{}x{} {}x{}", macro(d, "BM"), macro(d, "BN"), macro(d, "BK"), macro(d, "TM"),
-                     macro(d, "TN"));
+  return vkgpt::format("{}x{}x{} {}x{}", macro(d, "BM"), macro(d, "BN"), macro(d, "BK"), macro(d, "TM"),
+                       macro(d, "TN"));
 }
 
 TEST(MatmulSimt, AMeasuredTileIsTaken) {

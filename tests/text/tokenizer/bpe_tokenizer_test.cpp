@@ -1,7 +1,6 @@
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
 
 #include <chrono>
-#include <format>
 #include <memory>
 #include <random>
 #include <string>
@@ -11,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/utf8.hpp"
@@ -83,7 +83,7 @@ TEST(BpeTokenizer, Gpt2VocabularyIsOpenAis) {
   const Json golden = read_json_file(test::source_dir() / "tests/golden/gpt2_tokens.json");
   std::string listing;
   for (std::size_t i = 0; i < gpt2().vocabulary().tokens.size(); ++i) {
-    listing += std::format("{} {}\n", i, to_byte_level(gpt2().vocabulary().tokens[i]));
+    listing += vkgpt::format("{} {}\n", i, to_byte_level(gpt2().vocabulary().tokens[i]));
   }
   EXPECT_EQ(gpt2().vocab_size(), 50257);
   EXPECT_EQ(sha256(listing), golden["vocabulary_sha256"].get<std::string>());
@@ -228,7 +228,7 @@ TEST(BpeTokenizer, ThreadsDoNotChangeTokens) {
   std::string text;
   while (text.size() < 3'000'000) {
     text +=
-        random() % 50 == 0 ? std::string(random() % 3000, ' ') : std::format("word{} ,\n", random() % 5000);
+        random() % 50 == 0 ? std::string(random() % 3000, ' ') : vkgpt::format("word{} ,\n", random() % 5000);
   }
   for (const std::string& one : {text, std::string(1 << 20, 'a'), std::string()}) {
     std::vector<Token> expected;

@@ -1,7 +1,6 @@
 #include "text/tokenizer/tokenizer_formats.hpp"
 
 #include <filesystem>
-#include <format>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/text/tokenizer/byte_level.hpp"
 #include "vkgpt/text/tokenizer/make_split.hpp"
@@ -170,7 +170,7 @@ std::string small_ranks() {
   constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   for (unsigned byte = 0; byte < 256; ++byte) {
-    out += std::format("{}{}== {}\n", kDigits[byte >> 2U], kDigits[(byte & 3U) << 4U], byte);
+    out += vkgpt::format("{}{}== {}\n", kDigits[byte >> 2U], kDigits[(byte & 3U) << 4U], byte);
   }
   return out + "YWI= 256\nYWJj 257\n";  // ab, abc
 }
