@@ -55,6 +55,7 @@ std::string gunzip(std::string_view packed, std::uint64_t max_bytes, const std::
   z_stream stream{};
   VKGPT_CHECK(inflateInit2(&stream, kGzipOnly) == Z_OK);
   std::string text;
+  std::string block(kBlock, '\0');
   int code = Z_OK;
   while (code == Z_OK && text.size() <= max_bytes) {
     if (stream.avail_in == 0) {
@@ -63,12 +64,10 @@ std::string gunzip(std::string_view packed, std::uint64_t max_bytes, const std::
       stream.avail_in = static_cast<uInt>(part);
       packed.remove_prefix(part);
     }
-    const std::size_t before = text.size();
-    text.resize(before + kBlock);
-    stream.next_out = reinterpret_cast<Bytef*>(text.data() + before);
+    stream.next_out = reinterpret_cast<Bytef*>(block.data());
     stream.avail_out = kBlock;
     code = inflate(&stream, Z_NO_FLUSH);
-    text.resize(text.size() - stream.avail_out);
+    text.append(block, 0, kBlock - stream.avail_out);
     const bool has_more = stream.avail_in > 0 || !packed.empty();
     if (code == Z_STREAM_END && has_more) code = inflateReset(&stream);
   }
