@@ -48,7 +48,7 @@ count_suite() {  # title command...
   [ "$p" -eq 0 ] && [ "$f" -eq 0 ] && f=1  # a suite that runs nothing is a failure
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   printf '%-44s %5d passed %3d failed %3d skipped  %4d s\n' "$title" "$p" "$f" "$s" $((SECONDS - start))
-  if [ "$f" -gt 0 ]; then grep -vE '^\[ RUN|^\[       OK' "$log/suite" | tail -n 80; fi
+  if [ "$f" -gt 0 ]; then grep -vE '^\[( RUN|       OK|  SKIPPED)|^\[-{10}\]|^$|: Skipped$' "$log/suite" | tail -n 120; fi
   sed -n '/: Skipped$/{n;s/^/  skipped: /p}' "$log/suite" | sort -u
 }
 

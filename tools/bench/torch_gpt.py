@@ -22,6 +22,7 @@ class Shape:
     F: int = 512
     T: int = 128
     llama: bool = False  # RMSNorm, SwiGLU, rotary positions, no biases
+    padding: int = 64  # the vocabulary is padded to a multiple of it
 
     def flags(self):
         return (["--preset", self.preset] if self.preset else []) + ["--block_size", str(self.T)]
@@ -77,7 +78,7 @@ class Gpt(nn.Module):
     def __init__(self, s):
         super().__init__()
         self.s = s
-        padded = (s.V + 63) // 64 * 64
+        padded = -(-s.V // s.padding) * s.padding
         self.wte = nn.Embedding(padded, s.C)
         self.wpe = None if s.llama else nn.Embedding(s.T, s.C)
         self.blocks = nn.ModuleList(Block(s) for _ in range(s.L))
