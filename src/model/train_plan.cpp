@@ -19,6 +19,7 @@
 #include "vkgpt/plan/dead_dispatches.hpp"
 
 #include "model/gpt_block.hpp"
+#include "model/train_limits.hpp"
 #include "model/update_plan.hpp"
 
 namespace vkgpt::model {
@@ -317,6 +318,7 @@ class TrainPlanWriter {
 
 plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& options,
                             const vk::Target& target) {
+  check_train_size(params, options, target.caps);
   PlanBuilder builder(target);
   TrainPlanWriter(builder, params, options).write();
   plan::Plan plan = std::move(builder).finish();

@@ -5,6 +5,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -113,7 +114,7 @@ void loss_sum(plan::PlanBuilder& builder, const plan::Tensor& losses, const plan
   check_accumulator(accumulator);
   VKGPT_CHECK(targets.shape.numel() == rows && targets.dtype == DType::kI32, "targets {} for losses {}",
               targets.shape.to_string(), losses.shape.to_string());
-  VKGPT_CHECK(rows < (1 << 24), "{} rows are counted in f32", rows);
+  plan::check_fits(rows < (1 << 24), "{} tokens in a batch, at most 16777215 can be counted", rows);
   plan::Dispatch dispatch =
       workgroups(builder.caps(), "loss_sum", 1, subgroups_per_workgroup(builder.caps()));
   dispatch.bindings = {read(losses), read(targets), read_write(accumulator)};

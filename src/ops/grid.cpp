@@ -3,13 +3,15 @@
 #include <algorithm>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 namespace vkgpt::ops {
 
 std::array<std::uint32_t, 3> fold_grid(const vk::DeviceCaps& caps, std::int64_t groups) {
   VKGPT_CHECK(groups > 0, "{} workgroups", groups);
   const std::int64_t y = ceil_div(groups, caps.max_workgroup_count[0]);
-  VKGPT_CHECK(y <= caps.max_workgroup_count[1], "{} workgroups", groups);
+  plan::check_fits(y <= caps.max_workgroup_count[1], "a kernel needs {} workgroups, more than the device has",
+                   groups);
   const std::int64_t x = ceil_div(groups, y);
   return {static_cast<std::uint32_t>(x), static_cast<std::uint32_t>(y), 1};
 }

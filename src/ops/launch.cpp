@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 #include "ops/grid.hpp"
 
@@ -28,8 +29,8 @@ std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std
   const std::int64_t fitting = max_binding_bytes(caps) / row_bytes;
   if (rows <= fitting) return {{0, rows}};
   const std::int64_t step = fitting / granule * granule;
-  VKGPT_CHECK(step > 0, "{} rows of {} bytes do not fit a binding of {} bytes", granule, row_bytes,
-              caps.max_storage_buffer_range);
+  plan::check_fits(step > 0, "{} rows of {} bytes do not fit the {} that the device binds at once", granule,
+                   row_bytes, caps.max_storage_buffer_range);
   std::vector<Slice> slices;
   for (std::int64_t first = 0; first < rows; first += step) {
     slices.push_back({first, std::min(step, rows - first)});

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 namespace vkgpt::plan {
 
@@ -53,7 +54,9 @@ Macros& Macros::append(const Macros& others) {
 }
 
 void PushWords::add(std::int64_t value) {
-  VKGPT_CHECK(std::in_range<std::uint32_t>(value), "push constant {} does not fit 32 bits", value);
+  VKGPT_CHECK(value >= 0, "push constant {} is negative", value);
+  check_fits(std::in_range<std::uint32_t>(value), "a kernel would count to {}, 32 bits hold 4294967295",
+             value);
   words_.push_back(static_cast<std::uint32_t>(value));
 }
 

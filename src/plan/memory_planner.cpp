@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/units.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 namespace vkgpt::plan {
 namespace {
@@ -62,8 +63,8 @@ MemoryPlan plan_memory(const Plan& plan, std::uint64_t alignment, std::uint64_t 
   for (const Segment& segment : plan.segments) {
     std::vector<std::vector<Placed>> arenas;
     for (const Life& life : lives_of(plan, segment)) {
-      VKGPT_CHECK(life.bytes <= max_arena_bytes, "{} takes {} bytes, one allocation may have {}",
-                  plan.tensor(life.tensor).name, life.bytes, max_arena_bytes);
+      check_fits(life.bytes <= max_arena_bytes, "{} takes {}, the device allows {} in one allocation",
+                 plan.tensor(life.tensor).name, format_bytes(life.bytes), format_bytes(max_arena_bytes));
       std::uint32_t index = 0;
       std::uint64_t offset = 0;
       for (;; ++index) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 namespace vkgpt::plan {
 namespace {
@@ -102,9 +103,9 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
     VKGPT_CHECK(binding.size > 0 && binding.offset + binding.size <= info.bytes(),
                 "{} binds bytes {}+{} of {}, which has {}", label, binding.offset, binding.size, info.name,
                 info.bytes());
-    VKGPT_CHECK(binding.size <= caps().max_storage_buffer_range,
-                "{} binds {} bytes of {}, the device allows {}", label, binding.size, info.name,
-                caps().max_storage_buffer_range);
+    check_fits(binding.size <= caps().max_storage_buffer_range,
+               "{} needs {} bytes of {} at once, the device allows {}", label, binding.size, info.name,
+               caps().max_storage_buffer_range);
     VKGPT_CHECK(caps().storage_16bit || dtype_size(info.dtype) != 2,
                 "{} binds {} of {}, the device has no 16-bit storage", label, info.name,
                 dtype_name(info.dtype));
@@ -129,9 +130,10 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
   VKGPT_CHECK(dispatch.push.size() * sizeof(std::uint32_t) <= caps().max_push_constant_bytes,
               "{} pushes {} words", label, dispatch.push.size());
   for (std::size_t i = 0; i < 3; ++i) {
-    VKGPT_CHECK(dispatch.groups[i] > 0 && dispatch.groups[i] <= caps().max_workgroup_count[i],
-                "{} dispatches {} groups in dimension {}, the device allows {}", label, dispatch.groups[i], i,
-                caps().max_workgroup_count[i]);
+    VKGPT_CHECK(dispatch.groups[i] > 0, "{} dispatches nothing in dimension {}", label, i);
+    check_fits(dispatch.groups[i] <= caps().max_workgroup_count[i],
+               "{} needs {} workgroups in dimension {}, the device allows {}", label, dispatch.groups[i], i,
+               caps().max_workgroup_count[i]);
   }
   if (dispatch.cost.bytes == 0) dispatch.cost.bytes = bound_bytes;
   plan_.segments.back().dispatches.push_back(std::move(dispatch));

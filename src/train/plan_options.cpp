@@ -8,6 +8,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/units.hpp"
+#include "vkgpt/plan/limits.hpp"
 #include "vkgpt/plan/taps.hpp"
 
 namespace vkgpt::train {
@@ -105,8 +106,8 @@ std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfi
     try {
       const plan::Schedule schedule = train_schedule(params, trial, params.config().block_size, target);
       return schedule.memory.total_bytes() <= budget;
-    } catch (const CheckFailure&) {
-      return false;  // a tensor beyond what kernels index or one allocation holds
+    } catch (const plan::TooLarge&) {
+      return false;
     }
   };
   if (!fits(1)) {

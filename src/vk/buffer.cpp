@@ -55,7 +55,11 @@ Buffer::Buffer(const Device& device, std::uint64_t bytes, MemoryKind kind, std::
   VmaAllocationInfo allocated{};
   const VkResult result =
       vmaCreateBuffer(device.allocator(), &info, &how, &buffer_, &allocation_, &allocated);
-  if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY) {
+  mapped_ = static_cast<std::byte*>(allocated.pMappedData);
+  const bool is_unmapped = result == VK_SUCCESS && kind != MemoryKind::kDevice && mapped_ == nullptr;
+  if (is_unmapped) release();
+  if (is_unmapped || result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY ||
+      result == VK_ERROR_MEMORY_MAP_FAILED) {
     fail(
         "out of memory: buffer '{}' needs {} on {} ({} in all, {} free at start): use a smaller model or "
         "batch",
@@ -63,7 +67,6 @@ Buffer::Buffer(const Device& device, std::uint64_t bytes, MemoryKind kind, std::
         caps.heap_budget_bytes == 0 ? "an unknown amount" : mebibytes(caps.heap_budget_bytes));
   }
   check_result(result, "vmaCreateBuffer", name);
-  mapped_ = static_cast<std::byte*>(allocated.pMappedData);
   try {
     const std::string text(name);
     vmaSetAllocationName(device.allocator(), allocation_, text.c_str());

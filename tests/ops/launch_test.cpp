@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 #include "ops/grid.hpp"
 
@@ -22,7 +23,7 @@ TEST(Launch, SlicesCoverAllRowsWithinTheLimit) {
   EXPECT_EQ(next, 300);
   EXPECT_EQ(row_slices(caps, 100, 40).size(), 1U);
   EXPECT_EQ(element_slices(caps, 1001).size(), 2U);
-  EXPECT_THROW(row_slices(caps, 300, 4000), CheckFailure);
+  EXPECT_THROW(row_slices(caps, 300, 4000), plan::TooLarge);
 }
 
 TEST(Launch, BindingsNarrowToTheirSlice) {
@@ -56,7 +57,7 @@ TEST(Launch, GridsCoverTheWork) {
   const std::uint64_t subgroups = dispatch.kernel.spec_constants[0] / caps.subgroup_size;
   EXPECT_GE(std::uint64_t{dispatch.groups[0]} * dispatch.groups[1] * subgroups, 30000U);
   EXPECT_LE(dispatch.groups[0], 100U);
-  EXPECT_THROW(workgroups(caps, "x", 10001, 1), CheckFailure);
+  EXPECT_THROW(workgroups(caps, "x", 10001, 1), plan::TooLarge);
 
   caps.type = vk::DeviceType::kCpu;
   EXPECT_EQ(subgroups_per_workgroup(caps), 1U);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 namespace vkgpt::plan {
 namespace {
@@ -42,7 +43,7 @@ TEST(PushWords, KeepTheOrderAndTheBits) {
 
 TEST(PushWords, RefuseWhatDoesNotFit32Bits) {
   EXPECT_THROW(PushWords{}.u32(-1), CheckFailure);
-  EXPECT_THROW(PushWords{}.u32(std::int64_t{1} << 32), CheckFailure);
+  EXPECT_THROW(PushWords{}.u32(std::int64_t{1} << 32), TooLarge);
   EXPECT_THROW(PushWords{}.u32(std::numeric_limits<std::uint64_t>::max()), CheckFailure);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 namespace vkgpt::plan {
 namespace {
@@ -43,14 +44,14 @@ TEST(PlanBuilder, RefusesWhatTheDeviceOrTheShaderCouldNotDo) {
   const Tensor half = builder.persistent("half", {64}, Role::kCache, DType::kF16);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(small)}}), CheckFailure);  // no segment
   builder.begin_segment("s");
-  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(big)}}), CheckFailure);
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(big)}}), TooLarge);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {write(input)}}), CheckFailure);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(half)}}), CheckFailure);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(small), write(small)}}), CheckFailure);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(builder.view(small, 1, {4}))}}),
                CheckFailure);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(small)}, .groups = {70000, 1, 1}}),
-               CheckFailure);
+               TooLarge);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .push = std::vector<std::uint32_t>(33)}), CheckFailure);
   EXPECT_THROW(builder.begin_segment("s"), CheckFailure);
 }

@@ -27,7 +27,7 @@ std::int64_t max_binding_bytes(const vk::DeviceCaps& caps);
 
 /// Cuts `rows` rows of `row_bytes` bytes into runs that one descriptor can cover
 /// (`max_binding_bytes`) and that start at multiples of `granule` rows. A device that cannot bind that
-/// many is a `CheckFailure`.
+/// many: `plan::TooLarge`.
 std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t row_bytes,
                               std::int64_t granule = slice_granule(false));
 

@@ -76,7 +76,7 @@ struct Kernel {
 /// Packs push constants: `PushWords{}.u32(rows, C).f32(eps)`.
 class PushWords {
  public:
-  /// Integers of any type; one that does not fit 32 bits, or is negative, is a `CheckFailure`.
+  /// Integers of any type; a negative one is a `CheckFailure`, one beyond 32 bits `TooLarge`.
   PushWords& u32(std::integral auto... values) {
     (add(static_cast<std::int64_t>(values)), ...);
     return *this;

@@ -13,7 +13,7 @@
 namespace vkgpt::plan {
 
 /// Collects tensors and dispatches into a `Plan`. Op functions take it first and only append to it; every
-/// mistake (shape, range, limits of the device) is a `CheckFailure` here, never during replay.
+/// mistake is a `CheckFailure` here, sizes beyond the device are `TooLarge`, never during replay.
 class PlanBuilder {
  public:
   explicit PlanBuilder(vk::Target target);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "vkgpt/core/config_field.hpp"
@@ -249,9 +250,8 @@ struct TrainConfig {
     visit(FieldInfo{.name = "adam_eps",
                     .group = kOptimizerGroup,
                     .help = "AdamW's epsilon",
-                    .min = 0,
-                    .max = 1,
-                    .min_open = true},
+                    .min = std::numeric_limits<float>::min(),  // less is 0 on the device
+                    .max = 1},
           self.adam_eps);
     visit(FieldInfo{.name = "grad_clip",
                     .group = kOptimizerGroup,

@@ -12,6 +12,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/step_params.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 #include "ops/attention/attention_backends.hpp"
 #include "ops/attention/qkv_heads.hpp"
@@ -57,9 +58,9 @@ std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, s
   const std::int64_t wanted = std::max(granule, max_flops / std::max<std::int64_t>(flops, 1));
   std::int64_t step = std::min(wanted, bindable);
   if (step < B) step = step / granule * granule;
-  VKGPT_CHECK(step > 0,
-              "{} sequences are the least that start at aligned offsets, but {} fit a binding of {} bytes",
-              granule, bindable, max_range);
+  plan::check_fits(step > 0,
+                   "attention takes {} sequences at once, but {} fit the {} bytes that the device binds",
+                   granule, bindable, max_range);
   std::vector<Slice> slices;
   for (std::int64_t first = 0; first < B; first += step) slices.push_back({first, std::min(step, B - first)});
   return slices;
@@ -107,8 +108,8 @@ void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, co
   VKGPT_CHECK(dropout.p >= 0 && dropout.p < 1 && dropout.site < 1U << 24, "dropout {} at site {}", dropout.p,
               dropout.site);
   if (dropout.p == 0) return;
-  VKGPT_CHECK(shape.B * shape.heads.NH * shape.T < 1LL << 32, "{} rows for 32-bit words",
-              shape.B * shape.heads.NH * shape.T);
+  plan::check_fits(shape.B * shape.heads.NH * shape.T < 1LL << 32, "{} rows of attention exceed 32-bit words",
+                   shape.B * shape.heads.NH * shape.T);
   add_binding(dispatch, "DROPOUT", read(step_params(builder)));
   const std::vector<std::uint32_t> words =
       PushWords{}.u32(slice.first, dropout.site).f32(dropout.p, 1.0 / (1.0 - dropout.p));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/plan/limits.hpp"
 
 #include "ops/grid.hpp"
 
@@ -47,7 +48,7 @@ void check_types(const Product& p) {
 /// row, or an element, that starts a part is bound at a multiple of 256 bytes.
 std::vector<Slice> slices_of(std::int64_t extent, std::int64_t limit, std::int64_t granule) {
   if (extent <= limit) return {{0, extent}};
-  VKGPT_CHECK(limit >= granule, "{} rows do not fit a binding", granule);
+  plan::check_fits(limit >= granule, "{} rows of a matrix exceed what the device binds at once", granule);
   const std::int64_t parts = ceil_div(extent, limit / granule * granule);
   const std::int64_t step = ceil_div(ceil_div(extent, parts), granule) * granule;
   std::vector<Slice> slices;
