@@ -11,15 +11,15 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
-#include "vkgpt/core/utf8.hpp"
+#include "vkgpt/core/message.hpp"
+#include "vkgpt/core/process_limits.hpp"
 
 #include "cli/commands.hpp"
 
 namespace {
 
 int report(const std::string& message, vkgpt::ExitCode code) {
-  constexpr std::size_t kMaxChars = 1000;
-  const std::string line = vkgpt::format("vkgpt: error: {}\n", vkgpt::printable(message, kMaxChars));
+  const std::string line = vkgpt::format("vkgpt: error: {}\n", vkgpt::message_line(message));
   std::fflush(stdout);
   std::fwrite(line.data(), 1, line.size(), stderr);
   return static_cast<int>(code);
@@ -37,6 +37,7 @@ void open_missing_streams() {
 /// The only place where errors are caught.
 int main(int argc, char** argv) {
   open_missing_streams();
+  vkgpt::settle_process_limits();
   try {
     const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
     const int code = vkgpt::cli::run_program(args);

@@ -17,8 +17,10 @@ std::atomic<bool> g_interrupted = false;
 static_assert(std::atomic<bool>::is_always_lock_free);  // else it may not be touched by a handler
 
 /// Only what POSIX allows in a handler: lock-free atomics, write, _exit.
-extern "C" void on_signal(int) {
-  if (g_interrupted.exchange(true)) _exit(static_cast<int>(ExitCode::kInterrupted));
+extern "C" void on_signal(int signal) {
+  const bool again = g_interrupted.exchange(true);
+  if (again && signal == SIGXCPU) return;  // it comes every second until the hard limit
+  if (again) _exit(static_cast<int>(ExitCode::kInterrupted));
   const int saved = errno;
   constexpr std::string_view kNote = "\nvkgpt: interrupted, finishing; once more ends at once\n";
   [[maybe_unused]] const auto written = write(STDERR_FILENO, kNote.data(), kNote.size());
@@ -32,7 +34,7 @@ void install_interrupt_handlers() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;  // calls in progress go on: the flag is polled, not discovered by EINTR
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGXCPU}) {
     VKGPT_CHECK(sigaction(signal, &action, nullptr) == 0, "signal {}", signal);
   }
   // Under nohup a closed terminal shall not end the run.

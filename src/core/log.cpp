@@ -6,6 +6,7 @@
 #include <string>
 
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/message.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt {
@@ -36,7 +37,8 @@ void set_log_level(LogLevel level) {
 
 void log_line(LogLevel level, std::string_view text) {
   if (level < g_level.load()) return;
-  const std::string line = vkgpt::format("{}{}\n", prefix(level), printable_lines(text));
+  const std::string line = vkgpt::format(
+      "{}{}\n", prefix(level), level == LogLevel::kWarning ? message_line(text) : printable_lines(text));
   const std::lock_guard lock(g_mutex);
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
+#include "vkgpt/core/process_limits.hpp"
+#include "vkgpt/core/units.hpp"
 #include "vkgpt/vk/result.hpp"
 
 namespace vkgpt::vk {
@@ -16,6 +19,7 @@ constexpr const char* kLayerName = "VK_LAYER_KHRONOS_validation";
 constexpr std::string_view kNoDriver =
     "no Vulkan driver was found: install the driver of your GPU, or mesa-vulkan-drivers for one that runs on "
     "the CPU";
+constexpr std::uint64_t kLeastAddressSpace = std::uint64_t{640} << 20;  // with less, drivers crash
 
 struct AllowedMessage {
   std::string_view id;
@@ -134,6 +138,15 @@ std::vector<VkLayerSettingEXT> layer_settings(ValidationMode mode) {
   };
 }
 
+void check_address_space() {
+  const std::optional<std::uint64_t> limit = address_space_limit();
+  if (!limit || *limit >= kLeastAddressSpace) return;
+  fail(
+      "out of memory: this process may have {} of address space, a Vulkan driver takes 1 GiB and more: raise "
+      "the limit (ulimit -v)",
+      format_bytes(*limit));
+}
+
 constexpr VkApplicationInfo kApplication = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                             .pNext = nullptr,
                                             .pApplicationName = "vkgpt",
@@ -169,6 +182,7 @@ std::vector<std::string> MessageSink::take() {
 
 Instance::Instance(ValidationMode validation)
     : validation_(validation), messages_(std::make_unique<MessageSink>()) {
+  check_address_space();
   if (volkInitialize() != VK_SUCCESS) {
     fail("no Vulkan loader was found (libvulkan.so.1): install the package libvulkan1 and a driver");
   }

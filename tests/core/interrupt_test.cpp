@@ -27,7 +27,7 @@ int status_of_child(Body body, void (*prepare)() = nothing) {
 }
 
 TEST(Interrupt, FirstSignalOnlySetsTheFlag) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
     const int status = status_of_child([signal] {
       const bool before = interrupted();
       raise(signal);
@@ -38,6 +38,16 @@ TEST(Interrupt, FirstSignalOnlySetsTheFlag) {
     ASSERT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 7);
   }
+}
+
+TEST(Interrupt, ALimitOfProcessorTimeMaySayItAgain) {
+  const int status = status_of_child([] {
+    raise(SIGXCPU);
+    raise(SIGXCPU);
+    return interrupted() ? 7 : 8;
+  });
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
 TEST(Interrupt, HangupStaysIgnoredUnderNohup) {

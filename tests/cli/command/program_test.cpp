@@ -50,6 +50,57 @@ TEST(Program, RefusesWithOneLineAndExitCode2) {
   expect_usage_error({"data", "get", "--ot", "x"}, "unknown flag --ot: did you mean --out?");
 }
 
+TEST(Program, TheReadmeListsEveryCommand) {
+  const std::string readme = read_file(test::source_dir() / "README.md");
+  for (const Command& command : command_groups().front().commands) {
+    const std::string row = "`" + std::string(command.name) + "`";
+    EXPECT_TRUE(readme.contains("\n| " + row) || readme.contains(", " + row + " |")) << row;
+  }
+}
+
+TEST(Program, QuotesLittleOfWhatItWasGivenAndNoControlCharacters) {
+  const std::string hostile = "x\x1b[31m\xe2\x80\xae" + std::string(50000, 'y');
+  const TempDirectory directory;
+  const std::string config = (directory / "c.json").string();
+  write_file(config, "{\"" + std::string("k\\u001b[31m\\u202e") + std::string(50000, 'z') + "\": 1}");
+  const std::vector<std::vector<std::string>> lines = {
+      {hostile},
+      {"plan", "--" + hostile, "1"},
+      {"plan", "--n_layer", hostile},
+      {"plan", "--preset", hostile},
+      {"plan", hostile},
+      {"train", "--data_path", hostile},
+      {"train", "--config", config},
+      {"train", "--config", hostile},
+      {"generate", "--model", hostile},
+      {"chat", "--model", hostile},
+      {"eval", "--model", hostile, "--data_path", hostile},
+      {"export", "--model", hostile, "--out", hostile},
+      {"import", hostile, "--out", hostile},
+      {"data", "get", hostile},
+      {"data", "prepare", hostile, "--out", hostile},
+      {"data", "info", hostile},
+      {"tokenizer", "train", hostile},
+      {"tokenizer", "encode", hostile},
+      {"tokenizer", "decode", "--text", hostile},
+      {"tokenizer", "info", "--tokenizer", hostile},
+      {"plot", hostile, "-o", hostile},
+      {"sweep", "--config", hostile},
+      {"docs", hostile},
+      {"completions", hostile},
+      {"bench", hostile},
+  };
+  for (const std::vector<std::string>& args : lines) {
+    const RunResult result = run_vkgpt(args);
+    EXPECT_TRUE(result.code == 1 || result.code == 2) << args[0] << ' ' << result.code;
+    EXPECT_TRUE(result.err.starts_with("vkgpt: error: ")) << args[0] << ": " << result.err.substr(0, 300);
+    EXPECT_LT(result.err.size(), 900U) << args[0];
+    EXPECT_FALSE((result.err + result.out).contains('\x1b')) << args[0];
+    EXPECT_FALSE((result.err + result.out).contains("\xe2\x80\xae")) << args[0];
+    EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << args[0];
+  }
+}
+
 TEST(Program, TheManualAndTheCompletionsNameEveryFlag) {
   const std::string manual = run_vkgpt({"man"}).out;
   const std::string bash = run_vkgpt({"completions", "bash"}).out;
