@@ -6,7 +6,6 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/plan/kernel_list.hpp"
-#include "vkgpt/vk/timestamps.hpp"
 
 #include "plan/segment_recorder.hpp"
 
@@ -16,10 +15,10 @@ namespace {
 /// Submits each dispatch as it is recorded and waits for it.
 class EagerRun : public RecordObserver {
  public:
-  EagerRun(vk::Context& context, std::string_view segment, std::span<const Dispatch> dispatches)
-      : context_(context), dispatches_(dispatches), commands_(context.device(), segment) {
-    if (context.caps().timestamp_period_ns > 0) timestamps_ = vk::Timestamps(context.device(), 2);
-  }
+  /// `timestamps` has two queries, or none.
+  EagerRun(vk::Context& context, std::span<const Dispatch> dispatches, vk::CommandBuffer& commands,
+           const vk::Timestamps& timestamps)
+      : context_(context), dispatches_(dispatches), commands_(commands), timestamps_(timestamps) {}
 
   const std::vector<DispatchTime>& times() const { return times_; }
 
@@ -49,8 +48,8 @@ class EagerRun : public RecordObserver {
 
   vk::Context& context_;
   std::span<const Dispatch> dispatches_;
-  vk::CommandBuffer commands_;
-  vk::Timestamps timestamps_;
+  vk::CommandBuffer& commands_;
+  const vk::Timestamps& timestamps_;
   std::vector<DispatchTime> times_;
 };
 
@@ -87,14 +86,26 @@ void Executor::build_pipelines() {
   for (auto& [name, state] : segments_) state.is_built = true;
 }
 
-std::vector<DispatchTime> Executor::run_eager(std::string_view segment, int slot) {
+void Executor::reserve_eager(std::string_view segment) {
   SegmentState& state = built(segment);
+  if (!state.eager.empty()) return;
+  const SegmentRecorder recorder(context_, store_, schedule_);
+  for (int slot = 0; slot < kSlotCount; ++slot) state.eager.push_back(recorder.describe(state.index, slot));
+  if (eager_commands_) return;
+  eager_commands_.emplace(context_.device(), "eager");
+  if (context_.caps().timestamp_period_ns > 0) eager_times_ = vk::Timestamps(context_.device(), 2);
+}
+
+std::vector<DispatchTime> Executor::run_eager(std::string_view segment, int slot) {
+  reserve_eager(segment);
+  SegmentState& state = this->state(segment);
   const std::vector<Dispatch>& dispatches = schedule_.plan.segments[state.index].dispatches;
   store_.flush(slot);
   context_.queue().wait_idle();
-  EagerRun run(context_, segment, dispatches);
-  SegmentRecorder recorder(context_, store_, schedule_);
-  static_cast<void>(recorder.record(state.index, slot, cuts_everywhere(dispatches.size()), run));
+  EagerRun run(context_, dispatches, *eager_commands_, eager_times_);
+  const SegmentRecorder recorder(context_, store_, schedule_);
+  recorder.record(state.index, state.eager.at(static_cast<std::size_t>(slot)),
+                  cuts_everywhere(dispatches.size()), run);
   state.nanoseconds.clear();
   for (const DispatchTime& time : run.times()) state.nanoseconds.push_back(time.nanoseconds);
   return run.times();
@@ -144,9 +155,9 @@ Executor::Recording Executor::record_slot(const SegmentState& state, int slot) {
   std::vector<double> nanoseconds;
   for (std::size_t i = 0; i < segment.dispatches.size(); ++i) nanoseconds.push_back(estimated_ns(state, i));
   Replay replay(context_, segment.name);
-  SegmentRecorder recorder(context_, store_, schedule_);
-  vk::DescriptorPool descriptors =
-      recorder.record(state.index, slot, cuts_within(nanoseconds, submit_budget_ns_), replay);
+  const SegmentRecorder recorder(context_, store_, schedule_);
+  DescriptorSets descriptors = recorder.describe(state.index, slot);
+  recorder.record(state.index, descriptors, cuts_within(nanoseconds, submit_budget_ns_), replay);
   Recording recording{std::move(descriptors), std::move(replay).take()};
   recorded_count_ += static_cast<int>(recording.commands.size());
   return recording;

@@ -97,9 +97,9 @@ ProfiledSegment Profiler::run(std::string_view segment, int slot, std::span<cons
   for (const DispatchTime& time : expected) nanoseconds.push_back(time.nanoseconds);
   TimedRecording recording(context_, segment, expected.size());
   SegmentRecorder recorder(context_, store_, schedule_);
-  const vk::DescriptorPool descriptors =
-      recorder.record(static_cast<std::size_t>(found - schedule_.plan.segments.begin()), slot,
-                      cuts_within(nanoseconds, Executor::kSubmitBudgetNs), recording);
+  const auto index = static_cast<std::size_t>(found - schedule_.plan.segments.begin());
+  const DescriptorSets descriptors = recorder.describe(index, slot);
+  recorder.record(index, descriptors, cuts_within(nanoseconds, Executor::kSubmitBudgetNs), recording);
   store_.flush(slot);
   profile.submit_ns = now_ns();
   for (const vk::CommandBuffer& commands : recording.commands()) context_.queue().submit(commands, segment);

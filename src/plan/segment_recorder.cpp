@@ -32,11 +32,27 @@ void RecordObserver::before(vk::CommandBuffer&, std::size_t, bool) {}
 void RecordObserver::after(vk::CommandBuffer&, std::size_t) {}
 void RecordObserver::close(vk::CommandBuffer&) {}
 
-vk::DescriptorPool SegmentRecorder::record(std::size_t index, int slot, const CutPlan& cuts,
-                                           RecordObserver& observer) {
+DescriptorSets SegmentRecorder::describe(std::size_t index, int slot) const {
+  const std::vector<Dispatch>& dispatches = schedule_.plan.segments[index].dispatches;
+  std::size_t bindings = 0;
+  for (const Dispatch& dispatch : dispatches) bindings += dispatch.bindings.size();
+  DescriptorSets descriptors{
+      vk::DescriptorPool(context_.device(), static_cast<std::uint32_t>(dispatches.size()),
+                         static_cast<std::uint32_t>(bindings)),
+      {}};
+  for (const Dispatch& dispatch : dispatches) {
+    std::vector<vk::BufferRange> ranges;
+    for (const Binding& binding : dispatch.bindings) ranges.push_back(store_.range(schedule_, binding, slot));
+    const vk::Pipeline& pipeline = context_.pipelines().get(pipeline_key(dispatch));
+    descriptors.sets.push_back(descriptors.pool.allocate(pipeline, ranges));
+  }
+  return descriptors;
+}
+
+void SegmentRecorder::record(std::size_t index, const DescriptorSets& descriptors, const CutPlan& cuts,
+                             RecordObserver& observer) const {
   const std::vector<Dispatch>& dispatches = schedule_.plan.segments[index].dispatches;
   const BarrierPlan& barriers = schedule_.barriers[index];
-  vk::DescriptorPool descriptors = make_descriptors(dispatches);
   for (std::size_t cut = 0; cut < cuts.size(); ++cut) {
     const std::size_t first = cuts[cut];
     const std::size_t end = cut + 1 < cuts.size() ? cuts[cut + 1] : dispatches.size();
@@ -46,31 +62,20 @@ vk::DescriptorPool SegmentRecorder::record(std::size_t index, int slot, const Cu
       const bool has_barrier = i > first && std::ranges::binary_search(barriers, i);
       if (has_barrier) commands.barrier();
       observer.before(commands, i, has_barrier || i == first);
-      record_dispatch(commands, descriptors, dispatches[i], slot);
+      record_dispatch(commands, descriptors.sets[i], dispatches[i]);
       observer.after(commands, i);
     }
     commands.end();
     observer.close(commands);
   }
-  return descriptors;
 }
 
-vk::DescriptorPool SegmentRecorder::make_descriptors(std::span<const Dispatch> dispatches) const {
-  std::size_t bindings = 0;
-  for (const Dispatch& dispatch : dispatches) bindings += dispatch.bindings.size();
-  return vk::DescriptorPool(context_.device(), static_cast<std::uint32_t>(dispatches.size()),
-                            static_cast<std::uint32_t>(bindings));
-}
-
-void SegmentRecorder::record_dispatch(vk::CommandBuffer& commands, vk::DescriptorPool& descriptors,
-                                      const Dispatch& dispatch, int slot) {
-  const vk::Pipeline& pipeline = context_.pipelines().get(pipeline_key(dispatch));
-  std::vector<vk::BufferRange> ranges;
-  for (const Binding& binding : dispatch.bindings) ranges.push_back(store_.range(schedule_, binding, slot));
+void SegmentRecorder::record_dispatch(vk::CommandBuffer& commands, VkDescriptorSet set,
+                                      const Dispatch& dispatch) const {
   log_debug("dispatch {}: {} groups {} x {} x {}", dispatch.label, dispatch.kernel.stem, dispatch.groups[0],
             dispatch.groups[1], dispatch.groups[2]);
   commands.begin_label(dispatch.label);
-  commands.dispatch(pipeline, descriptors.allocate(pipeline, ranges), dispatch.push, dispatch.groups);
+  commands.dispatch(context_.pipelines().get(pipeline_key(dispatch)), set, dispatch.push, dispatch.groups);
   commands.end_label();
 }
 

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "vkgpt/plan/descriptor_sets.hpp"
 #include "vkgpt/plan/schedule.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/vk/command_buffer.hpp"
@@ -43,15 +44,16 @@ class SegmentRecorder {
   SegmentRecorder(vk::Context& context, const TensorStore& store, const Schedule& schedule)
       : context_(context), store_(store), schedule_(schedule) {}
 
-  /// Records segment `index` for a slot. The returned descriptor sets must outlive the use of the command
-  /// buffers; until then the recorder holds them.
-  [[nodiscard]] vk::DescriptorPool record(std::size_t index, int slot, const CutPlan& cuts,
-                                          RecordObserver& observer);
+  /// What the dispatches of segment `index` bind for a slot.
+  [[nodiscard]] DescriptorSets describe(std::size_t index, int slot) const;
+
+  /// Records segment `index` with `descriptors`, which `describe` gave for it. Allocates nothing but what the
+  /// observer does.
+  void record(std::size_t index, const DescriptorSets& descriptors, const CutPlan& cuts,
+              RecordObserver& observer) const;
 
  private:
-  vk::DescriptorPool make_descriptors(std::span<const Dispatch> dispatches) const;
-  void record_dispatch(vk::CommandBuffer& commands, vk::DescriptorPool& descriptors, const Dispatch& dispatch,
-                       int slot);
+  void record_dispatch(vk::CommandBuffer& commands, VkDescriptorSet set, const Dispatch& dispatch) const;
 
   vk::Context& context_;
   const TensorStore& store_;

@@ -28,7 +28,7 @@ std::string usable_prompt(const std::string& prompt, const TrainData& data) {
 
 RunSetup::RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig& config,
                    std::span<const SettingChange> changes)
-    : model_(model), config_(config) {
+    : fields_(fields), model_(model), config_(config) {
   model_.validate();
   config_.validate();
   if (config_.memmap_dataset.empty()) {
@@ -46,11 +46,14 @@ RunSetup::RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig&
   data_.emplace(open_train_data(config_, origin_));
   data_->corpus.check_length(model_.block_size, data_->name);
   settle_vocabulary();
-  if (!fields.was_set("sample_prompt")) config_.sample_prompt = usable_prompt(config_.sample_prompt, *data_);
-  const std::int64_t reached = checkpoint_ ? check_continuation(changes) : 0;
-  if (reached >= config_.max_steps) return;
+  settle_prompt(fields);
+  if (checkpoint_) reached_ = check_continuation(changes);
+}
+
+void RunSetup::write_settings() const {
+  if (reached_ >= config_.max_steps) return;
   const Path directory(config_.out_dir);
-  replace_file(directory / kEffectiveConfig, to_json(fields).dump(2) + "\n");
+  replace_file(directory / kEffectiveConfig, to_json(fields_).dump(2) + "\n");
   for (const text::TokenizerFile& file : data_->tokenizer->files()) {
     replace_file(directory / file.name, file.contents);
   }
@@ -101,6 +104,16 @@ void RunSetup::settle_vocabulary() {
              data_->name);
   }
   if (!origin_) model_.vocab_size = V;
+}
+
+/// A prompt of the user's that cannot be continued is an error now, not at the first sample.
+void RunSetup::settle_prompt(const FieldSet& fields) {
+  if (!fields.was_set("sample_prompt")) {
+    config_.sample_prompt = usable_prompt(config_.sample_prompt, *data_);
+  } else if (config_.sample_interval > 0 && data_->tokenizer->encode(config_.sample_prompt).empty()) {
+    fail_usage(
+        "sample_prompt is empty: a sample continues at least one token (--sample_interval 0 takes none)");
+  }
 }
 
 /// Refuses, before anything is changed, a continuation that the run does not allow, and says what it changes.

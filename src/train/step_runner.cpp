@@ -1,8 +1,11 @@
 #include "vkgpt/train/step_runner.hpp"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
@@ -18,6 +21,9 @@ constexpr const char* kLossScale = "loss_scale";
 float bias_correction(double beta, std::int64_t step) {
   return static_cast<float>(1.0 / (1.0 - std::pow(beta, static_cast<double>(step) + 1)));
 }
+
+constexpr std::array kStepSegments = {model::segment::kZeroGrads, model::segment::kMicroStep,
+                                      model::segment::kUpdate};
 
 TensorStats tensor_stats(std::string name, std::span<const float> row) {
   return {std::move(name), row[0], row[1], static_cast<std::uint64_t>(row[2]),
@@ -51,6 +57,25 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
   if (activation_dtype(config_, context_.caps()) == DType::kF16) {
     const std::uint32_t words[4] = {std::bit_cast<std::uint32_t>(ops::LossScaling{}.initial)};
     store_.upload(kLossScale, std::as_bytes(std::span(words)));
+  }
+}
+
+void StepRunner::record_ahead(bool with_stats) {
+  plan::Executor& whole = stages_.back().executor;
+  for (const plan::Segment& segment : whole.schedule().plan.segments) {
+    const bool is_of_step = std::ranges::contains(kStepSegments, std::string_view(segment.name));
+    if (!is_of_step && segment.name != model::segment::kGradStats) whole.record(segment.name);
+  }
+  if (!with_stats) return;
+  for (Stage& stage : stages_) {
+    for (const char* segment : kStepSegments) stage.tapped.reserve_eager(segment);
+    stage.tapped.reserve_eager(model::segment::kGradStats);
+  }
+}
+
+void StepRunner::record_steps() {
+  for (Stage& stage : stages_) {
+    for (const char* segment : kStepSegments) stage.executor.record(segment);
   }
 }
 

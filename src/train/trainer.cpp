@@ -41,12 +41,15 @@ Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig&
   if (config_.sample_interval > 0) {
     generator_.emplace(context_, runner_.store(), runner_.params(), input_.tokenizer.vocab_size());
   }
+  runner_.record_ahead(config_.stats_interval > 0);
+  if (generator_) generator_->record();
   if (checkpoint_) {
     restore(*checkpoint_);
   } else {
     start_fresh();
   }
   first_step_ = finished();
+  if (input_.on_ready) input_.on_ready();
   reporter_.emplace(config_, finished());
 }
 
@@ -89,6 +92,14 @@ void Trainer::save() {
   pace_.restart(finished());
 }
 
+void Trainer::save_before_ending() {
+  try {
+    save();
+  } catch (const std::exception& error) {
+    log_warning("what was reached could not be saved: {}", error.what());  // another error ends the run
+  }
+}
+
 bool Trainer::due(std::int64_t interval) const {
   return interval > 0 && finished() % interval == 0;
 }
@@ -116,7 +127,7 @@ TrainSummary Trainer::run() {
   } catch (const vk::DeviceLost&) {
     throw;  // what is in memory is not to be trusted
   } catch (const std::exception&) {
-    save();
+    save_before_ending();
     throw;
   }
   save();
@@ -147,6 +158,7 @@ bool Trainer::train_step() {
   ++state_.step;
   if (first) {
     summary_.first_step_seconds = seconds_since(constructed_);
+    runner_.record_steps();
     pace_.restart(finished());
   }
   take_outcomes();

@@ -65,7 +65,8 @@ TEST(GpuSegmentRecorder, TellsItsObserverOfEveryCutBarrierAndDispatch) {
 
   Witness witness(context);
   SegmentRecorder recorder(context, store, schedule);
-  static_cast<void>(recorder.record(0, 0, {0, 3}, witness));
+  const DescriptorSets descriptors = recorder.describe(0, 0);
+  recorder.record(0, descriptors, {0, 3}, witness);
   EXPECT_EQ(witness.events,
             (std::vector<std::string>{"open", "group 0", "after 0", "1", "after 1", "group 2", "after 2",
                                       "close", "open", "group 3", "after 3", "close"}));

@@ -4,7 +4,7 @@
 
 namespace vkgpt::test {
 
-/// Counts dispatches and submissions on the shared device while it lives; one at a time.
+/// Counts dispatches, submissions and allocations on the shared device while it lives; one at a time.
 class CallCounter {
  public:
   CallCounter();
@@ -15,9 +15,12 @@ class CallCounter {
   void reset();
   int dispatches() const;
   int submits() const;
+  /// Objects created, and memory allocated beyond what there was at the last `reset`.
+  int allocations() const;
 
  private:
   VolkDeviceTable& table_;
+  int memory_at_reset_ = 0;
 };
 
 }  // namespace vkgpt::test

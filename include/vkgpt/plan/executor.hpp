@@ -2,14 +2,17 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "vkgpt/plan/descriptor_sets.hpp"
 #include "vkgpt/plan/schedule.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/vk/command_buffer.hpp"
 #include "vkgpt/vk/context.hpp"
+#include "vkgpt/vk/timestamps.hpp"
 
 namespace vkgpt::plan {
 
@@ -42,6 +45,9 @@ class Executor {
   /// Builds every pipeline of the schedule (so that the first step compiles nothing).
   void build_pipelines();
 
+  /// Allocates what eager runs of the segment need, which allocate nothing afterwards.
+  void reserve_eager(std::string_view segment);
+
   /// Runs the segment now, one dispatch per submission, and waits. The times also become the measure by which
   /// the next `record` splits the segment.
   std::vector<DispatchTime> run_eager(std::string_view segment, int slot);
@@ -58,14 +64,15 @@ class Executor {
 
  private:
   struct Recording {
-    vk::DescriptorPool descriptors;
+    DescriptorSets descriptors;
     std::vector<vk::CommandBuffer> commands;
   };
   struct SegmentState {
-    std::size_t index = 0;            // in the schedule
-    std::vector<double> nanoseconds;  // measured, per dispatch; empty before the first eager run
-    std::vector<Recording> slots;     // one per slot once recorded
-    bool is_built = false;            // its pipelines exist and fit their shaders
+    std::size_t index = 0;              // in the schedule
+    std::vector<double> nanoseconds;    // measured, per dispatch; empty before the first eager run
+    std::vector<Recording> slots;       // one per slot once recorded
+    std::vector<DescriptorSets> eager;  // one per slot once reserved
+    bool is_built = false;              // its pipelines exist and fit their shaders
   };
 
   SegmentState& state(std::string_view segment);
@@ -80,6 +87,8 @@ class Executor {
   double submit_budget_ns_;
   std::map<std::string, SegmentState, std::less<>> segments_;
   int recorded_count_ = 0;
+  std::optional<vk::CommandBuffer> eager_commands_;
+  vk::Timestamps eager_times_;  // none where the device has no timestamps
 };
 
 }  // namespace vkgpt::plan

@@ -17,7 +17,7 @@ class RunSetup {
  public:
   /// Settles `model` and `config`, which `fields` are bound to: a checkpoint, --init_from or the tokenizer
   /// has the last word on the shape. Locks the run directory, then refuses (usage errors) what contradicts
-  /// itself or the run that is continued, and only after that writes the settings and the tokenizer there.
+  /// itself or the run that is continued; settings and tokenizer are written there when the trainer is ready.
   /// `changes` are told. The arguments outlive it.
   RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig& config,
            std::span<const SettingChange> changes = {});
@@ -26,7 +26,8 @@ class RunSetup {
     return {.model = model_,
             .tokenizer = *data_->tokenizer,
             .corpus = data_->corpus,
-            .checkpoints = *checkpoints_};
+            .checkpoints = *checkpoints_,
+            .on_ready = [this] { write_settings(); }};
   }
   const TrainData& data() const { return *data_; }
 
@@ -34,14 +35,18 @@ class RunSetup {
   void find_origin();
   void settle_shape(const FieldSet& fields);
   void settle_vocabulary();
+  void settle_prompt(const FieldSet& fields);
+  void write_settings() const;
   std::int64_t check_continuation(std::span<const SettingChange> changes) const;
 
+  const FieldSet& fields_;
   model::GptConfig& model_;
   TrainConfig& config_;
   std::optional<CheckpointStore> checkpoints_;
   std::optional<Checkpoint> checkpoint_;  // to go on from
   std::optional<Path> origin_;            // directory of the model to go on with or to start from
   std::optional<TrainData> data_;
+  std::int64_t reached_ = 0;  // step of the checkpoint
 };
 
 }  // namespace vkgpt::train

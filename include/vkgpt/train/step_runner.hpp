@@ -46,6 +46,13 @@ class StepRunner {
              const DataLoader& loader, std::function<bool()> keep_going,
              double submit_budget_ns = plan::Executor::kSubmitBudgetNs);
 
+  /// Records evaluations, and allocates what eager steps need, with statistics where `with_stats`: so that
+  /// memory can only run out before the first step. Everything else that shares the store has reserved its
+  /// memory by then.
+  void record_ahead(bool with_stats);
+  /// Records the train step of every context length. The one that ran eagerly before is split by its times.
+  void record_steps();
+
   /// Replays step `step` (from 0). False when `keep_going` said no: the weights are then those after the last
   /// whole step.
   bool submit(std::int64_t step, double learning_rate);

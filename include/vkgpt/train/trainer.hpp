@@ -40,6 +40,8 @@ struct RunInput {
   const text::Tokenizer& tokenizer;
   const text::Corpus& corpus;
   CheckpointStore& checkpoints;
+  /// Called once the run can begin: nothing refuses it any more.
+  std::function<void()> on_ready = {};
   /// Called after every step, in order, at most two steps late; false ends the run, which is saved.
   std::function<bool(const Progress&)> on_step = {};
 };
@@ -60,6 +62,8 @@ class Trainer {
   /// Steps with what is due between them; false when a signal or `on_step` ended them early.
   bool train();
   void save();
+  /// The same when an error ends the run; failing is only warned about.
+  void save_before_ending();
   /// False when a signal arrived instead.
   bool train_step();
   bool evaluate();

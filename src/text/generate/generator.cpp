@@ -25,6 +25,11 @@ Generator::Generator(vk::Context& context, plan::TensorStore& store, const model
   VKGPT_CHECK(std::cmp_less_equal(drawn_, config_.vocab_size), "{} tokens", drawn_);
 }
 
+void Generator::record() {
+  executor_.build_pipelines();
+  for (const plan::Segment& segment : executor_.schedule().plan.segments) executor_.record(segment.name);
+}
+
 std::vector<Token> Generator::generate(std::span<const Token> prompt, const GenerateConfig& config,
                                        const SamplerConfig& sampling, std::uint32_t sample,
                                        const OnToken& on_token) {

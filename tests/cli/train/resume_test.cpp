@@ -109,6 +109,11 @@ TEST_F(GpuResume, RefusesAnotherTextAndAnotherShapeAndChangesNothing) {
   };
   refuses({"--max_steps", "6", "--n_layer", "2"}, "n_layer = 2");
   refuses({"--max_steps", "6", "--seed", "5"}, "--seed 1337, not 5");
+  for (const auto& [flag, value] : {std::pair{"--optimizer", "lion"}, {"--ema", "true"}, {"--amp", "fp16"}}) {
+    const RunResult result = resume({"--max_steps", "6", flag, value});
+    EXPECT_NE(result.code, 0) << flag;
+    EXPECT_TRUE(files() == before) << flag << " is refused late, and changes nothing all the same";
+  }
   write_file(directory_ / "b.txt", text_of(0) + "word 1a\n");
   refuses({"--max_steps", "6", "--data_path", (directory_ / "b.txt").string()}, "other data");
   write_file(directory_ / "a.txt", text_of(0) + "word 2a\n");

@@ -29,6 +29,10 @@ class Generator {
   Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
             std::int64_t vocab_size = 0);
 
+  /// Builds and records everything now, so that generating allocates nothing on the device. Without it that
+  /// happens when a length is first needed.
+  void record();
+
   /// Called for each new token of a text; false ends it early.
   using OnToken = std::function<bool(Token)>;
 
