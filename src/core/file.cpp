@@ -150,10 +150,8 @@ void InputFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw IoError("read", path_, errno);
     if (n == 0) {
-      fail(
-          "cannot read {}: it ends at byte {}, before the {} bytes that are needed there; it may be "
-          "truncated",
-          path_.string(), offset, out.size());
+      fail("cannot read {}: {} bytes are needed at byte {}, where it has ended: it was cut off",
+           printable(path_.string(), 200), out.size(), offset);
     }
     out = out.subspan(static_cast<std::size_t>(n));
     offset += static_cast<std::uint64_t>(n);

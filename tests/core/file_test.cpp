@@ -32,7 +32,8 @@ TEST(File, ReadsAtAnyOffset) {
   std::string part(3, ' ');
   file.read_at(4, std::as_writable_bytes(std::span(part)));
   EXPECT_EQ(part, "456");
-  expect_error([&] { file.read_at(8, std::as_writable_bytes(std::span(part))); }, "ends at byte 10");
+  expect_error([&] { file.read_at(8, std::as_writable_bytes(std::span(part))); },
+               "1 bytes are needed at byte 10");
 }
 
 TEST(File, ErrorsNameThePathTheReasonAndTheRemedy) {

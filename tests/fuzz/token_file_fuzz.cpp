@@ -13,8 +13,7 @@ namespace vkgpt::fuzz {
 VKGPT_FUZZ_TARGET(token_file) {
   constexpr std::int64_t kVocabSize = 1000;
   const text::TokenFile file(write_input("tokens.bin", input));
-  const std::array pieces = {
-      text::TokenPiece{.tokens = file.tokens(), .name = "tokens.bin", .first = 0, .position = 0}};
+  const std::array pieces = {text::whole(file)};
   std::vector<text::Token> tokens(file.size());
   text::TokenView(pieces, kVocabSize).copy(0, tokens);
   VKGPT_CHECK(std::ranges::all_of(tokens, [](text::Token t) { return t >= 0 && t < kVocabSize; }));

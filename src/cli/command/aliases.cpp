@@ -20,7 +20,7 @@ constexpr std::string_view kFlash = "attention never stores its scores: it is al
 constexpr std::string_view kLogs =
     "metrics.jsonl, metrics.csv and TensorBoard events lie in the run directory";
 constexpr std::string_view kMapped =
-    "token files and prepared data are always mapped into memory; a text is encoded once at the start";
+    "token files and prepared data always stay on the disk; a text is encoded once at the start";
 constexpr std::string_view kSaved = "a better validation loss is always saved, and every save_interval steps";
 
 constexpr auto kAliases = std::to_array<Alias>({

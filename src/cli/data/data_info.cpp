@@ -12,6 +12,7 @@
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/corpus/token_file.hpp"
+#include "vkgpt/text/corpus/token_view.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
 
@@ -39,8 +40,7 @@ struct InfoOptions {
 
 /// Reads a file from end to end, in pieces. Throws `Error` for a token beyond the vocabulary.
 void check_all_tokens(const text::TokenFile& file, std::int64_t vocab_size) {
-  const text::TokenPiece piece{
-      .tokens = file.tokens(), .name = file.path().string(), .first = 0, .position = 0};
+  const text::TokenPiece piece = text::whole(file);
   const text::TokenView view(std::span(&piece, 1), vocab_size);
   std::vector<text::Token> part;
   for (std::size_t at = 0; at < view.size(); at += part.size()) {
@@ -51,8 +51,7 @@ void check_all_tokens(const text::TokenFile& file, std::int64_t vocab_size) {
 }
 
 std::string sample_of(const text::TokenFile& file, const text::Tokenizer& tokenizer) {
-  const text::TokenPiece piece{
-      .tokens = file.tokens(), .name = file.path().string(), .first = 0, .position = 0};
+  const text::TokenPiece piece = text::whole(file);
   std::vector<text::Token> tokens(std::min<std::size_t>(file.size(), 64));
   text::TokenView(std::span(&piece, 1), tokenizer.vocab_size()).copy(0, tokens);
   return printable(tokenizer.decode(tokens), 100);

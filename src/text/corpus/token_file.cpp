@@ -37,12 +37,6 @@ std::uint32_t word(std::span<const std::byte> bytes, std::size_t index) {
   return value;
 }
 
-template <typename T>
-std::span<const T> view_as(std::span<const std::byte> bytes) {
-  // A mapping begins at a page, and the header is a multiple of a token.
-  return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
-}
-
 /// Files that are given by mistake; a file without a header has nothing else to know it by.
 std::string_view other_kind(std::span<const std::byte> bytes) {
   const std::string_view begin(reinterpret_cast<const char*>(bytes.data()),
@@ -62,44 +56,64 @@ std::string_view other_kind(std::span<const std::byte> bytes) {
 
 TokenFile::TokenFile(const Path& path) : file_(path) {
   const std::string name = printable(path.string(), 200);
-  const std::span<const std::byte> bytes = file_.bytes();
-  const std::uint32_t magic = bytes.size() >= 4 ? word(bytes, 0) : 0;
-  for (const Format& format : kFormats) {
-    if (std::byteswap(magic) == format.magic) {
+  if (file_.size() == 0) fail("{} is empty: no tokens", name);
+  std::vector<std::byte> begin(std::min<std::uint64_t>(file_.size(), 4096));
+  file_.read_at(0, begin);
+  if (read_header(begin, name)) return;
+  if (const std::string_view kind = other_kind(begin); !kind.empty()) fail("{} is {}", name, kind);
+  if (file_.size() % 2 != 0) {
+    fail("{}: its {} bytes are no whole number of 16-bit tokens, and it has no header that says otherwise",
+         name, file_.size());
+  }
+  size_ = file_.size() / 2;
+  format_ = "uint16 without a header";
+}
+
+bool TokenFile::read_header(std::span<const std::byte> begin, const std::string& name) {
+  const std::uint32_t magic = begin.size() >= 4 ? word(begin, 0) : 0;
+  const auto format = std::ranges::find_if(kFormats, [&](const Format& known) {
+    if (std::byteswap(magic) == known.magic) {
       fail("{}: its header is big-endian; token files are little-endian", name);
     }
-    if (magic != format.magic) continue;
-    if (bytes.size() < kHeaderBytes) {
-      fail("{}: it has {} bytes, less than the header's {}: it is truncated", name, bytes.size(),
-           kHeaderBytes);
-    }
-    if (word(bytes, 1) != format.version) {
-      fail("{}: version {} of its header is not known; expected {}", name, word(bytes, 1), format.version);
-    }
-    const std::uint64_t expected = kHeaderBytes + std::uint64_t{word(bytes, 2)} * format.token_bytes;
-    if (bytes.size() != expected) {
-      fail(
-          "{}: it has {} bytes, but its header speaks of {} tokens, which take {}: it is truncated or "
-          "damaged",
-          name, bytes.size(), word(bytes, 2), expected);
-    }
-    const auto data = bytes.subspan(kHeaderBytes);
-    if (format.token_bytes == 2) {
-      tokens_ = view_as<std::uint16_t>(data);
-    } else {
-      tokens_ = view_as<Token>(data);
-    }
-    format_ = format.name;
+    return magic == known.magic;
+  });
+  if (format == kFormats.end()) return false;
+  if (begin.size() < kHeaderBytes) {
+    fail("{}: it has {} bytes, less than the header's {}: it is truncated", name, begin.size(), kHeaderBytes);
+  }
+  if (word(begin, 1) != format->version) {
+    fail("{}: version {} of its header is not known; expected {}", name, word(begin, 1), format->version);
+  }
+  const std::uint64_t expected = kHeaderBytes + std::uint64_t{word(begin, 2)} * format->token_bytes;
+  if (file_.size() != expected) {
+    fail("{}: it has {} bytes, but its header speaks of {} tokens, which take {}: it is truncated or damaged",
+         name, file_.size(), word(begin, 2), expected);
+  }
+  begin_ = kHeaderBytes;
+  size_ = word(begin, 2);
+  token_bytes_ = static_cast<int>(format->token_bytes);
+  format_ = format->name;
+  return true;
+}
+
+void TokenFile::read_raw(std::size_t first, std::span<std::byte> out) const {
+  file_.read_at(begin_ + first * static_cast<std::uint64_t>(token_bytes_), out);
+}
+
+void TokenFile::read(std::size_t first, std::span<Token> out) const {
+  if (token_bytes_ == sizeof(Token)) {
+    read_raw(first, std::as_writable_bytes(out));
     return;
   }
-  if (bytes.empty()) fail("{} is empty: no tokens", name);
-  if (const std::string_view kind = other_kind(bytes); !kind.empty()) fail("{} is {}", name, kind);
-  if (bytes.size() % 2 != 0) {
-    fail("{}: its {} bytes are no whole number of 16-bit tokens, and it has no header that says otherwise",
-         name, bytes.size());
+  std::array<std::uint16_t, 4096> narrow;  // a window, or most of it
+  while (!out.empty()) {
+    const std::size_t count = std::min(out.size(), narrow.size());
+    const std::span<std::uint16_t> piece = std::span(narrow).first(count);
+    read_raw(first, std::as_writable_bytes(piece));
+    std::ranges::copy(piece, out.begin());
+    first += count;
+    out = out.subspan(count);
   }
-  tokens_ = view_as<std::uint16_t>(bytes);
-  format_ = "uint16 without a header";
 }
 
 int token_bytes(std::int64_t vocab_size) {

@@ -28,25 +28,24 @@ void check_tokens(std::span<const Token> tokens, const TokenPiece& piece, std::s
       "{}: token {} at position {} is not below the vocabulary's {}: the file is damaged, or made with "
       "another "
       "tokenizer",
-      printable(piece.name, 200), static_cast<std::uint32_t>(*bad),
+      printable(piece.file->path().string(), 200), static_cast<std::uint32_t>(*bad),
       piece.first + offset + static_cast<std::size_t>(bad - tokens.begin()), vocab_size);
 }
 
 }  // namespace
 
-std::size_t token_count(const TokenSpan& tokens) {
-  return std::visit([](const auto& span) { return span.size(); }, tokens);
+TokenPiece whole(const TokenFile& file) {
+  return {.file = &file, .first = 0, .count = file.size(), .position = 0};
 }
 
-TokenSpan token_subspan(const TokenSpan& tokens, std::size_t offset, std::size_t count) {
-  return std::visit([&](const auto& span) { return TokenSpan(span.subspan(offset, count)); }, tokens);
-}
+TokenView::TokenView(const TokenSpan& tokens)
+    : in_memory_(tokens), size_(std::visit([](const auto& span) { return span.size(); }, tokens)) {}
 
 TokenView::TokenView(std::span<const TokenPiece> pieces, std::int64_t vocab_size)
     : pieces_(pieces), vocab_size_(vocab_size) {
   for (const TokenPiece& piece : pieces) {
     VKGPT_CHECK(piece.position == size_, "piece at {}, expected at {}", piece.position, size_);
-    size_ += token_count(piece.tokens);
+    size_ += piece.count;
   }
 }
 
@@ -62,15 +61,15 @@ void TokenView::copy(std::size_t offset, std::span<Token> out) const {
   VKGPT_CHECK(offset <= size() && out.size() <= size() - offset, "[{}, +{}) of {}", offset, out.size(),
               size());
   if (pieces_.empty()) {
-    copy_tokens(single_, offset_ + offset, out);
+    copy_tokens(in_memory_, offset_ + offset, out);
     return;
   }
   std::size_t at = offset_ + offset;
   auto piece = std::ranges::upper_bound(pieces_, at, {}, &TokenPiece::position) - 1;
   for (; !out.empty(); ++piece) {
     const std::size_t in_piece = at - piece->position;
-    const std::span<Token> part = out.first(std::min(out.size(), token_count(piece->tokens) - in_piece));
-    copy_tokens(piece->tokens, in_piece, part);
+    const std::span<Token> part = out.first(std::min(out.size(), piece->count - in_piece));
+    if (!part.empty()) piece->file->read(piece->first + in_piece, part);
     if (vocab_size_ > 0) check_tokens(part, *piece, in_piece, vocab_size_);
     out = out.subspan(part.size());
     at += part.size();

@@ -18,7 +18,7 @@ class TokenFileTest : public testing::Test {
   Path path() const { return directory_ / "a.bin"; }
   static std::vector<Token> read(const TokenFile& file) {
     std::vector<Token> tokens(file.size());
-    std::visit([&](const auto& span) { std::ranges::copy(span, tokens.begin()); }, file.tokens());
+    file.read(0, tokens);
     return tokens;
   }
   void write(const std::string& contents) { write_file(path(), contents); }

@@ -1,11 +1,17 @@
 #include "vkgpt/text/corpus/token_view.hpp"
 
+#include <deque>
+#include <filesystem>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+
+#include "support/expect_error.hpp"
+#include "support/temp_directory.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -24,16 +30,21 @@ TEST(TokenView, ReadsBothWidths) {
 }
 
 TEST(TokenView, PiecesReadLikeOneSequence) {
+  const TempDirectory directory;
   std::vector<Token> all(60);
   std::iota(all.begin(), all.end(), 0);
-  const std::vector<std::uint16_t> narrow(all.begin(), all.end());
+  std::deque<TokenFile> files;
   std::vector<TokenPiece> pieces;
   std::size_t position = 0;
   for (const std::size_t size : {7, 1, 0, 30, 22}) {
-    const TokenSpan span = pieces.size() % 2 == 0
-                               ? TokenSpan(std::span(narrow).subspan(position, size))
-                               : TokenSpan(std::span<const Token>(all).subspan(position, size));
-    pieces.push_back({.tokens = span, .name = "piece", .first = 0, .position = position});
+    const Path path = directory / std::to_string(pieces.size());
+    // Two tokens before the piece and one behind it are of no concern to the sequence.
+    TokenFileWriter writer(path, pieces.size() % 2 == 0 ? 2 : 4);
+    writer.append(std::vector<Token>{77, 78});
+    writer.append(std::span(all).subspan(position, size));
+    writer.append(std::vector<Token>{79});
+    writer.finish();
+    pieces.push_back({.file = &files.emplace_back(path), .first = 2, .count = size, .position = position});
     position += size;
   }
   const TokenView view(pieces, 60);
@@ -47,6 +58,27 @@ TEST(TokenView, PiecesReadLikeOneSequence) {
   }
   std::vector<Token> out(2);
   EXPECT_THROW(view.subview(0, 10).copy(9, out), CheckFailure);
+}
+
+TEST(TokenView, AFileThatIsCutLaterIsAnErrorWithItsName) {
+  const TempDirectory directory;
+  for (const int width : {2, 4}) {
+    const Path path = directory / std::to_string(width);
+    const std::vector<Token> tokens(100000, 5);
+    TokenFileWriter writer(path, width);
+    writer.append(tokens);
+    writer.finish();
+    const TokenFile file(path);
+    const TokenPiece piece = whole(file);
+    const TokenView view(std::span(&piece, 1), 6);
+    std::filesystem::resize_file(path, 2000);
+    std::vector<Token> out(200);
+    view.copy(0, out);
+    EXPECT_EQ(out.back(), 5);
+    expect_error([&] { view.copy(90000, out); },
+                 path.string() + ": " + std::to_string(200 * width) + " bytes are needed at byte");
+    expect_error([&] { view.copy(90000, out); }, "cut off");
+  }
 }
 
 }  // namespace

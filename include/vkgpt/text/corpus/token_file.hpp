@@ -1,17 +1,20 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "vkgpt/core/mapped_file.hpp"
-#include "vkgpt/text/corpus/token_view.hpp"
+#include "vkgpt/core/file.hpp"
+#include "vkgpt/text/tokenizer/tokenizer.hpp"
 
 namespace vkgpt::text {
 
-/// A file of tokens, mapped into memory: llm.c's (256 32-bit words {20240520, 1, n}, then n 16-bit tokens, or
-/// {20240801, 7, n} and 32-bit tokens) or nanoGPT's (16-bit tokens and nothing else), little-endian.
+/// A file of tokens, which stays on the disk: llm.c's (256 32-bit words {20240520, 1, n}, then n 16-bit
+/// tokens, or {20240801, 7, n} and 32-bit tokens) or nanoGPT's (16-bit tokens and nothing else),
+/// little-endian. It is read by system calls and not by a memory map, so that a file that is cut, or a disk
+/// that fails, while training goes on is an error and no SIGBUS.
 class TokenFile {
  public:
   /// Throws `Error` where the size does not match exactly and where the file is evidently something else.
@@ -19,15 +22,25 @@ class TokenFile {
   explicit TokenFile(const Path& path);
 
   const Path& path() const { return file_.path(); }
-  const TokenSpan& tokens() const { return tokens_; }
-  std::size_t size() const { return token_count(tokens_); }
-  std::uint64_t bytes() const { return file_.bytes().size(); }
+  /// Tokens, as of opening.
+  std::size_t size() const { return size_; }
+  std::uint64_t bytes() const { return file_.size(); }
+  int token_bytes() const { return token_bytes_; }
+  /// Reads tokens [first, first + out.size()); from several threads if need be. Throws `Error`.
+  void read(std::size_t first, std::span<Token> out) const;
+  /// The same as they lie in the file: whole tokens of `token_bytes`.
+  void read_raw(std::size_t first, std::span<std::byte> out) const;
   /// "llm.c uint16", "llm.c uint32" or "uint16 without a header".
   std::string_view format() const { return format_; }
 
  private:
-  MappedFile file_;
-  TokenSpan tokens_;
+  /// What the header says; false where there is none.
+  bool read_header(std::span<const std::byte> begin, const std::string& name);
+
+  InputFile file_;
+  std::uint64_t begin_ = 0;  // byte of the first token
+  std::size_t size_ = 0;
+  int token_bytes_ = 2;
   std::string_view format_;
 };
 

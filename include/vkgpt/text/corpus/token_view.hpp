@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <variant>
 
+#include "vkgpt/text/corpus/token_file.hpp"
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
 
 namespace vkgpt::text {
@@ -13,18 +13,18 @@ namespace vkgpt::text {
 /// Tokens as they lie in memory.
 using TokenSpan = std::variant<std::span<const std::uint16_t>, std::span<const Token>>;
 
-std::size_t token_count(const TokenSpan& tokens);
-TokenSpan token_subspan(const TokenSpan& tokens, std::size_t offset, std::size_t count);
-
-/// A part of a long sequence of tokens, such as a shard.
+/// A part of a long sequence of tokens: those of a file, or some of them.
 struct TokenPiece {
-  TokenSpan tokens;
-  std::string name;          ///< for messages
-  std::size_t first = 0;     ///< of the piece's tokens in its file
+  const TokenFile* file = nullptr;
+  std::size_t first = 0;     ///< of the piece's tokens in the file
+  std::size_t count = 0;     ///< tokens
   std::size_t position = 0;  ///< of the piece's first token in the sequence
 };
 
-/// A sequence of tokens that somebody else owns, in 16 or 32 bits, in one piece or in many.
+/// All of a file.
+TokenPiece whole(const TokenFile& file);
+
+/// A sequence of tokens that somebody else owns: in memory, in 16 or 32 bits, or in files.
 class TokenView {
  public:
   TokenView() = default;
@@ -41,9 +41,9 @@ class TokenView {
   void copy(std::size_t offset, std::span<Token> out) const;
 
  private:
-  explicit TokenView(const TokenSpan& tokens) : single_(tokens), size_(token_count(tokens)) {}
+  explicit TokenView(const TokenSpan& tokens);
 
-  TokenSpan single_;  // where there are no pieces
+  TokenSpan in_memory_;  // where there are no pieces
   std::span<const TokenPiece> pieces_;
   std::size_t offset_ = 0;
   std::size_t size_ = 0;
