@@ -21,7 +21,7 @@ fi
 what=${1:-build}
 packages=(g++ cmake ninja-build pkg-config ca-certificates curl
           glslang-dev glslang-tools spirv-tools libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev
-          nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libpcre2-dev libutf8proc-dev mesa-vulkan-drivers)
+          nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libzstd-dev libpcre2-dev libutf8proc-dev mesa-vulkan-drivers)
 case $what in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format) ;;

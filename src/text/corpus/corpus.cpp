@@ -18,6 +18,7 @@
 
 #include "text/corpus/encode_pipeline.hpp"
 #include "text/corpus/file_kind.hpp"
+#include "text/corpus/unpacker.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -42,13 +43,12 @@ std::string_view cut_job(std::string_view& text, const Tokenizer& tokenizer) {
 void hash_ends(Sha256& hash, const TokenFile& file) {
   constexpr std::size_t kEnd = std::size_t{1} << 18;
   const std::size_t end = std::min(kEnd, file.size());
+  std::vector<std::byte> bytes(end * static_cast<std::size_t>(file.token_bytes()));
   hash.update(vkgpt::format("{} ", file.size()));
-  std::visit(
-      [&](const auto& tokens) {
-        hash.update(std::as_bytes(tokens.first(end)));
-        hash.update(std::as_bytes(tokens.last(end)));
-      },
-      file.tokens());
+  for (const std::size_t first : {std::size_t{0}, file.size() - end}) {
+    file.read_raw(first, bytes);
+    hash.update(bytes);
+  }
 }
 
 /// Both ends of a shard: a file of another tokenizer or byte order shows there, and a large one costs no
@@ -79,10 +79,6 @@ std::vector<Path> shards_of(const std::string& pattern) {
 
 namespace {
 
-bool is_json_lines(const Path& path) {
-  return path.extension() == ".jsonl" || path.extension() == ".ndjson";
-}
-
 /// The texts of a file of JSON Lines, each on lines of its own.
 std::string records_of(const Path& path, const std::string& where) {
   TextSourceConfig config;
@@ -104,6 +100,15 @@ std::string records_of(const Path& path, const std::string& where) {
 
 }  // namespace
 
+std::string read_bytes(const Path& path, std::uint64_t max_bytes) {
+  std::string text = read_file(path, max_bytes);
+  if (is_packed(text)) text = unpack_file(path, max_bytes);
+  if (const std::string_view kind = foreign_kind(text); !kind.empty()) {
+    fail("text {} is {}", printable(path.string(), 200), kind);
+  }
+  return text;
+}
+
 std::string read_text(const Path& path) {
   if (path.empty()) {
     fail_usage("no text is given: use --data_path FILE ('vkgpt data get tinyshakespeare' fetches one)");
@@ -118,10 +123,8 @@ std::string read_text(const Path& path) {
   }
   const std::string where = printable(path.string(), 200);
   if (is_json_lines(path)) return records_of(path, where);
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 30;
-  std::string text = read_file(path, kMaxBytes);
-  if (is_gzip(text)) text = gunzip(text, kMaxBytes, "text " + where);
-  if (const std::string_view kind = foreign_kind(text); !kind.empty()) fail("text {} is {}", where, kind);
+  std::string text = read_bytes(path, std::uint64_t{4} << 30);
+  if (const std::string_view kind = what_is_no_text(text); !kind.empty()) fail("text {} is {}", where, kind);
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   if (text.empty()) fail("text {} is empty", printable(path.string(), 200));
@@ -185,11 +188,8 @@ Corpus Corpus::encode(std::string_view text, const Tokenizer& tokenizer, double 
 void Corpus::add_piece(Part& part, const TokenFile& file, std::size_t begin, std::size_t end) const {
   if (begin == end) return;
   const std::size_t position =
-      part.pieces.empty() ? 0 : part.pieces.back().position + token_count(part.pieces.back().tokens);
-  part.pieces.push_back({.tokens = token_subspan(file.tokens(), begin, end - begin),
-                         .name = file.path().string(),
-                         .first = begin,
-                         .position = position});
+      part.pieces.empty() ? 0 : part.pieces.back().position + part.pieces.back().count;
+  part.pieces.push_back({.file = &file, .first = begin, .count = end - begin, .position = position});
   TokenPiece alone = part.pieces.back();
   alone.position = 0;
   check_ends(TokenView(std::span(&alone, 1), vocab_size_));

@@ -2,12 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
-
-#include <zlib.h>
-
-#include "vkgpt/core/check.hpp"
-#include "vkgpt/core/error.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -21,6 +15,7 @@ struct Kind {
 
 constexpr auto kKinds = std::to_array<Kind>({
     {"PAR1"sv, "a Parquet file: export its text column as .jsonl or .txt first"sv},
+    {"\x1f\x8b"sv, "compressed by gzip: unpack it first (gzip -d)"sv},
     {"\x28\xb5\x2f\xfd"sv, "compressed by zstd: unpack it first (zstd -d)"sv},
     {"\xfd"
      "7zXZ"sv,
@@ -31,50 +26,55 @@ constexpr auto kKinds = std::to_array<Kind>({
     {"\xfe\xff"sv, "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)"sv},
     {"%PDF-"sv, "a PDF: extract its text first (pdftotext)"sv},
     {"GGUF"sv, "a GGUF model, not a text"sv},
+    {"\x93NUMPY"sv, "a NumPy array: give token files with --memmap_dataset, written by tofile()"sv},
+    {"SQLite format 3"sv, "an SQLite database, not a text"sv},
+    {"\x89PNG"sv, "a picture, not a text"sv},
+    {"\xff\xd8\xff"sv, "a picture, not a text"sv},
     {"\x7f"
      "ELF"sv,
      "a program, not a text"sv},
     {"ARROW1"sv, "an Arrow file: export its text column as .jsonl or .txt first"sv},
 });
 
+/// Text in UTF-16 without a mark has a zero in every other byte.
+bool is_unmarked_utf16(std::string_view begin) {
+  std::array<std::size_t, 2> zeros{};
+  for (std::size_t i = 0; i < begin.size(); ++i) zeros[i % 2] += begin[i] == '\0' ? 1 : 0;
+  const std::size_t half = begin.size() / 2;
+  return half >= 2 && std::ranges::min(zeros) == 0 && 2 * std::ranges::max(zeros) >= half;
+}
+
+/// The name without what a packer appends.
+Path unpacked_name(const Path& path) {
+  return path.extension() == ".gz" || path.extension() == ".zst" ? path.stem() : path;
+}
+
 }  // namespace
 
 std::string_view foreign_kind(std::string_view begin) {
   const auto found =
       std::ranges::find_if(kKinds, [&](const Kind& kind) { return begin.starts_with(kind.begin); });
-  return found == kKinds.end() ? std::string_view() : found->name;
-}
-
-bool is_gzip(std::string_view begin) {
-  return begin.starts_with("\x1f\x8b"sv);
-}
-
-std::string gunzip(std::string_view packed, std::uint64_t max_bytes, const std::string& where) {
-  constexpr int kGzipOnly = 16 + MAX_WBITS;
-  constexpr std::size_t kBlock = std::size_t{1} << 20;
-  z_stream stream{};
-  VKGPT_CHECK(inflateInit2(&stream, kGzipOnly) == Z_OK);
-  std::string text;
-  std::string block(kBlock, '\0');
-  int code = Z_OK;
-  while (code == Z_OK && text.size() <= max_bytes) {
-    if (stream.avail_in == 0) {
-      const std::size_t part = std::min<std::size_t>(packed.size(), std::numeric_limits<uInt>::max());
-      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-      stream.avail_in = static_cast<uInt>(part);
-      packed.remove_prefix(part);
-    }
-    stream.next_out = reinterpret_cast<Bytef*>(block.data());
-    stream.avail_out = kBlock;
-    code = inflate(&stream, Z_NO_FLUSH);
-    text.append(block, 0, kBlock - stream.avail_out);
-    const bool has_more = stream.avail_in > 0 || !packed.empty();
-    if (code == Z_STREAM_END && has_more) code = inflateReset(&stream);
+  if (found != kKinds.end()) return found->name;
+  if (is_unmarked_utf16(begin.substr(0, kKindBytes))) {
+    return "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)";
   }
-  inflateEnd(&stream);
-  if (text.size() > max_bytes) fail("{}: unpacks to more than {} MiB", where, max_bytes >> 20U);
-  if (code != Z_STREAM_END) fail("{}: its gzip data are damaged or cut off", where);
-  return text;
+  return {};
+}
+
+std::string_view what_is_no_text(std::string_view begin) {
+  const std::string_view kind = foreign_kind(begin);
+  if (!kind.empty() || !begin.substr(0, kKindBytes).contains('\0')) return kind;
+  return "binary data, not a text: it holds zero bytes";
+}
+
+bool is_json_lines(const Path& path) {
+  const Path extension = unpacked_name(path).extension();
+  return extension == ".jsonl" || extension == ".ndjson";
+}
+
+bool is_text_name(const Path& path) {
+  constexpr std::array kExtensions = {".txt", ".text", ".md", ".rst"};
+  return is_json_lines(path) || std::ranges::contains(kExtensions, unpacked_name(path).extension());
 }
 
 }  // namespace vkgpt::text

@@ -1,20 +1,26 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
+#include <cstddef>
 #include <string_view>
+
+#include "vkgpt/core/file.hpp"
 
 namespace vkgpt::text {
 
-/// What a file that is not plain text is by its first bytes, with what to do: "a Parquet file: export its
-/// text column as .jsonl first"; empty for what may be text.
+/// What a file of a known other kind is by its first bytes, with what to do: "a Parquet file: export its text
+/// column as .jsonl first"; empty for the rest.
 std::string_view foreign_kind(std::string_view begin);
 
-/// Whether the bytes are gzip's.
-bool is_gzip(std::string_view begin);
+/// The same, and for data that hold zero bytes; empty for what may be text.
+std::string_view what_is_no_text(std::string_view begin);
 
-/// Unpacks gzip data, all of its members. Throws `Error`, which begins with `where`, for damaged data and for
-/// more than `max_bytes`.
-std::string gunzip(std::string_view packed, std::uint64_t max_bytes, const std::string& where);
+/// First bytes that they look at.
+inline constexpr std::size_t kKindBytes = 4096;
+
+/// Whether a file's name says that it is JSON Lines, compressed (.jsonl.gz) or not.
+bool is_json_lines(const Path& path);
+
+/// Whether its name says that it is a text or JSON Lines, compressed or not.
+bool is_text_name(const Path& path);
 
 }  // namespace vkgpt::text

@@ -90,11 +90,7 @@ void cut_files(TextSource& source, const PrepareConfig& config) {
           "--val_fraction 0, or --input_format jsonl");
     }
     auto cut = static_cast<std::uint64_t>(static_cast<double>(*input.bytes) * (1.0 - val_fraction));
-    const InputFile file(input.path);
-    for (std::byte byte{}; cut > 0 && cut < *input.bytes; --cut) {
-      file.read_at(cut, {&byte, 1});
-      if ((byte & std::byte{0xc0}) != std::byte{0x80}) break;
-    }
+    if (cut < *input.bytes) cut = source.character_begin(i, cut);
     if (cut > 0 && cut < *input.bytes) source.cut(i, cut);
   }
 }

@@ -18,7 +18,9 @@
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 
+#include "text/corpus/file_kind.hpp"
 #include "text/corpus/json_line.hpp"
+#include "text/corpus/unpacker.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -29,15 +31,6 @@ constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 constexpr const char* kStandardInput = "-";
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
-bool is_json_lines(const Path& path) {
-  return path.extension() == ".jsonl" || path.extension() == ".ndjson";
-}
-
-bool is_text_name(const Path& path) {
-  constexpr std::array kExtensions = {".txt", ".text", ".md", ".rst"};
-  return is_json_lines(path) || std::ranges::find(kExtensions, path.extension()) != kExtensions.end();
-}
 
 void add_directory(const Path& directory, std::vector<Path>& files) {
   for (const Path& entry : list_directory(directory)) {
@@ -65,10 +58,38 @@ std::vector<Path> files_of(const std::string& word) {
     }
   }
   if (files.empty()) {
-    fail("{} holds no text: a directory is searched for .txt, .text, .md, .rst, .jsonl and .ndjson files",
-         printable(word, 200));
+    fail(
+        "{} holds no text: a directory is searched for .txt, .text, .md, .rst, .jsonl and .ndjson files, "
+        "packed "
+        "(.gz, .zst) or not",
+        printable(word, 200));
   }
   return files;
+}
+
+void refuse_foreign(std::string_view begin, const Path& path) {
+  const std::string_view kind = what_is_no_text(begin);
+  if (kind.empty()) return;
+  fail("{} is {}", path == kStandardInput ? "standard input" : printable(path.string(), 200), kind);
+}
+
+/// Looks at the beginning of a file, and for its length when it is unpacked.
+void inspect(TextInput& input) {
+  const InputFile file(input.path);
+  std::string begin(std::min<std::uint64_t>(file.size(), kKindBytes), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(begin)));
+  input.bytes = file.size();
+  input.packed = is_packed(begin);
+  if (input.packed) {
+    constexpr std::uint64_t kLong = std::uint64_t{256} << 20;
+    if (file.size() >= kLong)
+      log_info("unpacking {} once for its length", printable(input.path.string(), 200));
+    Unpacker unpacker(input.path);
+    begin.resize(kKindBytes);
+    begin.resize(unpacker.read(begin));
+    input.bytes = begin.size() + unpacker.skip_rest();
+  }
+  refuse_foreign(begin, input.path);
 }
 
 }  // namespace
@@ -91,15 +112,16 @@ TextSource::TextSource(TextSourceConfig config) : config_(std::move(config)) {
   for (const std::string& word : config_.inputs) {
     for (Path& path : files_of(word)) {
       const bool json_lines = config_.format == "jsonl" || (config_.format == "auto" && is_json_lines(path));
-      std::optional<std::uint64_t> bytes;
-      if (path != kStandardInput) bytes = InputFile(path).size();
-      inputs_.push_back({.path = std::move(path), .bytes = bytes, .json_lines = json_lines});
+      inputs_.push_back({.path = std::move(path), .bytes = {}, .json_lines = json_lines});
+      if (inputs_.back().path != kStandardInput) inspect(inputs_.back());
     }
   }
   const auto piped = std::ranges::count(inputs_, Path(kStandardInput), &TextInput::path);
   if (piped > 1) fail_usage("'-' is given {} times: standard input can be read once", piped);
   open(0, 0);
 }
+
+TextSource::~TextSource() = default;
 
 std::optional<std::uint64_t> TextSource::total_bytes() const {
   std::uint64_t sum = 0;
@@ -113,12 +135,19 @@ std::optional<std::uint64_t> TextSource::total_bytes() const {
 void TextSource::open(std::size_t input, std::uint64_t offset) {
   input_ = input;
   file_.reset();
+  unpacker_.reset();
   buffer_.clear();
   begin_ = 0;
   offset_ = offset;
   line_ = 0;
   at_end_ = input == inputs_.size();
   if (at_end_ || !inputs_[input].bytes) return;
+  if (inputs_[input].packed) {
+    unpacker_ = std::make_unique<Unpacker>(inputs_[input].path);
+    offset_ = 0;
+    while (offset_ < offset) skip(offset);
+    return;
+  }
   file_.emplace(inputs_[input].path);
   // The size of the beginning counts: what is appended meanwhile belongs to the next reading.
   const std::uint64_t size = *inputs_[input].bytes;
@@ -128,19 +157,44 @@ void TextSource::open(std::size_t input, std::uint64_t offset) {
   }
 }
 
+/// Reads towards `offset`, counting lines.
+void TextSource::skip(std::uint64_t offset) {
+  fill(1);
+  if (waiting().empty()) {
+    fail("{} ends at byte {}, before byte {} where to go on", name(), offset_, offset);
+  }
+  const std::string_view part =
+      waiting().substr(0, std::min<std::uint64_t>(waiting().size(), offset - offset_));
+  line_ += static_cast<std::uint64_t>(std::ranges::count(part, '\n'));
+  take(part.size());
+}
+
 void TextSource::seek(std::size_t input, std::uint64_t offset) {
   VKGPT_CHECK(input <= inputs_.size(), "input {} of {}", input, inputs_.size());
   const bool piped = input < inputs_.size() && !inputs_[input].bytes;
   open(input, piped ? 0 : offset);
-  while (piped && offset_ < offset) {
-    fill(1);
-    if (waiting().empty())
-      fail("standard input ends at byte {}, before byte {} where to go on", offset_, offset);
-    take(std::min<std::uint64_t>(waiting().size(), offset - offset_));
+  while (piped && offset_ < offset) skip(offset);
+}
+
+std::uint64_t TextSource::character_begin(std::size_t input, std::uint64_t offset) const {
+  constexpr std::uint64_t kLongest = 4;  // bytes of a character
+  std::array<char, kLongest> bytes{};
+  const std::uint64_t first = offset < kLongest ? 0 : offset - (kLongest - 1);
+  const auto part = std::span(bytes).first(std::min(offset + 1, *inputs_[input].bytes) - first);
+  if (inputs_[input].packed) {
+    TextSource reader({.inputs = {inputs_[input].path.string()}});
+    reader.seek(0, first);
+    reader.fill(part.size());
+    std::ranges::copy(reader.waiting().substr(0, part.size()), part.begin());
+  } else {
+    InputFile(inputs_[input].path).read_at(first, std::as_writable_bytes(part));
   }
+  while (offset > first && (static_cast<unsigned char>(part[offset - first]) & 0xc0U) == 0x80) --offset;
+  return offset;
 }
 
 std::size_t TextSource::read_some(std::span<char> out) {
+  if (unpacker_) return unpacker_->read(out);
   if (file_) {
     const std::uint64_t at = offset_ + waiting().size();
     const std::uint64_t left = *inputs_[input_].bytes - at;
@@ -185,6 +239,10 @@ TextPiece TextSource::piece(std::string text, bool ends_document) const {
 
 std::optional<TextPiece> TextSource::next() {
   while (input_ < inputs_.size()) {
+    if (offset_ == 0 && !inputs_[input_].bytes) {
+      fill(kKindBytes);
+      refuse_foreign(waiting(), inputs_[input_].path);
+    }
     if (auto found = inputs_[input_].json_lines ? next_line() : next_text()) return found;
     open(input_ + 1, 0);
   }
@@ -257,9 +315,12 @@ std::string TextSource::place() const {
       line += static_cast<std::uint64_t>(std::ranges::count(part, '\n'));
     }
   }
+  return vkgpt::format("{}:{}", name(), line);
+}
+
+std::string TextSource::name() const {
   const Path& path = inputs_[input_].path;
-  return vkgpt::format("{}:{}", path == kStandardInput ? "standard input" : printable(path.string(), 200),
-                       line);
+  return path == kStandardInput ? "standard input" : printable(path.string(), 200);
 }
 
 }  // namespace vkgpt::text

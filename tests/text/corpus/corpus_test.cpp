@@ -57,7 +57,7 @@ TEST_F(CorpusFile, NamesWhatIsNoText) {
   using namespace std::string_literals;
   EXPECT_NE(refusal("PAR1\x15\x04"s).find("a Parquet file"), std::string::npos);
   EXPECT_NE(refusal("\xff\xfeh\0i\0"s).find("UTF-16"), std::string::npos);
-  EXPECT_NE(refusal("\x28\xb5\x2f\xfd\x04"s).find("zstd -d"), std::string::npos);
+  EXPECT_NE(refusal("\x28\xb5\x2f\xfd\x04"s).find("damaged or cut off"), std::string::npos);
 }
 
 TEST_F(CorpusFile, ReadsUtf8) {

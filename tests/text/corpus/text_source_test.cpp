@@ -169,7 +169,7 @@ TEST_F(TextSourceTest, AFileThatShrinksIsNoticed) {
   const Path path = file("a.txt", std::string(1000, 'a'));
   TextSource source({.inputs = {path.string()}, .piece_bytes = 16});
   std::filesystem::resize_file(path, 10);
-  expect_error([&] { read_all(source); }, "it ends at byte");
+  expect_error([&] { read_all(source); }, "it was cut off");
 }
 
 }  // namespace

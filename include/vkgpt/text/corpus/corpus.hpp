@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,12 @@
 
 namespace vkgpt::text {
 
-/// The text of a file. Throws `Error` (exit 1) where it is missing, a directory, unreadable, empty or not
-/// UTF-8, and a usage error where `path` itself is empty.
+/// The bytes of a text file, those that gzip or Zstandard packed where it is such a one. Throws `Error` for
+/// more than `max_bytes` and for a file of a known other kind (Parquet, UTF-16, ...).
+std::string read_bytes(const Path& path, std::uint64_t max_bytes);
+
+/// The text of a file, packed or not; of JSON Lines its records. Throws `Error` (exit 1) where it is missing,
+/// a directory, unreadable, empty or not UTF-8, and a usage error where `path` itself is empty.
 std::string read_text(const Path& path);
 
 /// The beginning of a text for training and its end for validation.
@@ -68,7 +73,7 @@ class Corpus {
   void add_piece(Part& part, const TokenFile& file, std::size_t begin, std::size_t end) const;
 
   std::array<Part, 2> parts_;
-  std::vector<TokenFile> files_;
+  std::deque<TokenFile> files_;  // where they are, their pieces point
   std::int64_t vocab_size_ = 0;
   std::string fingerprint_;
 };
