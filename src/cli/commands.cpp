@@ -31,6 +31,7 @@ constexpr std::array kCommands = {
     Command{"data", "Fetch texts, prepare and check tokens", run_data},
     Command{"tokenizer", "Make tokens of text and text of tokens", run_tokenizer},
     Command{"devices", "List the Vulkan devices and which one is used", run_devices},
+    Command{"doctor", "Describe the system for a bug report, with advice", run_doctor},
     Command{"man", "Print the manual page", run_man},
     Command{"completions", "Print completions for bash, zsh or fish", run_completions},
     Command{"docs", "Read about the theory, the kernels and the file formats", run_docs},

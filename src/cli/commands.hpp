@@ -30,6 +30,7 @@ int run_selftest(std::span<const std::string> args);
 int run_tune(std::span<const std::string> args);
 int run_data(std::span<const std::string> args);
 int run_tokenizer(std::span<const std::string> args);
+int run_doctor(std::span<const std::string> args);
 int run_devices(std::span<const std::string> args);
 int run_man(std::span<const std::string> args);
 int run_completions(std::span<const std::string> args);
