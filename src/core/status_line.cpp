@@ -14,6 +14,7 @@ namespace vkgpt {
 namespace {
 
 constexpr std::string_view kEraseLine = "\r\x1b[K";
+constexpr std::string_view kFieldEnd = " | ";
 constexpr int kCells = 12;
 constexpr int kBarColumns = kCells + 3;
 
@@ -30,6 +31,14 @@ std::string bar(double share, bool color) {
   return color ? vkgpt::format("[\x1b[32m{}\x1b[0m{}] ", cells, rest) : vkgpt::format("[{}{}] ", cells, rest);
 }
 
+/// The fields of `text` that fit; of the first one, what fits.
+std::string_view cut(std::string_view text, int columns) {
+  const auto room = static_cast<std::size_t>(columns);
+  if (text.size() <= room) return text;
+  const std::size_t end = text.substr(0, room + kFieldEnd.size()).rfind(kFieldEnd);
+  return text.substr(0, end == std::string_view::npos ? room : end);
+}
+
 }  // namespace
 
 StatusLine::StatusLine()
@@ -44,8 +53,7 @@ void StatusLine::show(double share, std::string_view text) {
   const int room = width_ - kBarColumns - 1;
   if (!due() || room < 1) return;
   last_ = std::chrono::steady_clock::now();
-  write_stderr(vkgpt::format("{}{}{}", kEraseLine, bar(share, color_),
-                             text.substr(0, static_cast<std::size_t>(room))));
+  write_stderr(vkgpt::format("{}{}{}", kEraseLine, bar(share, color_), cut(text, room)));
   drawn_ = true;
 }
 

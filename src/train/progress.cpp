@@ -43,8 +43,20 @@ std::string format_progress(const Progress& p) {
       format_count(p.tokens_per_second), mfu, format_bytes(p.memory_bytes), format_duration(p.eta_seconds));
 }
 
+namespace {
+
+/// What matters most comes first: a terminal of 80 columns shows the percentage, loss, speed and time left.
+std::string format_live(const Progress& p) {
+  return vkgpt::format(
+      "{:.1f}% | loss {:.4f} | {} tok/s | eta {} | step {}/{} | {:.1f} ms | lr {:.2e} | norm {:.2f} | mem {}",
+      100 * share_done(p), p.loss, format_count(p.tokens_per_second), format_duration(p.eta_seconds), p.step,
+      p.max_steps, 1e3 * p.step_seconds, p.learning_rate, p.grad_norm, format_bytes(p.memory_bytes));
+}
+
+}  // namespace
+
 void ProgressLine::update(const Progress& progress) {
-  if (line_.due()) line_.show(share_done(progress), format_progress(progress));
+  if (line_.due()) line_.show(share_done(progress), format_live(progress));
 }
 
 void ProgressLine::log(const Progress& progress) {

@@ -64,7 +64,25 @@ TEST(ProgressLine, DrawsOverItsBarAndLeavesNothing) {
     line.update(example());
     line.update(example());  // too soon: not drawn
   });
-  EXPECT_EQ(text, "\r\x1b[K[#...........] step 250/2000 (12.5%) | \r\x1b[K");
+  EXPECT_EQ(text, "\r\x1b[K[#...........] 12.5% | loss 2.4213\r\x1b[K");
+}
+
+TEST(ProgressLine, EightyColumnsHoldWhatMattersOfTheLongestRun) {
+  Progress progress = example();
+  progress.step = 999999999;
+  progress.max_steps = 1000000000;
+  progress.loss = 10.82471;
+  progress.tokens_per_second = 9.871e6;
+  progress.eta_seconds = 86400 * 99;
+  const std::string text = written([&] {
+    ProgressLine line(true, false, 80);
+    line.update(progress);
+  });
+  const std::string line = text.substr(0, text.rfind('\r'));
+  for (const char* part : {"100.0%", "loss 10.8247", "9.9M tok/s", "eta 99d00h"}) {
+    EXPECT_NE(line.find(part), std::string::npos) << line;
+  }
+  EXPECT_LT(line.size(), 80 + std::string("\r\x1b[K").size());
 }
 
 }  // namespace

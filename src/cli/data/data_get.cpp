@@ -17,6 +17,7 @@
 
 #include "cli/command/command_line.hpp"
 #include "cli/data/data_commands.hpp"
+#include "cli/data/default_text.hpp"
 #include "cli/data/download.hpp"
 
 namespace vkgpt::cli {
@@ -131,6 +132,26 @@ bool get_file(const DatasetFile& wanted, const Path& path) {
 }
 
 }  // namespace
+
+std::string default_text() {
+  const Path fetched = Path("data") / "tinyshakespeare.txt";
+  std::error_code ignored;
+  for (const Path& path :
+       {fetched, Path("data") / "jargon.txt", Path("/usr/share/doc/jargon-text/jargon.txt.gz")}) {
+    if (std::filesystem::is_regular_file(path, ignored)) return path.string();
+  }
+  log_info("no --data_path: fetching tinyshakespeare to {}", fetched.string());
+  try {
+    get_file(find_dataset("tinyshakespeare").files[0], fetched);
+  } catch (const Error& error) {
+    if (error.exit_code() == ExitCode::kInterrupted) throw;
+    fail(
+        "no text is given and none could be fetched ({}): use --data_path FILE, or install the package "
+        "jargon-text",
+        error.what());
+  }
+  return fetched.string();
+}
 
 int run_data_get(std::span<const std::string> args) {
   GetOptions options;

@@ -21,6 +21,7 @@
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/corpus/corpus.hpp"
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/make_split.hpp"
@@ -37,6 +38,7 @@ using text::Token;
 
 struct EncodeOptions {
   std::string tokenizer = "gpt2";
+  std::string text;
   std::string out;
   bool special = false;
   std::int64_t threads = 0;
@@ -50,6 +52,7 @@ struct EncodeOptions {
         FieldInfo{
             .name = "tokenizer", .group = kGroup, .help = "gpt2, byte, or a directory or file with one"},
         self.tokenizer);
+    visit(FieldInfo{.name = "text", .group = kGroup, .help = "Encode this instead of a file"}, self.text);
     visit(FieldInfo{.name = "out",
                     .group = kGroup,
                     .help = "Write tokens to this file as nanoGPT does, as uint16 (uint32 where V > 65536)"},
@@ -95,6 +98,7 @@ struct InfoOptions {
 
 struct DecodeOptions {
   std::string tokenizer = "gpt2";
+  std::string text;
   std::string out;
 
   template <typename Visitor, typename Self>
@@ -104,14 +108,18 @@ struct DecodeOptions {
         FieldInfo{
             .name = "tokenizer", .group = kGroup, .help = "gpt2, byte, or a directory or file with one"},
         self.tokenizer);
+    visit(FieldInfo{.name = "text", .group = kGroup, .help = "Decode these numbers instead of a file's"},
+          self.text);
     visit(FieldInfo{.name = "out", .group = kGroup, .help = "Write the text to this file"}, self.out);
   }
 };
 
-/// A file or, for "-", standard input.
-std::string read_input(const std::vector<std::string>& positionals, std::string_view usage) {
-  if (positionals.size() != 1) fail_usage("expected 'vkgpt tokenizer {}'", usage);
-  if (positionals[0] != "-") return read_file(positionals[0], std::uint64_t{1} << 36U);
+/// A file, standard input for "-", or what --text gives instead of them.
+std::string read_input(const std::vector<std::string>& positionals, std::string_view usage,
+                       const std::string& text = {}) {
+  if (!text.empty() && positionals.empty()) return text;
+  if (positionals.size() != 1 || !text.empty()) fail_usage("expected 'vkgpt tokenizer {}'", usage);
+  if (positionals[0] != "-") return text::read_bytes(positionals[0], std::uint64_t{1} << 36U);
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
@@ -209,10 +217,11 @@ nlohmann::ordered_json describe(const text::Tokenizer& tokenizer) {
 int run_tokenizer_encode(std::span<const std::string> args) {
   EncodeOptions options;
   CommandLine command("tokenizer encode", "Writes the token numbers of a text ('-' is standard input).",
-                      "FILE");
+                      "[FILE]");
   command.add(options);
   if (!command.parse(args)) return 0;
-  const std::string input = read_input(command.positionals(), "encode FILE|- [--tokenizer NAME]");
+  const std::string input =
+      read_input(command.positionals(), "encode FILE|- [--tokenizer NAME]", options.text);
   const auto tokenizer = text::open_tokenizer(options.tokenizer);
   std::vector<Token> tokens;
   std::vector<double> seconds;
@@ -246,10 +255,11 @@ int run_tokenizer_encode(std::span<const std::string> args) {
 int run_tokenizer_decode(std::span<const std::string> args) {
   DecodeOptions options;
   CommandLine command("tokenizer decode",
-                      "Writes the text of token numbers ('-' is standard input), byte for byte.", "FILE");
+                      "Writes the text of token numbers ('-' is standard input), byte for byte.", "[FILE]");
   command.add(options);
   if (!command.parse(args)) return 0;
-  const std::string input = read_input(command.positionals(), "decode FILE|- [--tokenizer NAME]");
+  const std::string input =
+      read_input(command.positionals(), "decode FILE|- [--tokenizer NAME]", options.text);
   const auto tokenizer = text::open_tokenizer(options.tokenizer);
   write_output(tokenizer->decode(read_tokens(input, tokenizer->vocab_size())), options.out);
   return 0;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <print>
 #include <string>
 #include <vector>
@@ -7,10 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/status_line.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/corpus/corpus.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/train/evaluator.hpp"
+#include "vkgpt/train/progress.hpp"
 #include "vkgpt/train/train_data.hpp"
 #include "vkgpt/vk/context.hpp"
 
@@ -101,6 +106,26 @@ std::uint64_t text_bytes(const text::TokenView& tokens, const text::Tokenizer& t
   return bytes;
 }
 
+/// The evaluation with a progress line; nothing when interrupted. A step takes `step_tokens`.
+std::optional<train::Evaluation> evaluate(train::Evaluator& evaluator, const text::TokenView& tokens,
+                                          std::int64_t step_tokens) {
+  StatusLine line;
+  const auto start = std::chrono::steady_clock::now();
+  const auto all = static_cast<double>(tokens.size());
+  double done = 0;
+  return evaluator.evaluate(tokens, [&] {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double share = std::min(1.0, done / all);
+    if (line.due()) {
+      line.show(share,
+                vkgpt::format("{:.1f}% | {} tok/s | eta {}", 100 * share, train::format_count(done / seconds),
+                              train::format_duration(seconds * (1 / share - 1))));
+    }
+    done += static_cast<double>(step_tokens);
+    return !interrupted();
+  });
+}
+
 }  // namespace
 
 int run_eval(std::span<const std::string> args) {
@@ -133,7 +158,7 @@ int run_eval(std::span<const std::string> args) {
   train::Evaluator evaluator(context, open.model.params, std::min(options.batch_size, windows),
                              open.model.arena);
   const auto start = std::chrono::steady_clock::now();
-  const auto result = evaluator.evaluate(tokens, [] { return !interrupted(); });
+  const auto result = evaluate(evaluator, tokens, config.block_size * std::min(options.batch_size, windows));
   context.instance().check_messages();
   if (!result) return static_cast<int>(ExitCode::kInterrupted);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -157,8 +182,8 @@ int run_eval(std::span<const std::string> args) {
       "model          {}\ntext           {}: {} tokens in windows of {}\nloss           {:.4f} nats per "
       "token\n"
       "perplexity     {:.4f}\nbits per byte  {:.4f}\n",
-      open.directory.string(), name, tokens.size(), config.block_size, result->loss(), result->perplexity(),
-      result->bits_per_byte(bytes));
+      printable(open.directory.string(), 200), printable(name, 200), tokens.size(), config.block_size,
+      result->loss(), result->perplexity(), result->bits_per_byte(bytes));
   return 0;
 }
 

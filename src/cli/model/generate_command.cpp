@@ -65,7 +65,7 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
   if (!config.logits.empty() && config.num_samples > 1) fail_usage("--logits is for one sample");
   install_interrupt_handlers();
 
-  const OpenModel open = open_model(config.model, config.use_ema);
+  const OpenModel open = open_model(config.model, config.use_ema, config.tokenizer);
   const text::Tokenizer& tokenizer = *open.tokenizer;
   const std::vector<text::Token> prompt = prompt_of(config, tokenizer);
   const std::string prompt_text = config.prompt_tokens.empty() ? config.prompt : tokenizer.decode(prompt);

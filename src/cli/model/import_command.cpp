@@ -1,8 +1,10 @@
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <print>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -17,6 +19,7 @@
 
 #include "cli/command/command_line.hpp"
 #include "cli/commands.hpp"
+#include "cli/model/io_progress.hpp"
 #include "cli/model/open_model.hpp"
 #include "cli/model/save_model.hpp"
 
@@ -90,6 +93,26 @@ void print_summary(const OpenModel& source, const ImportOptions& options) {
              stored_types(source), config.vocab_size, config.block_size, options.out);
 }
 
+/// About as many bytes as are read of the weights of `path` and written as fp32.
+std::uint64_t transfer_of(const Path& path) {
+  std::uint64_t bytes = 0;
+  std::error_code ignored;
+  const auto add = [&](const Path& file) {
+    const std::string extension = file.extension();
+    const std::uint64_t size = std::filesystem::file_size(file, ignored);
+    const bool is_quantized = extension == ".gguf";
+    if (!ignored && (extension == ".safetensors" || extension == ".bin" || is_quantized)) {
+      bytes += size + size * (is_quantized ? 7 : 2);
+    }
+  };
+  if (!std::filesystem::is_directory(path, ignored)) {
+    add(path);
+    return bytes;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) add(entry.path());
+  return bytes;
+}
+
 }  // namespace
 
 int run_import(std::span<const std::string> args) {
@@ -109,8 +132,11 @@ int run_import(std::span<const std::string> args) {
   if (std::filesystem::exists(options.out, ignored)) {
     fail_usage("--out: {} is already there; choose another directory", options.out);
   }
-  const OpenModel source = open_source(command.positionals()[0], options);
+  const std::string& path = command.positionals()[0];
+  std::optional<IoProgress> progress(std::in_place, "importing", transfer_of(path));
+  const OpenModel source = open_source(path, options);
   save_model(options.out, source.model, *source.tokenizer);
+  progress.reset();
   print_summary(source, options);
   return 0;
 }

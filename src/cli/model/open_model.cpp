@@ -6,12 +6,13 @@
 
 namespace vkgpt::cli {
 
-OpenModel open_model(const std::string& path, bool use_ema) {
+OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer) {
   if (path.empty()) fail_usage("--model is missing: give a run directory or a checkpoint");
   const Path directory = train::find_model_directory(path);
-  OpenModel open{.directory = directory,
-                 .model = model::load_model(directory, use_ema),
-                 .tokenizer = text::load_tokenizer(directory)};
+  OpenModel open{
+      .directory = directory,
+      .model = model::load_model(directory, use_ema),
+      .tokenizer = tokenizer.empty() ? text::load_tokenizer(directory) : text::open_tokenizer(tokenizer)};
   check_vocabulary(open);
   return open;
 }

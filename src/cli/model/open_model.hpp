@@ -16,8 +16,9 @@ struct OpenModel {
   std::unique_ptr<text::Tokenizer> tokenizer;
 };
 
-/// Opens what `--model` names: a run directory, a checkpoint, or another model directory. Throws `Error`.
-OpenModel open_model(const std::string& path, bool use_ema);
+/// Opens what `--model` names: a run directory, a checkpoint, or another model directory; with its own
+/// tokenizer where `tokenizer` names no other. Throws `Error`.
+OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer = {});
 
 /// Refuses a tokenizer with more tokens than its model.
 void check_vocabulary(const OpenModel& open);

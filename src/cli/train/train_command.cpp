@@ -10,6 +10,7 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/text/generate/sampler.hpp"
 #include "vkgpt/train/recovery.hpp"
@@ -21,6 +22,7 @@
 #include "cli/command/command_line.hpp"
 #include "cli/command/presets.hpp"
 #include "cli/commands.hpp"
+#include "cli/data/default_text.hpp"
 #include "cli/model/generate.hpp"
 #include "cli/run_options.hpp"
 
@@ -114,6 +116,10 @@ int run_train(std::span<const std::string> args) {
   if (!command.parse(args)) return 0;
   if (options.generate_only) return run_generate_only(args);
   install_interrupt_handlers();
+  if (config.data_path.empty() && config.memmap_dataset.empty()) {
+    config.data_path = default_text();
+    log_info("no --data_path: training on {}", printable(config.data_path, 200));
+  }
 
   train::RunSetup setup(command.fields(), model, config, command.changes());
   const auto open_device = [&] {

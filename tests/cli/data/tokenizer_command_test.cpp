@@ -73,5 +73,26 @@ TEST(TokenizerCommand, MistakesAreOneLine) {
   expect({"tokenizer", "info", "--tokenizer", "nothing"}, 1, "there is no tokenizer 'nothing'");
 }
 
+TEST(TokenizerCommand, TakesTheFormsOfOtherTrainers) {
+  const std::string tokens = run_vkgpt({"tokenizer", "encode", "-"}, {}, "Hello world").out;
+  EXPECT_EQ(tokens, "15496 995\n");
+  EXPECT_EQ(run_vkgpt({"tokenizer", "--encode", "Hello world"}).out, tokens);
+  EXPECT_EQ(run_vkgpt({"tokenizer", "--encode=Hello world", "--tokenizer", "gpt2"}).out, tokens);
+  EXPECT_EQ(run_vkgpt({"tokenizer", "--tokenizer", "gpt2", "--encode", "Hello world"}).out, tokens);
+  EXPECT_EQ(run_vkgpt({"tokenizer", "--decode", "15496 995"}).out, "Hello world");
+  const TempDirectory directory;
+  const std::string text = (directory / "t.txt").string();
+  std::string words;
+  for (int i = 0; i < 200; ++i) words += "the cat and the hat and the bat ";
+  write_file(text, words);
+  const std::string first = (directory / "a").string();
+  const std::string second = (directory / "b").string();
+  ASSERT_EQ(run_vkgpt({"tokenizer", "train", text, "--bpe_vocab_size", "270", "--out", first}).code, 0);
+  const RunResult trained =
+      run_vkgpt({"tokenizer", "--train", text, "--vocab-size", "270", "--output", second});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_EQ(read_file(directory / "a" / "tokenizer.json"), read_file(directory / "b" / "tokenizer.json"));
+}
+
 }  // namespace
 }  // namespace vkgpt::cli

@@ -1,8 +1,10 @@
 // The program as a user runs it: train, be killed, resume, generate, and refuse what is wrong.
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <csignal>
+#include <filesystem>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -192,7 +194,6 @@ TEST_F(GpuTrainCommand, RefusesWithOneLine) {
     EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
     EXPECT_EQ(result.out, "");
   };
-  refuses({"train"}, 2, "--data_path");
   refuses({"train", "--n_layr", "3"}, 2, "did you mean --n_layer?");
   refuses(train_args("x", {"--n_embd", "33"}), 2, "n_embd = 33");
   refuses({"train", "--data_path", text().string(), "--n_embd", "130", "--n_head", "4"}, 2, "n_embd");
@@ -214,6 +215,78 @@ TEST_F(GpuTrainCommand, RefusesWithOneLine) {
   ASSERT_EQ(run_vkgpt(train_args("a")).code, 0);
   refuses(train_args("a"), 2, "--resume");
   refuses({"generate", "--model", run("a").string(), "--prompt", "\xc3\xa9"}, 1, "\xc3\xa9");
+}
+
+TEST_F(GpuTrainCommand, WithoutATextTakesTheOneThatIsThere) {
+  std::vector<std::string> args = train_args("default", {"--max_steps", "2"});
+  args.erase(args.begin() + 1, args.begin() + 3);  // --data_path and its value
+  std::string line = "cd " + directory_.path().string() + "; exec " + test::program().string();
+  for (const std::string& arg : args) line += " " + arg;
+  if (!std::filesystem::exists("/usr/share/doc/jargon-text/jargon.txt.gz")) {
+    // Neither curl nor wget is found there.
+    const RunResult offline = run_program_at("/bin/sh", {"-c", line}, {"PATH=/nonexistent"});
+    EXPECT_EQ(offline.code, 1) << offline.err;
+    EXPECT_NE(offline.err.find("use --data_path FILE"), std::string::npos) << offline.err;
+  }
+  make_directories(directory_ / "data");
+  write_file(directory_ / "data" / "tinyshakespeare.txt", small_text());
+  const RunResult result = run_program_at("/bin/sh", {"-c", line});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.err.find("no --data_path: training on data/tinyshakespeare.txt"), std::string::npos)
+      << result.err;
+}
+
+TEST_F(GpuTrainCommand, GeneratesWithAnotherTokenizer) {
+  ASSERT_EQ(run_vkgpt(train_args("a", {"--max_steps", "1"})).code, 0);
+  const std::vector<std::string> args = {"generate",         "--model", run("a").string(), "--prompt", "line",
+                                         "--max_new_tokens", "5"};
+  std::vector<std::string> own = args;
+  own.insert(own.end(), {"--tokenizer", run("a").string()});
+  EXPECT_EQ(run_vkgpt(own).out, run_vkgpt(args).out);
+  std::vector<std::string> larger = args;
+  larger.insert(larger.end(), {"--tokenizer", "gpt2"});
+  const RunResult refused = run_vkgpt(larger);
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("the tokenizer has 50257 tokens"), std::string::npos) << refused.err;
+}
+
+TEST_F(GpuTrainCommand, SizesBeyondTheDeviceAreUsageErrorsAtOnce) {
+  const std::vector<std::vector<std::string>> sizes = {
+      {"--batch_size", "200000", "--n_layer", "4"},
+      {"--batch_size", "1048576"},
+      {"--n_embd", "100000", "--n_head", "1000"},
+      {"--n_embd", "8192", "--n_head", "64", "--n_layer", "200"},
+      {"--n_embd", "131072", "--n_head", "1024", "--n_layer", "1024", "--batch_size", "1048576"},
+      {"--n_embd", "16384", "--n_head", "128", "--n_layer", "1", "--batch_size", "1024"},
+  };
+  for (const std::vector<std::string>& flags : sizes) {
+    const auto start = std::chrono::steady_clock::now();
+    const RunResult result = run_vkgpt(train_args("large", flags));
+    EXPECT_EQ(result.code, 2) << flags[1] << result.err;
+    EXPECT_EQ(result.err.find("internal error"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("choose smaller sizes"), std::string::npos) << result.err;
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5)) << flags[1];
+    std::filesystem::remove_all(run("large"));
+  }
+  // A context that long is refused by a text of this length first, where there is one.
+  const RunResult plan = run_vkgpt({"plan", "--block_size", "1048576", "--batch_size", "1048576"});
+  EXPECT_EQ(plan.code, 2) << plan.err;
+  EXPECT_NE(plan.err.find("are 1099511627776 tokens at once"), std::string::npos) << plan.err;
+}
+
+TEST_F(GpuTrainCommand, LimitsOfTheProcessAreSaidInOneLine) {
+  const auto under = [&](const std::string& limit) {
+    std::string line = limit + "; exec " + test::program().string();
+    for (const std::string& arg : train_args("limited")) line += " " + arg;
+    return run_program_at("/bin/sh", {"-c", line});
+  };
+  for (const char* limit : {"ulimit -v 200000", "ulimit -v 500000", "ulimit -f 100", "ulimit -f 2"}) {
+    const RunResult result = under(limit);
+    EXPECT_EQ(result.code, 1) << limit << result.err;
+    const std::string last = result.err.substr(result.err.rfind("vkgpt: error: "));
+    EXPECT_NE(last.find("ulimit"), std::string::npos) << limit << result.err;
+    EXPECT_EQ(std::ranges::count(last, '\n'), 1) << last;
+  }
 }
 
 TEST_F(GpuTrainCommand, FineTunesWithAdaptersFromAnotherRun) {

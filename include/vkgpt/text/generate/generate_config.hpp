@@ -10,6 +10,7 @@ namespace vkgpt::text {
 /// What `vkgpt generate` writes; how tokens are drawn is in `SamplerConfig`.
 struct GenerateConfig {
   std::string model;
+  std::string tokenizer;
   std::string prompt = "\n";
   std::string prompt_tokens;
   std::int64_t max_new_tokens = 200;
@@ -27,6 +28,10 @@ struct GenerateConfig {
   static void visit_fields(Visitor&& visit, Self& self) {
     constexpr auto kGroup = "Generation";
     visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or checkpoint"}, self.model);
+    visit(FieldInfo{.name = "tokenizer",
+                    .group = kGroup,
+                    .help = "Instead of the model's own: gpt2, byte, or a directory or file with one"},
+          self.tokenizer);
     visit(FieldInfo{.name = "prompt", .group = kGroup, .help = "Text to continue"}, self.prompt);
     visit(FieldInfo{.name = "prompt_tokens",
                     .group = kGroup,
