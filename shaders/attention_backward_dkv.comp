@@ -70,13 +70,13 @@ void main() {
         q[c][r] = ROW_OF(0, qkv, q_base + t[r] * row_stride, c, r);
         dy[c][r] = ROW_OF(1, dout, dy_base + t[r] * NH * HS, c, r);
       }
-      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(q[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += k[g][c * CHUNK + i] * x;
         }
       }
-      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(dy[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) dp[g][r] += v[g][c * CHUNK + i] * x;
@@ -106,13 +106,13 @@ void main() {
       }
     }
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
-      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(dy[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) dv[g][c * CHUNK + i] += s[g][r] * x;
         }
       }
-      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(q[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) dk[g][c * CHUNK + i] += dp[g][r] * x;

@@ -65,13 +65,13 @@ void main() {
         k[c][r] = ROW_OF(0, qkv, base[r], c, r);
         v[r] = ROW_OF(1, qkv, base[r] + NKV * HS, c, r);
       }
-      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(k[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += q[g][c * CHUNK + i] * x;
         }
       }
-      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(v[r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) dp[g][r] += dout[g][c * CHUNK + i] * x;
@@ -94,7 +94,7 @@ void main() {
       }
     }
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
-      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(k[c][r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) dq[g][c * CHUNK + i] += s[g][r] * x;

@@ -53,7 +53,7 @@ void main() {
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk k[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) k[r] = ROW_OF(0, qkv, base[r], c, r);
-      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(k[r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += q[g][c * CHUNK + i] * x;
@@ -82,7 +82,7 @@ void main() {
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk v[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) v[r] = ROW_OF(1, qkv, base[r] + NKV * HS, c, r);
-      UNROLL for (uint i = 0; i < CHUNK && c * CHUNK + i < DIMS; ++i) {
+      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
         UNROLL for (uint r = 0; r < TILE; ++r) {
           float x = chunk_element(v[r], i);
           UNROLL for (uint g = 0; g < ROWS; ++g) acc[g][c * CHUNK + i] += s[g][r] * x;

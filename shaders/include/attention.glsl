@@ -103,6 +103,12 @@ uint64_t pack(vec2 pair) { return packUint2x32(floatBitsToUint(pair)); }
 float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk[i % 2], i / 2); }
 #endif
 #define CHUNKS ((DIMS + CHUNK - 1) / CHUNK)
+// Whether chunk c has an element i. Where all are whole it is one condition: some compilers unroll no loop with two.
+#if DIMS % CHUNK == 0
+#define IN_CHUNK(c, i) ((i) < CHUNK)
+#else
+#define IN_CHUNK(c, i) ((i) < CHUNK && (c) * CHUNK + (i) < DIMS)
+#endif
 
 // The other side has two matrices (k and v, or q and dout). NEXT_TILE opens the tile whose first row is `at`, where
 // `start` is the first row of all; ROW_OF(which, words, base, c, r) is this lane's share of chunk c of the tile's

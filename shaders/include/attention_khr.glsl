@@ -188,24 +188,35 @@ void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) 
   }
 }
 
+// Whether column fragment j of those from `dim` on is there.
+#if DIMS % COLUMNS == 0
+#define IN_STORED_PART(dim, j) ((j) < COLUMNS)
+#else
+#define IN_STORED_PART(dim, j) ((j) < COLUMNS && (dim) + (j) < DIMS)
+#endif
+
 // Stores the rows of the results times factor(row) to `target`, staged through the scores, which are free by then:
-// row r of the group, first + r of the sequence, is at element base + (first + r) * stride.
+// row r of the group, first + r of the sequence, is at element base + (first + r) * stride. Both loops have constant
+// bounds: where one is not unrolled, `results` is indexed by a variable and lies in memory.
 #define STORE_ROWS(results, target, base, stride, first, factor)                                           \
   barrier();                                                                                               \
   UNROLL for (uint dim = 0; dim < DIMS; dim += COLUMNS) {                                                  \
     const uint width = min(COLUMNS, DIMS - dim) * FRAG_N;                                                  \
-    UNROLL for (uint j = 0; j < COLUMNS && dim + j < DIMS; ++j) {                                          \
+    UNROLL for (uint j = 0; IN_STORED_PART(dim, j); ++j) {                                                 \
       coopMatStore(results[dim + j], scores,                                                               \
                    ROW_GROUP * FRAG_M * SCORE_WORDS + (WAY * COLUMNS + j) * (FRAG_N / 4), SCORE_WORDS,     \
                    gl_CooperativeMatrixLayoutRowMajor);                                                    \
     }                                                                                                      \
     subgroupBarrier();                                                                                     \
-    for (uint item = gl_SubgroupInvocationID; item < FRAG_M * width / 4; item += SUBGROUP) {               \
+    UNROLL for (uint start = 0; start < FRAG_M * width / 4; start += SUBGROUP) {                           \
+      uint item = start + gl_SubgroupInvocationID;                                                         \
       uint row = ROW_GROUP * FRAG_M + item / (width / 4);                                                  \
       uint column = item % (width / 4) * 4;                                                                \
-      vec4 x = scores[row * SCORE_WORDS + (WAY * COLUMNS * FRAG_N + column) / 4] * factor(row);            \
       uint element = (base) + ((first) + row) * (stride) + (WAY * DIMS + dim) * FRAG_N + column;           \
-      if ((first) + row < T) target[element / 4] = pack4(x);                                               \
+      if (item < FRAG_M * width / 4 && (first) + row < T) {                                                \
+        vec4 x = scores[row * SCORE_WORDS + (WAY * COLUMNS * FRAG_N + column) / 4] * factor(row);          \
+        target[element / 4] = pack4(x);                                                                    \
+      }                                                                                                    \
     }                                                                                                      \
     subgroupBarrier();                                                                                     \
   }
