@@ -198,23 +198,41 @@ void main() {
 
   // Each subgroup's results have a place of their own in what the panels no longer need.
   const uint region = gl_SubgroupID * kResultSize;
-  UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
-    UNROLL for (uint j = 0; j < kFragmentColumns; ++j) {
-      coopMatStore(sums[i][j], panels, region + j * FRAGMENT_N / (kPanelElements / 2),
-                   kResultRow / (kPanelElements / 2), gl_CooperativeMatrixLayoutRowMajor);
-    }
-    subgroupBarrier();
-    for (uint four = gl_SubgroupInvocationID; four < FRAGMENT_M * SN / 4; four += LANES) {
-      const uint row = four / (SN / 4);
-      const uint column = four % (SN / 4) * 4;
-      const uint m = m0 + m_part + i * FRAGMENT_M + row;
-      const uint n = n0 + n_part + column;
-      if (m < M && n < N) {
-        finish(m, n, result(region * (kPanelElements / 2) + row * kResultRow + column), load_bias(n));
-      }
-    }
-    subgroupBarrier();
-  }
+// A row of fragments leaves through shared memory. A macro, since compilers do not unroll a loop with an epilogue of
+// GELU in it, and an array of matrices that is indexed by a variable lies in memory.
+#define FINISH_FRAGMENTS(i)                                                                                      \
+  UNROLL for (uint j = 0; j < kFragmentColumns; ++j) {                                                           \
+    coopMatStore(sums[i][j], panels, region + j * FRAGMENT_N / (kPanelElements / 2),                             \
+                 kResultRow / (kPanelElements / 2), gl_CooperativeMatrixLayoutRowMajor);                         \
+  }                                                                                                              \
+  subgroupBarrier();                                                                                             \
+  for (uint four = gl_SubgroupInvocationID; four < FRAGMENT_M * SN / 4; four += LANES) {                         \
+    const uint row = four / (SN / 4);                                                                            \
+    const uint column = four % (SN / 4) * 4;                                                                     \
+    const uint m = m0 + m_part + i * FRAGMENT_M + row;                                                           \
+    const uint n = n0 + n_part + column;                                                                         \
+    if (m < M && n < N) {                                                                                        \
+      finish(m, n, result(region * (kPanelElements / 2) + row * kResultRow + column), load_bias(n));             \
+    }                                                                                                            \
+  }                                                                                                              \
+  subgroupBarrier();
+  FINISH_FRAGMENTS(0)
+#if SM / FRAGMENT_M > 1
+  FINISH_FRAGMENTS(1)
+#endif
+#if SM / FRAGMENT_M > 2
+  FINISH_FRAGMENTS(2)
+  FINISH_FRAGMENTS(3)
+#endif
+#if SM / FRAGMENT_M > 4
+  FINISH_FRAGMENTS(4)
+  FINISH_FRAGMENTS(5)
+  FINISH_FRAGMENTS(6)
+  FINISH_FRAGMENTS(7)
+#endif
+#if SM / FRAGMENT_M != 1 && SM / FRAGMENT_M != 2 && SM / FRAGMENT_M != 4 && SM / FRAGMENT_M != 8
+#error "rows of fragments are finished one by one"
+#endif
 #if ROW_SUMS
   // Stored by all: of matrices in an array, llvmpipe stores only the first under a condition.
   UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
