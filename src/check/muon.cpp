@@ -21,20 +21,25 @@ Vector transpose(View a, std::size_t rows, std::size_t cols) {
 
 }  // namespace
 
-Vector newton_schulz(View g, std::int64_t rows, std::int64_t cols) {
+Vector newton_schulz(View g, std::int64_t rows, std::int64_t cols, int steps) {
   VKGPT_CHECK(g.size() == static_cast<std::size_t>(rows * cols));
   const auto r = static_cast<std::size_t>(rows), c = static_cast<std::size_t>(cols);
-  if (r > c) return transpose(newton_schulz(transpose(g, r, c), cols, rows), c, r);
+  if (r > c) return transpose(newton_schulz(transpose(g, r, c), cols, rows, steps), c, r);
   double squares = 0.0;
   for (const double value : g) squares += value * value;
   Vector x(g.begin(), g.end());
   for (double& value : x) value /= std::max(std::sqrt(squares), 1e-7);
-  for (int step = 0; step < 5; ++step) {
+  const double polar[3][3] = {{8.287212018145630, -23.595886519098837, 17.300387312530933},
+                              {4.107059111542203, -2.947849916737910, 0.544843108292660},
+                              {3.948690853482295, -2.908902115962949, 0.551819139437014}};
+  const double jordan[3] = {3.4445, -4.7750, 2.0315};
+  for (int step = 0; step < steps; ++step) {
+    const double* p = steps == 5 ? jordan : polar[step];
     const Vector gram = matmul_nt(x, x, r, r, c);
     const Vector gram_x = matmul_nn(gram, x, r, c, r);
     const Vector gram_gram_x = matmul_nn(gram, gram_x, r, c, r);
     for (std::size_t i = 0; i < x.size(); ++i) {
-      x[i] = 3.4445 * x[i] - 4.7750 * gram_x[i] + 2.0315 * gram_gram_x[i];
+      x[i] = p[0] * x[i] + p[1] * gram_x[i] + p[2] * gram_gram_x[i];
     }
   }
   return x;
@@ -50,7 +55,7 @@ void muon_step(std::span<double> weights, View gradient, std::span<double> momen
     momentum[i] = mu * momentum[i] + (1.0 - mu) * g;
     u[i] = mu * momentum[i] + (1.0 - mu) * g;
   }
-  const Vector x = newton_schulz(u, rows, cols);
+  const Vector x = newton_schulz(u, rows, cols, config.steps);
   const double factor = 0.2 * std::sqrt(static_cast<double>(std::max(rows, cols)));
   for (std::size_t i = 0; i < u.size(); ++i) {
     weights[i] -= config.learning_rate * (factor * x[i] + config.weight_decay * weights[i]);
@@ -63,7 +68,6 @@ namespace {
 /// 485: fp32 cannot keep the 1e-10 of other kernels there.
 constexpr double kMuonNmse = 1e-8;
 constexpr double kLearningRate = 0.125;
-constexpr ops::Muon kMuon{.momentum = 0.95, .weight_decay = 0.1};
 
 /// Wide, tall and square, with gaps, and at offsets that are not aligned. All sizes are odd: then they share
 /// the kernels of matmul, which are costly to build with validation in them.
@@ -77,14 +81,15 @@ std::vector<std::size_t> elements_of(const ops::MuonMatrix& m) {
 
 /// Steps of an arena of `n` elements with zero gradients, large and small ones, clipped and not; then a step
 /// that is skipped.
-void steps(Trial& t, std::int64_t n, const std::vector<ops::MuonMatrix>& matrices) {
+void steps(Trial& t, std::int64_t n, const std::vector<ops::MuonMatrix>& matrices,
+           const ops::Muon& config = {}) {
   const auto count = static_cast<std::size_t>(n);
   const Operand weights = t.random({n}, 1, 0.05F), momentum = t.zeros({n}), norm = t.zeros({4}, DType::kU32);
   const plan::Tensor gradients = t.zeros({n});
   ops::optimizer_muon(
       t.builder(),
       {.weights = weights, .gradients = gradients, .momentum = momentum, .norm = norm, .matrices = matrices},
-      kMuon);
+      config);
   Vector w = weights.values, m(count);
   for (std::int64_t step = 0; step <= 3; ++step) {
     const float scale = step == 2 ? 0.25F : 1.0F;
@@ -100,7 +105,8 @@ void steps(Trial& t, std::int64_t n, const std::vector<ops::MuonMatrix>& matrice
       };
       const Vector exact = to_double(g);
       muon_step(part(w), part(exact), part(m), matrix.rows, matrix.cols,
-                {kLearningRate, kMuon.momentum, kMuon.weight_decay}, double{scale});
+                {kLearningRate, config.momentum, config.weight_decay, static_cast<int>(config.steps)},
+                double{scale});
     }
     if (step == 0) t.expect("weights that only decay", weights, w, kFp32Nmse);
   }
@@ -133,6 +139,8 @@ std::vector<Case> muon_cases() {
            .quick = true,
            .devices = sliced_devices(1 << 20),
            .build = [](Trial& t) { steps(t, 3400, kMatrices); }},
+          {.variant = "f32 three matrices, three steps",
+           .build = [](Trial& t) { steps(t, 3400, kMatrices, {.momentum = 0.9, .steps = 3}); }},
           {.variant = "f32 a matrix of several slices",
            .devices = {{.name = "sliced", .max_binding_bytes = 64 * 135 * sizeof(float)}},
            .build = [](Trial& t) { steps(t, 17800, {{65, 135, 131}}); }}};

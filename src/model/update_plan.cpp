@@ -137,7 +137,9 @@ class OptimizerWriter {
                          .momentum = arena(tensor::kMomentum),
                          .norm = norm_,
                          .matrices = muon_matrices(params_)},
-                        {.momentum = options_.muon_momentum, .weight_decay = options_.weight_decay});
+                        {.momentum = options_.muon_momentum,
+                         .weight_decay = options_.weight_decay,
+                         .steps = options_.muon_steps});
   }
 
   PlanBuilder& builder_;

@@ -82,6 +82,7 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                                         .weight_decay = config.weight_decay,
                                         .grad_clip = config.grad_clip,
                                         .muon_momentum = config.muon_momentum,
+                                        .muon_steps = config.muon_steps,
                                         .activation_dtype = activation_dtype(config, target.caps),
                                         .grad_checkpoint = grad_checkpoint(config),
                                         .dropout = config.dropout,

@@ -12,6 +12,7 @@ void TrainConfig::validate() const {
     fail_usage(
         "--optimizer muon orthogonalizes whole matrices, --lora_rank trains factors of them: use adamw");
   }
+  if (muon_steps == 4) fail_usage("--muon_steps 4: there are polynomials for 5 steps and for 3");
   if (lora_rank > 0 && lora_targets.empty()) fail_usage("--lora_rank {} without --lora_targets", lora_rank);
   if (keep_optimizer && init_from.empty())
     fail_usage("--keep_optimizer says nothing without --init_from DIR");

@@ -53,11 +53,13 @@ struct Muon {
   double learning_rate = 1e-3;
   double momentum = 0.95;
   double weight_decay = 0.0;
+  int steps = 5;  // or 3
 };
 
-/// Five Newton-Schulz steps towards the nearest orthogonal matrix of g (rows, cols), first divided by its
-/// Frobenius norm: X = a X + b (X X^T) X + c (X X^T)^2 X; tall matrices are worked on transposed.
-Vector newton_schulz(View g, std::int64_t rows, std::int64_t cols);
+/// Newton-Schulz steps (five of Jordan's or three of Polar Express) towards the nearest orthogonal matrix of
+/// g (rows, cols), first divided by its Frobenius norm: X = a X + b (X X^T) X + c (X X^T)^2 X; tall matrices
+/// are worked on transposed.
+Vector newton_schulz(View g, std::int64_t rows, std::int64_t cols, int steps = 5);
 
 /// One update of the matrix `weights` (rows, cols) in place as torch.optim.Muon with nesterov and
 /// adjust_lr_fn = "match_rms_adamw" does it, without its bfloat16.

@@ -78,6 +78,7 @@ struct TrainPlanOptions {
   double weight_decay = 0.1;
   double grad_clip = 1.0;  // 0 = none
   double muon_momentum = 0.95;
+  std::int64_t muon_steps = 5;
 
   DType activation_dtype = DType::kF32;  // f16 comes with dynamic loss scaling
   GradCheckpoint grad_checkpoint = GradCheckpoint::kNone;

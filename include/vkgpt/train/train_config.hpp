@@ -40,6 +40,7 @@ struct TrainConfig {
   double grad_clip = 1.0;
   std::string optimizer = "adamw";
   double muon_momentum = 0.95;
+  std::int64_t muon_steps = 5;
 
   double dropout = 0;
   double label_smoothing = 0;
@@ -184,6 +185,12 @@ struct TrainConfig {
                     .max = 1,
                     .max_open = true},
           self.muon_momentum);
+    visit(FieldInfo{.name = "muon_steps",
+                    .group = kOptimizerGroup,
+                    .help = "Muon's Newton-Schulz steps, 5 or 3: three cost less and are less exact",
+                    .min = 3,
+                    .max = 5},
+          self.muon_steps);
   }
 
   template <typename Visitor, typename Self>

@@ -1,6 +1,7 @@
 #include "vkgpt/ops/optimizer/optimizer_muon.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <utility>
@@ -20,8 +21,18 @@ using namespace plan;
 
 namespace {
 
-constexpr int kIterations = 5;
-constexpr float kA = 3.4445F, kB = -4.7750F, kC = 2.0315F;
+/// X becomes a X + b A X + c A^2 X with A = X X^T.
+struct Polynomial {
+  double a, b, c;
+};
+constexpr std::array<Polynomial, 5> kFiveSteps{{{3.4445, -4.7750, 2.0315},
+                                                {3.4445, -4.7750, 2.0315},
+                                                {3.4445, -4.7750, 2.0315},
+                                                {3.4445, -4.7750, 2.0315},
+                                                {3.4445, -4.7750, 2.0315}}};
+constexpr std::array<Polynomial, 3> kThreeSteps{{{8.287212018145630, -23.595886519098837, 17.300387312530933},
+                                                 {4.107059111542203, -2.947849916737910, 0.544843108292660},
+                                                 {3.948690853482295, -2.908902115962949, 0.551819139437014}}};
 constexpr float kEps = 1e-7F;
 constexpr double kRmsOfAdamW = 0.2;
 
@@ -124,12 +135,12 @@ void append_gram(PlanBuilder& builder, const Work& work) {
 }
 
 /// squared = a I + b gram + c squared: what the iterate is multiplied by.
-void append_polynomial(PlanBuilder& builder, const Work& work) {
+void append_polynomial(PlanBuilder& builder, const Work& work, const Polynomial& p) {
   const std::int64_t n = work.gram.shape.back();
   for (const Slice slice : row_slices(builder.caps(), n, 4 * n)) {
     Dispatch d = subgroup_per_row(builder.caps(), "optimizer_muon_polynomial", slice.count);
     d.bindings = {matrix_rows(read(work.gram), n, slice), matrix_rows(read_write(work.squared), n, slice)};
-    d.push = PushWords{}.u32(slice.count, slice.first, n).f32(kA, kB, kC);
+    d.push = PushWords{}.u32(slice.count, slice.first, n).f32(p.a, p.b, p.c);
     d.cost.flops = 3 * slice.count * n;
     builder.dispatch(std::move(d));
   }
@@ -165,12 +176,15 @@ void append_wave(PlanBuilder& builder, const OptimizerMuon& args, const Muon& co
   for (const MuonMatrix& matrix : matrices) wave.push_back(begin_work(builder, matrix));
   for (const Work& work : wave) append_momentum(builder, args, constants, work);
   for (const Work& work : wave) append_normalize(builder, work);
-  for (int i = 0; i < kIterations; ++i) {
+  const std::span<const Polynomial> polynomials = constants.steps == 5
+                                                      ? std::span<const Polynomial>(kFiveSteps)
+                                                      : std::span<const Polynomial>(kThreeSteps);
+  for (const Polynomial& polynomial : polynomials) {
     for (const Work& work : wave) append_gram(builder, work);
     for (const Work& work : wave) {
       linear_forward(builder, {.x = work.gram, .weight = work.gram, .y = work.squared});
     }
-    for (const Work& work : wave) append_polynomial(builder, work);
+    for (const Work& work : wave) append_polynomial(builder, work, polynomial);
     for (Work& work : wave) append_next(builder, work);
   }
   for (const Work& work : wave) append_update(builder, args, constants, work);
@@ -184,6 +198,7 @@ void optimizer_muon(PlanBuilder& builder, const OptimizerMuon& args, const Muon&
     VKGPT_CHECK(t->shape == Shape{n} && t->dtype == DType::kF32, "{} beside {} weights", t->shape.to_string(),
                 n);
   }
+  VKGPT_CHECK(constants.steps == 5 || constants.steps == 3, "{} steps", constants.steps);
   VKGPT_CHECK(args.norm.shape == Shape{4}, "norm {}", args.norm.shape.to_string());
   for (const MuonMatrix& m : args.matrices) {
     VKGPT_CHECK(m.rows > 0 && m.cols > 0 && m.offset >= 0 && m.offset + m.rows * m.cols <= n,

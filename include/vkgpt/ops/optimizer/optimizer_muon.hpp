@@ -11,6 +11,7 @@ namespace vkgpt::ops {
 struct Muon {
   double momentum = 0.95;
   double weight_decay = 0.1;
+  std::int64_t steps = 5;  // of Newton and Schulz: 5 or 3
 };
 
 /// A matrix (rows, cols) in the arenas, at any element.
@@ -31,10 +32,12 @@ struct OptimizerMuon {
 /// One step of Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) for each of `matrices`, as
 /// torch.optim.Muon does it with adjust_lr_fn = "match_rms_adamw" (arXiv:2502.16982), but all in fp32:
 ///   b = mu b + (1 - mu) g,  u = mu b + (1 - mu) g (Nesterov),  X = u / max(|u|, 1e-7)
-///   five times: A = X X^T,  X = 3.4445 X - 4.7750 A X + 2.0315 A^2 X
+///   `steps` times: A = X X^T,  X = a X + b A X + c A^2 X
 ///   w -= lr * (0.2 sqrt(max(rows, cols)) X + weight_decay w)
-/// When the skip flag is set, weights and momentum keep every bit; so does what is in no matrix.
-/// Transient memory: two copies of a matrix and two squares of its smaller side, for a few matrices at once.
+/// Five steps take (a, b, c) = (3.4445, -4.7750, 2.0315); three the first of the sequence that is optimal for
+/// few steps (Polar Express, arXiv:2505.16932), at 0.6 of the work. When the skip flag is set, weights and
+/// momentum keep every bit; so does what is in no matrix. Transient memory: two copies of a matrix and two
+/// squares of its smaller side, for a few matrices at once.
 void optimizer_muon(plan::PlanBuilder& builder, const OptimizerMuon& args, const Muon& constants);
 
 }  // namespace vkgpt::ops
