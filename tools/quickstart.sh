@@ -4,7 +4,7 @@
 # what that does to the system and prints it beforehand with --dry_run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-steps=${1:-600}
+steps=${1:-500}
 run=runs/quickstart
 
 . tools/prepare.sh build "$@"
