@@ -13,6 +13,63 @@ layout(set = 0, binding = 2, std430) readonly buffer Lse { float lse[]; };      
 layout(set = 0, binding = 3, std430) readonly buffer RowSums { float row_sums[]; };  // (B, NH, T)
 layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, NH + 2 NKV, HS)
 
+// The keys that an invocation owns, scaled so that scores are in units of log 2, and their values.
+void load_keys(out float k[ROWS][DIMS], out float v[ROWS][DIMS], uint row[ROWS], uint k_base, uint lane) {
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    uint base = k_base + min(row[g], T - 1) * (NH + 2 * NKV) * HS;
+    UNROLL for (uint i = 0; i < DIMS; i += 4) {
+      vec4 x = LOAD4(qkv, base + own_element(lane, i)) * (SCALE * LOG2E);
+      vec4 y = LOAD4(qkv, base + NKV * HS + own_element(lane, i));
+      UNROLL for (uint j = 0; j < 4; ++j) {
+        k[g][i + j] = x[j];
+        v[g][i + j] = y[j];
+      }
+    }
+  }
+}
+
+void store_keys(float dk[ROWS][DIMS], float dv[ROWS][DIMS], uint row[ROWS], uint k_base, uint lane) {
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    if (row[g] < T) {
+      uint base = k_base + row[g] * (NH + 2 * NKV) * HS;
+      UNROLL for (uint i = 0; i < DIMS; i += 4) {
+        vec4 x = four_of(dk[g], i) * SCALE;
+        vec4 y = four_of(dv[g], i);
+        STORE4(dqkv, base + own_element(lane, i), x);
+        STORE4(dqkv, base + NKV * HS + own_element(lane, i), y);
+      }
+    }
+  }
+}
+
+// Turns the scores of a tile, whose first query is `query`, into weights of dout, and dp into the gradients of the
+// scores: ds = p (dp - row_sum).
+void differentiate(inout float s[ROWS][TILE], inout float dp[ROWS][TILE], uint head, uint row[ROWS], uint query,
+                   uint t[TILE], uint lane) {
+#ifdef DROPOUT
+  float masks[ROWS][TILE];
+  UNROLL for (uint g = 0; g < ROWS; ++g) masks[g] = keep_masks_of_key(head, query, row[g], lane / SPLIT);
+#endif
+  UNROLL for (uint r = 0; r < TILE; ++r) {
+    float row_lse = lse[head * T + t[r]] * LOG2E;
+    float row_sum = row_sums[head * T + t[r]];
+    UNROLL for (uint g = 0; g < ROWS; ++g) {
+      bool seen = SEES(query + r, row[g]) && query + r < T;
+      // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
+      float p = exp2(min(sum_parts(s[g][r]) - row_lse, 0));
+      float dprob = sum_parts(dp[g][r]);
+#ifdef DROPOUT
+      float ds = p * (dprob * masks[g][r] - row_sum);
+      p *= masks[g][r];
+#else
+      float ds = p * (dprob - row_sum);
+#endif
+      s[g][r] = seen ? p : 0;
+      dp[g][r] = seen ? ds : 0;
+    }
+  }
+}
+
 void main() {
   uint group = grid_group();
   if (group >= groups) return;
@@ -23,7 +80,6 @@ void main() {
   uint b = group / blocks / NKV;
   uint row_stride = (NH + 2 * NKV) * HS;
   uint k_base = b * T * row_stride + (NH + kv_head) * HS;
-  uint v_base = k_base + NKV * HS;
 
   uint row[ROWS];
   float k[ROWS][DIMS];
@@ -32,17 +88,9 @@ void main() {
   float dv[ROWS][DIMS];
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     row[g] = first + g * OWNERS + lane / SPLIT;
-    uint offset = min(row[g], T - 1) * row_stride;
-    UNROLL for (uint i = 0; i < DIMS; i += 4) {
-      vec4 x = LOAD4(qkv, k_base + offset + own_element(lane, i)) * (SCALE * LOG2E);
-      vec4 y = LOAD4(qkv, v_base + offset + own_element(lane, i));
-      UNROLL for (uint j = 0; j < 4; ++j) {
-        k[g][i + j] = x[j];
-        v[g][i + j] = y[j];
-        dk[g][i + j] = dv[g][i + j] = 0;
-      }
-    }
+    UNROLL for (uint i = 0; i < DIMS; ++i) dk[g][i] = dv[g][i] = 0;
   }
+  load_keys(k, v, row, k_base, lane);
 
   uint end = END_OF_QUERIES(first, OWNERS * ROWS);
 #if GROUPED
@@ -70,66 +118,15 @@ void main() {
         q[c][r] = ROW_OF(0, qkv, q_base + t[r] * row_stride, c, r);
         dy[c][r] = ROW_OF(1, dout, dy_base + t[r] * NH * HS, c, r);
       }
-      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
-        UNROLL for (uint r = 0; r < TILE; ++r) {
-          float x = chunk_element(q[c][r], i);
-          UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += k[g][c * CHUNK + i] * x;
-        }
-      }
-      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
-        UNROLL for (uint r = 0; r < TILE; ++r) {
-          float x = chunk_element(dy[c][r], i);
-          UNROLL for (uint g = 0; g < ROWS; ++g) dp[g][r] += v[g][c * CHUNK + i] * x;
-        }
-      }
+      add_scores(s, k, q[c], c);
+      add_scores(dp, v, dy[c], c);
     }
-#ifdef DROPOUT
-    float masks[ROWS][TILE];
-    UNROLL for (uint g = 0; g < ROWS; ++g) masks[g] = keep_masks_of_key(head, query, row[g], lane / SPLIT);
-#endif
-    UNROLL for (uint r = 0; r < TILE; ++r) {
-      float row_lse = lse[head * T + t[r]] * LOG2E;
-      float row_sum = row_sums[head * T + t[r]];
-      UNROLL for (uint g = 0; g < ROWS; ++g) {
-        bool seen = SEES(query + r, row[g]) && query + r < T;
-        // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
-        float p = exp2(min(sum_parts(s[g][r]) - row_lse, 0));
-        float dprob = sum_parts(dp[g][r]);
-#ifdef DROPOUT
-        float ds = p * (dprob * masks[g][r] - row_sum);
-        p *= masks[g][r];
-#else
-        float ds = p * (dprob - row_sum);
-#endif
-        s[g][r] = seen ? p : 0;
-        dp[g][r] = seen ? ds : 0;
-      }
-    }
+    differentiate(s, dp, head, row, query, t, lane);
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
-      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
-        UNROLL for (uint r = 0; r < TILE; ++r) {
-          float x = chunk_element(dy[c][r], i);
-          UNROLL for (uint g = 0; g < ROWS; ++g) dv[g][c * CHUNK + i] += s[g][r] * x;
-        }
-      }
-      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
-        UNROLL for (uint r = 0; r < TILE; ++r) {
-          float x = chunk_element(q[c][r], i);
-          UNROLL for (uint g = 0; g < ROWS; ++g) dk[g][c * CHUNK + i] += dp[g][r] * x;
-        }
-      }
+      add_weighted(dv, s, dy[c], c);
+      add_weighted(dk, dp, q[c], c);
     }
   }
 
-  UNROLL for (uint g = 0; g < ROWS; ++g) {
-    if (row[g] < T) {
-      uint offset = row[g] * row_stride;
-      UNROLL for (uint i = 0; i < DIMS; i += 4) {
-        vec4 x = vec4(dk[g][i], dk[g][i + 1], dk[g][i + 2], dk[g][i + 3]) * SCALE;
-        vec4 y = vec4(dv[g][i], dv[g][i + 1], dv[g][i + 2], dv[g][i + 3]);
-        STORE4(dqkv, k_base + offset + own_element(lane, i), x);
-        STORE4(dqkv, v_base + offset + own_element(lane, i), y);
-      }
-    }
-  }
+  store_keys(dk, dv, row, k_base, lane);
 }

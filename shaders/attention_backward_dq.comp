@@ -12,6 +12,42 @@ layout(set = 0, binding = 2, std430) readonly buffer Lse { float lse[]; };      
 layout(set = 0, binding = 3, std430) readonly buffer RowSums { float row_sums[]; };  // (B, NH, T)
 layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, NH + 2 NKV, HS)
 
+// The queries that an invocation owns, scaled so that scores are in units of log 2, and the gradients that reach them.
+void load_queries(out float q[ROWS][DIMS], out float dout[ROWS][DIMS], uint row[ROWS], uint b, uint h, uint lane) {
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    uint t = b * T + min(row[g], T - 1);
+    UNROLL for (uint i = 0; i < DIMS; i += 4) {
+      uint element = h * HS + own_element(lane, i);
+      vec4 x = LOAD4(qkv, t * (NH + 2 * NKV) * HS + element) * (SCALE * LOG2E);
+      vec4 y = LOAD4(douts, t * NH * HS + element);
+      UNROLL for (uint j = 0; j < 4; ++j) {
+        q[g][i + j] = x[j];
+        dout[g][i + j] = y[j];
+      }
+    }
+  }
+}
+
+// Turns the scores of a tile, whose first key is `key`, into their gradients: ds = p (dp - row_sum).
+void differentiate(inout float s[ROWS][TILE], float dp[ROWS][TILE], float row_lse[ROWS], float row_sum[ROWS],
+                   uint head, uint row[ROWS], uint key) {
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+#ifdef DROPOUT
+    float masks[TILE] = keep_masks(head, row[g], key);
+#endif
+    UNROLL for (uint r = 0; r < TILE; ++r) {
+      // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
+      float p = exp2(min(sum_parts(s[g][r]) - row_lse[g], 0));
+      float dprob = sum_parts(dp[g][r]);
+#ifdef DROPOUT
+      dprob *= masks[r];
+#endif
+      float ds = p * (dprob - row_sum[g]);
+      s[g][r] = SEES(row[g], key + r) ? ds : 0;
+    }
+  }
+}
+
 void main() {
   uint group = grid_group();
   if (group >= groups) return;
@@ -33,20 +69,12 @@ void main() {
   float row_sum[ROWS];
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     row[g] = first + g * OWNERS + lane / SPLIT;
-    uint t = min(row[g], T - 1);
-    UNROLL for (uint i = 0; i < DIMS; i += 4) {
-      uint element = h * HS + own_element(lane, i);
-      vec4 x = LOAD4(qkv, (b * T + t) * row_stride + element) * (SCALE * LOG2E);
-      vec4 y = LOAD4(douts, (b * T + t) * NH * HS + element);
-      UNROLL for (uint j = 0; j < 4; ++j) {
-        q[g][i + j] = x[j];
-        dout[g][i + j] = y[j];
-        dq[g][i + j] = 0;
-      }
-    }
-    row_lse[g] = lse[head * T + t] * LOG2E;
-    row_sum[g] = row_sums[head * T + t];
+    uint t = head * T + min(row[g], T - 1);
+    row_lse[g] = lse[t] * LOG2E;
+    row_sum[g] = row_sums[t];
+    UNROLL for (uint i = 0; i < DIMS; ++i) dq[g][i] = 0;
   }
+  load_queries(q, dout, row, b, h, lane);
 
   uint end = min(T, first + OWNERS * ROWS);
   for (uint key = FIRST_KEY(first); key < end; key += TILE) {
@@ -65,49 +93,18 @@ void main() {
         k[c][r] = ROW_OF(0, qkv, base[r], c, r);
         v[r] = ROW_OF(1, qkv, base[r] + NKV * HS, c, r);
       }
-      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
-        UNROLL for (uint r = 0; r < TILE; ++r) {
-          float x = chunk_element(k[c][r], i);
-          UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += q[g][c * CHUNK + i] * x;
-        }
-      }
-      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
-        UNROLL for (uint r = 0; r < TILE; ++r) {
-          float x = chunk_element(v[r], i);
-          UNROLL for (uint g = 0; g < ROWS; ++g) dp[g][r] += dout[g][c * CHUNK + i] * x;
-        }
-      }
+      add_scores(s, q, k[c], c);
+      add_scores(dp, dout, v, c);
     }
-    UNROLL for (uint g = 0; g < ROWS; ++g) {
-#ifdef DROPOUT
-      float masks[TILE] = keep_masks(head, row[g], key);
-#endif
-      UNROLL for (uint r = 0; r < TILE; ++r) {
-        // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
-        float p = exp2(min(sum_parts(s[g][r]) - row_lse[g], 0));
-        float dprob = sum_parts(dp[g][r]);
-#ifdef DROPOUT
-        dprob *= masks[r];
-#endif
-        float ds = p * (dprob - row_sum[g]);
-        s[g][r] = SEES(row[g], key + r) ? ds : 0;
-      }
-    }
-    UNROLL for (uint c = 0; c < CHUNKS; ++c) {
-      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
-        UNROLL for (uint r = 0; r < TILE; ++r) {
-          float x = chunk_element(k[c][r], i);
-          UNROLL for (uint g = 0; g < ROWS; ++g) dq[g][c * CHUNK + i] += s[g][r] * x;
-        }
-      }
-    }
+    differentiate(s, dp, row_lse, row_sum, head, row, key);
+    UNROLL for (uint c = 0; c < CHUNKS; ++c) add_weighted(dq, s, k[c], c);
   }
 
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     if (row[g] < T) {
       uint base = q_base + row[g] * row_stride;
       UNROLL for (uint i = 0; i < DIMS; i += 4) {
-        vec4 x = vec4(dq[g][i], dq[g][i + 1], dq[g][i + 2], dq[g][i + 3]) * SCALE;
+        vec4 x = four_of(dq[g], i) * SCALE;
         STORE4(dqkv, base + own_element(lane, i), x);
       }
     }

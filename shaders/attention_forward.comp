@@ -9,6 +9,42 @@ layout(set = 0, binding = 0, std430) readonly buffer Qkv { WORD qkv[]; };      /
 layout(set = 0, binding = 1, std430) writeonly buffer Out { WORD result[]; };  // (B, T, NH, HS)
 layout(set = 0, binding = 2, std430) writeonly buffer Lse { float lse[]; };    // (B, NH, T)
 
+// The queries that an invocation owns, scaled so that scores are in units of log 2.
+void load_queries(out float q[ROWS][DIMS], uint row[ROWS], uint q_base, uint row_stride, uint lane) {
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    uint base = q_base + min(row[g], T - 1) * row_stride;
+    UNROLL for (uint i = 0; i < DIMS; i += 4) {
+      vec4 x = LOAD4(qkv, base + own_element(lane, i)) * (SCALE * LOG2E);
+      UNROLL for (uint j = 0; j < 4; ++j) q[g][i + j] = x[j];
+    }
+  }
+}
+
+// Turns the scores of a tile, whose first key is `key`, into weights of its values, and rescales the earlier sums to
+// the new maximum: the online softmax.
+void weigh(inout float s[ROWS][TILE], inout float acc[ROWS][DIMS], inout float row_max[ROWS],
+           inout float row_sum[ROWS], uint head, uint row[ROWS], uint key) {
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    float new_max = row_max[g];
+    UNROLL for (uint r = 0; r < TILE; ++r) {
+      s[g][r] = SEES(row[g], key + r) ? sum_parts(s[g][r]) : MASKED;
+      new_max = max(new_max, s[g][r]);
+    }
+    float shrink = exp2(row_max[g] - new_max);
+    row_max[g] = new_max;
+    row_sum[g] *= shrink;
+    UNROLL for (uint r = 0; r < TILE; ++r) {
+      s[g][r] = exp2(s[g][r] - new_max);
+      row_sum[g] += s[g][r];
+    }
+    UNROLL for (uint i = 0; i < DIMS; ++i) acc[g][i] *= shrink;
+#ifdef DROPOUT
+    float masks[TILE] = keep_masks(head, row[g], key);
+    UNROLL for (uint r = 0; r < TILE; ++r) s[g][r] *= masks[r];
+#endif
+  }
+}
+
 void main() {
   uint group = grid_group();
   if (group >= groups) return;
@@ -25,21 +61,15 @@ void main() {
   uint row[ROWS];
   float q[ROWS][DIMS];
   float acc[ROWS][DIMS];
-  float row_max[ROWS];  // of scores in units of log 2
+  float row_max[ROWS];
   float row_sum[ROWS];
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     row[g] = first + g * OWNERS + lane / SPLIT;
-    uint base = q_base + min(row[g], T - 1) * row_stride;
-    UNROLL for (uint i = 0; i < DIMS; i += 4) {
-      vec4 x = LOAD4(qkv, base + own_element(lane, i)) * (SCALE * LOG2E);
-      UNROLL for (uint j = 0; j < 4; ++j) {
-        q[g][i + j] = x[j];
-        acc[g][i + j] = 0;
-      }
-    }
+    UNROLL for (uint i = 0; i < DIMS; ++i) acc[g][i] = 0;
     row_max[g] = MASKED;
     row_sum[g] = 0;
   }
+  load_queries(q, row, q_base, row_stride, lane);
 
   uint end = min(T, first + OWNERS * ROWS);
   for (uint key = FIRST_KEY(first); key < end; key += TILE) {
@@ -53,41 +83,13 @@ void main() {
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk k[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) k[r] = ROW_OF(0, qkv, base[r], c, r);
-      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
-        UNROLL for (uint r = 0; r < TILE; ++r) {
-          float x = chunk_element(k[r], i);
-          UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] += q[g][c * CHUNK + i] * x;
-        }
-      }
+      add_scores(s, q, k, c);
     }
-    UNROLL for (uint g = 0; g < ROWS; ++g) {
-      float new_max = row_max[g];
-      UNROLL for (uint r = 0; r < TILE; ++r) {
-        s[g][r] = SEES(row[g], key + r) ? sum_parts(s[g][r]) : MASKED;
-        new_max = max(new_max, s[g][r]);
-      }
-      float shrink = exp2(row_max[g] - new_max);
-      row_max[g] = new_max;
-      row_sum[g] *= shrink;
-      UNROLL for (uint r = 0; r < TILE; ++r) {
-        s[g][r] = exp2(s[g][r] - new_max);
-        row_sum[g] += s[g][r];
-      }
-      UNROLL for (uint i = 0; i < DIMS; ++i) acc[g][i] *= shrink;
-#ifdef DROPOUT
-      float masks[TILE] = keep_masks(head, row[g], key);
-      UNROLL for (uint r = 0; r < TILE; ++r) s[g][r] *= masks[r];
-#endif
-    }
+    weigh(s, acc, row_max, row_sum, head, row, key);
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk v[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) v[r] = ROW_OF(1, qkv, base[r] + NKV * HS, c, r);
-      UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
-        UNROLL for (uint r = 0; r < TILE; ++r) {
-          float x = chunk_element(v[r], i);
-          UNROLL for (uint g = 0; g < ROWS; ++g) acc[g][c * CHUNK + i] += s[g][r] * x;
-        }
-      }
+      add_weighted(acc, s, v, c);
     }
   }
 
@@ -96,7 +98,7 @@ void main() {
       float inverse = 1 / row_sum[g];
       uint base = (b * T + row[g]) * NH * HS + h * HS;
       UNROLL for (uint i = 0; i < DIMS; i += 4) {
-        vec4 x = vec4(acc[g][i], acc[g][i + 1], acc[g][i + 2], acc[g][i + 3]) * inverse;
+        vec4 x = four_of(acc[g], i) * inverse;
         STORE4(result, base + own_element(lane, i), x);
       }
       if (lane % SPLIT == 0) lse[head * T + row[g]] = (row_max[g] + log2(row_sum[g])) * LN2;

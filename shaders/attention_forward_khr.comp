@@ -25,6 +25,33 @@ void scale_rows(inout Accumulator acc[DIMS]) {
   UNROLL for (uint j = 0; j < DIMS; ++j) acc[j] = acc[j] * factor;
 }
 
+// Turns this invocation's scores of a tile, whose first key is `key`, into weights, and brings the maximum and the sum
+// of their row up to date: the online softmax. Returns the factor that rescales the earlier sums. The maximum is of
+// scores in units of log 2.
+float weigh(uint query, uint key, inout float row_max, inout float row_sum) {
+  vec4 p[TILE / (4 * ROW_LANES)];
+  float new_max = row_max;
+  UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
+    vec4 x = scores[OWN_ROW * SCORE_WORDS + (c + OWN_COLUMN) / 4] * (SCALE * LOG2E);
+    UNROLL for (uint i = 0; i < 4; ++i) {
+      x[i] = SEES(query, key + c + OWN_COLUMN + i) ? x[i] : MASKED;
+      new_max = max(new_max, x[i]);
+    }
+    p[c / (4 * ROW_LANES)] = x;
+  }
+  new_max = row_max_of(new_max);
+  float sum = 0;
+  UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
+    vec4 x = exp2(p[c / (4 * ROW_LANES)] - new_max);
+    sum += x.x + x.y + x.z + x.w;
+    weights[OWN_ROW * TILE_WORDS + (c + OWN_COLUMN) / 4] = uvec2(operand_pair(x.xy), operand_pair(x.zw));
+  }
+  float shrink = exp2(row_max - new_max);
+  row_max = new_max;
+  row_sum = row_sum * shrink + row_sum_of(sum);
+  return shrink;
+}
+
 void main() {
   uint group = grid_group();
   if (group >= groups) return;
@@ -46,7 +73,7 @@ void main() {
 #endif
   Accumulator acc[DIMS];
   UNROLL for (uint j = 0; j < DIMS; ++j) acc[j] = Accumulator(0);
-  float row_max = MASKED;  // of scores in units of log 2
+  float row_max = MASKED;
   float row_sum = 0;
 
   uint end = min(T, first + OWN);
@@ -61,26 +88,7 @@ void main() {
     store_scores(s);
     rows_barrier();
 
-    vec4 p[TILE / (4 * ROW_LANES)];
-    float new_max = row_max;
-    UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
-      vec4 x = scores[OWN_ROW * SCORE_WORDS + (c + OWN_COLUMN) / 4] * (SCALE * LOG2E);
-      UNROLL for (uint i = 0; i < 4; ++i) {
-        x[i] = SEES(query, key + c + OWN_COLUMN + i) ? x[i] : MASKED;
-        new_max = max(new_max, x[i]);
-      }
-      p[c / (4 * ROW_LANES)] = x;
-    }
-    new_max = row_max_of(new_max);
-    float sum = 0;
-    UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
-      vec4 x = exp2(p[c / (4 * ROW_LANES)] - new_max);
-      sum += x.x + x.y + x.z + x.w;
-      weights[OWN_ROW * TILE_WORDS + (c + OWN_COLUMN) / 4] = uvec2(operand_pair(x.xy), operand_pair(x.zw));
-    }
-    float shrink = exp2(row_max - new_max);
-    row_max = new_max;
-    row_sum = row_sum * shrink + row_sum_of(sum);
+    float shrink = weigh(query, key, row_max, row_sum);
     // Maxima seldom change after the first tiles. Subgroups that share rows do not see each other's maxima.
     bool shrinks = WAYS > 1 || subgroupMin(shrink) < 1;
     if (shrinks) {

@@ -44,6 +44,39 @@ float z_at(uint i) {
 #endif
 }
 
+#ifdef BACKWARD
+// Overwrites the row from `base` on with its gradient.
+void differentiate(uint base, uint target, float largest, float sum) {
+#ifdef LOSS_SCALE
+  const float upstream = grad_scale * uintBitsToFloat(loss_scale[0]);
+#else
+  const float upstream = grad_scale;
+#endif
+#ifdef SHAPED
+  const float scale = upstream / sum * (1.0 + 2.0 * z_loss * (largest + log(sum)));
+  const float at_target = upstream * (1.0 - smoothing);
+  const float everywhere = upstream * smoothing / float(V);
+#else
+  const float scale = upstream / sum;
+  const float at_target = upstream;
+#endif
+  for (uint c = gl_LocalInvocationID.x; c < Vp; c += gl_WorkGroupSize.x) {
+    float d = 0.0;
+    if (c < V) {
+      d = exp(z_at(base + c) - largest) * scale;
+#ifdef SHAPED
+      d -= everywhere;
+#endif
+      if (c == target) d -= at_target;
+#ifdef SOFTCAP
+      d *= softcap_grad(from_element(logits[base + c]), cap);
+#endif
+    }
+    logits[base + c] = to_element(d);
+  }
+}
+#endif
+
 const float kLowest = -3.4028234e38;
 
 void main() {
@@ -87,32 +120,6 @@ void main() {
 #endif
   }
 #ifdef BACKWARD
-#ifdef LOSS_SCALE
-  const float upstream = grad_scale * uintBitsToFloat(loss_scale[0]);
-#else
-  const float upstream = grad_scale;
-#endif
-#ifdef SHAPED
-  const float scale = upstream / sum * (1.0 + 2.0 * z_loss * lse);
-  const float at_target = upstream * (1.0 - smoothing);
-  const float everywhere = upstream * smoothing / float(V);
-#else
-  const float scale = upstream / sum;
-  const float at_target = upstream;
-#endif
-  for (uint c = local; c < Vp; c += gl_WorkGroupSize.x) {
-    float d = 0.0;
-    if (c < V) {
-      d = exp(z_at(base + c) - largest) * scale;
-#ifdef SHAPED
-      d -= everywhere;
-#endif
-      if (c == target) d -= at_target;
-#ifdef SOFTCAP
-      d *= softcap_grad(from_element(logits[base + c]), cap);
-#endif
-    }
-    logits[base + c] = to_element(d);
-  }
+  differentiate(base, target, largest, sum);
 #endif
 }

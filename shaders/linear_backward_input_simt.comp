@@ -1,7 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
-// dx = dy W; see ops/matmul.hpp.
+// dx = dy W (ops/matmul/matmul.hpp).
 
 #define TRANSPOSITION TRANSPOSITION_NN
 #include "matmul_simt.glsl"

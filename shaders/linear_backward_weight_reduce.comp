@@ -2,8 +2,9 @@
 #extension GL_GOOGLE_include_directive : require
 #include "elementwise.glsl"
 
-// dW += the sums of each part of K, in their order, and so dbias; see src/ops/matmul/matmul_parts.hpp. The host sets WIDTH,
-// the elements of a word (1, or 4 where rows are made of them), and ROW_SUMS.
+// The reduction of split-K: adds the sums of each part of K to dW, in their order, and likewise to dbias
+// (src/ops/matmul/matmul_parts.hpp). The host sets WIDTH, the elements of a word (4, or 1 where row lengths are no
+// multiple of 4), and ROW_SUMS.
 
 #if WIDTH == 4
 #define FLOATS vec4

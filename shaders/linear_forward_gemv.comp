@@ -3,13 +3,13 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
-// y = x W^T for a few rows of x; see ops/matmul.hpp. A subgroup takes ROWS rows of W, its lanes words of K side by
-// side. The host (src/ops/matmul/matmul_gemv.cpp) sets, beside what matmul.glsl says,
-//   TM     rows of x and y; TM ROWS is at most the subgroup size
+// y = x W^T for a few rows of x, as matrix-vector products (ops/matmul/matmul.hpp). A subgroup takes ROWS rows of W,
+// neighbouring lanes neighbouring words of K. Design and figures: shaders/docs/matmul.md. Beside the macros of
+// matmul.glsl the host (src/ops/matmul/matmul_gemv.cpp) sets
+//   TM     rows of x and y; TM * ROWS is at most the subgroup size
 //   ROWS   rows of W at a time
-//   DEPTH  words of each that a lane has under way
-//   WIDTH  elements of a word: 16 bytes of them, or 1
-// shaders/docs/matmul.md says why it looks like this.
+//   DEPTH  words of each row that a lane has in flight
+//   WIDTH  elements of a word: 16 bytes, or one element
 
 #define TRANSPOSITION TRANSPOSITION_NT
 #include "matmul_forms.glsl"
@@ -57,7 +57,8 @@ float add_product(float sum, vec4 x, vec4 w) {
 float add_product(float sum, float x, float w) { return fma(x, w, sum); }
 #endif
 
-// Adds `depth` words of x and W, from word `first` on; all of W's are under way before one is needed.
+// Adds the products of `depth` words of x and W, from word `first` on. All loads of W are issued before the first is
+// needed.
 #define ADD_WORDS(depth)                                                                                          \
   {                                                                                                               \
     WORD ws[depth][ROWS];                                                                                      \

@@ -28,7 +28,7 @@ layout(set = 0, binding = BRANCH, std430) readonly buffer Branch { ELEMENT branc
 layout(set = 0, binding = RESIDUAL, std430) writeonly buffer Residual { float residual[]; };  // (rows, C)
 #endif
 
-// r at i. It is added anew in every pass rather than read back, so that the residual is only written.
+// r at i, added anew in every pass rather than read back, so that the residual is only written.
 float row_value(uint i) {
 #ifdef RESIDUAL
   return x[i] + from_element(branch[i]);
@@ -37,7 +37,7 @@ float row_value(uint i) {
 #endif
 }
 
-// The same at its first use.
+// r at i at its first use, where it is stored.
 float first_row_value(uint i) {
   const float r = row_value(i);
 #ifdef RESIDUAL

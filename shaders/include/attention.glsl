@@ -168,7 +168,7 @@ vec4 keep_mask(uint head, uint query, uint key) {
   return dropout_mask(uvec2(params.seed_lo, params.seed_hi), params.dropout_step, site, row, key / 4, drop_p,
                       keep_scale);
 }
-// The same for keys key to key + TILE - 1, key a multiple of TILE.
+// The masks of `query` for keys key to key + TILE - 1, key a multiple of TILE.
 float[TILE] keep_masks(uint head, uint query, uint key) {
   float masks[TILE];
   vec4 mask;
@@ -178,7 +178,7 @@ float[TILE] keep_masks(uint head, uint query, uint key) {
   }
   return masks;
 }
-// The same for `key` in the rows of queries query to query + TILE - 1. `owner` numbers the invocations that own
+// The masks of `key` for queries query to query + TILE - 1. `owner` numbers the invocations that own
 // different keys, neighbours next to each other.
 float[TILE] keep_masks_of_key(uint head, uint query, uint key, uint owner) {
   float masks[TILE];
@@ -206,5 +206,28 @@ float[TILE] keep_masks_of_key(uint head, uint query, uint key, uint owner) {
 }
 #endif
 
-// The place in its row of element i of an invocation's part.
+// The index in its row of element i of an invocation's part.
 uint own_element(uint lane, uint i) { return (i / 4 * SPLIT + lane % SPLIT) * 4 + i % 4; }
+
+// scores += own tile^T, the part of it that chunk c of the tile's rows gives.
+void add_scores(inout float scores[ROWS][TILE], float own[ROWS][DIMS], Chunk tile[TILE], uint c) {
+  UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
+    UNROLL for (uint r = 0; r < TILE; ++r) {
+      float x = chunk_element(tile[r], i);
+      UNROLL for (uint g = 0; g < ROWS; ++g) scores[g][r] += own[g][c * CHUNK + i] * x;
+    }
+  }
+}
+
+// acc += weights tile, the columns of chunk c.
+void add_weighted(inout float acc[ROWS][DIMS], float weights[ROWS][TILE], Chunk tile[TILE], uint c) {
+  UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
+    UNROLL for (uint r = 0; r < TILE; ++r) {
+      float x = chunk_element(tile[r], i);
+      UNROLL for (uint g = 0; g < ROWS; ++g) acc[g][c * CHUNK + i] += weights[g][r] * x;
+    }
+  }
+}
+
+// Four neighbours of a row that an invocation owns.
+vec4 four_of(float own[DIMS], uint i) { return vec4(own[i], own[i + 1], own[i + 2], own[i + 3]); }

@@ -1,13 +1,14 @@
-// Shared by every backend of the matmul ops: operands, variants and tiles of C = op(A) op(B). The
-// including file sets TRANSPOSITION and, unless they are words of pre too, OPERAND, the words of A and B;
-// matmul_values.glsl says of which words the other buffers are. The host (src/ops/matmul/matmul_product.cpp) sets
-//   DTYPE       of A, B and pre (element.glsl); sums are fp32 always
-//   C_DTYPE     of C: DTYPE, or f32
-//   PARTIAL     where the sums are that this dispatch continues: 0 nowhere, 1 in C, 2 in `partials`
-//   BIAS        1: + bias[n]
-//   EPILOGUE    what happens to a finished element, see below
-//   ACCUMULATE  1: + C, last of all
-//   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: row_sums[m] = that
+// Shared by every backend of the matmul ops: operands, variants and tiles of C = op(A) op(B). The including file
+// defines TRANSPOSITION (matmul_forms.glsl) and, where A and B are not loaded in the words of `pre`, OPERAND, the type
+// of their words; matmul_values.glsl has the words of the other buffers. The host
+// (src/ops/matmul/matmul_product.cpp) sets
+//   DTYPE       element type of A, B and pre (element.glsl); accumulators are always fp32
+//   C_DTYPE     element type of C: DTYPE, or f32
+//   PARTIAL     partial sums to continue: 0 none, 1 those in C, 2 those in `partials`
+//   BIAS        1: adds bias[n]
+//   EPILOGUE    applied to a finished element (matmul_forms.glsl)
+//   ACCUMULATE  1: adds the old C, after the epilogue
+//   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: stores that sum
 
 #ifndef OPERAND
 #define OPERAND ELEMENTS

@@ -1,6 +1,6 @@
-// The epilogue of every matmul backend; matmul.glsl has the macros that choose it. The including file has
-// set what matmul_values.glsl needs. `at` is the index in C, pre and partials of the first of VALUES neighbours in a
-// row, `n` its column.
+// The epilogue of every matmul backend, chosen by the macros of matmul.glsl. The including file defines the macros of
+// matmul_values.glsl. `at` is the index in C, pre and partials of the first of VALUES neighbours in a row, `n` its
+// column.
 #include "gelu.glsl"
 
 #if C_DTYPE == 0
@@ -11,7 +11,7 @@
 #define STORE_C STORE
 #endif
 
-// Neighbours that follow column n in its row, as far as matmul_values.glsl asks.
+// The argument `more` of matmul_values.glsl: neighbours that follow column n in its row.
 #if ELEMENT_WORDS
 #define MORE(n) (VALUES - 1)
 #elif VALUES == 2
@@ -28,7 +28,7 @@ values load_bias(uint n) {
 #endif
 }
 
-// The sums of this dispatch with those of the ones before, and the bias.
+// Adds the partial sums of earlier dispatches, and the bias.
 values complete_sum(uint at, uint n, values v, values column_bias) {
 #if PARTIAL == 1
   v += LOAD_C(c, at, MORE(n));
@@ -42,7 +42,7 @@ values complete_sum(uint at, uint n, values v, values column_bias) {
 }
 
 #if EPILOGUE == EPILOGUE_GELU
-// Gives what pre holds, so that GELU of pre gives the same bits.
+// Returns v as pre holds it, so that the GELU of pre has the same bits.
 values store_pre(uint at, uint n, values v) {
   STORE(pre, at, MORE(n), v)
   return rounded(v);
@@ -64,7 +64,7 @@ values activate(uint at, uint n, values v) {
 
 void store_c(uint at, uint n, values v) { STORE_C(c, at, MORE(n), v) }
 
-// The whole epilogue of row m from column n on, which has this bias.
+// The whole epilogue of the values in row m from column n on; `column_bias` is their bias.
 void finish(uint m, uint n, values v, values column_bias) {
   const uint at = c_offset + m * ldc + n;
   v = complete_sum(at, n, v, column_bias);

@@ -1,18 +1,17 @@
-// C = op(A) op(B) by the matrices of VK_KHR_cooperative_matrix, 16-bit ones summed in f32. A workgroup of
-// several subgroups computes a tile of C; its panels of A and B pass through shared memory, those of the next
-// iteration on their way while this one's are multiplied. Finished sums leave through shared memory too, so that
-// what happens to an element needs no knowledge of how a matrix lies in its subgroup. The including file sets
-// TRANSPOSITION; the host (src/ops/matmul/matmul_khr.cpp) sets, beside what matmul.glsl says,
-//   BM, BN, BK  the workgroup's tile of C, and k of an iteration: multiples of 8
-//   SM, SN      of the tile, a subgroup's
-//   FRAGMENT_M, FRAGMENT_N, FRAGMENT_K  of one matrix operation; divide SM, SN and BK
-//   LANES       of a subgroup, all of them at work
-//   BUFFERS     panels in shared memory: 2, or 1 where there is no room for more
-//   WIDE        1: every row in memory, and every offset, is a multiple of 8 elements
+// C = op(A) op(B) on subgroup-scope cooperative matrices (VK_KHR_cooperative_matrix): 16-bit operands, fp32
+// accumulators. A workgroup of several subgroups computes a tile of C; panels of A and B are staged in shared memory,
+// the next ones loaded while the present ones are multiplied. Accumulators leave through shared memory too, so that the
+// epilogue need not know the layout of a matrix in its subgroup. Design and figures: shaders/docs/matmul.md. The
+// including file defines TRANSPOSITION; beside the macros of matmul.glsl the host (src/ops/matmul/matmul_khr.cpp) sets
+//   BM, BN, BK  the workgroup's tile of C, and the k extent of an iteration: multiples of 8
+//   SM, SN      a subgroup's part of the tile
+//   FRAGMENT_M, FRAGMENT_N, FRAGMENT_K  the shape of one matrix operation; divide SM, SN and BK
+//   LANES       invocations of a subgroup, all active
+//   BUFFERS     panels of each operand in shared memory: 2, or 1 where two do not fit
+//   WIDE        1: row lengths and offsets are multiples of 8 elements
 //   K_TAIL      1: K is not a multiple of BK
-//   TRANSPOSES  1: panels hold K side by side whatever memory does; 0: as memory does
+//   TRANSPOSES  1: panels are contiguous along K, transposed where memory is not; 0: panels are laid out as memory
 //   NATIVE_ROUNDING  see matmul_values.glsl
-// shaders/docs/matmul.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_cooperative_matrix : require
@@ -49,7 +48,7 @@ const uint kThreads = (BM / SM) * (BN / SN) * LANES;
 #define A_BY_K (TRANSPOSITION == TRANSPOSITION_TN)
 #define B_BY_K (TRANSPOSITION != TRANSPOSITION_NT)
 
-// Panels are arrays of these words: 16 bytes, or the four elements that transposing gives.
+// Panels are arrays of words of 16 bytes, or of the four elements that transposing yields.
 #if TRANSPOSES && B_BY_K
 #define PANEL uvec2
 #define PUT_WORD(at, word)        \
@@ -63,7 +62,7 @@ const uint kPanelElements = 4;
 #define PUT_WORD(at, word) panels[at] = word;
 const uint kPanelElements = 8;
 #endif
-const uint kSkew = 8;  // elements between rows of a panel, so that those of a fragment lie in different banks
+const uint kSkew = 8;  // padding of a panel's rows in elements, against bank conflicts
 
 const uint kFragmentRows = SM / FRAGMENT_M;
 const uint kFragmentColumns = SN / FRAGMENT_N;
@@ -71,7 +70,7 @@ const uint kResultRow = SN + 4;                                       // f32 fro
 const uint kResultSize = FRAGMENT_M * kResultRow / (kPanelElements / 2);  // one row of fragments
 const uint kSubgroups = kThreads / LANES;
 
-// Words of both panels; matmul_panel.glsl has the sizes again, under names of each.
+// Words of both panels together; matmul_panel.glsl defines each one's own.
 const uint kPanelSize = ((A_BY_K && !(TRANSPOSES != 0) ? BK * (BM + kSkew) : BM * (BK + kSkew)) +
                          (B_BY_K && !(TRANSPOSES != 0) ? BK * (BN + kSkew) : BN * (BK + kSkew))) /
                         kPanelElements;
@@ -102,7 +101,7 @@ shared PANEL panels[max(BUFFERS * kPanelSize, kSubgroups * kResultSize)];
 #define ROW_LENGTH ldb
 #define ORIGIN 0
 #define BY_K B_BY_K
-#define FIRST_THREAD (kThreads / 2)  // where transposing leaves threads without work, others than with A
+#define FIRST_THREAD (kThreads / 2)  // threads that transposing A leaves idle begin with B
 #include "matmul_panel.glsl"
 
 #if A_BY_K && !TRANSPOSES
@@ -124,9 +123,9 @@ shared PANEL panels[max(BUFFERS * kPanelSize, kSubgroups * kResultSize)];
 #define OF_A coopmat<MATRIX_ELEMENT, gl_ScopeSubgroup, FRAGMENT_M, FRAGMENT_K, gl_MatrixUseA>
 #define OF_B coopmat<MATRIX_ELEMENT, gl_ScopeSubgroup, FRAGMENT_K, FRAGMENT_N, gl_MatrixUseB>
 
-const uint kStripTiles = 8;  // rows of tiles that are computed together, so that B is read from the cache
+const uint kStripTiles = 8;  // see tile_of_group
 
-// Four neighbours of f32 in the results, the first at a multiple of four.
+// Four f32 neighbours of the results in shared memory, from element `at`, a multiple of four.
 vec4 result(uint at) {
 #if TRANSPOSES && B_BY_K
   return uintBitsToFloat(uvec4(panels[at / 2], panels[at / 2 + 1]));
@@ -147,7 +146,7 @@ void main() {
     UNROLL for (uint j = 0; j < kFragmentColumns; ++j) sums[i][j] = SUMS(0.0);
   }
 #if ROW_SUMS
-  // Sums of the same products with a B of ones.
+  // Row sums of A are its products with a B of ones.
   const bool sums_rows = tile.x == 0 && n_part == 0;
   const OF_B ones = OF_B(1.0);
   SUMS a_sums[kFragmentRows];
@@ -196,7 +195,7 @@ void main() {
     barrier();
   }
 
-  // Each subgroup's results have a place of their own in what the panels no longer need.
+  // The subgroup's own part of the shared memory that held the panels.
   const uint region = gl_SubgroupID * kResultSize;
 // A row of fragments leaves through shared memory. A macro, since compilers do not unroll a loop with an epilogue of
 // GELU in it, and an array of matrices that is indexed by a variable lies in memory.
@@ -234,7 +233,7 @@ void main() {
 #error "rows of fragments are finished one by one"
 #endif
 #if ROW_SUMS
-  // Stored by all: of matrices in an array, llvmpipe stores only the first under a condition.
+  // All subgroups store their sums: under a condition llvmpipe stores only the first matrix of an array.
   UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
     coopMatStore(a_sums[i], panels, region, kResultRow / (kPanelElements / 2),
                  gl_CooperativeMatrixLayoutRowMajor);

@@ -1,15 +1,13 @@
-// C = op(A) op(B) by the matrices of VK_NV_cooperative_matrix2, 16-bit ones summed in f32: each operand's tile is
-// one matrix, and the driver stages and divides it. The including file sets TRANSPOSITION; the host
-// (src/ops/matmul/matmul_nv.cpp) sets, beside what matmul.glsl says,
-//   BM, BN, BK    the tile of C, and k of an iteration
-//   INVOCATIONS   of a workgroup
-//   WORKGROUP     1: matrices are the whole workgroup's and are moved by tensor addressing, which fills what is
-//                 outside with zeros and does not write it; 0: a subgroup's, the only one of its workgroup, moved
-//                 element by element
-//   GRANULARITY_N the least columns of a matrix
-//   WIDE          1: every row in memory, and every offset, is a multiple of 8 elements
-//   TAILS         1: some tile reaches beyond the matrices
-// shaders/docs/matmul.md says why it looks like this.
+// C = op(A) op(B) on VK_NV_cooperative_matrix2: 16-bit operands, fp32 accumulators. The tile of each operand is one
+// matrix, which the driver stages and distributes. Design and figures: shaders/docs/matmul.md. The including file defines
+// TRANSPOSITION; beside the macros of matmul.glsl the host (src/ops/matmul/matmul_nv.cpp) sets
+//   BM, BN, BK    the tile of C, and the k extent of an iteration
+//   INVOCATIONS   workgroup size
+//   WORKGROUP     1: workgroup-scope matrices, moved by tensor addressing, which loads zeros outside of a tensor and
+//                 stores nothing there; 0: subgroup-scope matrices, one subgroup a workgroup, moved element by element
+//   GRANULARITY_N the fewest columns of a matrix
+//   WIDE          1: row lengths and offsets are multiples of 8 elements
+//   TAILS         1: some tile reaches beyond C or K
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_cooperative_matrix : require
@@ -53,9 +51,9 @@ layout(local_size_x = INVOCATIONS) in;
 #define ROW_OF_SUMS coopmat<float, SCOPE, BM, GRANULARITY_N, gl_MatrixUseAccumulator>
 #define ONES coopmat<MATRIX_ELEMENT, SCOPE, BK, GRANULARITY_N, gl_MatrixUseB>
 
-const uint kStripTiles = 8;  // rows of tiles that are computed together, so that B is read from the cache
+const uint kStripTiles = 8;  // see tile_of_group
 
-// Rows start on 16 bytes then; the driver cannot know.
+// With WIDE, rows start on 16 bytes, which this tells the compiler.
 #if WIDE
 #define ALIGNED(x) ((x) & ~7u)
 #else
@@ -70,7 +68,7 @@ bool is_inside(uint m, uint n) {
 #endif
 }
 
-// The functions below are called for each element of a tile with its row and column there.
+// The functions below are called for each element of a tile, with its row and column in the tile.
 
 #if WORKGROUP
 #if TAILS
@@ -107,7 +105,7 @@ MATRIX_ELEMENT b_element(const in uint row, const in uint column, const in MATRI
 }
 #endif
 
-// A step of the epilogue for each element.
+// Defines a per-element function that applies a step of the epilogue.
 #define EPILOGUE_STEP(name, step)                                                                             \
   float name(const in uint row, const in uint column, const in float x, const in uint m0, const in uint n0) { \
     const uint n = n0 + column, at = c_offset + (m0 + row) * ldc + n;                                         \
@@ -195,7 +193,7 @@ void main() {
   const LAYOUT c_layout = sliceTensorLayoutNV(layout_of(M, N, ldc), m0, BM, n0, BN);
 #endif
 #if EPILOGUE == EPILOGUE_GELU
-  // GELU of what pre holds, so that GELU of pre gives the same bits.
+  // GELU of the values as pre holds them, so that the GELU of pre has the same bits.
 #if WORKGROUP
   const ROUNDED rounded = ROUNDED(sums);
   coopMatStoreTensorNV(rounded, pre, ALIGNED(c_offset), c_layout);
@@ -211,7 +209,7 @@ void main() {
   if (sums_rows) coopMatPerElementNV(a_sums, a_sums, row_sum_element, m0);
 #endif
 #if PARTIAL == 1 || ACCUMULATE || ROW_SUMS == 1
-  // An element may have been read more than once, and by any invocation.
+  // Any invocation may have read an element, more than once, that another one stores below.
   memoryBarrierBuffer();
   barrier();
 #endif

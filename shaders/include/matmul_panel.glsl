@@ -1,14 +1,14 @@
-// One operand's panel on its way from memory through registers into shared memory, for matmul_khr.glsl, which
-// includes this file twice and sets
-//   PANEL_NAME(x)  x with the operand's name in it
+// Loads a panel of one operand into registers and stores it to shared memory. matmul_khr.glsl includes this file once
+// for A and once for B, and defines
+//   PANEL_NAME(x)  the name x with the operand's prefix
 //   SOURCE         the buffer's array
-//   TILE           rows (of A) or columns (of B) of the panel; EXTENT all of them
+//   TILE, EXTENT   rows (of A) or columns (of B) in the panel, and in the whole operand
 //   ROW_LENGTH     elements from row to row in memory
-//   ORIGIN         the first element
-//   BY_K           1: a row in memory is one k; 0: a row or column of C
-//   FIRST_THREAD   of the workgroup, the one that begins
-// A word is eight neighbours in memory. Where the panel is to hold K side by side and memory does not, four words
-// of successive k are transposed on the way in.
+//   ORIGIN         first element in its buffer
+//   BY_K           1: a row in memory is one k; 0: it is a row of A or a column of B
+//   FIRST_THREAD   the invocation that takes the first job
+// A word is eight neighbours in memory. Where the panel is contiguous along K and memory is not, four words of
+// successive k are transposed on their way.
 
 #if BY_K && TRANSPOSES
 #define TRANSPOSED 1
@@ -26,7 +26,7 @@ const uint PANEL_NAME(kRow) = BK + kSkew;
 const uint PANEL_NAME(kSize) = TILE * PANEL_NAME(kRow) / kPanelElements;
 #endif
 
-// The word at `row` (of A; of B a column) and `k`; zeros beyond K, anything beyond EXTENT.
+// The word at `row` (of B: a column) and `k`: zeros beyond K, unspecified beyond EXTENT.
 uvec4 PANEL_NAME(word)(uint row, uint k) {
 #if WIDE
 #if K_TAIL
@@ -54,7 +54,7 @@ uvec4 PANEL_NAME(word)(uint row, uint k) {
 #endif
 }
 
-// Job `job` of the panel is the words at this row and k.
+// The row and the first k of the words of job `job`.
 uvec2 PANEL_NAME(place)(uint job) {
 #if TRANSPOSED
   return uvec2(job % (TILE / 8) * 8, job / (TILE / 8) * 4);

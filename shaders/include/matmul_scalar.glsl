@@ -1,15 +1,14 @@
-// C = op(A) op(B) in registers, without shared memory: one subgroup is a workgroup and computes a tile of TM
-// rows and 4 LANES columns, a lane four columns of it. The lanes load the A tile together and hand its
-// elements round. The including file sets TRANSPOSITION; the host (src/ops/matmul/matmul_scalar.cpp)
-// sets, beside what matmul.glsl says,
+// C = op(A) op(B) by register tiles, without shared memory: a workgroup is one subgroup and computes a tile of TM rows
+// and 4 LANES columns, each lane four columns of it. The lanes load the A tile together and exchange its elements by
+// shuffles. Design and figures: shaders/docs/matmul.md. The including file defines TRANSPOSITION; beside the macros of
+// matmul.glsl the host (src/ops/matmul/matmul_scalar.cpp) sets
 //   LANES       workgroup size, at most the subgroup size
 //   TM          rows of the tile: 16, 8, or (not for TN) 1
-//   K_STEP      k of an iteration: 8, or for TM = 1 twice LANES
-//   B_STEP      k of which B is in registers at a time; divides K_STEP and is even
-//   WIDE        1: two neighbours of DTYPE are one word; every extent along a row and offset is even
-//   WIDE_F32    1: so are two of f32, a 64-bit word
+//   K_STEP      k extent of an iteration: 8, or for TM = 1 twice LANES
+//   B_STEP      k extent of B that registers hold at a time; divides K_STEP and is even
+//   WIDE        1: loads and stores two neighbours of DTYPE as one word; row lengths and offsets are even
+//   WIDE_F32    1: likewise two of f32, as a 64-bit word
 //   K_TAIL      1: K is not a multiple of K_STEP
-// shaders/docs/matmul.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -34,11 +33,11 @@ const int kStep = K_STEP;
 const int kBStep = B_STEP;
 const int kBlock = TM < 8 ? TM : 8;
 const int kPairs = 2;       // column pairs of a lane
-const uint kStripTiles = 4;  // rows of tiles that are computed together, so that B is read from the cache
+const uint kStripTiles = 4;  // see tile_of_group
 
 #define UNROLL [[unroll]]
 
-// A pair of columns or of k, of which without WIDE there may be the first only.
+// Pairs of columns or of k. Without WIDE the last pair of an odd extent has a first element only.
 #if WIDE
 uint last_pair(uint extent) { return extent - 2; }
 uint has_next(uint i, uint extent) { return 1; }
@@ -57,8 +56,8 @@ uint has_next(uint i, uint extent) { return i + 1 < extent ? 1 : 0; }
 #define NEXT_K(i) 1
 #endif
 
-// The A tile of an iteration, TM x kStep, as pairs of neighbours: kExtent pairs side by side, kSlots rows of
-// them. A vector is one pair in every lane; it takes a part of such a row, or several whole ones.
+// The A tile of an iteration, TM x kStep, as kSlots rows of kExtent pairs of neighbours. A vector, one pair in every
+// lane, is a part of such a row, or several whole ones.
 #if TRANSPOSITION == TRANSPOSITION_TN
 const int kExtent = TM / 2;  // pairs along m; a slot is one k
 const int kSlots = kStep;
@@ -70,7 +69,7 @@ const int kParts = LANES < kExtent ? kExtent / LANES : 1;        // vectors that
 const int kVectorSlots = LANES < kExtent ? 1 : LANES / kExtent;  // slots in one vector
 const int kVectors = kParts * kSlots / kVectorSlots;
 
-// Element (m, k) of the A tile, m and k constant.
+// Element (m, k) of the A tile; m and k are constants.
 #if TRANSPOSITION == TRANSPOSITION_TN
 #define A_PAIR(m) ((m) / 2)
 #define A_SLOT(k) (k)
@@ -84,17 +83,14 @@ const int kVectors = kParts * kSlots / kVectorSlots;
 #define A_LANE(m, k) (A_PAIR(m) % LANES + A_SLOT(k) % kVectorSlots * kExtent)
 #define A_VALUE(vectors, m, k) subgroupShuffle(vectors[A_VECTOR(m, k)][A_PART(m, k)], A_LANE(m, k))
 
-void main() {
-  const uint lane = gl_SubgroupInvocationID;
+// Where this lane's pairs of A and its columns begin, and whether each pair has a second element. Beyond the edges of C
+// a lane works on the last row or column again and stores nothing.
+uint a_index[kParts];
+uint a_next[kParts];
+uint column[kPairs];
+uint column_next[kPairs];
 
-  const uvec2 tile = tile_of_group(kStripTiles);
-  const uint m0 = tile.y * TM;
-  const uint n0 = tile.x * 2 * kPairs * LANES;
-
-  // Beyond the edges of C a lane works on the last row or column again and stores nothing.
-  const uint slot = lane / kExtent;
-  uint a_index[kParts];
-  uint a_next[kParts];
+void find_places(uint lane, uint m0, uint n0) {
   UNROLL for (int r = 0; r < kParts; ++r) {
     const uint pair = r * LANES + lane % kExtent;
 #if TRANSPOSITION == TRANSPOSITION_TN
@@ -105,82 +101,65 @@ void main() {
     a_index[r] = a_offset + min(m0 + pair, M - 1) * lda;
 #endif
   }
-  uint column[kPairs];
-  uint column_next[kPairs];
   UNROLL for (int p = 0; p < kPairs; ++p) {
     column[p] = min(n0 + 2 * (p * LANES + lane), last_pair(N));
     column_next[p] = has_next(column[p], N);
   }
+}
 
-  float acc[TM][2 * kPairs];
-  UNROLL for (int i = 0; i < TM; ++i) UNROLL for (int j = 0; j < 2 * kPairs; ++j) acc[i][j] = 0.0;
-#if ROW_SUMS
-  vec2 a_sum[kVectors];
-  UNROLL for (int v = 0; v < kVectors; ++v) a_sum[v] = vec2(0.0);
-#endif
-
-  for (uint k = 0; k < K; k += kStep) {
-    vec2 av[kVectors];
-    UNROLL for (int v = 0; v < kVectors; ++v) {
-      const uint s = v / kParts * kVectorSlots + slot;
+// The A tile of the iteration at k.
+vec2[kVectors] load_a(uint lane, uint k) {
+  vec2 av[kVectors];
+  UNROLL for (int v = 0; v < kVectors; ++v) {
+    const uint s = v / kParts * kVectorSlots + lane / kExtent;
 #if TRANSPOSITION == TRANSPOSITION_TN
-      av[v] = LOAD(a, a_index[v % kParts] + AT_K(k + s) * lda, a_next[v % kParts]);
+    av[v] = LOAD(a, a_index[v % kParts] + AT_K(k + s) * lda, a_next[v % kParts]);
 #if K_TAIL
-      if (k + s >= K) av[v] = vec2(0.0);
+    if (k + s >= K) av[v] = vec2(0.0);
 #endif
 #else
-      const uint at = AT_K_PAIR(k + 2 * s);
-      av[v] = LOAD(a, a_index[v % kParts] + at, NEXT_K(at));
+    const uint at = AT_K_PAIR(k + 2 * s);
+    av[v] = LOAD(a, a_index[v % kParts] + at, NEXT_K(at));
 #if K_TAIL
-      av[v] = vec2(k + 2 * s < K ? av[v].x : 0.0, k + 2 * s + 1 < K ? av[v].y : 0.0);
+    av[v] = vec2(k + 2 * s < K ? av[v].x : 0.0, k + 2 * s + 1 < K ? av[v].y : 0.0);
 #endif
 #endif
-#if ROW_SUMS
-      a_sum[v] += av[v];
-#endif
-    }
+  }
+  return av;
+}
 
-#if B_STEP < K_STEP
-    UNROLL for (int u0 = 0; u0 < kStep; u0 += kBStep) {
-#else
-    const int u0 = 0;
-    {
-#endif
-    vec2 bv[kBStep * kPairs];
+// This lane's columns of B at the B_STEP k from k on.
+vec2[kBStep * kPairs] load_b(uint k) {
+  vec2 bv[kBStep * kPairs];
 #if TRANSPOSITION == TRANSPOSITION_NT
-    UNROLL for (int u = 0; u < kBStep; u += 2) {
-      const uint at = AT_K_PAIR(k + u0 + u);
-      UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
-        const uint row = column[j / 2] + j % 2 * column_next[j / 2];
-        bv[u * kPairs + j] = LOAD(b, row * ldb + at, NEXT_K(at));
-      }
+  UNROLL for (int u = 0; u < kBStep; u += 2) {
+    const uint at = AT_K_PAIR(k + u);
+    UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
+      const uint row = column[j / 2] + j % 2 * column_next[j / 2];
+      bv[u * kPairs + j] = LOAD(b, row * ldb + at, NEXT_K(at));
     }
+  }
 #define B_VALUE(u, j) bv[(u) / 2 * 2 * kPairs + (j)][(u) & 1]
 #else
-    UNROLL for (int u = 0; u < kBStep; ++u) {
-      const uint row = AT_K(k + u0 + u) * ldb;
-      UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = LOAD(b, row + column[p], column_next[p]);
-    }
+  UNROLL for (int u = 0; u < kBStep; ++u) {
+    const uint row = AT_K(k + u) * ldb;
+    UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = LOAD(b, row + column[p], column_next[p]);
+  }
 #define B_VALUE(u, j) bv[(u) * kPairs + (j) / 2][(j) & 1]
 #endif
+  return bv;
+}
 
-// Up to eight rows of a column pair over all k that are there, so that their 16 sums stay in registers. A
-// macro, since Mesa gives up on unrolling loops nested more deeply.
+// Multiplies up to eight rows by a pair of columns over the k in registers, so that 16 accumulators are live. A macro,
+// since Mesa does not unroll loops nested more deeply.
 #define BLOCK(i0, p)                                                                      \
   UNROLL for (int u = 0; u < kBStep; ++u) UNROLL for (int i = i0; i < i0 + kBlock; ++i) { \
     const float x = A_VALUE(av, i, u0 + u);                                               \
     acc[i][2 * p] = fma(x, B_VALUE(u, 2 * p), acc[i][2 * p]);                             \
     acc[i][2 * p + 1] = fma(x, B_VALUE(u, 2 * p + 1), acc[i][2 * p + 1]);                 \
   }
-    BLOCK(0, 0)
-    BLOCK(0, 1)
-#if TM == 16
-    BLOCK(8, 0)
-    BLOCK(8, 1)
-#endif
-    }
-  }
 
+void finish_tile(float acc[TM][2 * kPairs], uint lane, uint m0, uint n0) {
   vec2 column_bias[kPairs];
   UNROLL for (int p = 0; p < kPairs; ++p) column_bias[p] = load_bias(column[p]);
   UNROLL for (int i = 0; i < TM; ++i) {
@@ -192,6 +171,43 @@ void main() {
       }
     }
   }
+}
+
+void main() {
+  const uint lane = gl_SubgroupInvocationID;
+  const uvec2 tile = tile_of_group(kStripTiles);
+  const uint m0 = tile.y * TM;
+  const uint n0 = tile.x * 2 * kPairs * LANES;
+  find_places(lane, m0, n0);
+
+  float acc[TM][2 * kPairs];
+  UNROLL for (int i = 0; i < TM; ++i) UNROLL for (int j = 0; j < 2 * kPairs; ++j) acc[i][j] = 0.0;
+#if ROW_SUMS
+  vec2 a_sum[kVectors];
+  UNROLL for (int v = 0; v < kVectors; ++v) a_sum[v] = vec2(0.0);
+#endif
+
+  for (uint k = 0; k < K; k += kStep) {
+    const vec2 av[kVectors] = load_a(lane, k);
+#if ROW_SUMS
+    UNROLL for (int v = 0; v < kVectors; ++v) a_sum[v] += av[v];
+#endif
+#if B_STEP < K_STEP
+    UNROLL for (int u0 = 0; u0 < kStep; u0 += kBStep)
+#else
+    const int u0 = 0;
+#endif
+    {
+      const vec2 bv[kBStep * kPairs] = load_b(k + u0);
+      BLOCK(0, 0)
+      BLOCK(0, 1)
+#if TM == 16
+      BLOCK(8, 0)
+      BLOCK(8, 1)
+#endif
+    }
+  }
+  finish_tile(acc, lane, m0, n0);
 
 #if ROW_SUMS
   if (tile.x == 0) {

@@ -1,12 +1,12 @@
-// C = op(A) op(B) by tiles in shared memory: a workgroup computes BM x BN elements, an invocation TM x TN of them. The
-// panels of A and B of the next BK k are loaded into registers while those of the present ones are multiplied, and
-// then put into the other half of shared memory, as fp32 and with the rows or columns of C side by side. The
-// including file sets TRANSPOSITION; the host (src/ops/matmul/matmul_simt.cpp) sets, beside what matmul.glsl says,
+// C = op(A) op(B) by shared-memory tiles: a workgroup computes BM x BN elements, an invocation TM x TN of them. Shared
+// memory is double-buffered: while one pair of panels of A and B is multiplied, the next is loaded into registers, then
+// stored to the other buffer as fp32, with rows of A or columns of B contiguous. Design and figures:
+// shaders/docs/matmul.md. The including file defines TRANSPOSITION; beside the macros of matmul.glsl the host
+// (src/ops/matmul/matmul_simt.cpp) sets
 //   BM, BN, BK  the tile; multiples of 4
-//   TM, TN      an invocation's rows, neighbours, and columns, in groups of 4
-//   VECTOR      1: four neighbours of a row are one word; every extent along a row and offset is a multiple of 4
+//   TM, TN      an invocation's part: TM neighbouring rows, and TN columns in groups of 4
+//   VECTOR      1: loads and stores four neighbours as one word; row lengths and offsets are multiples of 4
 //   K_TAIL      1: K is not a multiple of BK
-// shaders/docs/matmul.md says why it looks like this.
 
 #extension GL_EXT_control_flow_attributes : require
 
@@ -22,7 +22,7 @@ layout(local_size_x = LANES) in;
 #define ELEMENT_WORDS VECTOR
 #include "matmul_values.glsl"
 
-// Four neighbours of A or B as they are loaded: with VECTOR they are unpacked when they are used.
+// Four neighbours of A or B as they are loaded; with VECTOR they stay packed until they are stored to shared memory.
 #if VECTOR
 #define WORD ELEMENTS
 #define LOAD_WORD(array, i, more) array[(i) / 4]
@@ -41,16 +41,16 @@ layout(local_size_x = LANES) in;
 
 #define UNROLL [[unroll]]
 
-const uint kStripTiles = 8;   // rows of tiles that are computed together, so that B is read from the cache
-const uint kStrideA = BM + 4;  // of a k in shared memory, so that what is put there word by word falls into
-const uint kStrideB = BN + 4;  // different banks
+const uint kStripTiles = 8;    // see tile_of_group
+const uint kStrideA = BM + 4;  // elements from k to k in shared memory, padded against bank conflicts of the stores
+const uint kStrideB = BN + 4;
 const uint kWordsA = BM * BK / 4 / LANES;
 const uint kWordsB = BN * BK / 4 / LANES;
 
 shared float a_panel[2 * BK * kStrideA];
 shared float b_panel[2 * BK * kStrideB];
 
-// A word of a panel holds four k of a row of it (of C's rows for A, of C's columns for B), or four rows of a k.
+// A word of a panel holds four k of one row (a row of C for A, a column of C for B), or four rows of one k.
 #define A_IS_ALONG_K (TRANSPOSITION != TRANSPOSITION_TN)
 #define B_IS_ALONG_K (TRANSPOSITION == TRANSPOSITION_NT)
 
@@ -61,7 +61,7 @@ Place place(uint word, bool is_along_k, uint rows) {
   return is_along_k ? Place(word / (BK / 4), word % (BK / 4) * 4) : Place(word % (rows / 4) * 4, word / (rows / 4));
 }
 
-// Where four neighbours begin that are there, at or before the ones that are wanted, and how many follow the first.
+// The index of four neighbours in memory, clamped to those that exist, and how many of them follow the first.
 struct At {
   uint index, more;
 };
@@ -128,6 +128,20 @@ vec4 inside_k(vec4 v, Place p, uint k, bool is_along_k) {
 #define ADD_ROW_SUMS(v)
 #endif
 
+#if ROW_SUMS
+// Every row's sums by invocation, in their order; the panels are no longer read.
+void finish_row_sums(vec4 a_sum, uint m0) {
+  const uint lane = gl_LocalInvocationIndex;
+  UNROLL for (uint e = 0; e < 4; ++e) a_panel[lane / (BM / 4) * kStrideA + lane % (BM / 4) * 4 + e] = a_sum[e];
+  barrier();
+  for (uint m = lane; m < BM && m0 + m < M; m += LANES) {
+    float sum = a_panel[m];
+    for (uint s = 1; s < LANES / (BM / 4); ++s) sum += a_panel[s * kStrideA + m];
+    finish_row_sum(m0 + m, sum);
+  }
+}
+#endif
+
 void main() {
   const uint lane = gl_LocalInvocationIndex;
 
@@ -143,17 +157,17 @@ void main() {
   WORD b_words[kWordsB];
   uint next = 0;
 #if ROW_SUMS
-  vec4 a_sum = vec4(0.0);  // of the four rows that every word of this invocation belongs to
+  vec4 a_sum = vec4(0.0);  // all words of an invocation belong to the same four rows
 #endif
   FETCH(0)
   PUT(0, 0)
   barrier();
 
-  uint present = 0;  // the half of shared memory
+  uint present = 0;  // the buffer that is multiplied
   for (uint k = 0; k < K; k += BK) {
     next = k + BK;
     FETCH(NEXT_PANEL(next))
-    // A loop of few k, since otherwise compilers move all loads of shared memory up and run out of registers.
+    // A loop over a few k at a time: otherwise compilers hoist all loads of shared memory and spill.
     [[dont_unroll]] for (uint four = 0; four < BK; four += 4) {
       UNROLL for (uint u = 0; u < 4; ++u) {
         const uint a_at = (present * BK + four + u) * kStrideA + my_row;
@@ -182,15 +196,6 @@ void main() {
   }
 
 #if ROW_SUMS
-  // The panels are no longer read: every row's sums by invocation, in their order.
-  if (tile.x == 0) {
-    UNROLL for (uint e = 0; e < 4; ++e) a_panel[lane / (BM / 4) * kStrideA + lane % (BM / 4) * 4 + e] = a_sum[e];
-    barrier();
-    for (uint m = lane; m < BM && m0 + m < M; m += LANES) {
-      float sum = a_panel[m];
-      for (uint s = 1; s < LANES / (BM / 4); ++s) sum += a_panel[s * kStrideA + m];
-      finish_row_sum(m0 + m, sum);
-    }
-  }
+  if (tile.x == 0) finish_row_sums(a_sum, m0);
 #endif
 }

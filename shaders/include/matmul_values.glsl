@@ -1,14 +1,13 @@
-// Neighbours in a row of a matrix, VALUES at a time, as `values` (float, vec2 or vec4) in registers. The including
-// file sets
+// Loads and stores VALUES neighbours of a matrix row as `values` (float, vec2 or vec4). The including file defines
 //   VALUES         1, 2 or 4
-//   F32_WORDS      1: a word of an f32 buffer is VALUES neighbours, the first at a multiple of VALUES; 0: one element
-//   ELEMENT_WORDS  the same for a buffer of DTYPE; for DTYPE 0 it is F32_WORDS
-//   NATIVE_ROUNDING  (0 unless set) 1: the driver's conversion rounds to f16, one instruction that rounds to nearest on
-//                  every GPU seen, though SPIR-V does not promise it; 128 elements a lane by hand take a quarter of
-//                  a GPT-2 product's time
-// and gets FLOATS and ELEMENTS, what buffers of f32 and of DTYPE are arrays of, and, by a buffer's array and the index
-// of the first element, LOAD_F32, STORE_F32, LOAD and STORE. Without words, `more` neighbours follow the first: what
-// lies beyond is loaded as something that is there, and not stored.
+//   F32_WORDS      1: f32 buffers are arrays of words of VALUES neighbours; 0: of single elements
+//   ELEMENT_WORDS  the same for buffers of DTYPE; for DTYPE 0 it equals F32_WORDS
+//   NATIVE_ROUNDING  (default 0) 1: rounds to f16 by the driver's conversion, one instruction that rounds to nearest on
+//                  every GPU seen, though SPIR-V does not promise it; by integer arithmetic, 128 elements a lane take
+//                  a quarter of a GPT-2 product's time
+// This file defines FLOATS and ELEMENTS, the words of f32 and of DTYPE buffers, and LOAD_F32, STORE_F32, LOAD and STORE,
+// which take a buffer's array and the index of the first element. Without words only `more` elements follow the first
+// in its row: further ones are loaded as some element of the row, and not stored.
 #include "element.glsl"
 
 #ifndef NATIVE_ROUNDING
@@ -70,7 +69,7 @@ values rounded(values v) { return v; }
 #if NATIVE_ROUNDING && DTYPE == 1
 uint round_pair(vec2 v) { return packFloat2x16(f16vec2(v)); }
 #define ROUND_ELEMENT(x) ELEMENT(round_pair(vec2(x, 0.0)))
-// Taken apart by hand, since Mesa takes two conversions that follow each other for none.
+// Decoded by integer arithmetic, since Mesa removes a conversion and its inverse as if they were exact.
 vec2 rounded_pair(vec2 v) {
   const uint word = round_pair(v);
   return vec2(from_element(word & 0xffffu), from_element(word >> 16));
@@ -99,7 +98,7 @@ uvec2 pack(vec4 v) { return uvec2(round_pair(v.xy), round_pair(v.zw)); }
 #define STORE(array, i, more, v) array[(i) / VALUES] = pack(v);
 #endif
 
-// The values that buffers of DTYPE hold for these.
+// The values rounded to DTYPE.
 #if VALUES == 1
 float rounded(float v) { return rounded_pair(vec2(v, 0.0)).x; }
 #elif VALUES == 2
