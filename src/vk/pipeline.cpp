@@ -45,6 +45,13 @@ bool is_of_device(const std::string& data, const Device& device) {
          std::memcmp(header.pipelineCacheUUID, properties.pipelineCacheUUID, VK_UUID_SIZE) == 0;
 }
 
+/// How many pipelines are built at once. GPU-assisted validation instruments shaders on one thread only: with
+/// two, layer 1.4.309 now and then gives two results one identifier, and drivers refuse the shader.
+std::size_t most_threads(const Device& device) {
+  if (device.instance().validation() == ValidationMode::kGpu) return 1;
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
 VkPipelineCreateFlags capture_flags(const Device& device, PipelineCapture capture) {
   if (!device.caps().pipeline_statistics || capture == PipelineCapture::kNothing) return 0;
   const VkPipelineCreateFlags statistics = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
@@ -204,7 +211,7 @@ void PipelineCache::prepare(std::span<const PipelineKey> keys) {
       }
     };
     std::vector<std::jthread> threads;
-    const std::size_t most = std::max(1U, std::thread::hardware_concurrency());
+    const std::size_t most = most_threads(device_);
     for (std::size_t i = 0; i < std::min(most, jobs.size()); ++i) threads.emplace_back(work);
   }
   std::exception_ptr error;
