@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <print>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -48,6 +50,22 @@ std::string last_line(const Path& log) {
   std::string text = is_there(log) ? read_file(log) : "";
   text.erase(text.find_last_not_of('\n') + 1);
   return printable(text.substr(text.rfind('\n') + 1), 300);
+}
+
+/// Waits for the run that a killed sweep has left in `directory`: it saves and ends. One that trains on is
+/// the next run's error.
+void wait_for_orphan(const Path& directory) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!interrupted() && std::chrono::steady_clock::now() < end) {
+    try {
+      const DirectoryLock lock(directory, "training in");
+      return;
+    } catch (const IoError&) {
+      return;
+    } catch (const Error&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
 }
 
 class Sweep {
@@ -125,6 +143,7 @@ class Sweep {
     for (const auto* const settings : {&result.run.values, &result.run.implied}) {
       for (const auto& [key, value] : *settings) words.push_back(vkgpt::format("--{}={}", key, value));
     }
+    wait_for_orphan(directory);
     const Path printed = directory / "summary.json.tmp";
     result.state = SweepState::kRunning;
     const int code = run_supervised(std::move(words), printed, directory / kLogFile);

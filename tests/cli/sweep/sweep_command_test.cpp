@@ -1,11 +1,16 @@
 // `vkgpt sweep` as a user runs it, and the tables that it makes.
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <optional>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include "vkgpt/core/directory_lock.hpp"
 
 #include "cli/run_vkgpt.hpp"
 #include "cli/sweep/sweep_results.hpp"
@@ -122,6 +127,20 @@ TEST_F(GpuSweepCommand, AnInterruptedOneGoesOn) {
   EXPECT_EQ(results()[0]["steps"], 60);
   EXPECT_EQ(results()[1]["state"], "done");
   EXPECT_NE(read_file(first_run() / "train.log").find("resumed from"), std::string::npos);
+}
+
+TEST_F(GpuSweepCommand, WaitsForTheRunThatAKilledOneLeft) {
+  const std::vector<std::string> args = sweep("3");
+  make_directories(first_run());
+  std::optional<DirectoryLock> orphan(std::in_place, first_run(), "training in");
+  const std::jthread ends([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    orphan.reset();
+  });
+  const RunResult result = run_vkgpt(args);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(results()[0]["state"], "done");
+  EXPECT_EQ(results()[1]["state"], "done");
 }
 
 TEST_F(GpuSweepCommand, AFailedRunDoesNotStopTheOthers) {
