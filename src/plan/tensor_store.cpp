@@ -7,6 +7,7 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/plan/limits.hpp"
+#include "vkgpt/vk/result.hpp"
 
 namespace vkgpt::plan {
 namespace {
@@ -77,6 +78,8 @@ void TensorStore::reserve(const Schedule& schedule) {
       arenas_[i] = {};
       arenas_[i] = vk::Buffer(device, bytes, vk::MemoryKind::kDevice, vkgpt::format("arena{}", i));
     }
+  } catch (const vk::DeviceLost&) {
+    throw;  // memory is not what was missing
   } catch (const Error& error) {
     fail("{} (the plan needs {}: {}); a smaller batch_size or block_size needs less", error.what(),
          format_bytes(schedule.memory.total_bytes()), memory_table(schedule.memory));

@@ -1,5 +1,7 @@
 #include "vkgpt/train/recovery.hpp"
 
+#include <utility>
+
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/vk/result.hpp"
 
@@ -12,12 +14,18 @@ constexpr int kMaxLosses = 3;
 
 TrainSummary train_with_recovery(const OpenDevice& open_device, const RunInput& input, TrainConfig config) {
   double budget_ns = plan::Executor::kSubmitBudgetNs;
+  std::unique_ptr<vk::Context> context;
+  // Closed when the next one is open: a driver that is unloaded while its threads end takes the process with
+  // it.
+  std::unique_ptr<vk::Context> lost;
   for (int losses = 0;; ++losses) {
     try {
-      const std::unique_ptr<vk::Context> context = open_device();
+      context = open_device();
+      lost.reset();
       return Trainer(*context, input, config, budget_ns).run();
     } catch (const vk::DeviceLost& error) {
       if (losses == kMaxLosses) throw;
+      lost = std::move(context);
       budget_ns /= 2;
       config.resume = true;
       log_warning("{}; opening the device again with {:.0f} ms of work per submission", error.what(),

@@ -85,6 +85,12 @@ TEST_F(GpuRecovery, GoesOnFromTheLastCheckpoint) {
   EXPECT_TRUE(weights("lost") == weights("whole"));
 }
 
+TEST_F(GpuRecovery, ALossBeforeTheFirstStepIsALossToo) {
+  int opened = 0;
+  EXPECT_EQ(train("early", fragile_device(opened, 1, 1)).steps, 12) << "while memory is cleared";
+  EXPECT_EQ(opened, 2);
+}
+
 TEST_F(GpuRecovery, GivesUpAfterThreeLosses) {
   int opened = 0;
   EXPECT_THROW(train("gone", fragile_device(opened, 100, 40)), vk::DeviceLost);
