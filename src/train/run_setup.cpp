@@ -7,6 +7,7 @@
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/train/resume.hpp"
 
 namespace vkgpt::train {
@@ -54,9 +55,7 @@ void RunSetup::write_settings() const {
   if (reached_ >= config_.max_steps) return;
   const Path directory(config_.out_dir);
   replace_file(directory / kEffectiveConfig, to_json(fields_).dump(2) + "\n");
-  for (const text::TokenizerFile& file : data_->tokenizer->files()) {
-    replace_file(directory / file.name, file.contents);
-  }
+  text::write_tokenizer_files(*data_->tokenizer, directory);
 }
 
 void RunSetup::find_origin() {

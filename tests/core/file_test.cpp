@@ -2,10 +2,13 @@
 
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "support/expect_error.hpp"
 #include "support/faulty_file_system.hpp"
@@ -54,6 +57,23 @@ TEST(File, RefusesFilesAboveTheCap) {
   write_file(temp / "x", "12345");
   EXPECT_EQ(read_file(temp / "x", 5), "12345");
   expect_error([&] { read_file(temp / "x", 4); }, "5 bytes, more than the 4 allowed");
+}
+
+TEST(File, ReplacingWritesIntoAPipeInsteadOfTakingItsPlace) {
+  const TempDirectory directory;
+  const Path pipe = directory / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::string read(5, '\0');
+  std::thread reader([&] {
+    const int fd = ::open(pipe.c_str(), O_RDONLY);
+    EXPECT_EQ(::read(fd, read.data(), read.size()), 5);
+    ::close(fd);
+  });
+  replace_file(pipe, "hello");
+  reader.join();
+  EXPECT_EQ(read, "hello");
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  EXPECT_EQ(list_directory(directory.path()).size(), 1U);
 }
 
 TEST(File, RefusesPipesWithoutHanging) {

@@ -124,7 +124,7 @@ std::string read_input(const std::vector<std::string>& positionals, std::string_
 }
 
 void write_output(std::string_view bytes, const std::string& path) {
-  if (!path.empty()) return write_file(path, bytes);
+  if (!path.empty()) return replace_file(path, bytes);
   if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0) {
     fail("cannot write to standard output");
   }
@@ -234,7 +234,7 @@ int run_tokenizer_encode(std::span<const std::string> args) {
   const double median = seconds[seconds.size() / 2];
   if (!options.out.empty()) {
     const bool wide = tokenizer->vocab_size() > std::int64_t{std::numeric_limits<std::uint16_t>::max()} + 1;
-    write_file(options.out, wide ? as_bytes_of<std::uint32_t>(tokens) : as_bytes_of<std::uint16_t>(tokens));
+    replace_file(options.out, wide ? as_bytes_of<std::uint32_t>(tokens) : as_bytes_of<std::uint16_t>(tokens));
   }
   if (options.json) {
     const nlohmann::ordered_json record = {
@@ -282,9 +282,7 @@ int run_tokenizer_info(std::span<const std::string> args) {
                        text::CharTokenizer::from_text(input, printable(command.positionals()[0])))
                  : text::open_tokenizer(options.tokenizer);
   if (!options.save.empty()) {
-    make_directories(options.save);
-    for (const text::TokenizerFile& file : tokenizer->files())
-      write_file(Path(options.save) / file.name, file.contents);
+    text::write_tokenizer_files(*tokenizer, options.save);
   }
   nlohmann::ordered_json record = describe(*tokenizer);
   if (has_text) {

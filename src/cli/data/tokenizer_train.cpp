@@ -4,7 +4,6 @@
 #include <bitset>
 #include <chrono>
 #include <filesystem>
-#include <print>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +23,7 @@
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 #include "cli/command/command_line.hpp"
+#include "cli/command/print_path.hpp"
 #include "cli/data/tokenizer.hpp"
 
 namespace vkgpt::cli {
@@ -180,9 +180,7 @@ std::unique_ptr<text::Tokenizer> train_bpe_tokenizer(const text::NextPiece& next
 }
 
 void write_tokenizer(const text::Tokenizer& tokenizer, const Path& directory) {
-  make_directories(directory);
-  for (const text::TokenizerFile& file : tokenizer.files())
-    replace_file(directory / file.name, file.contents);
+  text::write_tokenizer_files(tokenizer, directory);
 }
 
 int run_tokenizer_train(std::span<const std::string> args) {
@@ -199,7 +197,7 @@ int run_tokenizer_train(std::span<const std::string> args) {
   }
   install_interrupt_handlers();
   write_tokenizer(*train(options, command.positionals()), out);
-  std::print("{}\n", out.string());
+  print_path(out.string());
   return 0;
 }
 

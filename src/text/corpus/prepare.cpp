@@ -323,7 +323,7 @@ PrepareResult prepare_dataset(const PrepareConfig& config, TextSource& source,
         "again",
         config.out);
   }
-  for (const TokenizerFile& file : tokenizer->files()) replace_file(out / file.name, file.contents);
+  write_tokenizer_files(*tokenizer, out);
   result.resumed_at = bytes_before(source, journal->state);
   if (config.special) tokenizer->find_special_names();
   result.interrupted = !encode_rest(config, source, *tokenizer, *journal, on_progress);

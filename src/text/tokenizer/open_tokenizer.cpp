@@ -127,4 +127,30 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& name) {
   return load_tokenizer(name);
 }
 
+void write_tokenizer_files(const Tokenizer& tokenizer, const Path& directory) {
+  std::error_code ignored;
+  const std::vector<TokenizerFile> files = tokenizer.files();
+  if (std::filesystem::exists(std::filesystem::symlink_status(directory, ignored))) {
+    for (const bool is_last : {false, true}) {
+      for (const TokenizerFile& file : files) {
+        if ((file.name == kTokenizerFile) == is_last) replace_file(directory / file.name, file.contents);
+      }
+    }
+    return;
+  }
+  const Path named = directory.has_filename() ? directory : directory.parent_path();
+  const Path temporary = Path(named) += ".tmp";
+  remove_tree(temporary);
+  make_directories(temporary);
+  try {
+    for (const TokenizerFile& file : files) write_file(temporary / file.name, file.contents);
+    sync_directory(temporary);
+    rename_path(temporary, named);
+  } catch (...) {
+    std::filesystem::remove_all(temporary, ignored);
+    throw;
+  }
+  sync_directory(named.parent_path());
+}
+
 }  // namespace vkgpt::text
