@@ -16,6 +16,7 @@
 #include "vkgpt/core/utf8.hpp"
 
 #include "cli/command/command_line.hpp"
+#include "cli/command/print_path.hpp"
 #include "cli/data/data_commands.hpp"
 #include "cli/data/default_text.hpp"
 #include "cli/data/download.hpp"
@@ -172,7 +173,7 @@ int run_data_get(std::span<const std::string> args) {
   for (const DatasetFile& file : dataset.files) fetched |= get_file(file, directory / file.name);
   if (!fetched) log_info("{} is already there", dataset.name);
   const Path shown = dataset.files.size() == 1 ? directory / dataset.files[0].name : directory;
-  std::print("{}\n", shown.string());
+  print_path(shown.string());
   return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "vkgpt/train/progress.hpp"
 
 #include "cli/command/command_line.hpp"
+#include "cli/command/print_path.hpp"
 #include "cli/data/data_commands.hpp"
 
 namespace vkgpt::cli {
@@ -122,7 +123,7 @@ int run_data_prepare(std::span<const std::string> args) {
     }
     std::print("{}\n", record.dump());
   } else {
-    std::print("{}\n", config.out);
+    print_path(config.out);
   }
   return 0;
 }

@@ -9,6 +9,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/train/plan_options.hpp"
@@ -92,7 +93,7 @@ void write_texts(const std::filesystem::path& directory, std::span<const BuiltKe
       }
     }
   }
-  std::print(stderr, "{} listings in {}\n", written, directory.string());
+  std::print(stderr, "{} listings in {}\n", written, printable(directory.string(), 200));
 }
 
 void explain_missing(const vk::DeviceCaps& caps, std::span<const BuiltKernel> kernels) {

@@ -13,6 +13,7 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/units.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/gguf_model.hpp"
 #include "vkgpt/model/hf_config.hpp"
 #include "vkgpt/model/llmc_file.hpp"
@@ -178,8 +179,9 @@ int run_export(std::span<const std::string> args) {
     std::print("{}\n", record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
     return 0;
   }
-  std::print("{}: {} in {}, {:.2f} M parameters, {}\n", options.out, exported.architecture, options.dtype,
-             static_cast<double>(source.model.params.parameter_count()) / 1e6, format_bytes(exported.bytes));
+  std::print("{}: {} in {}, {:.2f} M parameters, {}\n", printable(options.out, 200), exported.architecture,
+             options.dtype, static_cast<double>(source.model.params.parameter_count()) / 1e6,
+             format_bytes(exported.bytes));
   return 0;
 }
 

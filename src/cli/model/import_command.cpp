@@ -11,6 +11,7 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/gguf_import.hpp"
 #include "vkgpt/model/llmc_file.hpp"
 #include "vkgpt/model/weight_files.hpp"
@@ -90,7 +91,7 @@ void print_summary(const OpenModel& source, const ImportOptions& options) {
   }
   std::print("{}{}: {:.2f} M parameters, {} to F32, vocabulary {}, context {}; written to {}\n", type,
              written == type ? "" : vkgpt::format(" as {}", written), static_cast<double>(parameters) / 1e6,
-             stored_types(source), config.vocab_size, config.block_size, options.out);
+             stored_types(source), config.vocab_size, config.block_size, printable(options.out, 200));
 }
 
 /// About as many bytes as are read of the weights of `path` and written as fp32.

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <memory>
-#include <print>
 #include <string>
 #include <vector>
 
@@ -8,6 +7,7 @@
 #include "vkgpt/core/file.hpp"
 
 #include "cli/command/command_line.hpp"
+#include "cli/command/print_path.hpp"
 #include "cli/commands.hpp"
 #include "cli/plot/loss_chart.hpp"
 #include "cli/plot/png_canvas.hpp"
@@ -89,7 +89,7 @@ int run_plot(std::span<const std::string> args) {
   draw_loss_chart(*canvas, runs, {.smoothing = options.smoothing, .title = options.title});
   if (!options.output.empty()) make_directories(options.output);
   replace_file(out, canvas->finish());
-  std::print("{}\n", out.string());
+  print_path(out.string());
   return 0;
 }
 

@@ -61,6 +61,14 @@ std::string_view foreign_kind(std::string_view begin) {
   return {};
 }
 
+std::string_view signature_kind(std::string_view begin) {
+  constexpr std::size_t kCertain = 4;
+  const auto found = std::ranges::find_if(kKinds, [&](const Kind& kind) {
+    return kind.begin.size() >= kCertain && begin.starts_with(kind.begin);
+  });
+  return found == kKinds.end() ? std::string_view() : found->name;
+}
+
 std::string_view what_is_no_text(std::string_view begin) {
   const std::string_view kind = foreign_kind(begin);
   if (!kind.empty() || !begin.substr(0, kKindBytes).contains('\0')) return kind;

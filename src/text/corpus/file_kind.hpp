@@ -11,7 +11,10 @@ namespace vkgpt::text {
 /// column as .jsonl first"; empty for the rest.
 std::string_view foreign_kind(std::string_view begin);
 
-/// The same, and for data that hold zero bytes; empty for what may be text.
+/// The same by signatures of four bytes and more alone, which numbers do not begin with by chance.
+std::string_view signature_kind(std::string_view begin);
+
+/// `foreign_kind`, and for data that hold zero bytes; empty for what may be text.
 std::string_view what_is_no_text(std::string_view begin);
 
 /// First bytes that they look at.

@@ -14,6 +14,8 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
 
+#include "text/corpus/file_kind.hpp"
+
 namespace vkgpt::text {
 namespace {
 
@@ -44,7 +46,7 @@ std::string_view other_kind(std::span<const std::byte> bytes) {
   if (begin.starts_with("\x93NUMPY")) return "a NumPy array; write it with tofile()";
   if (begin.starts_with("\x1f\x8b") || begin.starts_with("\x28\xb5\x2f\xfd"))
     return "compressed; unpack it first";
-  if (begin.starts_with("PK\x03\x04")) return "a ZIP archive; unpack it first";
+  if (const std::string_view kind = signature_kind(begin); !kind.empty()) return kind;
   const bool is_text = std::ranges::all_of(
       begin, [](char c) { return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t'; });
   // Two bytes of text make a token of 8,224 or more; a real file has a smaller one before long.

@@ -92,6 +92,7 @@ TEST_F(TokenFileTest, RefusesWhatItIsNot) {
   refuses(header({std::byteswap(20240520U), 0x01000000, 2}) + two, "big-endian");
   refuses("\x93NUMPY\x01\x00 and so on", "a NumPy array");
   refuses("\x1f\x8b\x08...", "compressed");
+  refuses("PAR1....", "a Parquet file");
   refuses(std::string(2000, 'a') + "\n", "text, not tokens");
   expect_error([&] { TokenFile file(directory_.path()); }, "directory");
   expect_error([&] { TokenFile file(directory_ / "none.bin"); }, "none.bin");
