@@ -1,46 +1,46 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
-#include "step_params.glsl"
+#include "element.glsl"
 #include "subgroup_rows.glsl"
 
 // x = wte[token], or with WPE x = wte[token] + wpe[t]. wte is bound in slices of its rows, each with a dispatch
 // of its own: this one serves the tokens of its slice. A token beyond the table reads the last row, so that no
-// input can leave it. With DECODE every row stands at the step's position instead of at row % T. WPE and DECODE
-// are the numbers of bindings.
+// input can leave it. With PLACES every row stands at a position of its own instead of at row % T. WPE and PLACES
+// are the numbers of bindings, DTYPE the type of wte.
 layout(push_constant) uniform Push {
   uint rows;
   uint C;
-  uint T;           // length of the sequences; with DECODE rows of wpe
+  uint T;           // length of the sequences; with PLACES rows of wpe
   uint first_row;   // place of the bound rows of x among all (B, T)
   uint wte_first;   // the slice's first row of wte
   uint wte_count;   // and how many
   uint vocabulary;  // rows of wte in all
 };
 layout(set = 0, binding = 0, std430) readonly buffer Tokens { int tokens[]; };  // (rows)
-layout(set = 0, binding = 1, std430) readonly buffer Wte { float wte[]; };      // (wte_count, C)
+layout(set = 0, binding = 1, std430) readonly buffer Wte { ELEMENT wte[]; };    // (wte_count, C)
 layout(set = 0, binding = 2, std430) writeonly buffer X { float x[]; };         // (rows, C)
 #ifdef WPE
 layout(set = 0, binding = WPE, std430) readonly buffer Wpe { float wpe[]; };  // (>= T, C)
 #endif
-#ifdef DECODE
-layout(set = 0, binding = DECODE, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } step_params;
+#ifdef PLACES
+layout(set = 0, binding = PLACES, std430) readonly buffer Places { ivec2 places[]; };  // (rows) of (position, slot)
 #endif
 
 void main() {
   SUBGROUP_ROW_LOOP(row, rows) {
     const uint local = min(uint(tokens[row]), vocabulary - 1) - wte_first;
     if (local >= wte_count) continue;
-#ifdef DECODE
-    const uint t = min(step_params.position, T - 1);
+#ifdef PLACES
+    const uint t = min(uint(places[row].x), T - 1);
 #else
     const uint t = (first_row + row) % T;
 #endif
     for (uint c = gl_SubgroupInvocationID; c < C; c += gl_SubgroupSize) {
 #ifdef WPE
-      x[row * C + c] = wte[local * C + c] + wpe[t * C + c];
+      x[row * C + c] = from_element(wte[local * C + c]) + wpe[t * C + c];
 #else
-      x[row * C + c] = wte[local * C + c];
+      x[row * C + c] = from_element(wte[local * C + c]);
 #endif
     }
   }

@@ -6,7 +6,7 @@
 // y = x W^T for a few rows of x, as matrix-vector products (ops/matmul/matmul.hpp). A subgroup takes ROWS rows of W,
 // neighbouring lanes neighbouring words of K. Design and figures: shaders/docs/matmul.md. Beside the macros of
 // matmul.glsl the host (src/ops/matmul/matmul_gemv.cpp) sets
-//   TM     rows of x and y; TM * ROWS is at most the subgroup size
+//   TM     rows of x and y at a time; TM * ROWS is at most the subgroup size
 //   ROWS   rows of W at a time
 //   DEPTH  words of each row that a lane has in flight
 //   WIDTH  elements of a word: 16 bytes, or one element
@@ -61,15 +61,15 @@ float add_product(float sum, float x, float w) { return fma(x, w, sum); }
 // needed.
 #define ADD_WORDS(depth)                                                                                          \
   {                                                                                                               \
-    WORD ws[depth][ROWS];                                                                                      \
+    WORD ws[depth][ROWS];                                                                                         \
     UNROLL for (uint d = 0; d < depth; ++d) {                                                                     \
       UNROLL for (uint r = 0; r < ROWS; ++r) {                                                                    \
-        ws[d][r] = LOAD_WORD(b, min(n0 + r, N - 1) * row_words + first + d * gl_SubgroupSize);                         \
+        ws[d][r] = LOAD_WORD(b, min(n0 + r, N - 1) * row_words + first + d * gl_SubgroupSize);                    \
       }                                                                                                           \
     }                                                                                                             \
     UNROLL for (uint d = 0; d < depth; ++d) {                                                                     \
       UNROLL for (uint m = 0; m < TM; ++m) {                                                                      \
-        const WORD x = LOAD_WORD(a, m * row_words + first + d * gl_SubgroupSize);                                         \
+        const WORD x = LOAD_WORD(a, min(m0 + m, M - 1) * row_words + first + d * gl_SubgroupSize);                \
         UNROLL for (uint r = 0; r < ROWS; ++r) acc[m][r] = add_product(acc[m][r], x, ws[d][r]);                   \
       }                                                                                                           \
     }                                                                                                             \
@@ -77,8 +77,11 @@ float add_product(float sum, float x, float w) { return fma(x, w, sum); }
 
 void main() {
   const uint row_words = K / WIDTH;
-  SUBGROUP_ROW_LOOP(row, (N + ROWS - 1) / ROWS) {
-    const uint n0 = row * ROWS;
+  // Neighbours take the same rows of W, which are then in the cache.
+  const uint m_blocks = (M + TM - 1) / TM;
+  SUBGROUP_ROW_LOOP(row, (N + ROWS - 1) / ROWS * m_blocks) {
+    const uint n0 = row / m_blocks * ROWS;
+    const uint m0 = row % m_blocks * TM;
     float acc[TM][ROWS];
     UNROLL for (uint m = 0; m < TM; ++m) UNROLL for (uint r = 0; r < ROWS; ++r) acc[m][r] = 0.0;
     uint first = gl_SubgroupInvocationID;
@@ -98,8 +101,9 @@ void main() {
       }
     }
     const uint n = n0 + gl_SubgroupInvocationID % ROWS;
-    if (gl_SubgroupInvocationID < TM * ROWS && n < N) {
-      finish(gl_SubgroupInvocationID / ROWS, n, mine, load_bias(n));
+    const uint own_m = m0 + gl_SubgroupInvocationID / ROWS;
+    if (gl_SubgroupInvocationID < TM * ROWS && n < N && own_m < M) {
+      finish(own_m, n, mine, load_bias(n));
     }
   }
 }

@@ -1,21 +1,19 @@
 // rope_forward and rope_backward (arXiv:2104.09864): an item is a pair (i, i + HS / 2) of a q or k head.
-// Macros: DIRECTION, 1 or -1; HS, the head size; DTYPE; DECODE, where each row is a token at
-// StepParams.position.
+// Macros: DIRECTION, 1 or -1; HS, the head size; DTYPE; PLACES, where each row is a token at a position of its own.
 #include "element.glsl"
 #include "elementwise.glsl"
-#include "step_params.glsl"
 
 layout(push_constant) uniform Push {
   uint count;        // rows * heads * HS / 2
   uint heads;        // NH + NKV
   uint row_stride;   // (NH + 2 NKV) HS
   uint first;        // position of the first row
-  uint T;            // DECODE: positions of the table
+  uint T;            // PLACES: positions of the table
 };
 layout(set = 0, binding = 0, std430) buffer Qkv { ELEMENT qkv[]; };             // (rows, NH + 2 NKV, HS)
 layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };  // (T_max, HS / 2) of (cos, sin)
-#ifdef DECODE
-layout(set = 0, binding = 2, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } params;
+#ifdef PLACES
+layout(set = 0, binding = 2, std430) readonly buffer Places { ivec2 places[]; };  // (rows) of (position, slot)
 #endif
 
 void main() {
@@ -24,8 +22,8 @@ void main() {
     uint i = item % HALF;
     uint head = item / HALF % heads;
     uint row = item / HALF / heads;
-#ifdef DECODE
-    uint t = min(params.position, T - 1);
+#ifdef PLACES
+    uint t = min(uint(places[row].x), T - 1);
 #else
     uint t = (first + row) % T;
 #endif

@@ -78,18 +78,30 @@ void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& token
   t.expect("dwpe", dwpe, add(gradients.dwpe, dwpe), kFp32Nmse);
 }
 
-/// One token of each of B sequences, at several positions.
-void decoding(Trial& t, const Size& s, bool has_positions) {
+/// One token of each of B sequences, each at a position of its own.
+void decoding(Trial& t, const Size& s, bool has_positions, DType dtype) {
   const std::vector<std::int32_t> tokens = random_tokens(s.tokens(), 1, static_cast<std::int32_t>(s.Vp));
-  const Operand wte = t.random({s.Vp, s.C}, 2), wpe = t.random({s.positions, s.C}, 3);
-  ops::EmbeddingDecode args{.tokens = t.input({s.B}, tokens), .wte = wte, .x = t.output({s.B, s.C})};
+  const Operand wte = t.random({s.Vp, s.C}, 2, 1.0F, dtype), wpe = t.random({s.positions, s.C}, 3);
+  ops::EmbeddingDecode args{.tokens = t.input({s.B}, tokens),
+                            .places = t.input({s.B, 2}, std::vector<std::int32_t>(2 * s.tokens())),
+                            .wte = wte,
+                            .x = t.output({s.B, s.C})};
   if (has_positions) args.wpe = wpe;
   ops::embedding_decode(t.builder(), args);
-  for (const std::uint32_t position : {0U, 7U, 15U}) {
-    t.replay({.position = position});
-    Vector row(static_cast<std::size_t>(s.C), 0.0);
-    if (has_positions) std::copy_n(wpe.values.begin() + position * s.C, s.C, row.begin());
-    t.expect("x", args.x, embedding_forward(tokens, wte, row, s.B, 1, s.C), kFp32Nmse);
+  for (const std::int64_t shift : {0, 7, 15}) {
+    t.replay({});
+    std::vector<std::int32_t> places;
+    Vector expected = embedding_forward(tokens, wte, Vector(static_cast<std::size_t>(s.C), 0.0), s.B, 1, s.C);
+    for (std::int64_t b = 0; b < s.B; ++b) {
+      const std::int64_t position = (shift + 5 * b) % s.positions;
+      places.insert(places.end(), {static_cast<std::int32_t>(position), 0});
+      for (std::int64_t c = 0; has_positions && c < s.C; ++c) {
+        expected[static_cast<std::size_t>(b * s.C + c)] +=
+            wpe.values[static_cast<std::size_t>(position * s.C + c)];
+      }
+    }
+    t.put(args.places, places);
+    t.expect("x", args.x, expected, kFp32Nmse);
   }
 }
 
@@ -127,8 +139,12 @@ std::vector<Case> embedding_cases() {
   add_case(many, " a long run of one token", false, [=](Trial& t) { both_passes(t, many, one_token, true); });
   add_case(few, " tokens outside of the table", false,
            [=](Trial& t) { both_passes(t, few, {-1, 3, 1 << 30, 0}, true); });
-  add_case(row, " decode", true, [=](Trial& t) { decoding(t, row, true); });
-  add_case(row, " decode without positions", false, [=](Trial& t) { decoding(t, row, false); });
+  add_case(row, " decode without positions", false, [=](Trial& t) { decoding(t, row, false, DType::kF32); });
+  for (const DType dtype : kFloatTypes) {
+    add_case(row, vkgpt::format(" decode {}", dtype_name(dtype)), true,
+             [=](Trial& t) { decoding(t, row, true, dtype); });
+    cases.back().dtype = dtype;
+  }
   return cases;
 }
 

@@ -82,11 +82,14 @@ void decoding(Trial& t, DType dtype) {
   constexpr Size s{2, 1, 3, 1, 20};
   const Operand qkv = t.random({s.B, s.width()}, 3, 1.0F, dtype);
   const plan::Tensor table = ops::rope_table(t.builder(), 9, s.HS, {.theta = 1000});
+  const plan::Tensor places = t.input({s.B, 2}, std::vector<std::int32_t>(2 * s.B));
   ops::rope_forward(t.builder(),
-                    {.qkv = qkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV, .decode = true});
+                    {.qkv = qkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV, .places = places});
   for (const std::int64_t position : {0, 5, 8}) {
-    t.replay({.position = static_cast<std::uint32_t>(position)});
+    t.replay({});
     t.put(qkv, to_float(qkv));
+    const auto first = static_cast<std::int32_t>(position);
+    t.put(places, std::vector<std::int32_t>{first, 0, first, 1});
     const std::int64_t length = position + 1;
     Vector all(static_cast<std::size_t>(s.B * length * s.width())), expected;
     for (std::int64_t b = 0; b < s.B; ++b) {

@@ -144,6 +144,12 @@ void Trial::put(const plan::Tensor& t, std::vector<float> values) {
   current().puts.emplace_back(t, std::move(values));
 }
 
+void Trial::put(const plan::Tensor& t, const std::vector<std::int32_t>& values) {
+  std::vector<float> bits;
+  for (const std::int32_t value : values) bits.push_back(std::bit_cast<float>(value));
+  put(t, std::move(bits));
+}
+
 void Trial::expect(std::string name, const plan::Tensor& t, Vector values, double bound,
                    std::vector<std::size_t> at) {
   current().expectations.push_back({.name = std::move(name),

@@ -1,12 +1,18 @@
 #include "vkgpt/model/decode_plan.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/tensor_encoding.hpp"
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/ops/attention/attention.hpp"
 #include "vkgpt/ops/attention/rope.hpp"
 #include "vkgpt/ops/embedding.hpp"
+#include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/ops/row_select.hpp"
 #include "vkgpt/ops/softcap.hpp"
@@ -18,19 +24,29 @@ namespace vkgpt::model {
 
 namespace decode {
 
-std::vector<std::int64_t> prefill_lengths(const GptConfig& config) {
-  std::vector<std::int64_t> lengths;
-  for (std::int64_t length = 32; length < config.block_size; length *= 4) lengths.push_back(length);
-  lengths.push_back(config.block_size);
-  return lengths;
+std::vector<std::int64_t> step_rows(const DecodeOptions& options) {
+  const std::int64_t most = std::min(options.slots, kMostRows);
+  std::vector<std::int64_t> counts;
+  for (std::int64_t rows = 1; rows < most; rows *= 2) counts.push_back(rows);
+  counts.push_back(most);
+  return counts;
 }
 
-std::string prefill_segment(std::int64_t length) {
-  return "prefill_" + std::to_string(length);
+std::string step_segment(std::int64_t rows) {
+  return "decode_" + std::to_string(rows);
 }
 
-std::string prefill_tokens(std::int64_t length) {
-  return "prefill_tokens_" + std::to_string(length);
+std::vector<std::int64_t> run_rows(const GptConfig& config) {
+  constexpr std::int64_t kMost = 256;
+  const std::int64_t most = std::min((config.block_size + 3) / 4 * 4, kMost);
+  std::vector<std::int64_t> counts;
+  for (std::int64_t rows = 16; rows < most; rows *= 4) counts.push_back(rows);
+  counts.push_back(most);
+  return counts;
+}
+
+std::string run_segment(std::int64_t rows) {
+  return "prefill_" + std::to_string(rows);
 }
 
 }  // namespace decode
@@ -41,125 +57,167 @@ using plan::PlanBuilder;
 using plan::Role;
 using plan::Tensor;
 
+/// What upload_decode_params calls the copy of the parameters in another type than f32.
+constexpr const char* kMatrices = "decode_matrices";
+
 struct Cache {
-  Tensor k;  // (1, NKV, T, HS)
-  Tensor v;  // (1, NKV, T, HS)
+  Tensor k;  // (slots, NKV, T, HS)
+  Tensor v;  // (slots, NKV, T, HS)
 };
+
+/// f32 in one arena as in training; else a copy in that type, and those that are read in f32 one by one.
+ParamTensors::Arenas arenas_of(PlanBuilder& builder, const GptParams& params, DType dtype) {
+  const Shape all{params.arena_elements()};
+  if (dtype == DType::kF32) return {.values = builder.persistent(tensor::kParams, all, Role::kParameters)};
+  return {.matrices = builder.persistent(kMatrices, all, Role::kParameters, dtype)};
+}
 
 class DecodePlanWriter {
  public:
-  DecodePlanWriter(PlanBuilder& builder, const GptParams& params)
+  DecodePlanWriter(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options)
       : builder_(builder),
         config_(params.config()),
-        params_(builder, params,
-                {builder.persistent(tensor::kParams, {params.arena_elements()}, Role::kParameters)}),
+        params_(builder, params, arenas_of(builder, params, options.dtype)),
         options_{.config = config_,
-                 .lora_scale = params.adaptation().lora_rank > 0 ? params.adaptation().lora_scale() : 0},
-        logits_(builder.readback(decode::kLogits, {1, config_.padded_vocab_size()})) {
-    const Shape shape{1, config_.kv_heads(), config_.block_size, config_.head_size()};
+                 .dtype = options.dtype,
+                 .lora_scale = params.adaptation().lora_rank > 0 ? params.adaptation().lora_scale() : 0,
+                 .by_rows = true} {
+    const std::int64_t step_rows = decode::step_rows(options).back();
+    const std::int64_t most_rows = std::max(step_rows, decode::run_rows(config_).back());
+    tokens_ = builder.upload(decode::kTokens, {most_rows}, DType::kI32);
+    places_ = builder.upload(decode::kPlaces, {most_rows, 2}, DType::kI32);
+    logits_ = builder.readback(decode::kLogits, {step_rows, config_.padded_vocab_size()});
+    const Shape shape{options.slots, config_.kv_heads(), config_.block_size, config_.head_size()};
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const std::string name = "h" + std::to_string(layer);
-      caches_.push_back({builder.persistent(name + "/k_cache", shape, Role::kCache),
-                         builder.persistent(name + "/v_cache", shape, Role::kCache)});
+      caches_.push_back({builder.persistent(name + "/k_cache", shape, Role::kCache, options.dtype),
+                         builder.persistent(name + "/v_cache", shape, Role::kCache, options.dtype)});
     }
   }
 
-  void write_prefill(std::int64_t length) {
-    builder_.begin_segment(decode::prefill_segment(length));
-    const Tensor tokens = builder_.upload(decode::prefill_tokens(length), {1, length}, DType::kI32);
-    const Tensor x = builder_.transient("embedding", {1, length, config_.n_embd});
-    ops::embedding_forward(
-        builder_,
-        {.tokens = tokens, .wte = *params_.find("wte.weight"), .wpe = params_.find("wpe.weight"), .x = x});
-    const Tensor y = write_blocks(x, [&](const Cache& cache, const Tensor& qkv, const Tensor& out) {
-      rotate(qkv, false);
-      const Tensor lse = builder_.transient("lse", {1, config_.n_head, length});
-      ops::attention_forward(builder_, {.qkv = qkv,
-                                        .out = out,
-                                        .lse = lse,
-                                        .n_head = config_.n_head,
-                                        .n_kv_head = config_.kv_heads(),
-                                        .window = config_.attention_window});
-      ops::attention_cache_fill(builder_, {.qkv = qkv,
-                                           .k_cache = cache.k,
-                                           .v_cache = cache.v,
-                                           .n_head = config_.n_head,
-                                           .n_kv_head = config_.kv_heads()});
-    });
-    const Tensor last = builder_.transient("last", {1, config_.n_embd});
-    ops::row_select_forward(builder_, y, last);
+  void write_step(std::int64_t rows) {
+    builder_.begin_segment(decode::step_segment(rows));
+    write_head(write_rows(rows, false));
+  }
+
+  void write_run(std::int64_t rows) {
+    builder_.begin_segment(decode::run_segment(rows));
+    const Tensor y = write_rows(rows, true);
+    const Tensor last = builder_.transient("last", {1, config_.n_embd}, y.dtype);
+    ops::row_select_forward(builder_, builder_.view(y, 0, {1, rows, config_.n_embd}), last);
     write_head(last);
   }
 
-  void write_decode() {
-    builder_.begin_segment(decode::kSegment);
-    const Tensor token = builder_.upload(decode::kToken, {1}, DType::kI32);
-    const Tensor x = builder_.transient("embedding", {1, config_.n_embd});
-    ops::embedding_decode(
-        builder_,
-        {.tokens = token, .wte = *params_.find("wte.weight"), .wpe = params_.find("wpe.weight"), .x = x});
-    write_head(write_blocks(x, [&](const Cache& cache, const Tensor& qkv, const Tensor& out) {
-      rotate(qkv, true);
-      ops::attention_decode(builder_, {.qkv = qkv,
-                                       .k_cache = cache.k,
-                                       .v_cache = cache.v,
-                                       .out = out,
-                                       .n_head = config_.n_head,
-                                       .n_kv_head = config_.kv_heads(),
-                                       .window = config_.attention_window});
-    }));
-  }
-
  private:
-  void rotate(const Tensor& qkv, bool decode) {
-    if (!config_.has_rope()) return;
-    ops::rope_forward(builder_, {.qkv = qkv,
-                                 .table = ops::rope_table(builder_, config_.block_size, config_.head_size(),
-                                                          rope_angles(config_)),
-                                 .n_head = config_.n_head,
-                                 .n_kv_head = config_.kv_heads(),
-                                 .decode = decode});
-  }
-
-  /// All blocks and the last norm, over x (..., C); `attend(cache, qkv, out)` is the attention of a layer.
-  template <typename AttendWithCache>
-  Tensor write_blocks(const Tensor& x, AttendWithCache&& attend) {
+  /// The rows (rows, C) after all blocks and the last norm.
+  Tensor write_rows(std::int64_t rows, bool is_run) {
+    const Tensor tokens = builder_.view(tokens_, 0, {rows}), places = builder_.view(places_, 0, {rows, 2});
+    const Tensor x = builder_.transient("embedding", {rows, config_.n_embd});
+    ops::embedding_decode(builder_, {.tokens = tokens,
+                                     .places = places,
+                                     .wte = *params_.find_matrix("wte.weight"),
+                                     .wpe = params_.find("wpe.weight"),
+                                     .x = x});
     Stream stream{x, {}};
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const auto scope = builder_.scope("h" + std::to_string(layer));
-      const Attend with_cache = [&](PlanBuilder& builder, const Tensor& qkv) {
-        const Tensor out = builder.transient("out", with_width(x, config_.attention_width()));
-        attend(caches_[layer], qkv, out);
-        return Attended{.out = out};
+      const Attend attend = [&](PlanBuilder&, const Tensor& qkv) {
+        return Attended{.out = attend_to_cache(caches_[layer], qkv, places, is_run)};
       };
-      stream = block_forward(builder_, params_.block(layer), stream, with_cache, options_).out;
+      stream = block_forward(builder_, params_.block(layer), stream, attend, options_).out;
     }
     return stream_norm(builder_, params_.norm("ln_f"), stream, options_).y;
   }
 
+  Tensor attend_to_cache(const Cache& cache, const Tensor& qkv, const Tensor& places, bool is_run) {
+    const std::int64_t n_head = config_.n_head, n_kv_head = config_.kv_heads();
+    if (config_.has_rope()) {
+      const Tensor table =
+          ops::rope_table(builder_, config_.block_size, config_.head_size(), rope_angles(config_));
+      ops::rope_forward(
+          builder_, {.qkv = qkv, .table = table, .n_head = n_head, .n_kv_head = n_kv_head, .places = places});
+    }
+    if (is_run) {
+      ops::attention_cache_fill(builder_, {.qkv = qkv,
+                                           .places = places,
+                                           .k_cache = cache.k,
+                                           .v_cache = cache.v,
+                                           .n_head = n_head,
+                                           .n_kv_head = n_kv_head});
+    }
+    const Tensor out = builder_.transient("out", with_width(qkv, config_.attention_width()), qkv.dtype);
+    ops::attention_decode(builder_, {.qkv = qkv,
+                                     .places = places,
+                                     .k_cache = cache.k,
+                                     .v_cache = cache.v,
+                                     .out = out,
+                                     .n_head = n_head,
+                                     .n_kv_head = n_kv_head,
+                                     .window = config_.attention_window,
+                                     .is_run = is_run});
+    return out;
+  }
+
+  /// The logits of y (rows, C).
   void write_head(const Tensor& y) {
     const bool capped = config_.logit_softcap > 0;
-    const Tensor raw = capped ? builder_.transient("raw_logits", logits_.shape) : logits_;
-    ops::linear_forward(builder_, {.x = y, .weight = *params_.head(), .y = raw});
-    if (capped) ops::softcap_forward(builder_, raw, logits_, config_.logit_softcap);
+    const Tensor logits = builder_.view(logits_, 0, {y.shape.rows(), logits_.shape.back()});
+    const Tensor raw = capped ? builder_.transient("raw_logits", logits.shape) : logits;
+    ops::linear_forward(builder_, {.x = y, .weight = *params_.head(), .y = raw, .by_rows = true});
+    if (capped) ops::softcap_forward(builder_, raw, logits, config_.logit_softcap);
   }
 
   PlanBuilder& builder_;
   const GptConfig& config_;
   ParamTensors params_;
   BlockOptions options_;
-  Tensor logits_;  // (1, Vp)
+  Tensor tokens_;  // (most rows) i32
+  Tensor places_;  // (most rows, 2) i32
+  Tensor logits_;  // (most rows of a step, Vp)
   std::vector<Cache> caches_;
 };
 
+void check_cache_fits(const GptConfig& config, const vk::DeviceCaps& caps, const DecodeOptions& options) {
+  const std::int64_t slot_bytes =
+      config.kv_heads() * config.block_size * config.head_size() * dtype_size(options.dtype);
+  const std::int64_t most = ops::max_binding_bytes(caps) / slot_bytes;
+  if (options.slots <= most) return;
+  fail_usage(
+      "{} sequences of {} tokens are more than {} binds at once: choose at most {} slots, or a shorter "
+      "context",
+      options.slots, config.block_size, caps.name, most);
+}
+
 }  // namespace
 
-plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target) {
+plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target,
+                             const DecodeOptions& options) {
+  VKGPT_CHECK(options.slots > 0 && (options.dtype == DType::kF32 || options.dtype == DType::kF16),
+              "{} slots of {}", options.slots, dtype_name(options.dtype));
+  check_cache_fits(params.config(), target.caps, options);
   PlanBuilder builder(target);
-  DecodePlanWriter writer(builder, params);
-  for (const std::int64_t length : decode::prefill_lengths(params.config())) writer.write_prefill(length);
-  writer.write_decode();
+  DecodePlanWriter writer(builder, params, options);
+  for (const std::int64_t rows : decode::run_rows(params.config())) writer.write_run(rows);
+  for (const std::int64_t rows : decode::step_rows(options)) writer.write_step(rows);
   return std::move(builder).finish();
+}
+
+void upload_decode_params(plan::TensorStore& store, const GptParams& params, std::span<const float> arena,
+                          DType dtype) {
+  if (dtype == DType::kF32) return store.upload(tensor::kParams, std::as_bytes(arena));
+  for (const ParamSpec& spec : params.specs()) {
+    const auto values =
+        arena.subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.numel()));
+    if (spec.shape.rank() == 1 || spec.name == "wpe.weight") {
+      store.upload(f32_param_tensor(spec.name), std::as_bytes(values));
+      continue;
+    }
+    std::uint64_t at = static_cast<std::uint64_t>(spec.offset) * dtype_size(dtype);
+    encode_tensor(spec.name, values, TensorEncoding::kF16, [&](std::span<const std::byte> bytes) {
+      store.upload(kMatrices, bytes, at);
+      at += bytes.size();
+    });
+  }
 }
 
 }  // namespace vkgpt::model

@@ -54,18 +54,21 @@ MlpBranch mlp_branch(PlanBuilder& builder, const BlockTensors& params, const Ten
   const Tensor act = builder.transient("act", inner, x.dtype);
   if (has_fused_gelu(params, options)) {
     saved.c_fc = {.x = x, .y = builder.transient("fc", inner, x.dtype)};
-    ops::linear_gelu_forward(
-        builder,
-        {.x = x, .weight = *params.c_fc.weight, .bias = params.c_fc.bias, .pre = saved.c_fc.y, .y = act});
+    ops::linear_gelu_forward(builder, {.x = x,
+                                       .weight = *params.c_fc.weight,
+                                       .bias = params.c_fc.bias,
+                                       .pre = saved.c_fc.y,
+                                       .y = act,
+                                       .by_rows = options.by_rows});
   } else {
-    saved.c_fc = linear_forward(builder, params.c_fc, x, "fc", options.lora_scale);
+    saved.c_fc = linear_forward(builder, params.c_fc, x, "fc", options.lora_scale, options.by_rows);
     if (options.config.has_swiglu()) {
       ops::swiglu_forward(builder, saved.c_fc.y, act);
     } else {
       ops::activation_forward(builder, activation_kind(options), saved.c_fc.y, act);
     }
   }
-  saved.c_proj = linear_forward(builder, params.mlp_c_proj, act, "proj", options.lora_scale);
+  saved.c_proj = linear_forward(builder, params.mlp_c_proj, act, "proj", options.lora_scale, options.by_rows);
   saved.out = drop(builder, saved.c_proj.y, mlp_site(options), options);
   return saved;
 }
@@ -188,7 +191,8 @@ AttentionBranch attention_branch(PlanBuilder& builder, const BlockTensors& param
                                  const Attend& attend, const BlockOptions& options) {
   const auto scope = builder.scope("attn");
   AttentionBranch saved{.norm = stream_norm(builder, params.ln_1, in, options)};
-  saved.c_attn = linear_forward(builder, params.c_attn, saved.norm.y, "qkv", options.lora_scale);
+  saved.c_attn =
+      linear_forward(builder, params.c_attn, saved.norm.y, "qkv", options.lora_scale, options.by_rows);
   saved.qkv = saved.c_attn.y;
   if (options.config.qk_norm) {
     const GptConfig& config = options.config;
@@ -204,7 +208,8 @@ AttentionBranch attention_branch(PlanBuilder& builder, const BlockTensors& param
                                    .eps = eps_of(options)});
   }
   saved.attended = attend(builder, saved.qkv);
-  saved.c_proj = linear_forward(builder, params.attn_c_proj, saved.attended.out, "proj", options.lora_scale);
+  saved.c_proj = linear_forward(builder, params.attn_c_proj, saved.attended.out, "proj", options.lora_scale,
+                                options.by_rows);
   saved.out = drop(builder, saved.c_proj.y, attention_site(options), options);
   return saved;
 }

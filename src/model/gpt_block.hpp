@@ -24,6 +24,7 @@ struct BlockOptions {
   double dropout = 0;              // of both branches
   std::uint32_t dropout_site = 0;  // the first of kBlockDropoutSites
   double lora_scale = 0;
+  bool by_rows = false;  // of the matrix products, see `ops::LinearForward`
 };
 
 /// Dropout sites of a block: attention probabilities, attention branch, MLP branch.

@@ -44,17 +44,21 @@ Shape with_width(const Tensor& t, std::int64_t width) {
 }
 
 LinearActivations linear_forward(PlanBuilder& builder, const LinearTensors& params, const Tensor& x,
-                                 std::string_view name, double lora_scale) {
+                                 std::string_view name, double lora_scale, bool by_rows) {
   LinearActivations saved{.x = x,
                           .y = builder.transient(name, with_width(x, params.weight->shape[0]), x.dtype)};
-  ops::linear_forward(builder, {.x = x, .weight = *params.weight, .bias = params.bias, .y = saved.y});
+  ops::linear_forward(
+      builder, {.x = x, .weight = *params.weight, .bias = params.bias, .y = saved.y, .by_rows = by_rows});
   if (params.lora_a) {
     const auto scope = builder.scope("lora");
     const Tensor hidden = builder.transient("hidden", with_width(x, params.lora_a->shape[0]), x.dtype);
-    ops::linear_forward(builder, {.x = x, .weight = *params.lora_a, .y = hidden});
+    ops::linear_forward(builder, {.x = x, .weight = *params.lora_a, .y = hidden, .by_rows = by_rows});
     saved.lora_hidden = scaled(builder, hidden, "scaled", lora_scale);
-    ops::linear_forward(
-        builder, {.x = *saved.lora_hidden, .weight = *params.lora_b, .y = saved.y, .accumulate = true});
+    ops::linear_forward(builder, {.x = *saved.lora_hidden,
+                                  .weight = *params.lora_b,
+                                  .y = saved.y,
+                                  .accumulate = true,
+                                  .by_rows = by_rows});
   }
   return saved;
 }

@@ -16,9 +16,11 @@ struct LinearActivations {
   std::optional<plan::Tensor> lora_hidden = {};  // (..., r): alpha / r * x A^T
 };
 
-/// y = x W^T + b, and with an adapter + alpha / r * (x A^T) B^T (Hu et al., arXiv:2106.09685).
+/// y = x W^T + b, and with an adapter + alpha / r * (x A^T) B^T (Hu et al., arXiv:2106.09685). `by_rows` is
+/// that of `ops::LinearForward`.
 LinearActivations linear_forward(plan::PlanBuilder& builder, const LinearTensors& params,
-                                 const plan::Tensor& x, std::string_view name, double lora_scale);
+                                 const plan::Tensor& x, std::string_view name, double lora_scale,
+                                 bool by_rows = false);
 
 /// dx = dy W (and the adapter's part), or dx += ; the gradients present in `dparams` are added to.
 void linear_backward(plan::PlanBuilder& builder, const LinearTensors& params, const LinearTensors& dparams,

@@ -4,10 +4,17 @@ namespace vkgpt::model {
 
 using plan::Tensor;
 
+std::string f32_param_tensor(const std::string& name) {
+  return "params/" + name;
+}
+
 std::optional<Tensor> ParamTensors::find(const std::string& name) const {
   const ParamSpec* spec = params_.find_if_present(name);
   if (spec == nullptr) return std::nullopt;
-  const Tensor& arena = spec->trainable && arenas_.trained ? *arenas_.trained : arenas_.values;
+  if (!arenas_.values) {
+    return builder_.persistent(f32_param_tensor(name), spec->shape, plan::Role::kParameters);
+  }
+  const Tensor& arena = spec->trainable && arenas_.trained ? *arenas_.trained : *arenas_.values;
   if (spec->offset + spec->numel() > arena.shape.numel()) return std::nullopt;
   return builder_.view(arena, spec->offset, spec->shape);
 }

@@ -34,14 +34,18 @@ struct BlockTensors {
   LinearTensors mlp_c_proj;
 };
 
+/// The tensor of a parameter that lies in no arena.
+std::string f32_param_tensor(const std::string& name);
+
 /// Finds a model's parameters, or their gradients, in the arenas of a plan.
 class ParamTensors {
  public:
   /// `values` holds f32 parameters (arena), or gradients (its trainable part). `matrices`, where matrix
   /// products read another type, is a copy of the whole arena in that type; `trained` replaces the trainable
-  /// part (an average of the weights, say).
+  /// part (an average of the weights, say). Without `values` each f32 parameter that is asked for is a
+  /// persistent tensor of its own, `f32_param_tensor`.
   struct Arenas {
-    plan::Tensor values;
+    std::optional<plan::Tensor> values = {};
     std::optional<plan::Tensor> matrices = {};
     std::optional<plan::Tensor> trained = {};
   };

@@ -5,9 +5,9 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
-#include "vkgpt/ops/step_params.hpp"
 
 #include "ops/grid.hpp"
+#include "ops/places.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -57,8 +57,10 @@ EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x,
 /// One slice of rows of x, gathered from one slice of wte.
 plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, const EmbeddingShape& shape,
                       Slice slice, Slice vocabulary) {
-  plan::Dispatch dispatch = subgroup_per_row(caps, "embedding_forward", slice.count);
-  dispatch.bindings = {elements(read(args.tokens), slice), matrix_rows(read(args.wte), shape.C, vocabulary),
+  plan::Dispatch dispatch =
+      subgroup_per_row(caps, "embedding_forward", slice.count, plan::Macros{}.dtype("DTYPE", args.wte.dtype));
+  dispatch.bindings = {elements(read(args.tokens), slice),
+                       matrix_rows(read(args.wte), shape.C, vocabulary, args.wte.dtype),
                        matrix_rows(write(args.x), shape.C, slice)};
   if (args.wpe) add_binding(dispatch, "WPE", read(*args.wpe));
   dispatch.push = PushWords{}.u32(slice.count, shape.C, shape.T, slice.first, vocabulary.first,
@@ -127,16 +129,18 @@ void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args)
 
 void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
   VKGPT_CHECK(args.tokens.shape.rank() == 1, "tokens {}", args.tokens.shape.to_string());
+  check_places(args.places, args.tokens.shape[0]);
   const EmbeddingShape shape{args.tokens.shape.numel(), args.wpe ? args.wpe->shape[0] : 1,
                              args.x.shape.back(), args.wte.shape[0]};
   check_tokens(args.tokens, args.x, shape);
   check_wte(args.wte, shape);
   if (args.wpe) check_wpe(*args.wpe, shape);
   const vk::DeviceCaps& caps = builder.caps();
-  for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
+  const std::int64_t row_bytes = shape.C * dtype_size(args.wte.dtype);
+  for (const Slice vocabulary : row_slices(caps, shape.Vp, row_bytes, slice_granule(any_16bit({args.wte})))) {
     plan::Dispatch dispatch =
         gather(caps, {args.tokens, args.wte, args.wpe, args.x}, shape, {0, shape.rows}, vocabulary);
-    if (args.wpe) add_binding(dispatch, "DECODE", read(step_params(builder)));
+    if (args.wpe) add_binding(dispatch, "PLACES", read(args.places));
     builder.dispatch(std::move(dispatch));
   }
 }

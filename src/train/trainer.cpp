@@ -234,6 +234,7 @@ void Trainer::sample() {
   config.max_new_tokens = config_.sample_tokens;
   config.seed = config_.seed;
   const std::vector<text::Token> prompt = input_.tokenizer.encode(config.prompt);
+  generator_->forget();
   const std::vector<text::Token> tokens = generator_->generate(prompt, config, text::SamplerConfig{}, 0);
   reporter_->sample(state_.step, config.prompt + input_.tokenizer.decode_more(tokens));
   pace_.restart(finished());

@@ -6,7 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/train_plan.hpp"
 #include "vkgpt/ops/step_params.hpp"
 #include "vkgpt/plan/schedule.hpp"

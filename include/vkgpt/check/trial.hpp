@@ -62,6 +62,8 @@ class Trial : public GuardedRun {
   void replay(const ops::StepParams& params);
   /// Gives `t` other values before the replay.
   void put(const plan::Tensor& t, std::vector<float> values);
+  /// The same for i32.
+  void put(const plan::Tensor& t, const std::vector<std::int32_t>& values);
 
   void expect(std::string name, const plan::Tensor& t, Vector values, double bound,
               std::vector<std::size_t> at = {});

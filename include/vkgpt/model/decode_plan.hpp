@@ -1,33 +1,54 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "vkgpt/core/dtype.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/plan/plan.hpp"
+#include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/vk/target.hpp"
 
 namespace vkgpt::model {
 
-/// Segments and tensors of the decode plan, for one sequence. The parameters are `tensor::kParams`, as in the
-/// train plan, and StepParams carries position and token count.
-namespace decode {
-inline constexpr const char* kSegment = "decode";      // one token at StepParams.position
-inline constexpr const char* kToken = "decode_token";  // (1) i32, upload
-inline constexpr const char* kLogits = "logits";       // (1, Vp), readback
+struct DecodeOptions {
+  std::int64_t slots = 1;     // sequences whose keys and values are kept
+  DType dtype = DType::kF32;  // of matrices, caches and the activations inside the branches: f32 or f16
+};
 
-/// Lengths for which a prefill is recorded: a prompt is padded to the next one. The last is the block size.
-std::vector<std::int64_t> prefill_lengths(const GptConfig& config);
-/// The segment that runs a prompt of up to `length` tokens (StepParams.token_count of them real), fills the
-/// cache and leaves the logits of the last real token.
-std::string prefill_segment(std::int64_t length);
-/// Its tokens, (1, length) i32, upload; the padding may hold any token.
-std::string prefill_tokens(std::int64_t length);
+/// Segments and tensors of the decode plan. A row is a token with its place, (position, slot), as
+/// `ops::attention_decode` says. What a row computes has the same bits in every segment, whatever the other
+/// rows are: a token's logits depend on the tokens before it alone.
+namespace decode {
+inline constexpr std::int64_t kMostRows = 16;            // of one step
+inline constexpr const char* kTokens = "decode_tokens";  // (most rows of a segment) i32, upload
+inline constexpr const char* kPlaces = "decode_places";  // (the same, 2) i32, upload
+inline constexpr const char* kLogits = "logits";         // (kMostRows or fewer, Vp) f32, readback
+
+/// Rows for which a step, one token of each of several sequences, is recorded: 1, 2, 4, ... A step of fewer
+/// rows is padded to the next one. The last is that of all slots, or kMostRows.
+std::vector<std::int64_t> step_rows(const DecodeOptions& options);
+/// The segment of a step; its logits are the first `rows` of kLogits.
+std::string step_segment(std::int64_t rows);
+
+/// Rows for which a run, neighbouring tokens of one sequence, is recorded. The last is what a run may have.
+std::vector<std::int64_t> run_rows(const GptConfig& config);
+/// The segment of a run, StepParams.token_count tokens of which are real. The first row of kLogits is that of
+/// the last real token.
+std::string run_segment(std::int64_t rows);
 }  // namespace decode
 
-/// Prefill and decode with a KV cache as data, in f32. `params` outlives the call only.
-plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target);
+/// Decoding with a cache of keys and values as data. `params` outlives the call only. Throws usage errors
+/// where the caches are more than the device binds at once.
+plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target,
+                             const DecodeOptions& options = {});
+
+/// Copies a model's parameters into the tensors that its decode plan of that `dtype` reads. Throws `Error`
+/// for a value that f16 cannot hold.
+void upload_decode_params(plan::TensorStore& store, const GptParams& params, std::span<const float> arena,
+                          DType dtype = DType::kF32);
 
 }  // namespace vkgpt::model

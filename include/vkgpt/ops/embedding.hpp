@@ -18,13 +18,14 @@ struct EmbeddingForward {
 void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args);
 
 struct EmbeddingDecode {
-  plan::Tensor tokens;                   // (B) i32, one token a sequence
-  plan::Tensor wte;                      // (Vp, C)
+  plan::Tensor tokens;                   // (rows) i32
+  plan::Tensor places;                   // (rows, 2) i32, see ops/attention/attention.hpp
+  plan::Tensor wte;                      // (Vp, C) f32, f16 or bf16
   std::optional<plan::Tensor> wpe = {};  // (T, C)
-  plan::Tensor x;                        // (B, C), out
+  plan::Tensor x;                        // (rows, C), out
 };
 
-/// x[b] = wte[tokens[b]] + wpe[StepParams.position], the latter if there is one: the step of a decoder.
+/// x[r] = wte[tokens[r]] + wpe[position of r], the latter if there is one: the step of a decoder.
 void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args);
 
 struct EmbeddingBackward {

@@ -12,7 +12,6 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
-#include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/ops/matmul/matmul_tuning.hpp"
 #include "vkgpt/train/plan_options.hpp"
@@ -46,18 +45,17 @@ struct Product {
   double flops = 0;  // of all its occurrences
 };
 
-/// The products of the train plan and of the decode plan, by work.
+/// The products of the train plan, by work. Those of the decode plan leave nothing to choose: their bits may
+/// not depend on measurements.
 std::vector<Product> products_of(const model::GptConfig& model, const train::TrainConfig& config,
                                  vk::Target target) {
   target.caps.max_allocation_bytes = UINT64_MAX;  // nothing is allocated
   const model::GptParams params(model, train::adaptation(config));
   std::map<std::string, double> flops;  // by key
-  for (const plan::Plan& plan : {train::train_schedule(params, config, model.block_size, target).plan,
-                                 model::build_decode_plan(model::GptParams(model), target)}) {
-    for (const plan::Segment& segment : plan.segments) {
-      for (const plan::Dispatch& dispatch : segment.dispatches) {
-        if (!dispatch.work.empty()) flops[dispatch.work] += static_cast<double>(dispatch.cost.flops);
-      }
+  const plan::Plan plan = train::train_schedule(params, config, model.block_size, target).plan;
+  for (const plan::Segment& segment : plan.segments) {
+    for (const plan::Dispatch& dispatch : segment.dispatches) {
+      if (!dispatch.work.empty()) flops[dispatch.work] += static_cast<double>(dispatch.cost.flops);
     }
   }
   std::vector<Product> products;

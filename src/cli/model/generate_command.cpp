@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <print>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -10,7 +12,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/utf8.hpp"
-#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/text/generate/generator.hpp"
 #include "vkgpt/text/generate/stop_filter.hpp"
 #include "vkgpt/vk/context.hpp"
@@ -48,6 +50,88 @@ std::vector<text::Token> prompt_of(const text::GenerateConfig& config, const tex
   }
 }
 
+/// The texts of a run: they grow together and are printed one after the other, as they end or with --stream
+/// as they come.
+class Samples {
+ public:
+  Samples(const text::GenerateConfig& config, bool is_json, const text::Tokenizer& tokenizer,
+          std::span<const text::Token> prompt, const std::string& prompt_text)
+      : count_(config.num_samples),
+        is_json_(is_json),
+        streams_(config.stream),
+        prompt_(prompt),
+        prompt_text_(prompt_text) {
+    for (std::int64_t i = 0; i < count_; ++i) {
+      samples_.push_back({.filter = text::StopFilter(tokenizer, {config.stop}), .words = prompt_text_});
+    }
+    print_what_is_due();
+  }
+
+  /// Whether the text goes on.
+  bool add(std::size_t number, text::Token token, bool is_last) {
+    Sample& sample = samples_[number];
+    sample.words += sample.filter.push(token);
+    sample.tokens.push_back(token);
+    if (is_last) sample.words += sample.filter.finish();
+    sample.is_done = is_last || sample.filter.stopped();
+    print_what_is_due();
+    return !sample.is_done;
+  }
+
+  /// What was begun ends here.
+  void finish() {
+    for (Sample& sample : samples_) {
+      if (sample.is_done || sample.tokens.empty()) continue;
+      sample.words += sample.filter.finish();
+      sample.is_done = true;
+    }
+    print_what_is_due();
+  }
+
+  /// Prompt and what was added.
+  std::vector<text::Token> tokens_of(std::size_t number) const {
+    std::vector<text::Token> all(prompt_.begin(), prompt_.end());
+    all.insert(all.end(), samples_[number].tokens.begin(), samples_[number].tokens.end());
+    return all;
+  }
+
+  nlohmann::ordered_json record(const std::string& model) const {
+    nlohmann::ordered_json texts = nlohmann::ordered_json::array(), tokens = nlohmann::ordered_json::array();
+    for (const Sample& sample : samples_) {
+      if (!sample.is_done) continue;
+      texts.push_back(sample.words);
+      tokens.push_back(sample.tokens);
+    }
+    return {{"model", model}, {"prompt", prompt_text_}, {"texts", texts}, {"tokens", tokens}};
+  }
+
+ private:
+  struct Sample {
+    text::StopFilter filter;
+    std::string words;
+    std::vector<text::Token> tokens = {};
+    bool is_done = false;
+    std::size_t printed = 0;  // bytes of text
+  };
+
+  void print_what_is_due() {
+    for (; !is_json_ && due_ < count_; ++due_) {
+      Sample& sample = samples_[static_cast<std::size_t>(due_)];
+      if (!sample.is_done && !streams_) return;
+      print_now(sample.words.substr(std::exchange(sample.printed, sample.words.size())));
+      if (!sample.is_done) return;
+      print_now(due_ + 1 < count_ ? "\n----------\n" : "\n");
+    }
+  }
+
+  std::int64_t count_;
+  bool is_json_, streams_;
+  std::span<const text::Token> prompt_;
+  const std::string& prompt_text_;
+  std::vector<Sample> samples_;
+  std::int64_t due_ = 0;  // the text that is printed next
+};
+
 }  // namespace
 
 int run_generate(std::span<const std::string> args) {
@@ -72,39 +156,22 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
 
   vk::Context context(context_options(run));
   plan::TensorStore store(context);
-  text::Generator generator(context, store, open.model.params, tokenizer.vocab_size());
-  store.upload(model::tensor::kParams, std::as_bytes(std::span(open.model.arena)));
+  const std::int64_t together = std::min(config.num_samples, model::decode::kMostRows);
+  text::Generator generator(context, store, open.model.params, tokenizer.vocab_size(), together);
+  model::upload_decode_params(store, open.model.params, open.model.arena);
 
-  nlohmann::ordered_json texts = nlohmann::ordered_json::array();
-  nlohmann::ordered_json tokens = nlohmann::ordered_json::array();
-  for (std::int64_t sample = 0; sample < config.num_samples && !interrupted(); ++sample) {
-    text::StopFilter filter(tokenizer, {config.stop});
-    std::string text = prompt_text;
-    std::vector<text::Token> written = prompt;
-    const auto show = [&](const std::string& more) {
-      if (config.stream) print_now(more);
-      text += more;
-    };
-    if (config.stream) print_now(text);
-    generator.generate(prompt, config, sampling, static_cast<std::uint32_t>(sample), [&](text::Token token) {
-      show(filter.push(token));
-      written.push_back(token);
-      return !filter.stopped() && !interrupted();
-    });
-    show(filter.finish());
-    if (!config.logits.empty()) write_logits(config.logits, generator, open.model.params.config(), written);
-    context.instance().check_messages();
-    if (run.json) {
-      texts.push_back(text);
-      tokens.push_back(std::span(written).subspan(prompt.size()));
-      continue;
-    }
-    if (!config.stream) print_now(text);
-    print_now(sample + 1 < config.num_samples ? "\n----------\n" : "\n");
+  Samples samples(config, run.json, tokenizer, prompt, prompt_text);
+  generator.generate_all(prompt, config, sampling,
+                         [&](std::uint32_t sample, text::Token token, bool is_last) {
+                           return samples.add(sample, token, is_last) && !interrupted();
+                         });
+  samples.finish();
+  if (!config.logits.empty()) {
+    write_logits(config.logits, generator, open.model.params.config(), samples.tokens_of(0));
   }
+  context.instance().check_messages();
   if (run.json) {
-    const nlohmann::ordered_json record = {
-        {"model", open.directory.string()}, {"prompt", prompt_text}, {"texts", texts}, {"tokens", tokens}};
+    const nlohmann::ordered_json record = samples.record(open.directory.string());
     std::print("{}\n", record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   }
   return static_cast<int>(interrupted() ? ExitCode::kInterrupted : ExitCode::kSuccess);

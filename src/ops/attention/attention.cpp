@@ -17,6 +17,7 @@
 #include "ops/attention/attention_backends.hpp"
 #include "ops/attention/qkv_heads.hpp"
 #include "ops/grid.hpp"
+#include "ops/places.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -116,14 +117,15 @@ void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, co
   dispatch.push.insert(dispatch.push.end(), words.begin(), words.end());
 }
 
-/// The cache of keys or values, (B, NKV, T_max, HS); returns T_max.
-std::int64_t check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, std::int64_t B,
-                          const QkvHeads& heads, DType dtype) {
+/// Rows of a run that a workgroup of `attention_decode` takes: each key that it loads serves all of them.
+constexpr std::int64_t kRunQueries = 4;
+
+/// The caches of keys and values, (slots, NKV, T_max, HS).
+void check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, const QkvHeads& heads,
+                  DType dtype) {
   VKGPT_CHECK(k_cache.shape.rank() == 4, "cache {}", k_cache.shape.to_string());
-  const std::int64_t T_max = k_cache.shape[2];
-  check(k_cache, {B, heads.NKV, T_max, heads.HS}, dtype);
+  check(k_cache, {k_cache.shape[0], heads.NKV, k_cache.shape[2], heads.HS}, dtype);
   check(v_cache, k_cache.shape, dtype);
-  return T_max;
 }
 
 }  // namespace
@@ -224,55 +226,50 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
 }
 
 void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& args) {
-  const vk::DeviceCaps& caps = builder.caps();
-  const AttentionShape shape = shape_of(args.qkv, args.n_head, args.n_kv_head, 0);
-  const auto& [B, T, heads, window, dtype] = shape;
-  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads, args.qkv.dtype);
-  VKGPT_CHECK(T <= T_max, "{} positions for a cache of {}", T, T_max);
-  const Extent qkv = shape.qkv(), cache{heads.NKV * T_max * heads.HS, dtype};
-  for (const Slice slice : sequence_slices(caps, B, 0, {qkv, cache})) {
-    const std::int64_t count = slice.count * heads.NKV * T * heads.HS / 4;
-    plan::Dispatch dispatch = elementwise(caps, "attention_cache_fill", count,
-                                          plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype));
-    dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.k_cache), cache, slice),
-                         sequences(write(args.v_cache), cache, slice)};
-    dispatch.push = PushWords{}.u32(count, T, T_max, heads.NH, heads.NKV);
-    dispatch.cost.bytes = 16 * count * dtype_size(dtype);
-    builder.dispatch(std::move(dispatch));
-  }
+  const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
+  const std::int64_t rows = args.qkv.shape.rows();
+  const DType dtype = args.qkv.dtype;
+  check_places(args.places, rows);
+  check_caches(args.k_cache, args.v_cache, heads, dtype);
+  const std::int64_t count = rows * heads.NKV * heads.HS / 4;
+  plan::Dispatch dispatch = elementwise(builder.caps(), "attention_cache_fill", count,
+                                        plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype));
+  dispatch.bindings = {read(args.qkv), read(args.places), write(args.k_cache), write(args.v_cache)};
+  dispatch.push = PushWords{}.u32(count, args.k_cache.shape[2], heads.NH, heads.NKV, args.k_cache.shape[0]);
+  dispatch.cost.bytes = 16 * count * dtype_size(dtype);
+  builder.dispatch(std::move(dispatch));
 }
 
 void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   const vk::DeviceCaps& caps = builder.caps();
   const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
-  const std::int64_t B = args.qkv.shape.rows();
+  const std::int64_t rows = args.qkv.shape.rows();
   const DType dtype = args.qkv.dtype;
-  VKGPT_CHECK(args.out.shape.rows() == B && args.out.shape.back() == heads.C() && args.out.dtype == dtype,
-              "out {} for qkv {}", args.out.shape.to_string(), args.qkv.shape.to_string());
-  const std::int64_t T_max = check_caches(args.k_cache, args.v_cache, B, heads, args.qkv.dtype);
+  check_places(args.places, rows);
+  check(args.out, {rows, heads.C()}, dtype);
+  check_caches(args.k_cache, args.v_cache, heads, dtype);
   VKGPT_CHECK(args.window >= 0, "a window of {}", args.window);
+  const std::int64_t T_max = args.k_cache.shape[2];
   const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
   const std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
-  const Extent qkv{heads.width(), dtype}, out{heads.C(), dtype}, cache{heads.NKV * T_max * heads.HS, dtype};
-  const std::int64_t flops = 4 * seen * heads.C();
-  for (const Slice slice : sequence_slices(caps, B, flops, {qkv, cache, out})) {
-    const std::int64_t groups = slice.count * heads.NH;
-    plan::Dispatch dispatch{.kernel = {.stem = "attention_decode",
-                                       .macros = plan::Macros{}
-                                                     .value("HS", heads.HS)
-                                                     .value("LANES", lanes)
-                                                     .value("MIN_SUBGROUP", least_subgroup(caps))
-                                                     .dtype("DTYPE", dtype),
-                                       .subgroup_size = required_subgroup(caps)},
-                            .bindings = {sequences(read(args.qkv), qkv, slice), read(step_params(builder)),
-                                         sequences(read_write(args.k_cache), cache, slice),
-                                         sequences(read_write(args.v_cache), cache, slice),
-                                         sequences(write(args.out), out, slice)},
-                            .push = PushWords{}.u32(T_max, heads.NH, groups, heads.NKV, args.window),
-                            .groups = fold_grid(caps, groups),
-                            .cost = {.flops = flops * slice.count}};
-    builder.dispatch(std::move(dispatch));
-  }
+  const std::int64_t queries = args.is_run && rows % kRunQueries == 0 ? kRunQueries : 1;
+  const std::int64_t groups = rows / queries * heads.NH;
+  const plan::Binding k_cache = args.is_run ? read(args.k_cache) : read_write(args.k_cache);
+  const plan::Binding v_cache = args.is_run ? read(args.v_cache) : read_write(args.v_cache);
+  builder.dispatch(
+      {.kernel = {.stem = "attention_decode",
+                  .macros = plan::Macros{}
+                                .value("HS", heads.HS)
+                                .value("LANES", lanes)
+                                .value("MIN_SUBGROUP", least_subgroup(caps))
+                                .value("QUERIES", queries)
+                                .value("STORES", !args.is_run)
+                                .dtype("DTYPE", dtype),
+                  .subgroup_size = required_subgroup(caps)},
+       .bindings = {read(args.qkv), read(args.places), k_cache, v_cache, write(args.out)},
+       .push = PushWords{}.u32(T_max, heads.NH, groups, heads.NKV, args.window, args.k_cache.shape[0]),
+       .groups = fold_grid(caps, groups),
+       .cost = {.flops = 4 * seen * heads.C() * rows}});
 }
 
 }  // namespace vkgpt::ops

@@ -11,9 +11,9 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/launch.hpp"
-#include "vkgpt/ops/step_params.hpp"
 
 #include "ops/attention/qkv_heads.hpp"
+#include "ops/places.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -26,13 +26,14 @@ void rotate(plan::PlanBuilder& builder, std::string stem, const RopeForward& arg
   const vk::DeviceCaps& caps = builder.caps();
   const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
   const DType dtype = args.qkv.dtype;
-  VKGPT_CHECK(args.decode || args.qkv.shape.rank() == 3, "qkv {}", args.qkv.shape.to_string());
-  const std::int64_t T = args.decode ? 1 : args.qkv.shape[1];
+  VKGPT_CHECK(args.places || args.qkv.shape.rank() == 3, "qkv {}", args.qkv.shape.to_string());
+  if (args.places) check_places(*args.places, args.qkv.shape.rows());
+  const std::int64_t T = args.places ? 1 : args.qkv.shape[1];
   const std::int64_t T_max = args.table.shape[0];
   VKGPT_CHECK(args.table.shape == (Shape{T_max, heads.HS / 2, 2}) && T <= T_max, "table {} for {} positions",
               args.table.shape.to_string(), T);
   const plan::Macros macros =
-      plan::Macros{}.dtype("DTYPE", dtype).value("HS", heads.HS).flag("DECODE", args.decode);
+      plan::Macros{}.dtype("DTYPE", dtype).value("HS", heads.HS).flag("PLACES", args.places.has_value());
 
   const std::int64_t rows = args.qkv.shape.rows();
   const std::int64_t row_bytes = heads.width() * dtype_size(dtype);
@@ -40,9 +41,9 @@ void rotate(plan::PlanBuilder& builder, std::string stem, const RopeForward& arg
     const std::int64_t pairs = slice.count * heads.normed() * heads.HS / 2;
     plan::Dispatch dispatch = elementwise(caps, stem, pairs, macros);
     dispatch.bindings = {matrix_rows(read_write(args.qkv), heads.width(), slice, dtype), read(args.table)};
-    if (args.decode) dispatch.bindings.push_back(read(step_params(builder)));
+    if (args.places) dispatch.bindings.push_back(matrix_rows(read(*args.places), 2, slice));
     dispatch.push =
-        PushWords{}.u32(pairs, heads.normed(), heads.width(), slice.first % T, args.decode ? T_max : T);
+        PushWords{}.u32(pairs, heads.normed(), heads.width(), slice.first % T, args.places ? T_max : T);
     dispatch.cost = {.flops = 6 * pairs, .bytes = 4 * pairs * dtype_size(dtype)};
     builder.dispatch(std::move(dispatch));
   }

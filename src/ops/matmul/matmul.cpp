@@ -11,6 +11,7 @@ void linear_forward(plan::PlanBuilder& builder, const LinearForward& args) {
                            .b = args.weight,
                            .c = args.y,
                            .accumulate = args.accumulate,
+                           .by_rows = args.by_rows,
                            .bias = args.bias});
 }
 
@@ -20,6 +21,7 @@ void linear_gelu_forward(plan::PlanBuilder& builder, const LinearGeluForward& ar
                            .a = args.x,
                            .b = args.weight,
                            .c = args.y,
+                           .by_rows = args.by_rows,
                            .bias = args.bias,
                            .epilogue = Epilogue::kGelu,
                            .pre = args.pre});

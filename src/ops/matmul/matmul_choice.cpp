@@ -67,6 +67,7 @@ std::vector<MatmulKernel> matmul_kernels(const vk::Target& target, const Product
 }
 
 void append_product(plan::PlanBuilder& builder, const Product& product) {
+  if (product.by_rows) return append_product(builder, product, {.backend = Backend::kScalar});
   append_product(builder, product, choose(builder.target(), product));
 }
 

@@ -4,7 +4,8 @@
 
 #include "ops/matmul/matmul_product.hpp"
 
-// Products with a few rows on GPUs, which are as fast as W is read: decoding. Part of the scalar backend.
+// Products with a few rows on GPUs, which are as fast as W is read: decoding. Part of the scalar backend. A
+// row's bits do not depend on how many there are.
 
 namespace vkgpt::ops {
 

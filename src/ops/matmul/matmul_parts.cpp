@@ -89,7 +89,7 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
   if (slicing.has_partials) partials = builder.transient("matmul_partials", {extents.m, extents.n});
   for (const Part& part : slicing.parts) {
     Dispatch d = part_dispatch(product, partials, part, work_of(product, partials, part));
-    d.work = to_string(key_of(product));
+    if (!product.by_rows) d.work = to_string(key_of(product));
     complete(d, part);
     builder.dispatch(std::move(d));
   }

@@ -35,8 +35,9 @@ Extents extents_of(const Product& p) {
 
 void check_types(const Product& p) {
   const DType dtype = p.a.dtype;
-  const DType c_dtype = p.transposition == Transposition::kTN ? DType::kF32 : dtype;
-  VKGPT_CHECK(p.b.dtype == dtype && p.c.dtype == c_dtype && (!p.pre || p.pre->dtype == dtype),
+  const bool has_f32_c = p.c.dtype == DType::kF32 && (p.by_rows || p.transposition == Transposition::kTN);
+  const bool has_own_c = p.c.dtype == dtype && p.transposition != Transposition::kTN;
+  VKGPT_CHECK(p.b.dtype == dtype && (has_f32_c || has_own_c) && (!p.pre || p.pre->dtype == dtype),
               "{}: a {}, b {}, c {}", p.stem, dtype_name(dtype), dtype_name(p.b.dtype),
               dtype_name(p.c.dtype));
   VKGPT_CHECK(!p.bias || p.bias->dtype == DType::kF32, "{}: bias {}", p.stem, dtype_name(p.bias->dtype));

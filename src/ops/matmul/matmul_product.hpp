@@ -18,6 +18,7 @@ struct Product {
   Transposition transposition;
   plan::Tensor a, b, c;                   // a and b of one type; c of theirs or f32
   bool accumulate = false;                // c += the finished elements
+  bool by_rows = false;                   // see `LinearForward`
   std::optional<plan::Tensor> bias = {};  // (N) f32, added before the epilogue
   Epilogue epilogue = Epilogue::kNone;
   std::optional<plan::Tensor> pre = {};       // (M, N), a's type; written by kGelu, read by kGeluGrad

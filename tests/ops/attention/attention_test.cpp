@@ -130,11 +130,16 @@ TEST(Attention, RefusesShapesThatDoNotFit) {
   EXPECT_THROW(forward({2, 8, 192}, {2, 8, 64}, {2, 3, 8}, 3), CheckFailure);   // 3 does not divide C
   EXPECT_THROW(forward({2, 8, 18}, {2, 8, 6}, {2, 1, 8}, 1), CheckFailure);     // head size 6
   EXPECT_THROW(forward({1, 8, 768}, {1, 8, 256}, {1, 1, 8}, 1), CheckFailure);  // head size 256
-  EXPECT_THROW(attention_cache_fill(builder, {.qkv = tensor({1, 8, 96}),
-                                              .k_cache = tensor({1, 2, 7, 16}),
-                                              .v_cache = tensor({1, 2, 7, 16}),
-                                              .n_head = 2}),
-               CheckFailure);  // a prompt longer than the cache
+  const auto fill = [&](std::int64_t places, Shape v_cache) {
+    attention_cache_fill(builder, {.qkv = tensor({8, 96}),
+                                   .places = builder.transient("t", {places, 2}, DType::kI32),
+                                   .k_cache = tensor({3, 2, 7, 16}),
+                                   .v_cache = tensor(std::move(v_cache)),
+                                   .n_head = 2});
+  };
+  EXPECT_NO_THROW(fill(8, {3, 2, 7, 16}));
+  EXPECT_THROW(fill(7, {3, 2, 7, 16}), CheckFailure);
+  EXPECT_THROW(fill(8, {3, 2, 8, 16}), CheckFailure);
 }
 
 TEST(Attention, BoundsTheWorkOfADispatch) {

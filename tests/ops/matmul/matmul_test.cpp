@@ -75,11 +75,12 @@ TEST(Matmul, GpusTakeAFewRowsAtTheSpeedOfReadingTheWeight) {
   vk::Target cpu = gpu, forced = gpu;
   cpu.caps.type = vk::DeviceType::kCpu;
   forced.kernels.matmul = vk::Backend::kSimt;
-  const auto stem = [](const vk::Target& target, std::int64_t rows) {
+  const auto stem = [](const vk::Target& target, std::int64_t rows, bool by_rows = false) {
     const plan::Plan plan = plan_of(target, [&](plan::PlanBuilder& builder) {
       linear_forward(builder, {.x = declare(builder, "x", {rows, 768}),
                                .weight = declare(builder, "w", {3072, 768}),
-                               .y = declare(builder, "y", {rows, 3072})});
+                               .y = declare(builder, "y", {rows, 3072}),
+                               .by_rows = by_rows});
     });
     return plan.segment("op").dispatches.at(0).kernel.stem;
   };
@@ -88,6 +89,10 @@ TEST(Matmul, GpusTakeAFewRowsAtTheSpeedOfReadingTheWeight) {
   EXPECT_EQ(stem(gpu, 9), "linear_forward_simt");
   EXPECT_EQ(stem(forced, 1), "linear_forward_simt");
   EXPECT_EQ(stem(cpu, 1), "linear_forward");
+  // Whose bits may not depend on the number of rows: any number, whatever is wished for.
+  EXPECT_EQ(stem(gpu, 200, true), "linear_forward_gemv");
+  EXPECT_EQ(stem(forced, 200, true), "linear_forward_gemv");
+  EXPECT_EQ(stem(cpu, 200, true), "linear_forward");
 }
 
 TEST(Matmul, RejectsShapesThatDoNotFit) {

@@ -47,30 +47,39 @@ struct AttentionBackward {
 /// and dv, and masks of dropout drawn again.
 void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& args);
 
+// A decoder's rows are tokens of several sequences. The place of each, a row of `places` (rows, 2) i32, is
+// its position (less than T_max) and the slot of the cache that holds its sequence; a slot of -1 marks
+// padding.
+
 struct AttentionCacheFill {
-  plan::Tensor qkv;      // (B, T, (NH + 2 NKV) HS)
-  plan::Tensor k_cache;  // (B, NKV, T_max, HS), written at positions [0, T)
-  plan::Tensor v_cache;  // (B, NKV, T_max, HS), likewise
+  plan::Tensor qkv;      // (rows, (NH + 2 NKV) HS)
+  plan::Tensor places;   // (rows, 2) i32
+  plan::Tensor k_cache;  // (slots, NKV, T_max, HS), written at the places
+  plan::Tensor v_cache;  // (slots, NKV, T_max, HS), likewise
   std::int64_t n_head = 0;
   std::int64_t n_kv_head = 0;  // 0 = n_head
 };
 
-/// Copies the keys and values of a prompt's T <= T_max positions into the cache. A padded prompt may fill in
-/// positions that are not real: `attention_decode` writes a position before it reads it.
+/// Puts the keys and values of the rows into the cache.
 void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& args);
 
 struct AttentionDecode {
-  plan::Tensor qkv;      // (B, (NH + 2 NKV) HS) or (B, 1, ...): one new token of each sequence
-  plan::Tensor k_cache;  // (B, NKV, T_max, HS), written at StepParams.position
-  plan::Tensor v_cache;  // (B, NKV, T_max, HS), likewise
-  plan::Tensor out;      // (B, C) or (B, 1, C), out
+  plan::Tensor qkv;      // (rows, (NH + 2 NKV) HS)
+  plan::Tensor places;   // (rows, 2) i32
+  plan::Tensor k_cache;  // (slots, NKV, T_max, HS)
+  plan::Tensor v_cache;  // (slots, NKV, T_max, HS)
+  plan::Tensor out;      // (rows, C), out
   std::int64_t n_head = 0;
   std::int64_t n_kv_head = 0;  // 0 = n_head
   std::int64_t window = 0;     // 0 = all
+  /// The rows are of one sequence at positions that follow each other, padding last, and in the cache
+  /// already. Else they are of different sequences, and their keys and values are added to the cache.
+  bool is_run = false;
 };
 
-/// The attention of the token at StepParams.position (less than T_max) over the cached positions before it
-/// that it sees and itself; adds its key and value to the cache. Equals `attention_forward` but for rounding.
+/// The attention of each row over the cached positions before it that it sees and itself. Equals
+/// `attention_forward` but for rounding. The bits of a row depend on it and on its positions in the cache
+/// alone.
 void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args);
 
 }  // namespace vkgpt::ops

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "vkgpt/plan/plan_builder.hpp"
 
@@ -25,11 +26,12 @@ plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int
                         const RopeAngles& angles);
 
 struct RopeForward {
-  plan::Tensor qkv;  // (B, T, (NH + 2 NKV) HS) f32, f16 or bf16, in place; (B, ...) or (B, 1, ...) to decode
+  plan::Tensor qkv;  // (B, T, (NH + 2 NKV) HS) f32, f16 or bf16, in place; (rows, ...) where there are places
   plan::Tensor table;  // (T_max, HS / 2, 2) of `rope_table`, T_max >= T
   std::int64_t n_head = 0;
   std::int64_t n_kv_head = 0;  // 0 = n_head
-  bool decode = false;         // one token of each sequence, at StepParams.position
+  /// (rows, 2) i32: every row stands at a position of its own, see attention.hpp.
+  std::optional<plan::Tensor> places = {};
 };
 
 /// Turns the q and k heads of position t by t's angles; v stays.

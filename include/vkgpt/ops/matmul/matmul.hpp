@@ -16,8 +16,11 @@ struct LinearForward {
   plan::Tensor x;                         // (..., K) D
   plan::Tensor weight;                    // (N, K) D
   std::optional<plan::Tensor> bias = {};  // (N)
-  plan::Tensor y;                         // (..., N) D, out
+  plan::Tensor y;                         // (..., N) D, out; by rows also f32
   bool accumulate = false;                // y += instead of y =
+  /// The bits of a row of y depend on that row of x alone: not on how many rows there are, nor on
+  /// measurements or wishes for kernels. The scalar backend does it.
+  bool by_rows = false;
 };
 
 /// y = x W^T + bias, or y += that.
@@ -29,6 +32,7 @@ struct LinearGeluForward {
   std::optional<plan::Tensor> bias = {};  // (N)
   plan::Tensor pre;                       // (..., N) D, out: x W^T + bias, which the backward needs
   plan::Tensor y;                         // (..., N) D, out: gelu(pre), of pre as rounded to D
+  bool by_rows = false;                   // see `LinearForward`
 };
 
 /// `linear_forward` and `activation_forward` in one pass.

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "vkgpt/model/decode_plan.hpp"
+#include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/plan/executor.hpp"
+#include "vkgpt/plan/tensor_store.hpp"
+#include "vkgpt/text/tokenizer/token.hpp"
+#include "vkgpt/vk/context.hpp"
+
+namespace vkgpt::text {
+
+/// The newest token of a sequence, at `position` of those that are kept in `slot`.
+struct DecodeRow {
+  Token token = 0;
+  std::int32_t position = 0;
+  std::int32_t slot = 0;
+};
+
+/// Runs tokens through the model whose parameters are in a tensor store (`model::upload_decode_params`). A
+/// token's logits have the same bits however its sequence came into the cache and whatever is run beside it.
+class Decoder {
+ public:
+  /// Reserves memory in `store`; `context` and `store` outlive the decoder.
+  Decoder(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
+          const model::DecodeOptions& options = {});
+
+  /// Builds and records everything now, so that running allocates nothing on the device. Without it that
+  /// happens when a number of rows is first needed.
+  void record();
+
+  const model::GptConfig& config() const { return config_; }
+  const model::DecodeOptions& options() const { return options_; }
+  /// The tokens that `run` takes at most.
+  std::size_t longest_run() const;
+
+  /// One token of each of several sequences, in different slots, at most `model::decode::kMostRows`. What is
+  /// given is good until the next call: row r's logits are `logits(r)`.
+  void step(std::span<const DecodeRow> rows);
+  /// Neighbouring tokens of one sequence, the first at `position`; `logits(0)` are those of the last.
+  void run(std::span<const Token> tokens, std::int32_t position, std::int32_t slot);
+
+  /// (V).
+  std::span<const float> logits(std::size_t row) const;
+
+ private:
+  std::int64_t fill(std::span<const std::int64_t> counts, std::span<const DecodeRow> rows);
+  void submit(std::string_view segment, std::uint32_t token_count);
+
+  vk::Context& context_;
+  plan::TensorStore& store_;
+  model::GptConfig config_;
+  model::DecodeOptions options_;
+  plan::Executor executor_;
+  plan::SlotRing ring_;
+  int slot_ = 0;  // of uploads and readbacks
+};
+
+}  // namespace vkgpt::text
