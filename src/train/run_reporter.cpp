@@ -1,6 +1,7 @@
 #include "vkgpt/train/run_reporter.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
@@ -48,8 +49,8 @@ void RunReporter::step(const Progress& progress, const model::StepResults& resul
               {"tokens_per_second", progress.tokens_per_second}});
 }
 
-void RunReporter::stats(std::uint64_t step, std::span<const TensorStats> gradients,
-                        std::span<const TensorStats> activations) {
+void RunReporter::stats(std::uint64_t step, const EagerPass& pass) {
+  const std::span<const TensorStats> gradients = pass.gradients;
   VKGPT_CHECK(!gradients.empty());
   double sum = 0;
   std::uint64_t bad = 0;
@@ -62,8 +63,15 @@ void RunReporter::stats(std::uint64_t step, std::span<const TensorStats> gradien
   log_info("[Iter {}] Grad Norms | Avg: {:.6f} | Max: {:.6f} ({}){}", step,
            sum / static_cast<double>(gradients.size()), largest.norm, largest.name,
            bad > 0 ? vkgpt::format(" | {} values not finite", bad) : "");
-  log_.write(
-      {{"step", step}, {"gradients", stats_json(gradients)}, {"activations", stats_json(activations)}});
+  std::map<std::string, double> kernels;
+  for (const plan::DispatchTime& time : pass.times) kernels[time.stem] += 1e-9 * time.nanoseconds;
+  nlohmann::ordered_json memory = nlohmann::ordered_json::object();
+  for (const auto& [role, bytes] : pass.memory) memory[std::string(plan::role_name(role))] = bytes;
+  log_.write({{"step", step},
+              {"gradients", stats_json(gradients)},
+              {"activations", stats_json(pass.activations)},
+              {"kernels", kernels},
+              {"memory", memory}});
 }
 
 void RunReporter::evaluation(std::uint64_t step, const EvaluationLosses& losses, bool is_best,
@@ -82,6 +90,7 @@ void RunReporter::evaluation(std::uint64_t step, const EvaluationLosses& losses,
 void RunReporter::sample(std::uint64_t step, const std::string& text) {
   progress_.clear();
   log_info("sample at step {}:\n{}\n", step, text);
+  log_.sample(static_cast<std::int64_t>(step), text);
   try {
     make_directories(directory_ / "samples");
     replace_file(directory_ / "samples" / vkgpt::format("step-{}.txt", step), text);

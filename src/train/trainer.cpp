@@ -162,7 +162,12 @@ bool Trainer::train_step() {
     pace_.restart(finished());
   }
   take_outcomes();
-  if (with_stats) reporter_->stats(state_.step, runner_.gradient_stats(), runner_.activation_stats());
+  if (with_stats) {
+    reporter_->stats(state_.step, {.gradients = runner_.gradient_stats(),
+                                   .activations = runner_.activation_stats(),
+                                   .times = runner_.eager_times(),
+                                   .memory = runner_.executor().schedule().memory.bytes_by_role});
+  }
   return true;
 }
 

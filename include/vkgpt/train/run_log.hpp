@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -26,6 +27,9 @@ class RunLog {
     csv_.write(record);
     tensorboard_.write(record);
   }
+
+  /// A text that was drawn, for TensorBoard; the others have it in a file.
+  void sample(std::int64_t step, std::string_view text) { tensorboard_.sample(step, text); }
 
  private:
   MetricsLog jsonl_;

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 
+#include "vkgpt/plan/executor.hpp"
 #include "vkgpt/train/progress.hpp"
 #include "vkgpt/train/run_log.hpp"
 #include "vkgpt/train/step_runner.hpp"
@@ -18,6 +20,14 @@ struct EvaluationLosses {
   std::optional<double> average;  // validation, of the averaged weights
 };
 
+/// What an eager pass measured.
+struct EagerPass {
+  std::span<const TensorStats> gradients;
+  std::span<const TensorStats> activations;
+  std::span<const plan::DispatchTime> times;
+  std::map<plan::Role, std::uint64_t> memory;  // bytes of the plan
+};
+
 /// Tells a person and the run's logs what a run does. A disk that fails is warned about once: training goes
 /// on.
 class RunReporter {
@@ -28,8 +38,7 @@ class RunReporter {
   /// A finished step: a line and a record every `log_interval` steps, the live line in between.
   void step(const Progress& progress, const model::StepResults& results);
   /// An eager pass after `step` steps.
-  void stats(std::uint64_t step, std::span<const TensorStats> gradients,
-             std::span<const TensorStats> activations);
+  void stats(std::uint64_t step, const EagerPass& pass);
   void evaluation(std::uint64_t step, const EvaluationLosses& losses, bool is_best, double seconds);
   /// A sample, also as `samples/step-N.txt`.
   void sample(std::uint64_t step, const std::string& text);
