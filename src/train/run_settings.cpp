@@ -22,7 +22,8 @@ std::vector<Setting> saved_settings(const Path& run_directory) {
   std::vector<Setting> saved =
       read_flat_json(read_file(file, kMaxBytes), SettingOrigin::kSavedFile, printable(file.string(), 200));
   std::erase_if(saved, [](const Setting& setting) {
-    constexpr std::array kOfOneStart = {"resume", "out_dir", "json", "generate_only", "allow_other_data"};
+    constexpr std::array kOfOneStart = {"resume",           "out_dir",   "json",          "generate_only",
+                                        "allow_other_data", "dashboard", "dashboard_port"};
     return std::ranges::contains(kOfOneStart, setting.key);
   });
   return saved;

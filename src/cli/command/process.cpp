@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +69,20 @@ std::optional<int> run_process(std::vector<std::string> words, const std::functi
   }
   if (code_of(status) == kNotFound) return std::nullopt;
   return code_of(status);
+}
+
+Companion::Companion(std::vector<std::string> words) {
+  const int null_fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  child_ = start(words, {null_fd, null_fd, STDERR_FILENO}, SIGTERM);
+  close(null_fd);
+  setpriority(PRIO_PROCESS, static_cast<id_t>(child_), 10);
+}
+
+Companion::~Companion() {
+  kill(child_, SIGTERM);
+  int status = 0;
+  while (waitpid(child_, &status, 0) < 0 && errno == EINTR) {
+  }
 }
 
 int run_supervised(std::vector<std::string> words, const Path& out, const Path& err) {

@@ -14,6 +14,19 @@ namespace vkgpt::cli {
 /// so does this process's own end.
 std::optional<int> run_process(std::vector<std::string> words, const std::function<void()>& on_wait = {});
 
+/// A program that runs beside this one, at a lower priority, and ends with it. Its standard error is this
+/// process's.
+class Companion {
+ public:
+  explicit Companion(std::vector<std::string> words);
+  ~Companion();
+  Companion(const Companion&) = delete;
+  Companion& operator=(const Companion&) = delete;
+
+ private:
+  int child_;
+};
+
 /// Runs a long child with its own process group, so that Ctrl-C reaches this process alone; what arrives here
 /// is handed on once, and the child ends in its own way. It also ends when this process dies. Standard output
 /// goes to a new file `out`, standard error to the end of `err`. Its exit code, 128 + N after a signal N.

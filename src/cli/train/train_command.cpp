@@ -3,10 +3,12 @@
 #include <optional>
 #include <print>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/file.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
@@ -21,6 +23,7 @@
 #include "cli/command/arguments.hpp"
 #include "cli/command/command_line.hpp"
 #include "cli/command/presets.hpp"
+#include "cli/command/process.hpp"
 #include "cli/commands.hpp"
 #include "cli/data/default_text.hpp"
 #include "cli/model/generate.hpp"
@@ -31,6 +34,8 @@ namespace {
 
 struct TrainOptions {
   bool generate_only = false;
+  bool dashboard = false;
+  std::int64_t dashboard_port = 8081;
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -38,6 +43,16 @@ struct TrainOptions {
                     .group = "Data and run directory",
                     .help = "Train nothing: continue --prompt with out_dir's model, as 'generate' does"},
           self.generate_only);
+    visit(FieldInfo{.name = "dashboard",
+                    .group = "Reports and checkpoints (an interval of 0 means never)",
+                    .help = "Show the run in a browser while it trains, as 'vkgpt dashboard' does"},
+          self.dashboard);
+    visit(FieldInfo{.name = "dashboard_port",
+                    .group = "Reports and checkpoints (an interval of 0 means never)",
+                    .help = "Where; 0 takes a free one",
+                    .min = 0,
+                    .max = 65535},
+          self.dashboard_port);
   }
 };
 
@@ -131,6 +146,12 @@ int run_train(std::span<const std::string> args) {
     describe(setup.data(), model::GptParams(model, train::adaptation(config)));
     return context;
   };
+  std::optional<Companion> dashboard;
+  if (options.dashboard) {
+    make_directories(config.out_dir);
+    dashboard.emplace(std::vector<std::string>{"/proc/self/exe", "dashboard", config.out_dir, "--port",
+                                               std::to_string(options.dashboard_port)});
+  }
   const train::TrainSummary summary = train::train_with_recovery(open_device, setup.input(), config);
   print_summary(summary, model, config.out_dir, run.json);
   return static_cast<int>(summary.interrupted ? ExitCode::kInterrupted : ExitCode::kSuccess);

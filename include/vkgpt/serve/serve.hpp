@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "vkgpt/core/config_field.hpp"
+#include "vkgpt/model/loaded_model.hpp"
+#include "vkgpt/serve/listen_config.hpp"
+#include "vkgpt/text/generate/sampler.hpp"
+#include "vkgpt/text/tokenizer/tokenizer.hpp"
+#include "vkgpt/vk/context.hpp"
+
+namespace vkgpt::serve {
+
+/// What `vkgpt serve` does.
+struct ServeConfig {
+  std::string model;
+  std::string served_name;
+  std::string chat_template = "auto";
+  std::int64_t slots = 8;
+  std::int64_t queue = 64;
+  std::int64_t block_size = 0;
+  std::string dtype = "f32";
+  bool use_ema = false;
+
+  template <typename Visitor, typename Self>
+  static void visit_fields(Visitor&& visit, Self& self) {
+    constexpr auto kGroup = "Serving";
+    visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory, model directory or .gguf file"},
+          self.model);
+    visit(FieldInfo{.name = "served_name",
+                    .group = kGroup,
+                    .help = "The model's name in the interface; empty takes that of its directory"},
+          self.served_name);
+    visit(FieldInfo{.name = "template",
+                    .group = kGroup,
+                    .help = "How turns are written; auto goes by the model's special tokens",
+                    .choices = "auto|chatml|llama3|plain"},
+          self.chat_template);
+    visit(FieldInfo{.name = "slots",
+                    .group = kGroup,
+                    .help = "Texts that are continued together; each has a cache of its own",
+                    .min = 1,
+                    .max = 256},
+          self.slots);
+    visit(FieldInfo{.name = "queue",
+                    .group = kGroup,
+                    .help = "Texts that may wait beyond those; more are refused with status 429",
+                    .min = 0,
+                    .max = 1 << 16},
+          self.queue);
+    visit(FieldInfo{.name = "block_size",
+                    .group = kGroup,
+                    .help = "Longest text in tokens; a shorter one than the model's saves memory",
+                    .min = 0,
+                    .max = 1 << 24,
+                    .zero_name = "auto"},
+          self.block_size);
+    visit(FieldInfo{.name = "dtype",
+                    .group = kGroup,
+                    .help = "Of weights and cache; f16 takes half the memory",
+                    .choices = "f32|f16"},
+          self.dtype);
+    visit(FieldInfo{.name = "use_ema",
+                    .group = kGroup,
+                    .help = "Take the averaged weights of a model that was trained with --ema"},
+          self.use_ema);
+  }
+};
+
+/// A model with what belongs to it; all outlive `serve`.
+struct ServedModel {
+  const model::LoadedModel& model;
+  const text::Tokenizer& tokenizer;
+  std::string name;
+};
+
+/// Serves the model until a signal comes: then no new requests are taken, and those that run have half a
+/// minute. `started` is told the address. Throws `Error` where it cannot start.
+void serve(const ServeConfig& config, const ListenConfig& listen, const text::SamplerConfig& sampling,
+           const ServedModel& model, const std::function<std::unique_ptr<vk::Context>()>& open_device,
+           const std::function<void(const std::string& address)>& started);
+
+}  // namespace vkgpt::serve

@@ -1,0 +1,299 @@
+#include "serve/api.hpp"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/json.hpp"
+#include "vkgpt/core/log.hpp"
+
+#include "serve/request_error.hpp"
+#include "serve/web_files.hpp"
+
+namespace vkgpt::serve {
+namespace {
+
+constexpr std::int64_t kDefaultNewTokens = 16;  // of /v1/completions, as at OpenAI
+constexpr std::chrono::seconds kDrainTime{30};
+
+constexpr std::array<std::string_view, 5> kEndpoints = {"/v1/chat/completions", "/v1/completions",
+                                                        "/v1/models", "/health", "/metrics"};
+
+/// A name for counts: one of few.
+std::string endpoint_of(const std::string& path) {
+  const auto* endpoint = std::ranges::find(kEndpoints, path);
+  if (endpoint != kEndpoints.end()) return path;
+  return path.starts_with("/v1/models/") ? "/v1/models" : "page";
+}
+
+[[noreturn]] void refuse(int status, const std::string& code, const std::string& message,
+                         const std::string& param = {}) {
+  throw RequestError(status, "invalid_request_error", code, message, param);
+}
+
+/// `turn_end`, and what is left of it without white space at its end: models often stop there.
+std::vector<std::string> stops_of(const text::ChatTemplate& chat) {
+  const std::size_t last = chat.turn_end.find_last_not_of(" \n\t\r");
+  std::vector<std::string> stops = {chat.turn_end};
+  if (last != std::string::npos) stops.push_back(chat.turn_end.substr(0, last + 1));
+  return stops;
+}
+
+std::int64_t unix_time() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::uint64_t random_number() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
+Api::Api(ApiModel model, const text::SamplerConfig& sampling, const ListenConfig& listen)
+    : model_(std::move(model)),
+      sampling_(sampling),
+      access_(listen.host, listen.api_key),
+      created_(unix_time()),
+      salt_(random_number()) {}
+
+void Api::connect(HttpServer& server, Engine& engine) {
+  server_ = &server;
+  engine_ = &engine;
+}
+
+void Api::respond(ExchangeId exchange, HttpResponse response) {
+  const auto endpoint = endpoints_.find(exchange);
+  if (endpoint != endpoints_.end()) {
+    statistics_.count_request(endpoint->second, response.status);
+    endpoints_.erase(endpoint);
+  }
+  add_safe_headers(response);
+  server_->respond(exchange, std::move(response));
+}
+
+void Api::handle(ExchangeId exchange, HttpRequest request) {
+  endpoints_[exchange] = endpoint_of(request.path);
+  try {
+    access_.check_origin(request);
+    route(exchange, request);
+  } catch (const RequestError& error) {
+    HttpResponse response{.status = error.status(), .body = error.body()};
+    if (error.status() == 429) response.headers.emplace_back("Retry-After", "1");
+    if (error.status() == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+    respond(exchange, std::move(response));
+  } catch (const Error& error) {
+    respond(exchange,
+            {.status = 400,
+             .body = RequestError(400, "invalid_request_error", "invalid_value", error.what()).body()});
+  }
+}
+
+void Api::route(ExchangeId exchange, const HttpRequest& request) {
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  const bool is_chat = request.path == "/v1/chat/completions";
+  if (is_chat || request.path == "/v1/completions") {
+    if (request.method != "POST") refuse(405, "method_not_allowed", request.path + " takes POST");
+    access_.check_key(request);
+    return start(exchange, request, is_chat);
+  }
+  if (!is_get) refuse(405, "method_not_allowed", "only completions take anything but GET");
+  if (request.path == "/health") {
+    const bool is_ready = engine_->state().is_ready;
+    return respond(exchange,
+                   {.status = is_ready ? 200 : 503,
+                    .body = is_ready ? R"({"status":"ok"})" : R"({"status":"the device was lost"})"});
+  }
+  if (request.path == "/metrics") {
+    access_.check_key(request);
+    return respond(exchange,
+                   {.content_type = "text/plain; version=0.0.4",
+                    .body = statistics_.text(engine_->state(), model_.slots, server_->connections())});
+  }
+  if (request.path == "/v1/models" || request.path.starts_with("/v1/models/")) {
+    access_.check_key(request);
+    return respond(exchange, {.body = models(request.path)});
+  }
+  if (request.path.starts_with("/v1/")) refuse(404, "not_found", "there is no " + request.path);
+  respond(exchange, request.path == "/" ? page("chat") : web_file(request.path));
+}
+
+std::string Api::models(const std::string& path) const {
+  const Json model = {{"id", model_.name},
+                      {"object", "model"},
+                      {"created", created_},
+                      {"owned_by", "vkgpt"},
+                      {"context_length", model_.block_size},
+                      {"sampling",
+                       {{"temperature", sampling_.temperature},
+                        {"top_p", sampling_.top_p},
+                        {"top_k", sampling_.top_k},
+                        {"repetition_penalty", sampling_.repetition_penalty}}}};
+  const auto dump = [](const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
+  if (path == "/v1/models") return dump({{"object", "list"}, {"data", Json::array({model})}});
+  if (path.substr(path.rfind('/') + 1) != model_.name) {
+    refuse(404, "model_not_found", "there is only the model '" + model_.name + "'", "model");
+  }
+  return dump(model);
+}
+
+std::vector<std::vector<text::Token>> Api::prompts_of(const CompletionRequest& request) const {
+  if (request.is_chat) return {text::chat_prompt(request.messages, model_.chat, model_.tokenizer)};
+  std::vector<std::vector<text::Token>> prompts;
+  for (const Prompt& prompt : request.prompts) {
+    if (const auto* text = std::get_if<std::string>(&prompt)) {
+      prompts.push_back(model_.tokenizer.encode_prompt(*text));
+    } else {
+      prompts.push_back(std::get<std::vector<text::Token>>(prompt));
+    }
+    const std::int64_t most = model_.tokenizer.vocab_size();
+    if (std::ranges::any_of(prompts.back(), [&](text::Token token) { return token >= most; })) {
+      refuse(400, "invalid_value", vkgpt::format("tokens of 'prompt' must be below {}", most), "prompt");
+    }
+    if (prompts.back().empty()) refuse(400, "invalid_value", "'prompt' must not be empty", "prompt");
+  }
+  return prompts;
+}
+
+/// How many tokens there may be after the longest prompt.
+std::int64_t Api::new_tokens(const CompletionRequest& request, std::size_t longest) const {
+  const std::int64_t room = model_.block_size - static_cast<std::int64_t>(longest);
+  const std::string param = request.is_chat ? "messages" : "prompt";
+  if (room < 1) {
+    refuse(400, "context_length_exceeded",
+           vkgpt::format("This model's maximum context length is {} tokens, and the prompt has {}.",
+                         model_.block_size, longest),
+           param);
+  }
+  const std::int64_t wanted = request.max_tokens.value_or(request.is_chat ? room : kDefaultNewTokens);
+  if (wanted > room && request.max_tokens) {
+    refuse(
+        400, "context_length_exceeded",
+        vkgpt::format("This model's maximum context length is {} tokens; the prompt has {} and {} more are "
+                      "asked for.",
+                      model_.block_size, longest, wanted),
+        param);
+  }
+  return std::min(wanted, room);
+}
+
+Generation Api::generation_of(const CompletionRequest& request) const {
+  Generation generation{.prompts = prompts_of(request),
+                        .choices = request.choices,
+                        .sampling = request.sampling,
+                        .seed = request.seed ? *request.seed : random_number(),
+                        .stops = request.stops,
+                        .wants_logprobs = request.wants_logprobs,
+                        .likeliest = request.likeliest};
+  const auto longest =
+      std::ranges::max_element(generation.prompts, {}, &std::vector<text::Token>::size)->size();
+  generation.max_new_tokens = new_tokens(request, longest);
+  if (request.is_chat) {
+    for (const std::string& stop : stops_of(model_.chat)) generation.stops.push_back(stop);
+  }
+  return generation;
+}
+
+void Api::start(ExchangeId exchange, const HttpRequest& request, bool is_chat) {
+  if (!request.content_type.starts_with("application/json")) {
+    refuse(415, "invalid_content_type", "the Content-Type must be application/json");
+  }
+  const CompletionRequest wish = parse_completion_request(request.body, is_chat, sampling_);
+  if (!wish.model.empty() && wish.model != model_.name) {
+    refuse(404, "model_not_found", "there is only the model '" + model_.name + "'", "model");
+  }
+  Generation generation = generation_of(wish);
+  const GenerationId id{static_cast<std::uint64_t>(exchange)};
+  std::size_t prompt_tokens = 0;
+  for (const auto& prompt : generation.prompts) prompt_tokens += prompt.size();
+  CompletionReply reply(
+      wish,
+      vkgpt::format("{}-{:016x}", is_chat ? "chatcmpl" : "cmpl", salt_ + static_cast<std::uint64_t>(id)),
+      model_.name, unix_time(), generation.prompts.size(), prompt_tokens);
+  if (!engine_->submit(id, std::move(generation))) {
+    throw RequestError(429, "rate_limit_error", "rate_limit_exceeded",
+                       "too many texts are waiting; try again");
+  }
+  active_.emplace(id, Active{.reply = std::move(reply), .streams = wish.streams, .endpoint = request.path});
+}
+
+void Api::abandoned(ExchangeId exchange) {
+  const GenerationId id{static_cast<std::uint64_t>(exchange)};
+  endpoints_.erase(exchange);
+  if (active_.erase(id) > 0) engine_->cancel(id);
+}
+
+void Api::advanced(GenerationId id, Piece piece) {
+  server_->post([this, id, piece = std::move(piece)] { advance(id, piece); });
+}
+
+void Api::failed(GenerationId id, std::string why) {
+  server_->post([this, id, why = std::move(why)] { fail(id, why); });
+}
+
+void Api::advance(GenerationId id, const Piece& piece) {
+  const auto found = active_.find(id);
+  if (found == active_.end()) return;
+  Active& active = found->second;
+  const ExchangeId exchange{static_cast<std::uint64_t>(id)};
+  std::string events;
+  if (!active.has_begun) {
+    active.has_begun = true;
+    statistics_.note_first_token(std::chrono::duration<double>(Clock::now() - active.since).count());
+    if (active.streams) {
+      HttpResponse head{.content_type = "text/event-stream; charset=utf-8"};
+      add_safe_headers(head);
+      server_->begin(exchange, std::move(head));
+      events = active.reply.first_events();
+    }
+  }
+  events += active.reply.add(piece);
+  const bool is_complete = active.reply.is_complete();
+  if (active.streams) {
+    if (is_complete) events += active.reply.last_events();
+    server_->append(exchange, std::move(events));
+  }
+  if (!is_complete) return;
+  if (active.streams) {
+    statistics_.count_request(active.endpoint, 200);
+    endpoints_.erase(exchange);
+    server_->finish(exchange);
+  } else {
+    respond(exchange, {.body = active.reply.body()});
+  }
+  active_.erase(found);
+}
+
+void Api::fail(GenerationId id, const std::string& why) {
+  const auto found = active_.find(id);
+  if (found == active_.end()) return;
+  const ExchangeId exchange{static_cast<std::uint64_t>(id)};
+  const bool has_begun = found->second.streams && found->second.has_begun;
+  active_.erase(found);
+  const std::string body = RequestError(500, "server_error", "engine_failed", why).body();
+  if (!has_begun) return respond(exchange, {.status = 500, .body = body});
+  endpoints_.erase(exchange);
+  server_->append(exchange, event_of(body));
+  server_->finish(exchange);
+}
+
+void Api::tick() {
+  if (!interrupted()) return;
+  if (!drain_since_) {
+    drain_since_ = Clock::now();
+    if (!active_.empty()) log_info("{} requests are finished first", active_.size());
+    server_->drain();
+  }
+  const bool is_late = Clock::now() - *drain_since_ > kDrainTime;
+  // The last answers are given a moment to be written.
+  if (is_late || (active_.empty() && server_->connections() == 0)) server_->stop();
+}
+
+}  // namespace vkgpt::serve

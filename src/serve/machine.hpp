@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "vkgpt/model/decode_plan.hpp"
+#include "vkgpt/model/loaded_model.hpp"
+#include "vkgpt/plan/tensor_store.hpp"
+#include "vkgpt/text/generate/batch.hpp"
+#include "vkgpt/text/generate/decoder.hpp"
+#include "vkgpt/vk/context.hpp"
+
+namespace vkgpt::serve {
+
+/// A model on a device, ready to continue texts.
+class Machine {
+ public:
+  /// Of the model's tokens those below `vocab_size` are drawn.
+  Machine(std::unique_ptr<vk::Context> context, const model::LoadedModel& model, std::int64_t vocab_size,
+          const model::DecodeOptions& options)
+      : context_(std::move(context)),
+        store_(*context_),
+        decoder_(*context_, store_, model.params, options),
+        batch_(decoder_, vocab_size) {
+    model::upload_decode_params(store_, model.params, model.arena, options.dtype);
+  }
+
+  vk::Context& context() { return *context_; }
+  text::Batch& batch() { return batch_; }
+  std::uint64_t device_bytes() const { return store_.allocated_bytes(); }
+
+ private:
+  std::unique_ptr<vk::Context> context_;
+  plan::TensorStore store_;
+  text::Decoder decoder_;
+  text::Batch batch_;
+};
+
+/// Opens the device and puts the model on it, at the start and again when the device was lost.
+using OpenMachine = std::function<std::unique_ptr<Machine>()>;
+
+}  // namespace vkgpt::serve

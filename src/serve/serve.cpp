@@ -1,0 +1,40 @@
+#include "vkgpt/serve/serve.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
+#include "vkgpt/model/decode_plan.hpp"
+#include "vkgpt/model/model_directory.hpp"
+
+#include "serve/api.hpp"
+#include "serve/machine.hpp"
+
+namespace vkgpt::serve {
+
+void serve(const ServeConfig& config, const ListenConfig& listen, const text::SamplerConfig& sampling,
+           const ServedModel& served, const std::function<std::unique_ptr<vk::Context>()>& open_device,
+           const std::function<void(const std::string& address)>& started) {
+  const model::DecodeOptions options{.slots = config.slots,
+                                     .dtype = config.dtype == "f16" ? DType::kF16 : DType::kF32};
+  const auto slots = static_cast<std::size_t>(config.slots);
+  Api api({.name = served.name,
+           .tokenizer = served.tokenizer,
+           .chat = text::chat_template(config.chat_template, served.tokenizer),
+           .block_size = served.model.params.config().block_size,
+           .slots = slots},
+          sampling, listen);
+  HttpServer server(listen.host, static_cast<std::uint16_t>(listen.port), api);
+  const OpenMachine open = [&] {
+    return std::make_unique<Machine>(open_device(), served.model, served.tokenizer.vocab_size(), options);
+  };
+  Engine engine(open, served.tokenizer, slots, static_cast<std::size_t>(config.queue), api);
+  api.connect(server, engine);
+  const bool is_v6 = listen.host.contains(':') && !listen.host.starts_with('[');
+  started(vkgpt::format("http://{}:{}", is_v6 ? "[" + listen.host + "]" : listen.host, server.port()));
+  server.run();
+  api.disconnect();
+}
+
+}  // namespace vkgpt::serve
