@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all|one FILTER|coverage|tidy [FILE...]]`.
+# Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all|one FILTER|coverage|races|tidy [FILE...]]`.
 #   fast      tests labelled cpu and gpu, the gpu ones again under core+sync validation
 #   all       fast, then each kernel once under GPU-assisted validation, those of kernels on SwiftShader, the slow
 #             tests, and the CPU tests under AddressSanitizer and UBSan (default)
 #   one       builds what changed and runs the tests that FILTER names: `tools/test.sh one 'GpuCheck.norm/*'`
 #   coverage  the share of lines that the tests labelled cpu and gpu run, by layer, and the kernels that they build
+#   races     every kernel under the race detector of shared memory, once a week: see tools/races.sh
 #   tidy      clang-tidy over the files named, else over those that differ from origin/main
 # The last line of fast and all is "N passed, N failed, N skipped"; the exit status is 0 only when nothing failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-all}
 case $mode in
-  fast | all | one | coverage | tidy) ;;
-  *) echo "test.sh: no mode '$mode': fast, all, one FILTER, coverage or tidy" >&2; exit 2 ;;
+  fast | all | one | coverage | races | tidy) ;;
+  *) echo "test.sh: no mode '$mode': fast, all, one FILTER, coverage, races or tidy" >&2; exit 2 ;;
 esac
 [ "$mode" != one ] || [ -n "${2:-}" ] || { echo "test.sh: one needs a filter, such as 'GpuCheck.norm/*'" >&2; exit 2; }
 needs=test
@@ -106,6 +107,11 @@ case $mode in
     exit
     ;;
   coverage) run_coverage; exit ;;
+  races)
+    build ci || exit 2
+    tools/races.sh build-ci/vkgpt
+    exit
+    ;;
   tidy) run_tidy "${@:2}"; exit ;;
 esac
 
