@@ -1,5 +1,9 @@
 #include "vkgpt/check/op_table.hpp"
 
+#include <algorithm>
+
+#include "vkgpt/vk/subgroup_size.hpp"
+
 namespace vkgpt::check {
 
 #define VKGPT_OP(op) std::vector<Case> op##_cases();
@@ -15,7 +19,10 @@ vk::Target target_of(vk::Target own, std::string_view op, const Device& device) 
   if (device.max_binding_bytes != 0) caps.max_storage_buffer_range = device.max_binding_bytes;
   if (device.max_groups != 0) caps.max_workgroup_count[0] = device.max_groups;
   caps.shader_int64 = caps.shader_int64 && device.has_int64;
-  caps.subgroup_size_control = caps.subgroup_size_control && device.has_subgroup_size_control;
+  if (!device.has_subgroup_size_control) {
+    caps.subgroup_size_control = false;
+    if (vk::knows_subgroup_size(caps)) caps.min_subgroup_size = std::max(1U, caps.min_subgroup_size / 2);
+  }
   return own;
 }
 

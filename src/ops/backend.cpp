@@ -5,6 +5,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/vk/glsl_support.hpp"
+#include "vkgpt/vk/subgroup_size.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -15,14 +16,16 @@ bool has_flexible_matrices(const vk::DeviceCaps& caps) {
   return matrix && matrix->flexible_dimensions && matrix->conversions && matrix->per_element_operations;
 }
 
-/// The order where neither the user nor the tuner chose. Intel's drivers fill a matrix lane by lane, and
-/// emulate the matrices of Xe-LP (tools/bench/trials/README.md): matrices come after SIMT there.
-/// Workgroup-scope matrices, which only NVIDIA has, have been compiled but never run: until they are measured
-/// they come second. At subgroup scope, as in Mesa, matrices of VK_NV_cooperative_matrix2 are made of the
-/// same fragments as those of VK_KHR_cooperative_matrix, only with less control.
+/// The order where neither the user nor the tuner chose. Before Xe2, whose least subgroup has 16 lanes,
+/// Intel's drivers fill a matrix lane by lane, and emulate the matrices of Xe-LP
+/// (tools/bench/trials/README.md): matrices come after SIMT there. Workgroup-scope matrices, which only
+/// NVIDIA has, have been compiled but never run: until they are measured they come second. At subgroup scope,
+/// as in Mesa, matrices of VK_NV_cooperative_matrix2 are made of the same fragments as those of
+/// VK_KHR_cooperative_matrix, only with less control.
 std::vector<Backend> device_order(const vk::DeviceCaps& caps) {
   if (caps.is_cpu()) return {};
-  if (caps.vendor_id == vk::kVendorIntel) return {Backend::kSimt, Backend::kKhr};
+  if (caps.vendor_id == vk::kVendorIntel && caps.min_subgroup_size < 16)
+    return {Backend::kSimt, Backend::kKhr};
   if (!has_workgroup_matrices(caps)) return {Backend::kKhr, Backend::kSimt};
   return {Backend::kKhr, Backend::kNv, Backend::kSimt};
 }
@@ -48,10 +51,10 @@ bool has_backend(const vk::DeviceCaps& caps, Backend backend, DType dtype) {
     case Backend::kSimt:
       return true;
     case Backend::kKhr:
-      return has_type && caps.subgroup_size_control &&
+      return has_type && vk::knows_subgroup_size(caps) &&
              std::ranges::any_of(caps.cooperative_matrices, is_ours);
     case Backend::kNv:
-      return has_type && has_flexible_matrices(caps) && caps.subgroup_size_control &&
+      return has_type && has_flexible_matrices(caps) && vk::knows_subgroup_size(caps) &&
              std::ranges::any_of(caps.cooperative_matrix2->shapes, [&](const vk::FlexibleMatrixShape& shape) {
                return is_ours(shape) && (shape.invocations == 0 || has_workgroup_matrices(caps));
              });

@@ -5,6 +5,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/plan/limits.hpp"
+#include "vkgpt/vk/subgroup_size.hpp"
 
 #include "ops/grid.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 constexpr std::int64_t kAddressable = 1LL << 32;  // 32-bit element indices, with room to overshoot
 
 std::uint32_t required_subgroup(const vk::DeviceCaps& caps) {
-  return caps.subgroup_size_control ? caps.subgroup_size : 0;
+  return vk::knows_subgroup_size(caps) ? caps.subgroup_size : 0;
 }
 
 }  // namespace
@@ -79,10 +80,10 @@ std::uint32_t subgroups_per_workgroup(const vk::DeviceCaps& caps) {
 
 RegisterBudget register_budget(const vk::DeviceCaps& caps) {
   const bool is_intel = caps.vendor_id == vk::kVendorIntel;
-  const bool takes_least = is_intel || !caps.subgroup_size_control;
+  const bool takes_least = is_intel || !vk::knows_subgroup_size(caps);
   const std::uint32_t subgroup = takes_least ? caps.min_subgroup_size : caps.subgroup_size;
   return {.subgroup = subgroup,
-          .required_size = caps.subgroup_size_control ? subgroup : 0,
+          .required_size = vk::knows_subgroup_size(caps) ? subgroup : 0,
           .registers = is_intel ? 128U : 256U};
 }
 

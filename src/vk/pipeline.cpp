@@ -14,6 +14,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/vk/result.hpp"
+#include "vkgpt/vk/subgroup_size.hpp"
 
 #include "vk/cache_file.hpp"
 #include "vk/kernel_contract.hpp"
@@ -125,7 +126,8 @@ VkPipeline create_pipeline(const Device& device, VkPipelineCache cache, VkPipeli
   info.stage.module = module;
   info.stage.pName = "main";
   info.stage.pSpecializationInfo = &specialization;
-  if (key.subgroup_size != 0) {
+  // Where all subgroups are of one size, it needs no requiring, and some drivers do not let it be required.
+  if (key.subgroup_size != 0 && device.caps().subgroup_size_control) {
     info.stage.pNext = &subgroup;
     info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
   }
@@ -228,7 +230,7 @@ Pipeline PipelineCache::layout_of(const PipelineKey& key, const CompiledShader& 
   VKGPT_CHECK(key.push_bytes % 4 == 0 && key.push_bytes <= caps.max_push_constant_bytes, "{}: {} bytes",
               key.stem, key.push_bytes);
   VKGPT_CHECK(
-      key.subgroup_size == 0 || (caps.subgroup_size_control && key.subgroup_size >= caps.min_subgroup_size &&
+      key.subgroup_size == 0 || (knows_subgroup_size(caps) && key.subgroup_size >= caps.min_subgroup_size &&
                                  key.subgroup_size <= caps.max_subgroup_size),
       "{}: subgroup size {}", key.stem, key.subgroup_size);
 

@@ -50,6 +50,14 @@ TEST(Launch, IntelsSmallestSubgroupsHaveTheMostRegisters) {
   EXPECT_EQ(register_budget(caps).required_size, 0U);
 }
 
+TEST(Launch, TheOnlySubgroupSizeIsKnownWithoutControl) {
+  vk::DeviceCaps caps;  // as NVK: 32 to 32, not selectable
+  EXPECT_EQ(register_budget(caps).required_size, 32U);
+  EXPECT_EQ(subgroup_per_row(caps, "x", 1).kernel.subgroup_size, 32U);
+  caps.max_subgroup_size = 64;
+  EXPECT_EQ(subgroup_per_row(caps, "x", 1).kernel.subgroup_size, 0U);
+}
+
 TEST(Launch, GridsCoverTheWork) {
   vk::DeviceCaps caps;
   caps.max_workgroup_count = {100, 100, 1};

@@ -13,6 +13,7 @@
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/step_params.hpp"
 #include "vkgpt/plan/limits.hpp"
+#include "vkgpt/vk/subgroup_size.hpp"
 
 #include "ops/attention/attention_backends.hpp"
 #include "ops/attention/qkv_heads.hpp"
@@ -73,11 +74,11 @@ plan::Binding sequences(plan::Binding whole, const Extent& extent, Slice slice) 
 }
 
 std::uint32_t required_subgroup(const vk::DeviceCaps& caps) {
-  return caps.subgroup_size_control ? caps.subgroup_size : 0;
+  return vk::knows_subgroup_size(caps) ? caps.subgroup_size : 0;
 }
 
 std::uint32_t least_subgroup(const vk::DeviceCaps& caps) {
-  return caps.subgroup_size_control ? caps.subgroup_size : caps.min_subgroup_size;
+  return vk::knows_subgroup_size(caps) ? caps.subgroup_size : caps.min_subgroup_size;
 }
 
 /// A backend's kernels, over the sequences of a slice.

@@ -3,6 +3,8 @@
 #include <numeric>
 #include <optional>
 
+#include "vkgpt/vk/subgroup_size.hpp"
+
 #include "ops/attention/attention_backends.hpp"
 
 namespace vkgpt::ops {
@@ -70,7 +72,7 @@ std::int64_t ways_of(std::int64_t HS, const vk::CooperativeMatrixShape& frag, co
 std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS, DType dtype,
                                     AttentionPass pass) {
   const std::optional<vk::CooperativeMatrixShape> frag = largest_shape(caps, dtype);
-  if (!frag || !caps.shader_f16 || !caps.subgroup_size_control) return std::nullopt;
+  if (!frag || !caps.shader_f16 || !vk::knows_subgroup_size(caps)) return std::nullopt;
   const RegisterBudget budget = register_budget(caps);
   const bool is_small = budget.registers <= 128;
   // Intel's: 32 invocations leave a matrix too few registers, 8 are not for all devices.
