@@ -48,9 +48,10 @@ void check(const plan::Tensor& t, const Shape& shape, DType dtype = DType::kF32)
 /// within a submission's time.
 std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, std::int64_t flops,
                                    std::initializer_list<Extent> extents) {
+  constexpr std::int64_t kWordBytes = 16;  // of what kernels read at a time
   const std::int64_t max_range = max_binding_bytes(caps);
   const std::int64_t max_flops = caps.is_cpu() ? 500'000'000 : max_dispatch_flops(caps);
-  const auto alignment = static_cast<std::int64_t>(caps.storage_buffer_alignment);
+  const auto alignment = std::max<std::int64_t>(kWordBytes, caps.storage_buffer_alignment);
   std::int64_t granule = 1;  // sequences
   std::int64_t bindable = B;
   for (const Extent& extent : extents) {
