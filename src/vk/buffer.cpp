@@ -17,11 +17,13 @@ std::string mebibytes(std::uint64_t bytes) {
   return vkgpt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
-VmaAllocationCreateInfo allocation_info(MemoryKind kind) {
+VmaAllocationCreateInfo allocation_info(MemoryKind kind, DeviceType type) {
   VmaAllocationCreateInfo info{};
   switch (kind) {
     case MemoryKind::kDevice:
       info.usage = VMA_MEMORY_USAGE_AUTO_PREFER_DEVICE;
+      // What does not fit a card's memory would go to the host's, without a word and many times slower.
+      if (type == DeviceType::kDiscrete) info.requiredFlags = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
       break;
     case MemoryKind::kUpload:
       info.usage = VMA_MEMORY_USAGE_AUTO_PREFER_HOST;
@@ -51,7 +53,7 @@ Buffer::Buffer(const Device& device, std::uint64_t bytes, MemoryKind kind, std::
   info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                VK_BUFFER_USAGE_TRANSFER_DST_BIT;
   info.sharingMode = VK_SHARING_MODE_EXCLUSIVE;
-  const VmaAllocationCreateInfo how = allocation_info(kind);
+  const VmaAllocationCreateInfo how = allocation_info(kind, caps.type);
   VmaAllocationInfo allocated{};
   const VkResult result =
       vmaCreateBuffer(device.allocator(), &info, &how, &buffer_, &allocation_, &allocated);
