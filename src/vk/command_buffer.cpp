@@ -85,7 +85,10 @@ void CommandBuffer::end() {
 }
 
 void CommandBuffer::barrier() {
-  memory_barrier(*device_, commands_, kWorkStages, kWorkWrites, kWorkStages, kWorkReads | kWorkWrites);
+  // Masks of transfers make some drivers flush what no shader touches.
+  memory_barrier(*device_, commands_, VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
+                 VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT, VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
+                 VK_ACCESS_2_SHADER_STORAGE_READ_BIT | VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT);
 }
 
 void CommandBuffer::dispatch(const Pipeline& pipeline, VkDescriptorSet set,

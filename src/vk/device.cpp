@@ -56,7 +56,7 @@ Device::Device(const Instance& instance, const PhysicalDevice& physical)
 #endif
 
   const std::vector<VkQueueFamilyProperties> families = queue_families(physical_);
-  queue_family_ = static_cast<std::uint32_t>(find_compute_family(families));
+  queue_family_ = static_cast<std::uint32_t>(find_compute_family(families, caps().vendor_id));
   timestamp_valid_bits_ = families[queue_family_].timestampValidBits;
   const float priority = 1.0f;
   const VkDeviceQueueCreateInfo queue_info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,

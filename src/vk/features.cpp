@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "vkgpt/vk/device_caps.hpp"
 #include "vkgpt/vk/result.hpp"
 
 namespace vkgpt::vk {
@@ -55,14 +56,16 @@ std::vector<VkQueueFamilyProperties> queue_families(VkPhysicalDevice device) {
   return families;
 }
 
-int find_compute_family(const std::vector<VkQueueFamilyProperties>& families) {
-  int found = -1;
-  for (std::size_t i = 0; i < families.size(); ++i) {
-    if ((families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) == 0) continue;
-    if (families[i].timestampValidBits > 0) return static_cast<int>(i);
-    if (found < 0) found = static_cast<int>(i);
-  }
-  return found;
+int find_compute_family(const std::vector<VkQueueFamilyProperties>& families, std::uint32_t vendor_id) {
+  const bool prefers_compute_only = vendor_id == kVendorAmd || vendor_id == kVendorIntel;
+  const auto rating = [&](const VkQueueFamilyProperties& family) {
+    if ((family.queueFlags & VK_QUEUE_COMPUTE_BIT) == 0) return 0;
+    const bool is_compute_only = (family.queueFlags & VK_QUEUE_GRAPHICS_BIT) == 0;
+    return 1 + (family.timestampValidBits > 0 ? 2 : 0) + (is_compute_only && prefers_compute_only ? 1 : 0);
+  };
+  const auto best = std::ranges::max_element(families, {}, rating);
+  if (best == families.end() || rating(*best) == 0) return -1;
+  return static_cast<int>(best - families.begin());
 }
 
 std::string missing_requirements(const FeatureChain& available) {

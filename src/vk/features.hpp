@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,9 @@ struct FeatureChain {
 /// Names of the device extensions.
 std::vector<std::string> device_extensions(VkPhysicalDevice device);
 
-/// Index of the queue family that vkgpt uses: the first with compute, one with timestamps preferred; -1 if
-/// none.
-int find_compute_family(const std::vector<VkQueueFamilyProperties>& families);
+/// Index of the queue family that vkgpt uses: the first with compute, preferably with timestamps, and on
+/// AMD's and Intel's, where barriers on a graphics queue flush more, without graphics; -1 if none.
+int find_compute_family(const std::vector<VkQueueFamilyProperties>& families, std::uint32_t vendor_id);
 
 std::vector<VkQueueFamilyProperties> queue_families(VkPhysicalDevice device);
 

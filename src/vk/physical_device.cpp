@@ -245,7 +245,7 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
   copy_features(handle, extensions, features, properties, caps);
 
   const std::vector<VkQueueFamilyProperties> families = queue_families(handle);
-  const int family = find_compute_family(families);
+  const int family = find_compute_family(families, caps.vendor_id);
   // RADV without a card divides by a clock of 0.
   if (family >= 0 && families[static_cast<std::size_t>(family)].timestampValidBits > 0 &&
       std::isfinite(basic.limits.timestampPeriod)) {
