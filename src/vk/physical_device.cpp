@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/vk/result.hpp"
@@ -191,6 +192,17 @@ std::string missing_subgroup_operations(const VkPhysicalDeviceVulkan11Properties
   return "lacks subgroup operations (basic, arithmetic and shuffle are needed)";
 }
 
+/// Whether matrix extensions, where the driver has them, are more than an emulation. AMD's own drivers offer
+/// them before RDNA3 too, whose products of signed by unsigned bytes tell it apart; on some APUs they crash
+/// when asked about it. The GTX 16 series is Turing without tensor cores.
+bool has_matrix_units(const Properties& properties) {
+  const VkDriverId driver = properties.vulkan12.driverID;
+  if (driver == VK_DRIVER_ID_AMD_PROPRIETARY || driver == VK_DRIVER_ID_AMD_OPEN_SOURCE) {
+    return properties.vulkan13.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
+  }
+  return !std::string_view(properties.core.properties.deviceName).contains("GTX 16");
+}
+
 void copy_features(VkPhysicalDevice handle, const std::vector<std::string>& extensions,
                    const FeatureChain& features, const Properties& properties, DeviceCaps& caps) {
   caps.shader_f16 = features.vulkan12.shaderFloat16;
@@ -203,7 +215,7 @@ void copy_features(VkPhysicalDevice handle, const std::vector<std::string>& exte
       features.vulkan13.subgroupSizeControl && features.vulkan13.computeFullSubgroups &&
       (properties.vulkan13.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
   caps.pipeline_statistics = features.executable_properties.pipelineExecutableInfo;
-  if (features.cooperative_matrix.cooperativeMatrix) {
+  if (features.cooperative_matrix.cooperativeMatrix && has_matrix_units(properties)) {
     caps.cooperative_matrices = cooperative_shapes(handle);
     if (std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) {
       caps.cooperative_matrix2 = cooperative_matrix2(handle, features.cooperative_matrix2);
