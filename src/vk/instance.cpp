@@ -15,6 +15,9 @@
 namespace vkgpt::vk {
 namespace {
 
+/// While an instance is made only to learn which settings the layer knows, messages are not logged.
+thread_local bool is_probing = false;
+
 constexpr const char* kLayerName = "VK_LAYER_KHRONOS_validation";
 constexpr std::string_view kNoDriver =
     "no Vulkan driver was found: install the driver of your GPU, or mesa-vulkan-drivers for one that runs on "
@@ -67,10 +70,8 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
       log_debug("{}: {}", id, text);
       return VK_FALSE;
     }
-    const std::string message =
-        vkgpt::format("Vulkan validation {}: {}: {}", is_error ? "error" : "warning", id, one_line(text));
-    static_cast<MessageSink*>(user)->add(message);
-    log_error("{}", message);
+    static_cast<MessageSink*>(user)->add(
+        vkgpt::format("Vulkan validation {}: {}: {}", is_error ? "error" : "warning", id, one_line(text)));
   } catch (...) {
     return VK_FALSE;
   }
@@ -147,6 +148,15 @@ void check_address_space() {
       format_bytes(*limit));
 }
 
+/// Removes the settings that a message names.
+std::size_t drop_unknown(std::vector<VkLayerSettingEXT>& settings, const std::vector<std::string>& messages) {
+  return std::erase_if(settings, [&](const VkLayerSettingEXT& setting) {
+    return std::ranges::any_of(messages, [&](const std::string& message) {
+      return message.contains("not recognized") && message.contains(setting.pSettingName);
+    });
+  });
+}
+
 constexpr VkApplicationInfo kApplication = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                             .pNext = nullptr,
                                             .pApplicationName = "vkgpt",
@@ -166,6 +176,7 @@ ValidationMode parse_validation_mode(std::string_view text) {
 }
 
 void MessageSink::add(std::string message) {
+  if (!is_probing) log_error("{}", message);
   const std::lock_guard lock(mutex_);
   messages_.push_back(std::move(message));
 }
@@ -208,12 +219,10 @@ Instance::Instance(ValidationMode validation)
   }
 
   const VkDebugUtilsMessengerCreateInfoEXT messenger = messenger_info(messages_.get());
-  const std::vector<VkLayerSettingEXT> settings = layer_settings(validation);
-  const VkLayerSettingsCreateInfoEXT settings_info = {
-      .sType = VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT,
-      .pNext = &messenger,
-      .settingCount = static_cast<std::uint32_t>(settings.size()),
-      .pSettings = settings.data()};
+  VkLayerSettingsCreateInfoEXT settings_info = {.sType = VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT,
+                                                .pNext = &messenger,
+                                                .settingCount = 0,
+                                                .pSettings = nullptr};
   const VkInstanceCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
       .pNext = validate ? &settings_info : nullptr,
@@ -223,10 +232,22 @@ Instance::Instance(ValidationMode validation)
       .ppEnabledLayerNames = &kLayerName,
       .enabledExtensionCount = static_cast<std::uint32_t>(enabled.size()),
       .ppEnabledExtensionNames = enabled.data()};
-  const VkResult result = vkCreateInstance(&info, nullptr, &instance_);
-  if (result == VK_ERROR_INCOMPATIBLE_DRIVER) fail("{}", kNoDriver);
-  check_result(result, "vkCreateInstance");
-  volkLoadInstanceOnly(instance_);
+  // A layer names the settings that it does not know in messages, and in no other way.
+  is_probing = true;
+  std::vector<std::string> messages;
+  for (std::vector<VkLayerSettingEXT> settings = layer_settings(validation);;) {
+    settings_info.settingCount = static_cast<std::uint32_t>(settings.size());
+    settings_info.pSettings = settings.data();
+    const VkResult result = vkCreateInstance(&info, nullptr, &instance_);
+    if (result == VK_ERROR_INCOMPATIBLE_DRIVER) fail("{}", kNoDriver);
+    check_result(result, "vkCreateInstance");
+    volkLoadInstanceOnly(instance_);
+    messages = messages_->take();
+    if (drop_unknown(settings, messages) == 0) break;
+    vkDestroyInstance(instance_, nullptr);
+  }
+  is_probing = false;
+  for (std::string& message : messages) messages_->add(std::move(message));
 
   if (validate) {
     const VkResult created = vkCreateDebugUtilsMessengerEXT(instance_, &messenger, nullptr, &messenger_);
