@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Builds every pipeline of the presets with AMD's and Intel's real compilers, without their cards, and tabulates
-# registers, spills, scratch, occupancy and cycles: `tools/vendor_check.sh [--quick] [--vkgpt FILE] [--cache DIR]
+# Builds every pipeline of the presets with AMD's, Intel's and NVIDIA's (NVK) real compilers, without their cards, and
+# tabulates registers, spills, scratch, occupancy and cycles: `tools/vendor_check.sh [--quick] [--vkgpt FILE] [--cache DIR]
 # [--out DIR] [--table FILE]`. Nothing is executed on a device.
-#   --quick  one AMD and one Intel device, preset gpt2
+#   --quick  one AMD, one Intel and one NVIDIA device, preset gpt2
 #   --vkgpt  the program; default: the newest of build*/vkgpt
 #   --cache  where the drivers are kept; default: $XDG_CACHE_HOME/vkgpt/vendor. The first run takes some minutes
 #   --out    where the reports of the program go, one JSON file for each device and configuration, and beside it a
 #            directory with the driver's listings
 #   --table  the Markdown table; default: vendor.md in --out
 # AMD: RADV of Mesa 25.0.7, the last one that has a null device. Intel: ANV of the same packages on a stub of the
-# kernel driver, which is built from Mesa's source package. Everything comes from the Debian mirror that this
-# system uses, verified by apt, and is unpacked in the cache: nothing is installed and root is not needed.
+# kernel driver, which is built from Mesa's source package. NVIDIA: NVK of Mesa 26.1 from trixie-backports, whose compiler
+# has matrices, on a stub from the same source with the class numbers of Ada and Blackwell added. Everything comes from
+# the Debian mirror that this system uses, verified by apt, and is unpacked in the cache: nothing is installed and root is
+# not needed.
 # Exit status: 0 when no kernel spills or uses scratch memory and those on matrices use matrix instructions, 1 when one
 # does otherwise, 2 when the check cannot be made.
 set -euo pipefail
@@ -50,7 +52,9 @@ log=$cache/log
 libraries=usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
 root=$cache/root        # what building the stub and writing the table need
 driver=$cache/driver    # Mesa's Vulkan drivers
+nvk=$cache/nvk          # NVK of a newer Mesa
 stub=$cache/libintel_noop_drm_shim.so
+nvk_stub=$cache/libnouveau_noop_drm_shim.so
 
 # apt with lists of its own, of trixie alone, on the mirror that this system uses.
 use_own_apt() {
@@ -64,7 +68,7 @@ use_own_apt() {
   cat >"$cache/apt/vkgpt.sources" <<SOURCES
 Types: deb deb-src
 URIs: $mirror
-Suites: trixie
+Suites: trixie trixie-backports
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 SOURCES
@@ -91,7 +95,7 @@ unpack() {  # directory package...
   rm -rf "$downloads"
 }
 
-missing_libraries() { LD_LIBRARY_PATH=$driver/$libraries ldd "$@" | sed -n 's/^\s*\(\S*\) => not found.*/\1/p' | sort -u; }
+missing_libraries() { LD_LIBRARY_PATH=$driver/$libraries:$nvk/$libraries ldd "$@" | sed -n 's/^\s*\(\S*\) => not found.*/\1/p' | sort -u; }
 
 get_drivers() {
   local depends version
@@ -125,6 +129,66 @@ get_tools() {
   touch "$root/complete"
 }
 
+# NVK of trixie-backports, with the libraries that it asks for beyond what is there.
+get_nvk() {
+  local version depends
+  version=$(apt-cache madison mesa-vulkan-drivers | sed -n 's/^[^|]*| *\(26\.[^ ]*\) .*/\1/p' | head -n 1)
+  [ -n "$version" ] || die "the mirror has no mesa-vulkan-drivers 26 in trixie-backports"
+  echo "vendor_check: unpacking Mesa $version for NVK" >&2
+  rm -rf "$nvk"
+  unpack "$nvk" "mesa-vulkan-drivers=$version"
+  if [ -n "$(missing_libraries "$nvk/$libraries/libvulkan_nouveau.so")" ]; then
+    depends=$(apt-cache show "mesa-vulkan-drivers=$version" | sed -n 's/^Depends: //p' | tr ',' '\n' | sed 's/[ (|:].*$//; s/^ //' | awk 'NF' | grep -v '^libc6$' || true)
+    # shellcheck disable=SC2086
+    unpack "$nvk" $depends
+  fi
+  [ -z "$(missing_libraries "$nvk/$libraries/libvulkan_nouveau.so")" ] || die "NVK needs libraries that are missing"
+  printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "%s", "api_version": "1.3.0"}}\n' \
+    "$nvk/$libraries/libvulkan_nouveau.so" >"$nvk/nouveau.json"
+  echo "$version" >"$nvk/version"
+}
+
+# The stub of NVIDIA's kernel driver: a few plain C files. It knows Turing and Ampere; NVK asks for a class of each kind,
+# whose numbers for Ada (0x190) and Blackwell (0x1b0) are added to its switches.
+build_nvk_stub() {
+  local work version noop files name
+  version=$(cat "$driver/version")
+  work=$(mktemp -d "$cache/build.XXXXXX")
+  echo "vendor_check: building the stub of NVIDIA's kernel driver from Mesa's source" >&2
+  (cd "$work" && apt-get source --tar-only "mesa=$version") >"$log" 2>&1 || die "cannot download Mesa's source: $(tail -n 1 "$log")"
+  mkdir "$work/mesa"
+  tar -xf "$work"/mesa_$mesa.orig.tar.xz -C "$work/mesa" --strip-components=1
+  noop=$work/mesa/src/nouveau/drm-shim/nouveau_noop.c
+  awk '
+    # The four switches over chips, in this order: M2MF, which is as on Ampere, DMA copy, 3D, compute.
+    BEGIN { split("0 0xc7b5 0xc997 0xc9c0", ada); split("0 0xcab5 0xce97 0xcec0", blackwell) }
+    /case 0x170:/ {
+      indent = substr($0, 1, index($0, "case") - 1)
+      if (++part == 1) {
+        print indent "case 0x1b0:\n" indent "case 0x190:"
+      } else {
+        printf "%scase 0x190: sclass->sclass.oclass[idx].oclass = %s; break;\n", indent, ada[part]
+        printf "%scase 0x1b0: sclass->sclass.oclass[idx].oclass = %s; break;\n", indent, blackwell[part]
+      }
+    }
+    { print }' "$noop" >"$noop.new"
+  mv "$noop.new" "$noop"
+  [ "$(grep -c '0x1b0' "$noop")" -eq 4 ] || die "Mesa's nouveau_noop.c is not as expected"
+  files="src/drm-shim/device.c src/drm-shim/drm_shim.c src/nouveau/drm-shim/nouveau_noop.c src/c11/impl/threads_posix.c src/c11/impl/time.c"
+  for name in hash_table set ralloc vma os_file os_misc log u_debug u_process memstream anon_file futex simple_mtx u_call_once blob; do
+    [ ! -e "$work/mesa/src/util/$name.c" ] || files="$files src/util/$name.c"
+  done
+  # shellcheck disable=SC2086
+  (cd "$work/mesa" && gcc -shared -fPIC -O1 -w -std=gnu11 -o "$nvk_stub.new" -D_GNU_SOURCE -DHAVE_PTHREAD -DHAVE_LINUX_FUTEX_H \
+    -DHAVE_STRUCT_TIMESPEC -DHAVE_SECURE_GETENV -DHAVE_MEMFD_CREATE -DHAVE_DLFCN_H -DHAVE_PROGRAM_INVOCATION_NAME -DHAVE_FLOCK \
+    -DHAVE___BUILTIN_FFS -DHAVE___BUILTIN_FFSLL -DHAVE___BUILTIN_CLZ -DHAVE___BUILTIN_CLZLL -DHAVE___BUILTIN_POPCOUNT \
+    -DHAVE_UINT128 -DDETECT_OS_LINUX=1 -DUTIL_ARCH_LITTLE_ENDIAN=1 -DUTIL_ARCH_BIG_ENDIAN=0 -DMESA_DEBUG=0 -DHAVE_NOOP=1 \
+    -Iinclude -Isrc -Isrc/mesa -Isrc/gallium/include -Isrc/nouveau/headers -Isrc/nouveau "-I$root/usr/include" \
+    "-I$root/usr/include/libdrm" $files -ldl -lpthread) >"$log" 2>&1 || die "building NVIDIA's stub failed; the log is $log"
+  mv "$nvk_stub.new" "$nvk_stub"
+  rm -rf "$work"
+}
+
 # The stub answers the ioctls of Intel's kernel driver, as far as ANV asks before it executes anything.
 build_stub() {
   local work version
@@ -150,19 +214,23 @@ build_stub() {
   rm -rf "$work"
 }
 
-if [ ! -e "$driver/version" ] || [ ! -e "$root/complete" ] || [ ! -e "$stub" ]; then
+if [ ! -e "$driver/version" ] || [ ! -e "$root/complete" ] || [ ! -e "$stub" ] || [ ! -e "$nvk/version" ] || [ ! -e "$nvk_stub" ]; then
   use_own_apt
   [ -e "$driver/version" ] || get_drivers
   [ -e "$root/complete" ] || get_tools
   [ -e "$stub" ] || build_stub
+  [ -e "$nvk/version" ] || get_nvk
+  [ -e "$nvk_stub" ] || build_nvk_stub
 fi
 
 amd=(navi21 navi31 gfx1201)
 intel=(tgl dg2 bmg)
+nvidia=(turing ampere ada blackwell)
 presets=(gpt2 smollm2-135m llama-tiny)
 if $quick; then
   amd=(navi31)
   intel=(dg2)
+  nvidia=(ada)
   presets=(gpt2)
 fi
 if [ -z "$out" ]; then
@@ -171,6 +239,7 @@ if [ -z "$out" ]; then
 fi
 mkdir -p "$out"
 reports=()
+chip_of() { case $1 in turing) echo 162 ;; ampere) echo 172 ;; ada) echo 192 ;; blackwell) echo 1b2 ;; esac; }
 
 report() {  # device preset dtype VARIABLE=value...
   local device=$1 preset=$2 dtype=$3 amp=$3 file options=()
@@ -197,6 +266,10 @@ for preset in "${presets[@]}"; do
     for device in "${intel[@]}"; do
       report "$device" "$preset" "$dtype" INTEL_STUB_GPU_PLATFORM="$device" LD_PRELOAD="$stub" VK_DRIVER_FILES="$driver/intel.json"
     done
+    for device in "${nvidia[@]}"; do
+      report "$device" "$preset" "$dtype" NOUVEAU_CHIPSET="$(chip_of "$device")" LD_PRELOAD="$nvk_stub" \
+        LD_LIBRARY_PATH="$nvk/$libraries" VK_DRIVER_FILES="$nvk/nouveau.json"
+    done
   done
 done
 
@@ -207,5 +280,5 @@ done
 
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 [ -z "$(git status --porcelain -- src include shaders 2>/dev/null)" ] || commit="$commit, with changes"
-LD_LIBRARY_PATH=$root/$libraries "$root/usr/bin/python3" tools/vendor_table.py --driver "$(cat "$driver/version")" \
+LD_LIBRARY_PATH=$root/$libraries "$root/usr/bin/python3" tools/vendor_table.py --driver "$(cat "$driver/version") and $(cat "$nvk/version")" \
   --commit "$commit" --date "$(date +%F)" --output "${table:-$out/vendor.md}" "${reports[@]}"

@@ -9,18 +9,20 @@ import pathlib
 import re
 import sys
 
-MATRIX_INSTRUCTION = re.compile(r"\bv_wmma\w*|\bdpas\w*")
+MATRIX_INSTRUCTION = re.compile(r"\bv_wmma\w*|\bdpas\w*|\bhmma\b", re.IGNORECASE)
 MATRIX_BACKENDS = ("_khr", "_nv")
 COLUMNS = [("registers", "registers"), ("spills", "spills"), ("scratch_bytes", "scratch"), ("shared_bytes", "shared"),
            ("occupancy", "occupancy"), ("instructions", "instructions"), ("matrix_instructions", "matrix instructions"), ("cycles", "cycles"),
            ("inverse_throughput", "inv. throughput")]
 NOTES = """
-- registers: AMD VGPRs of an invocation; Intel the most registers alive at once, in units of 32 bytes for the whole
-  subgroup, of which a thread has 128 (256 on bmg).
-- spills: AMD registers, Intel instructions; scratch: bytes; shared: bytes of a workgroup.
+- registers: AMD VGPRs and NVIDIA GPRs of an invocation; Intel the most registers alive at once, in units of 32 bytes for
+  the whole subgroup, of which a thread has 128 (256 on bmg).
+- spills: AMD registers, Intel instructions, NVIDIA values; scratch: bytes (NVIDIA: of local memory an invocation);
+  shared: bytes of a workgroup, which NVK does not report.
 - occupancy: subgroups that a SIMD unit of AMD's holds as far as registers and shared memory allow. RADV counts one of
-  64 lanes twice: 16 of 32 lanes or 32 of 64 are full. Intel's driver does not report it.
-- matrix instructions: of them, those that multiply matrices (AMD v_wmma, Intel dpas), by the driver's own listing.
+  64 lanes twice: 16 of 32 lanes or 32 of 64 are full. NVIDIA: warps that an SM holds. Intel's driver does not report it.
+- matrix instructions: of them, those that multiply matrices (AMD v_wmma, Intel dpas, NVIDIA HMMA), by the driver's own
+  listing.
 - cycles: the compiler's estimate of one subgroup's latency, with loops weighted by a guess. To be compared between
   versions of a kernel on one device, not between kernels.
 - in: the configurations that have the pipeline, g = gpt2, s = smollm2-135m, l = llama-tiny, m = gpt2 with
@@ -142,9 +144,9 @@ def main():
     verdict = (f"{pipelines} pipelines on {len(devices)} devices, " +
                (f"{len(bad)} spill, use scratch memory or lack matrix instructions: {', '.join(sorted(set(bad)))}" if bad else
                 "none spills, none uses scratch memory, all on matrices multiply by matrix instructions"))
-    text = "# What AMD's and Intel's compilers make of the kernels\n\n"
-    text += (f"By `tools/vendor_check.sh`, {args.date}, commit {args.commit}, Mesa {args.driver} (RADV's null device, ANV "
-             f"on a stub of the kernel driver). Nothing was executed.\n\n**{verdict}.**\n\n")
+    text = "# What AMD's, Intel's and NVIDIA's open compilers make of the kernels\n\n"
+    text += (f"By `tools/vendor_check.sh`, {args.date}, commit {args.commit}, Mesa {args.driver} (RADV's null device, ANV and "
+             f"NVK on stubs of the kernel driver). Nothing was executed.\n\n**{verdict}.**\n\n")
     text += summary_table(devices) + NOTES
     for name, device in devices.items():
         text += device_table(name, device)

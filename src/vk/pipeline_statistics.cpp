@@ -112,15 +112,18 @@ std::vector<PipelineExecutable> pipeline_executables(const Device& device, VkPip
 }
 
 KernelFigures kernel_figures(std::span<const ExecutableStatistic> statistics) {
-  return {.registers = sum_of(statistics, {"VGPRs", "Max live registers", "Register Count"}),
-          .scalar_registers = sum_of(statistics, {"SGPRs"}),
-          .spills = sum_of(statistics, {"Spilled SGPRs", "Spilled VGPRs", "Spill Count", "Fill Count"}),
-          .scratch_bytes = sum_of(statistics, {"Scratch size", "Scratch Memory Size", "Local Memory Size"}),
-          .shared_bytes = sum_of(statistics, {"LDS size", "Workgroup Memory Size", "Shared Memory Size"}),
-          .occupancy = sum_of(statistics, {"Subgroups per SIMD"}),
-          .instructions = sum_of(statistics, {"Instructions", "Instruction Count"}),
-          .cycles = sum_of(statistics, {"Latency", "Cycle Count"}),
-          .inverse_throughput = sum_of(statistics, {"Inverse Throughput"})};
+  return {
+      .registers = sum_of(statistics, {"VGPRs", "Max live registers", "Register Count", "Number of GPRs"}),
+      .scalar_registers = sum_of(statistics, {"SGPRs"}),
+      .spills = sum_of(statistics,
+                       {"Spilled SGPRs", "Spilled VGPRs", "Spill Count", "Fill Count", "Spills to memory"}),
+      .scratch_bytes =
+          sum_of(statistics, {"Scratch size", "Scratch Memory Size", "Local Memory Size", "SLM size"}),
+      .shared_bytes = sum_of(statistics, {"LDS size", "Workgroup Memory Size", "Shared Memory Size"}),
+      .occupancy = sum_of(statistics, {"Subgroups per SIMD", "Max warps/SM"}),
+      .instructions = sum_of(statistics, {"Instructions", "Instruction Count", "Instruction count"}),
+      .cycles = sum_of(statistics, {"Latency", "Cycle Count", "Static cycle count"}),
+      .inverse_throughput = sum_of(statistics, {"Inverse Throughput"})};
 }
 
 }  // namespace vkgpt::vk
