@@ -157,6 +157,16 @@ std::size_t drop_unknown(std::vector<VkLayerSettingEXT>& settings, const std::ve
   });
 }
 
+void open_loader() {
+  check_address_space();
+  if (volkInitialize() != VK_SUCCESS) {
+    fail("no Vulkan loader was found (libvulkan.so.1): install the package libvulkan1 and a driver");
+  }
+  if (volkGetInstanceVersion() < VK_API_VERSION_1_3) {
+    fail("the Vulkan loader is older than Vulkan 1.3: update the package libvulkan1");
+  }
+}
+
 constexpr VkApplicationInfo kApplication = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                             .pNext = nullptr,
                                             .pApplicationName = "vkgpt",
@@ -193,13 +203,7 @@ std::vector<std::string> MessageSink::take() {
 
 Instance::Instance(ValidationMode validation)
     : validation_(validation), messages_(std::make_unique<MessageSink>()) {
-  check_address_space();
-  if (volkInitialize() != VK_SUCCESS) {
-    fail("no Vulkan loader was found (libvulkan.so.1): install the package libvulkan1 and a driver");
-  }
-  if (volkGetInstanceVersion() < VK_API_VERSION_1_3) {
-    fail("the Vulkan loader is older than Vulkan 1.3: update the package libvulkan1");
-  }
+  open_loader();
   const bool validate = validation != ValidationMode::kOff;
   if (validate) layer_version_ = find_layer_version();
 

@@ -87,7 +87,11 @@ TEST(MatmulMatrices, AreTakenWhereTheDeviceHasThem) {
   for (const auto& [M, dtype] : {std::pair{64, DType::kF32}, {64, DType::kBF16}, {1, DType::kF16}}) {
     EXPECT_THAT(forward_stem(target, M, dtype), Not(HasSubstr("_khr"))) << M << " " << dtype_name(dtype);
   }
-  EXPECT_THAT(forward_stem(gpu(vk::kVendorIntel), 64, DType::kF16), HasSubstr("_simt"));
+  vk::Target intel = gpu(vk::kVendorIntel);
+  intel.caps.min_subgroup_size = 8;  // before Xe2
+  EXPECT_THAT(forward_stem(intel, 64, DType::kF16), HasSubstr("_simt"));
+  intel.caps.min_subgroup_size = 16;
+  EXPECT_EQ(forward_stem(intel, 64, DType::kF16), "linear_forward_khr");
   target.caps.cooperative_matrix2 = matrices_of_workgroups();
   EXPECT_EQ(forward_stem(target, 64, DType::kF16), "linear_forward_khr");
   target.kernels.disabled = {"matmul khr"};
