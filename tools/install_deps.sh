@@ -21,7 +21,7 @@ fi
 what=${1:-build}
 packages=(g++ cmake ninja-build pkg-config ca-certificates curl
           glslang-dev glslang-tools spirv-tools libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev
-          libboost-dev nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libzstd-dev libpcre2-dev libutf8proc-dev mesa-vulkan-drivers)
+          libboost1.83-dev nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libzstd-dev libpcre2-dev libutf8proc-dev mesa-vulkan-drivers)
 case $what in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format) ;;
@@ -29,7 +29,7 @@ case $what in
   fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
   *) echo "install_deps: unknown set '$what': build, test, tidy or fuzz" >&2; exit 2 ;;
 esac
-declare -A least=([g++]=4:14 [cmake]=3.25 [glslang-dev]=15 [glslang-tools]=15 [libboost-dev]=1.81 [libvulkan-dev]=1.4 [mesa-vulkan-drivers]=25)
+declare -A least=([g++]=4:14 [cmake]=3.25 [glslang-dev]=15 [glslang-tools]=15 [libvulkan-dev]=1.4 [mesa-vulkan-drivers]=25)
 root=.vkgpt/root
 in_root=
 if [ -e /etc/vkgpt-root ]; then

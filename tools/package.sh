@@ -56,7 +56,7 @@ mkdir -p "$folder/licences"
 mv "$work/vkgpt" "$folder/"
 cp LICENSE assets/quickstart.json "$folder/"
 packages=$(grep -oE '^/[^ (]*\.a' "$work/trace" | sort -u | xargs -r realpath | grep -v "^$libc" | xargs dpkg -S | sed 's/[:,].*//')
-headers="libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev nlohmann-json3-dev libboost-dev"
+headers="libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev nlohmann-json3-dev libboost1.83-dev"
 packages=$(printf '%s\n' $packages $headers | sort -u)
 for package in $packages; do
   text=/usr/share/doc/$package/copyright
