@@ -85,10 +85,7 @@ void CommandBuffer::end() {
 }
 
 void CommandBuffer::barrier() {
-  // Masks of transfers make some drivers flush what no shader touches.
-  memory_barrier(*device_, commands_, VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
-                 VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT, VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
-                 VK_ACCESS_2_SHADER_STORAGE_READ_BIT | VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT);
+  memory_barrier(*device_, commands_, kWorkStages, kWorkWrites, kWorkStages, kWorkReads | kWorkWrites);
 }
 
 void CommandBuffer::dispatch(const Pipeline& pipeline, VkDescriptorSet set,
