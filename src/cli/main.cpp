@@ -47,6 +47,8 @@ int main(int argc, char** argv) {
     return code;
   } catch (const vkgpt::Error& error) {
     return report(error.what(), error.exit_code());
+  } catch (const std::bad_array_new_length&) {
+    return report("internal error: a size that no memory has", vkgpt::ExitCode::kFailure);
   } catch (const std::bad_alloc&) {
     return report("out of memory: try a smaller model or batch", vkgpt::ExitCode::kFailure);
   } catch (const std::exception& error) {

@@ -1,5 +1,6 @@
 #include "model/gpt_block.hpp"
 
+#include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/activation.hpp"
 #include "vkgpt/ops/attention/qk_norm.hpp"
 #include "vkgpt/ops/cast.hpp"
@@ -163,6 +164,7 @@ NormActivations stream_norm(PlanBuilder& builder, const NormTensors& params, con
 void stream_norm_backward(PlanBuilder& builder, const NormTensors& params, const NormTensors& dparams,
                           const NormActivations& saved, const Tensor& dy, const Tensor& dstream,
                           bool accumulate, const BlockOptions& options) {
+  VKGPT_CHECK(params.weight, "the backward of a norm that the block has not");
   ops::norm_backward(builder, {.kind = norm_kind(options),
                                .dy = dy,
                                .x = saved.x,

@@ -131,6 +131,7 @@ int run_train(std::span<const std::string> args) {
   if (!command.parse(args)) return 0;
   if (options.generate_only) return run_generate_only(args);
   install_interrupt_handlers();
+  config.validate();  // before a text is fetched
   if (config.data_path.empty() && config.memmap_dataset.empty()) {
     config.data_path = default_text();
     log_info("no --data_path: training on {}", printable(config.data_path, 200));

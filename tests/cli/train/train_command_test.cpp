@@ -195,6 +195,7 @@ TEST_F(GpuTrainCommand, RefusesWithOneLine) {
     EXPECT_EQ(result.out, "");
   };
   refuses({"train", "--n_layr", "3"}, 2, "did you mean --n_layer?");
+  refuses({"train", "--muon_steps", "4"}, 2, "--muon_steps 4");  // before a text is looked for
   refuses(train_args("x", {"--n_embd", "33"}), 2, "n_embd = 33");
   refuses({"train", "--data_path", text().string(), "--n_embd", "130", "--n_head", "4"}, 2, "n_embd");
   refuses({"train", "--data_path", (directory_ / "none").string()}, 1, "none");
