@@ -83,7 +83,11 @@ MemoryPlan plan_memory(const Plan& plan, std::uint64_t alignment, std::uint64_t 
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
     const TensorInfo& info = plan.tensors[i];
     if (info.root != TensorId(i)) continue;
-    if (info.storage == Storage::kPersistent) memory.bytes_by_role[info.role] += info.bytes();
+    if (info.storage == Storage::kPersistent) {
+      check_fits(info.bytes() <= max_arena_bytes, "{} takes {}, the device allows {} in one allocation",
+                 info.name, format_bytes(info.bytes()), format_bytes(max_arena_bytes));
+      memory.bytes_by_role[info.role] += info.bytes();
+    }
     if (info.storage == Storage::kUpload || info.storage == Storage::kReadback) {
       memory.bytes_by_role[info.role] += kSlotCount * info.bytes();
     }

@@ -9,6 +9,7 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/ops/backend.hpp"
+#include "vkgpt/vk/device_profile.hpp"
 
 #include "cli/device/backend_report.hpp"
 
@@ -81,29 +82,6 @@ std::string matrix2_text(const vk::CooperativeMatrix2& matrix) {
   return text;
 }
 
-nlohmann::ordered_json matrix2_json(const vk::CooperativeMatrix2& matrix) {
-  nlohmann::ordered_json shapes = nlohmann::ordered_json::array();
-  for (const vk::FlexibleMatrixShape& s : matrix.shapes) {
-    shapes.push_back({{"m", s.m},
-                      {"n", s.n},
-                      {"k", s.k},
-                      {"ab_type", s.ab_type},
-                      {"result_type", s.result_type},
-                      {"invocations", s.invocations}});
-  }
-  return {{"workgroup_scope", matrix.workgroup_scope},
-          {"flexible_dimensions", matrix.flexible_dimensions},
-          {"reductions", matrix.reductions},
-          {"conversions", matrix.conversions},
-          {"per_element_operations", matrix.per_element_operations},
-          {"tensor_addressing", matrix.tensor_addressing},
-          {"block_loads", matrix.block_loads},
-          {"max_workgroup_invocations", matrix.max_workgroup_invocations},
-          {"max_dimension", matrix.max_dimension},
-          {"reserved_shared_memory_bytes", matrix.reserved_shared_memory_bytes},
-          {"shapes", std::move(shapes)}};
-}
-
 std::string caps_lines(const vk::Target& target) {
   const DeviceCaps& caps = target.caps;
   std::string text;
@@ -143,45 +121,11 @@ std::string caps_lines(const vk::Target& target) {
 
 }  // namespace
 
-nlohmann::ordered_json caps_json(const vk::Target& target) {
-  const DeviceCaps& caps = target.caps;
-  nlohmann::ordered_json matrices = nlohmann::ordered_json::array();
-  for (const vk::CooperativeMatrixShape& s : caps.cooperative_matrices) {
-    matrices.push_back(
-        {{"m", s.m}, {"n", s.n}, {"k", s.k}, {"ab_type", s.ab_type}, {"result_type", s.result_type}});
-  }
-  return {
-      {"name", caps.name},
-      {"type", type_name(caps.type)},
-      {"driver", caps.driver},
-      {"api_version", version_text(caps.api_version)},
-      {"uuid", caps.uuid},
-      {"vendor_id", caps.vendor_id},
-      {"device_id", caps.device_id},
-      {"driver_version", caps.driver_version},
-      {"heap_bytes", caps.heap_bytes},
-      {"heap_budget_bytes", caps.heap_budget_bytes},
-      {"max_allocation_bytes", caps.max_allocation_bytes},
-      {"max_storage_buffer_range", caps.max_storage_buffer_range},
-      {"storage_buffer_alignment", caps.storage_buffer_alignment},
-      {"subgroup_size", caps.subgroup_size},
-      {"min_subgroup_size", caps.min_subgroup_size},
-      {"max_subgroup_size", caps.max_subgroup_size},
-      {"subgroup_size_control", caps.subgroup_size_control},
-      {"max_workgroup_invocations", caps.max_workgroup_invocations},
-      {"max_workgroup_size", caps.max_workgroup_size},
-      {"max_workgroup_count", caps.max_workgroup_count},
-      {"shared_memory_bytes", caps.shared_memory_bytes},
-      {"max_push_constant_bytes", caps.max_push_constant_bytes},
-      {"shader_f16", caps.shader_f16},
-      {"shader_bf16", caps.shader_bf16},
-      {"storage_16bit", caps.storage_16bit},
-      {"shader_int64", caps.shader_int64},
-      {"timestamp_period_ns", caps.timestamp_period_ns},
-      {"pipeline_statistics", caps.pipeline_statistics},
-      {"cooperative_matrices", std::move(matrices)},
-      {"cooperative_matrix2", caps.cooperative_matrix2 ? matrix2_json(*caps.cooperative_matrix2) : nullptr},
-      {"backends", backends_json(target)}};
+nlohmann::ordered_json target_json(const vk::Target& target) {
+  nlohmann::ordered_json json = vk::caps_json(target.caps);
+  json["api_version"] = version_text(target.caps.api_version);
+  json["backends"] = backends_json(target);
+  return json;
 }
 
 std::vector<std::string> choice_reasons(const std::vector<PhysicalDevice>& devices,
@@ -225,7 +169,7 @@ nlohmann::ordered_json devices_json(const std::vector<PhysicalDevice>& devices, 
   const std::vector<std::string> reasons = choice_reasons(devices, chosen, selector);
   nlohmann::ordered_json result = {{"devices", nlohmann::ordered_json::array()}, {"chosen", nullptr}};
   for (std::size_t i = 0; i < devices.size(); ++i) {
-    nlohmann::ordered_json device = caps_json(devices[i].target());
+    nlohmann::ordered_json device = target_json(devices[i].target());
     device["usable"] = devices[i].rejection.empty();
     device["choice"] = reasons[i];
     result["devices"].push_back(std::move(device));

@@ -16,7 +16,7 @@ std::vector<std::string> choice_reasons(const std::vector<vk::PhysicalDevice>& d
                                         const vk::PhysicalDevice* chosen, std::string_view selector);
 
 /// All of the device's caps, and its backends; sizes in bytes.
-nlohmann::ordered_json caps_json(const vk::Target& target);
+nlohmann::ordered_json target_json(const vk::Target& target);
 
 /// A block of aligned lines for each device.
 std::string device_table(const std::vector<vk::PhysicalDevice>& devices, const vk::PhysicalDevice* chosen,

@@ -142,7 +142,7 @@ int run_kernels(std::span<const std::string> args) {
   const nlohmann::ordered_json record = {
       {"preset", preset.preset},
       {"activation_dtype", dtype_name(train::activation_dtype(config, caps))},
-      {"device", caps_json(device.target())},
+      {"device", target_json(device.target())},
       {"kernels", kernels_json(kernels)}};
   std::print("{}\n", record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   return 0;

@@ -12,8 +12,11 @@
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/plan/limits.hpp"
+#include "vkgpt/plan/memory_limit.hpp"
 #include "vkgpt/plan/plan_dump.hpp"
 #include "vkgpt/train/step_runner.hpp"
+#include "vkgpt/vk/device_profile.hpp"
 
 #include "cli/command/command_line.hpp"
 #include "cli/command/presets.hpp"
@@ -23,6 +26,7 @@ namespace vkgpt::cli {
 namespace {
 
 struct PlanOptions {
+  std::string device_profile;
   bool presets = false;
   bool verbose = false;
   bool json = false;
@@ -30,6 +34,12 @@ struct PlanOptions {
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
     constexpr auto kGroup = "Plan";
+    visit(
+        FieldInfo{.name = "device_profile",
+                  .group = kGroup,
+                  .help = "Device to plan for: h100, rtx4090, ... or a file of 'vkgpt devices --save'; empty "
+                          "plans for no device in particular"},
+        self.device_profile);
     visit(
         FieldInfo{
             .name = "presets", .group = kGroup, .help = "Table of all presets: parameters, memory, work"},
@@ -60,9 +70,15 @@ struct PlanRequest {
 
   plan::Schedule schedule() const {
     vk::Target target;
-    target.caps.max_allocation_bytes = UINT64_MAX;
-    target.caps.storage_16bit = true;
-    return train::train_schedule(params(), config, model.block_size, target);
+    if (options.device_profile.empty()) {
+      target.caps.max_allocation_bytes = UINT64_MAX;
+      target.caps.storage_16bit = true;
+    } else {
+      target.caps = vk::load_device_profile(options.device_profile);
+    }
+    plan::Schedule schedule = train::train_schedule(params(), config, model.block_size, target);
+    plan::check_memory(schedule.memory, target.caps);
+    return schedule;
   }
   model::GptParams params() const { return model::GptParams(model, train::adaptation(config)); }
   std::int64_t parameters() const { return params().parameter_count(); }
@@ -73,7 +89,13 @@ constexpr std::array kTableRoles = {plan::Role::kParameters, plan::Role::kGradie
                                     plan::Role::kActivations};
 
 void print_preset_row(const PlanRequest& request) {
-  const std::map<plan::Role, std::uint64_t> bytes = request.schedule().memory.bytes_by_role;
+  std::map<plan::Role, std::uint64_t> bytes;
+  try {
+    bytes = request.schedule().memory.bytes_by_role;
+  } catch (const plan::TooLarge& error) {
+    std::print("{:<14} {}\n", request.preset.preset, error.what());
+    return;
+  }
   std::uint64_t total = 0;
   for (const auto& [role, count] : bytes) total += count;
   std::string line =
@@ -110,8 +132,12 @@ int print_presets(std::span<const std::string> args, bool json) {
                                      {"block_size", request.model.block_size},
                                      {"parameters", request.parameters()},
                                      {"flops_per_token", request.flops_per_token()}};
-    for (const auto& [role, bytes] : request.schedule().memory.bytes_by_role) {
-      record["memory"][std::string(plan::role_name(role))] = bytes;
+    try {
+      for (const auto& [role, bytes] : request.schedule().memory.bytes_by_role) {
+        record["memory"][std::string(plan::role_name(role))] = bytes;
+      }
+    } catch (const plan::TooLarge& error) {
+      record["refused"] = error.what();
     }
     records.push_back(record);
   }

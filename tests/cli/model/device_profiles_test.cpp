@@ -1,0 +1,129 @@
+// Every preset is planned for every device profile, with no device at all.
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/plan/memory_limit.hpp"
+#include "vkgpt/train/plan_options.hpp"
+#include "vkgpt/vk/device_profile.hpp"
+
+#include "cli/command/command_line.hpp"
+#include "cli/command/presets.hpp"
+#include "cli/run_vkgpt.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+using testing::AnyOf;
+using testing::HasSubstr;
+
+plan::Schedule schedule_of(const Preset& preset, const std::string& amp, const vk::DeviceCaps& caps) {
+  PresetOptions options;
+  model::GptConfig model;
+  train::TrainConfig config;
+  CommandLine command("plan", "");
+  command.add(options).add(model).add(config);
+  const std::vector<std::string> args = {"--preset", std::string(preset.name), "--amp", amp};
+  command.parse(args);
+  model.vocab_size = preset.vocab_size;
+  const model::GptParams params(model, train::adaptation(config));
+  plan::Schedule schedule = train::train_schedule(params, config, model.block_size, {caps});
+  plan::check_memory(schedule.memory, caps);
+  return schedule;
+}
+
+/// Where a binding begins in its buffer.
+std::uint64_t offset_of(const plan::Schedule& schedule, const plan::Binding& binding) {
+  const auto placement = schedule.memory.placements.find(binding.tensor);
+  return binding.offset + (placement == schedule.memory.placements.end() ? 0 : placement->second.offset);
+}
+
+/// The first dispatch beyond a limit, or nothing.
+std::string violation(const plan::Schedule& schedule, const vk::DeviceCaps& caps) {
+  for (const plan::Segment& segment : schedule.plan.segments) {
+    for (const plan::Dispatch& dispatch : segment.dispatches) {
+      for (const plan::Binding& binding : dispatch.bindings) {
+        if (binding.size > caps.max_storage_buffer_range) return dispatch.label + ": range";
+        if (offset_of(schedule, binding) % caps.storage_buffer_alignment != 0)
+          return dispatch.label + ": offset";
+        if (offset_of(schedule, binding) % 16 != 0) return dispatch.label + ": words of 16 bytes";
+      }
+      for (std::size_t i = 0; i < 3; ++i) {
+        if (dispatch.groups[i] > caps.max_workgroup_count[i]) return dispatch.label + ": groups";
+      }
+      if (4 * dispatch.push.size() > caps.max_push_constant_bytes) return dispatch.label + ": push constants";
+      const std::uint32_t subgroup = dispatch.kernel.subgroup_size;
+      if (subgroup != 0 && (subgroup < caps.min_subgroup_size || subgroup > caps.max_subgroup_size)) {
+        return dispatch.label + ": subgroup size";
+      }
+    }
+  }
+  for (const std::uint64_t bytes : schedule.memory.arena_bytes) {
+    if (bytes > caps.max_allocation_bytes) return "arena";
+  }
+  for (const plan::TensorInfo& info : schedule.plan.tensors) {
+    if (info.bytes() > caps.max_allocation_bytes) return info.name;
+  }
+  return "";
+}
+
+class DeviceProfiles : public testing::TestWithParam<vk::DeviceProfileFile> {};
+
+TEST_P(DeviceProfiles, EveryPresetIsPlannedWithinTheLimitsOrRefusedByOne) {
+  const vk::DeviceCaps caps = vk::parse_device_profile(GetParam().text, GetParam().name);
+  int planned = 0;
+  for (const Preset& preset : presets()) {
+    for (const std::string amp : {"off", "fp16"}) {
+      SCOPED_TRACE(std::string(preset.name) + " --amp " + amp);
+      try {
+        EXPECT_EQ(violation(schedule_of(preset, amp, caps), caps), "");
+        ++planned;
+      } catch (const Error& error) {
+        const std::string message = error.what();
+        EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+        EXPECT_THAT(message, AnyOf(HasSubstr(" of memory"), HasSubstr("in one allocation"),
+                                   HasSubstr("the device binds"), HasSubstr("16-bit values in buffers")));
+      }
+    }
+  }
+  EXPECT_GE(planned, 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DeviceProfiles,
+                         testing::ValuesIn(vk::device_profile_files().begin(),
+                                           vk::device_profile_files().end()),
+                         [](const auto& profile) {
+                           return std::string(profile.param.name.substr(0, profile.param.name.find('.')));
+                         });
+
+TEST(PlanCommand, PlansForADeviceProfile) {
+  const RunResult plan = run_vkgpt({"plan", "--preset", "gpt2", "--amp", "fp16", "--device_profile", "h100"});
+  ASSERT_EQ(plan.code, 0) << plan.err;
+  EXPECT_THAT(plan.out, HasSubstr("linear_forward_khr"));
+  const RunResult refused = run_vkgpt({"plan", "--preset", "gpt2-large", "--device_profile", "gtx1660"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("NVIDIA GeForce GTX 1660 has 6 GiB"));
+  const RunResult unknown = run_vkgpt({"plan", "--device_profile", "voodoo2"});
+  EXPECT_EQ(unknown.code, 2);
+  const RunResult table = run_vkgpt({"plan", "--presets", "--device_profile", "gtx1660"});
+  EXPECT_EQ(table.code, 0) << table.err;
+  EXPECT_THAT(table.out, HasSubstr("gpt2-large     the plan needs"));
+}
+
+TEST(GpuDevicesCommand, SavesAProfileThatPlanTakes) {
+  const TempDirectory directory;
+  const std::string file = (directory / "card.json").string();
+  ASSERT_EQ(run_vkgpt({"devices", "--save", file}).code, 0);
+  const RunResult plan = run_vkgpt({"plan", "--device_profile", file});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+}
+
+}  // namespace
+}  // namespace vkgpt::cli
