@@ -12,7 +12,7 @@ namespace {
 
 void check_length(std::string_view name, const TokenView& tokens, std::size_t T) {
   if (tokens.size() < T + 1) {
-    fail(
+    fail_usage(
         "the {} split has {} tokens but a block of {} needs at least {}; use more text or a smaller "
         "--block_size",
         name, tokens.size(), T, T + 1);

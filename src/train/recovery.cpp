@@ -15,8 +15,8 @@ constexpr int kMaxLosses = 3;
 TrainSummary train_with_recovery(const OpenDevice& open_device, const RunInput& input, TrainConfig config) {
   double budget_ns = plan::Executor::kSubmitBudgetNs;
   std::unique_ptr<vk::Context> context;
-  // Closed when the next one is open: a driver that is unloaded while its threads end takes the process with
-  // it.
+  // Closed when the next one is open: the driver stays loaded, and pointers into it, which layers keep, stay
+  // good. With no instance open it is unloaded, and may come back at another address.
   std::unique_ptr<vk::Context> lost;
   for (int losses = 0;; ++losses) {
     try {

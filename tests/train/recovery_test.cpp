@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
@@ -88,6 +89,24 @@ TEST_F(GpuRecovery, GoesOnFromTheLastCheckpoint) {
 TEST_F(GpuRecovery, ALossBeforeTheFirstStepIsALossToo) {
   int opened = 0;
   EXPECT_EQ(train("early", fragile_device(opened, 1, 1)).steps, 12) << "while memory is cleared";
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_F(GpuRecovery, TheDriverStaysLoadedWhileADeviceIsOpenedAgain) {
+  int opened = 0;
+  Dl_info driver{};
+  const OpenDevice fragile = fragile_device(opened, 1, 85);
+  const OpenDevice looking = [&] {
+    if (opened == 1) {
+      void* const loaded = dlopen(driver.dli_fname, RTLD_NOW | RTLD_NOLOAD);
+      EXPECT_NE(loaded, nullptr) << driver.dli_fname;
+      if (loaded != nullptr) dlclose(loaded);
+    }
+    auto context = fragile();
+    dladdr(reinterpret_cast<const void*>(context->device().table().vkQueueWaitIdle), &driver);
+    return context;
+  };
+  EXPECT_EQ(train("loaded", looking).steps, 12);
   EXPECT_EQ(opened, 2);
 }
 

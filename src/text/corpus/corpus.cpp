@@ -257,7 +257,7 @@ Corpus Corpus::open_shards(const std::string& pattern, std::int64_t vocab_size, 
 void Corpus::check_length(std::int64_t block_size, const std::string& where) const {
   const auto check = [&](const TokenView& tokens, std::string_view part) {
     if (static_cast<std::int64_t>(tokens.size()) > block_size) return;
-    fail(
+    fail_usage(
         "{}: the {} part has {} tokens, block_size {} needs at least {}: use a longer text or a smaller "
         "--block_size",
         where, part, tokens.size(), block_size, block_size + 1);

@@ -107,6 +107,11 @@ TEST(Corpus, EncodesBothPartsAndChecksTheirLength) {
       "a.txt: the validation part has 3 tokens, block_size 3 needs at least 4: use a longer text or a "
       "smaller --block_size");
   expect_error([&] { corpus.check_length(7, "a.txt"); }, "a.txt: the training part has 7 tokens");
+  try {
+    corpus.check_length(7, "a.txt");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), ExitCode::kUsage) << "a smaller --block_size is all that is needed";
+  }
 }
 
 TEST(Corpus, LongTextsAreEncodedInPiecesThatMakeUpTheWhole) {
