@@ -1,5 +1,6 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "element.glsl"
 #include "grid.glsl"
 
 // dwte[token] += the sum of dx over the token's positions. The workgroup of the first place of a run of equal
@@ -15,7 +16,7 @@ layout(push_constant) uniform Push {
   uint wte_count;  // and how many
 };
 layout(set = 0, binding = 0, std430) readonly buffer Sorted { uint sorted_rows[]; };  // (2, rows): positions, tokens
-layout(set = 0, binding = 1, std430) readonly buffer DX { float dx[]; };              // (rows, C)
+layout(set = 0, binding = 1, std430) readonly buffer DX { ELEMENT dx[]; };            // (rows, C)
 layout(set = 0, binding = 2, std430) buffer DWte { float dwte[]; };                   // (wte_count, C)
 
 shared float parts[gl_WorkGroupSize.x * gl_WorkGroupSize.y];
@@ -51,7 +52,7 @@ void main() {
     float sum = 0.0;
     if (c < C) {
       for (uint place = first + part; place < end; place += gl_WorkGroupSize.y) {
-        sum += dx[sorted_rows[place] * C + c];
+        sum += from_element(dx[sorted_rows[place] * C + c]);
       }
     }
     if (gl_WorkGroupSize.y > 1) {

@@ -7,7 +7,14 @@
 // x = wte[token], or with WPE x = wte[token] + wpe[t]. wte is bound in slices of its rows, each with a dispatch
 // of its own: this one serves the tokens of its slice. A token beyond the table reads the last row, so that no
 // input can leave it. With PLACES every row stands at a position of its own instead of at row % T. WPE and PLACES
-// are the numbers of bindings, DTYPE the type of wte.
+// are the numbers of bindings, DTYPE is the type of x and, without WTE_F32, of wte.
+#ifdef WTE_F32
+#define WTE_ELEMENT float
+#define from_wte(value) (value)
+#else
+#define WTE_ELEMENT ELEMENT
+#define from_wte(value) from_element(value)
+#endif
 layout(push_constant) uniform Push {
   uint rows;
   uint C;
@@ -18,8 +25,8 @@ layout(push_constant) uniform Push {
   uint vocabulary;  // rows of wte in all
 };
 layout(set = 0, binding = 0, std430) readonly buffer Tokens { int tokens[]; };  // (rows)
-layout(set = 0, binding = 1, std430) readonly buffer Wte { ELEMENT wte[]; };    // (wte_count, C)
-layout(set = 0, binding = 2, std430) writeonly buffer X { float x[]; };         // (rows, C)
+layout(set = 0, binding = 1, std430) readonly buffer Wte { WTE_ELEMENT wte[]; };  // (wte_count, C)
+layout(set = 0, binding = 2, std430) writeonly buffer X { ELEMENT x[]; };         // (rows, C)
 #ifdef WPE
 layout(set = 0, binding = WPE, std430) readonly buffer Wpe { float wpe[]; };  // (>= T, C)
 #endif
@@ -38,9 +45,9 @@ void main() {
 #endif
     for (uint c = gl_SubgroupInvocationID; c < C; c += gl_SubgroupSize) {
 #ifdef WPE
-      x[row * C + c] = from_element(wte[local * C + c]) + wpe[t * C + c];
+      x[row * C + c] = to_element(from_wte(wte[local * C + c]) + wpe[t * C + c]);
 #else
-      x[row * C + c] = from_element(wte[local * C + c]);
+      x[row * C + c] = to_element(from_wte(wte[local * C + c]));
 #endif
     }
   }

@@ -13,10 +13,10 @@ layout(push_constant) uniform Push {
   uint C;
 };
 layout(set = 0, binding = 0, std430) readonly buffer DY { ELEMENT dy[]; };        // (rows, C)
-layout(set = 0, binding = 1, std430) readonly buffer X { float x[]; };            // (rows, C)
+layout(set = 0, binding = 1, std430) readonly buffer X { ELEMENT x[]; };          // (rows, C)
 layout(set = 0, binding = 2, std430) readonly buffer Weight { float weight[]; };  // (C)
 layout(set = 0, binding = 3, std430) readonly buffer Rstd { float rstd[]; };      // (rows)
-layout(set = 0, binding = 4, std430) buffer DX { float dx[]; };                   // (rows, C)
+layout(set = 0, binding = 4, std430) buffer DX { ELEMENT dx[]; };                 // (rows, C)
 #ifndef RMS
 layout(set = 0, binding = MEAN, std430) readonly buffer Mean { float mean[]; };  // (rows)
 #endif
@@ -36,7 +36,7 @@ void main() {
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
       const float g = from_element(dy[base + c]) * weight[c];
       sum_g += g;
-      sum_g_xhat += g * ((x[base + c] - mu) * scale);
+      sum_g_xhat += g * ((from_element(x[base + c]) - mu) * scale);
     }
 #ifdef RMS
     const float mean_g = 0.0;
@@ -45,12 +45,12 @@ void main() {
 #endif
     const float mean_g_xhat = subgroupAdd(sum_g_xhat) / float(C);
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
-      const float xhat = (x[base + c] - mu) * scale;
+      const float xhat = (from_element(x[base + c]) - mu) * scale;
       const float d = (from_element(dy[base + c]) * weight[c] - mean_g - xhat * mean_g_xhat) * scale;
 #ifdef ACCUMULATE
-      dx[base + c] += d;
+      dx[base + c] = to_element(from_element(dx[base + c]) + d);
 #else
-      dx[base + c] = d;
+      dx[base + c] = to_element(d);
 #endif
     }
   }

@@ -14,7 +14,7 @@ layout(push_constant) uniform Push {
   uint rows_per_block;
 };
 layout(set = 0, binding = 0, std430) readonly buffer DY { ELEMENT dy[]; };              // (rows, C)
-layout(set = 0, binding = 1, std430) readonly buffer X { float x[]; };                  // (rows, C)
+layout(set = 0, binding = 1, std430) readonly buffer X { ELEMENT x[]; };                // (rows, C)
 layout(set = 0, binding = 2, std430) readonly buffer Rstd { float rstd[]; };            // (rows)
 layout(set = 0, binding = 3, std430) writeonly buffer Partials { float partials[]; };  // (blocks, SUMS, C)
 #ifndef RMS
@@ -23,9 +23,9 @@ layout(set = 0, binding = MEAN, std430) readonly buffer Mean { float mean[]; }; 
 
 float centred(uint row, uint c) {
 #ifdef RMS
-  return x[row * C + c];
+  return from_element(x[row * C + c]);
 #else
-  return x[row * C + c] - mean[row];
+  return from_element(x[row * C + c]) - mean[row];
 #endif
 }
 

@@ -13,7 +13,7 @@ layout(push_constant) uniform Push {
   uint C;
   float eps;
 };
-layout(set = 0, binding = 0, std430) readonly buffer X { float x[]; };            // (rows, C)
+layout(set = 0, binding = 0, std430) readonly buffer X { ELEMENT x[]; };          // (rows, C)
 layout(set = 0, binding = 1, std430) readonly buffer Weight { float weight[]; };  // (C)
 layout(set = 0, binding = 2, std430) writeonly buffer Y { ELEMENT y[]; };         // (rows, C)
 layout(set = 0, binding = 3, std430) writeonly buffer Rstd { float rstd[]; };     // (rows)
@@ -25,15 +25,15 @@ layout(set = 0, binding = MEAN, std430) writeonly buffer Mean { float mean[]; };
 #endif
 #ifdef RESIDUAL
 layout(set = 0, binding = BRANCH, std430) readonly buffer Branch { ELEMENT branch[]; };  // (rows, C)
-layout(set = 0, binding = RESIDUAL, std430) writeonly buffer Residual { float residual[]; };  // (rows, C)
+layout(set = 0, binding = RESIDUAL, std430) writeonly buffer Residual { ELEMENT residual[]; };  // (rows, C)
 #endif
 
-// r at i, added anew in every pass rather than read back, so that the residual is only written.
+// r at i, as it is stored; added anew in every pass rather than read back, so that the residual is only written.
 float row_value(uint i) {
 #ifdef RESIDUAL
-  return x[i] + from_element(branch[i]);
+  return from_element(to_element(from_element(x[i]) + from_element(branch[i])));
 #else
-  return x[i];
+  return from_element(x[i]);
 #endif
 }
 
@@ -41,7 +41,7 @@ float row_value(uint i) {
 float first_row_value(uint i) {
   const float r = row_value(i);
 #ifdef RESIDUAL
-  residual[i] = r;
+  residual[i] = to_element(r);
 #endif
   return r;
 }

@@ -1,5 +1,8 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#ifdef COPY
+#include "packed.glsl"
+#endif
 #include "elementwise.glsl"
 #include "wide_f32.glsl"
 #include "step_params.glsl"
@@ -8,7 +11,7 @@
 //   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
 //   w -= lr (m_hat / (sqrt(v_hat) + eps) + decay w).
 // A step that global_norm_clip marks as not finite changes nothing, bit for bit. With ACTIVE, elements whose bit
-// is not set belong to another optimizer. With BLOCK, m and v hold some blocks of BLOCK elements only, and
+// is not set belong to another optimizer. With COPY the new weights go to a copy of type DTYPE too. With BLOCK, m and v hold some blocks of BLOCK elements only, and
 // `blocks` gives their places in the arena. WIDTH elements are processed at a time; it divides 64 and BLOCK.
 layout(push_constant) uniform Push {
   uint count;
@@ -32,6 +35,19 @@ layout(set = 0, binding = 5, std430) readonly buffer Norm { uint norm[4]; };    
 layout(set = 0, binding = 6, std430) readonly buffer Step { STEP_PARAMS_MEMBERS } step_params;
 #ifdef ACTIVE
 layout(set = 0, binding = 7, std430) readonly buffer Active { uint active_bits[]; };    // as decay_bits
+#endif
+#ifdef COPY
+#if WIDTH == 4
+#define COPY_WORD WORD4
+#define pack_copy(x) pack4(x)
+#elif WIDTH == 2
+#define COPY_WORD uint
+#define pack_copy(x) to_pair(x)
+#else
+#define COPY_WORD ELEMENT
+#define pack_copy(x) to_element(x)
+#endif
+layout(set = 0, binding = COPY, std430) writeonly buffer Copy { COPY_WORD copy[]; };    // (count)
 #endif
 #ifdef BLOCK
 layout(set = 0, binding = 7, std430) readonly buffer Blocks { uint blocks[]; };         // in the arena
@@ -67,6 +83,10 @@ void main() {
     const wide adam = new_m * correction1 / (sqrt(new_v * correction2) + eps);
     m[i] = pack_wide(new_m);
     v[i] = pack_wide(new_v);
-    weights[place] = pack_wide(w - lr * (adam + (decays ? weight_decay : 0.0) * w));
+    const wide new_w = w - lr * (adam + (decays ? weight_decay : 0.0) * w);
+    weights[place] = pack_wide(new_w);
+#ifdef COPY
+    copy[place] = pack_copy(new_w);
+#endif
   }
 }

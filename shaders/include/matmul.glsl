@@ -9,6 +9,8 @@
 //   EPILOGUE    applied to a finished element (matmul_forms.glsl)
 //   ACCUMULATE  1: adds the old C, after the epilogue
 //   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: stores that sum
+//   SPLITS      (TN only) where defined, K is computed in parts side by side, one for each gl_WorkGroupID.z, whose sums
+//               are stored apart from each other
 
 #ifndef OPERAND
 #define OPERAND ELEMENTS
@@ -40,13 +42,36 @@ layout(set = 0, binding = BEFORE_PARTIALS, std430) readonly buffer Partials { FL
 layout(push_constant) uniform Push {
   uint M;
   uint N;
+#ifdef SPLITS
+  uint part_k;  // k of a part, but for the last
+#else
   uint K;
+#endif
   uint lda;  // elements from row to row
   uint ldb;
   uint ldc;
+#ifdef SPLITS
+  uint first_a;
+  uint first_c;
+  uint all_k;
+  uint part_rows;  // of C, from part to part
+#else
   uint a_offset;  // first element of A in its binding
   uint c_offset;  // first element of C, and of pre and partials, in theirs
+#endif
 };
+
+#ifdef SPLITS
+#define FIRST_K (gl_WorkGroupID.z * part_k)
+#define K min(part_k, all_k - FIRST_K)
+#define a_offset (first_a + FIRST_K * lda)
+#define b_offset (FIRST_K * ldb)
+#define c_offset (first_c + gl_WorkGroupID.z * part_rows * ldc)
+#define FIRST_ROW_SUM (gl_WorkGroupID.z * part_rows)
+#else
+#define b_offset 0
+#define FIRST_ROW_SUM 0
+#endif
 
 // Column and row of tiles of C that this workgroup computes: strips of `strip_rows` rows of tiles one after the
 // other, each column by column, so that B is read from the cache.

@@ -77,9 +77,9 @@ void finish(uint m, uint n, values v, values column_bias) {
 #if ROW_SUMS
 float complete_row_sum(uint m, float sum) {
 #if ROW_SUMS == 1
-  sum += row_sums[m];
+  sum += row_sums[FIRST_ROW_SUM + m];
 #endif
   return sum;
 }
-void finish_row_sum(uint m, float sum) { row_sums[m] = complete_row_sum(m, sum); }
+void finish_row_sum(uint m, float sum) { row_sums[FIRST_ROW_SUM + m] = complete_row_sum(m, sum); }
 #endif

@@ -99,7 +99,7 @@ shared PANEL panels[max(BUFFERS * kPanelSize, kSubgroups * kResultSize)];
 #define TILE BN
 #define EXTENT N
 #define ROW_LENGTH ldb
-#define ORIGIN 0
+#define ORIGIN b_offset
 #define BY_K B_BY_K
 #define FIRST_THREAD (kThreads / 2)  // threads that transposing A leaves idle begin with B
 #include "matmul_panel.glsl"

@@ -101,7 +101,7 @@ MATRIX_ELEMENT b_element(const in uint row, const in uint column, const in MATRI
 #else
   const uint at = n * ldb + min(k, K - 1);
 #endif
-  return from_bits(k < K ? b[at] : uint16_t(0));
+  return from_bits(k < K ? b[b_offset + at] : uint16_t(0));
 }
 #endif
 
@@ -133,7 +133,7 @@ float row_sum_element(const in uint row, const in uint column, const in float v,
 #endif
 #if ROW_SUMS
 float row_sum_store(const in uint row, const in uint column, const in float v, const in uint m0) {
-  if (column == 0 && m0 + row < M) row_sums[m0 + row] = v;
+  if (column == 0 && m0 + row < M) row_sums[FIRST_ROW_SUM + m0 + row] = v;
   return v;
 }
 #endif
@@ -175,9 +175,9 @@ void main() {
     coopMatLoadTensorNV(ma, a, ALIGNED(a_offset), sliceTensorLayoutNV(a_layout, m0, BM, k, BK));
 #endif
 #if B_BY_K
-    coopMatLoadTensorNV(mb, b, 0, sliceTensorLayoutNV(b_layout, k, BK, n0, BN));
+    coopMatLoadTensorNV(mb, b, ALIGNED(b_offset), sliceTensorLayoutNV(b_layout, k, BK, n0, BN));
 #else
-    coopMatLoadTensorNV(mb, b, 0, sliceTensorLayoutNV(b_layout, n0, BN, k, BK), transposed);
+    coopMatLoadTensorNV(mb, b, ALIGNED(b_offset), sliceTensorLayoutNV(b_layout, n0, BN, k, BK), transposed);
 #endif
 #endif
     sums = coopMatMulAdd(ma, mb, sums);

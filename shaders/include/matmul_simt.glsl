@@ -95,7 +95,7 @@ vec4 inside_k(vec4 v, Place p, uint k, bool is_along_k) {
   UNROLL for (uint l = 0; l < kWordsB; ++l) {                                       \
     const Place p = place(l * LANES + lane, B_IS_ALONG_K, BN);                      \
     const At at = at_place(p, k, n0, N, ldb, B_IS_ALONG_K);                         \
-    b_words[l] = LOAD_WORD(b, at.index, at.more);                                   \
+    b_words[l] = LOAD_WORD(b, b_offset + at.index, at.more);                        \
   }
 
 #define PUT_WORD(panel, base, stride, p, is_along_k, v) \

@@ -45,17 +45,18 @@ namespace {
 struct Size {
   std::int64_t B, T, C, Vp, positions;  // positions: rows of wpe
 
-  std::string text() const { return vkgpt::format("f32 {}x{}x{} of {}", B, T, C, Vp); }
+  std::string text() const { return vkgpt::format("{}x{}x{} of {}", B, T, C, Vp); }
   std::size_t tokens() const { return static_cast<std::size_t>(B * T); }
 };
 
 /// Forward and backward; the gradients are added to what is there.
-void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& tokens, bool has_positions) {
+void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& tokens, bool has_positions,
+                 DType dtype = DType::kF32) {
   const plan::Tensor ids = t.input({s.B, s.T}, tokens);
   const Operand wte = t.random({s.Vp, s.C}, 2), wpe = t.random({s.positions, s.C}, 3);
-  const Operand dx = t.random({s.B, s.T, s.C}, 4, 3.0F);
+  const Operand dx = t.random({s.B, s.T, s.C}, 4, 3.0F, dtype);
   const Operand dwte = t.random({s.Vp, s.C}, 5), dwpe = t.random({s.positions, s.C}, 6);
-  const plan::Tensor x = t.output({s.B, s.T, s.C});
+  const plan::Tensor x = t.output({s.B, s.T, s.C}, dtype);
   ops::EmbeddingForward forward{.tokens = ids, .wte = wte, .x = x};
   if (has_positions) forward.wpe = wpe;
   ops::embedding_forward(t.builder(), forward);
@@ -72,7 +73,7 @@ void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& token
   }
   const Vector no_positions(wpe.values.size(), 0.0);
   t.expect("x", x, embedding_forward(inside, wte, has_positions ? View(wpe) : no_positions, s.B, s.T, s.C),
-           kFp32Nmse);
+           rounding_bound(dtype));
   const EmbeddingGradients gradients = embedding_backward(dx, inside, s.B, s.T, s.C, s.Vp, s.positions);
   t.expect("dwte", dwte, add(gradients.dwte, dwte), kFp32Nmse);
   t.expect("dwpe", dwpe, add(gradients.dwpe, dwpe), kFp32Nmse);
@@ -85,7 +86,7 @@ void decoding(Trial& t, const Size& s, bool has_positions, DType dtype) {
   ops::EmbeddingDecode args{.tokens = t.input({s.B}, tokens),
                             .places = t.input({s.B, 2}, std::vector<std::int32_t>(2 * s.tokens())),
                             .wte = wte,
-                            .x = t.output({s.B, s.C})};
+                            .x = t.output({s.B, s.C}, dtype)};
   if (has_positions) args.wpe = wpe;
   ops::embedding_decode(t.builder(), args);
   for (const std::int64_t shift : {0, 7, 15}) {
@@ -101,7 +102,7 @@ void decoding(Trial& t, const Size& s, bool has_positions, DType dtype) {
       }
     }
     t.put(args.places, places);
-    t.expect("x", args.x, expected, kFp32Nmse);
+    t.expect("x", args.x, expected, rounding_bound(dtype));
   }
 }
 
@@ -115,8 +116,13 @@ std::vector<Device> devices_of(const Size& s) {
 
 std::vector<Case> embedding_cases() {
   std::vector<Case> cases;
-  const auto add_case = [&](const Size& s, const std::string& what, bool quick, auto build) {
-    cases.push_back({.variant = s.text() + what, .quick = quick, .devices = devices_of(s), .build = build});
+  const auto add_case = [&](const Size& s, const std::string& what, bool quick, auto build,
+                            DType dtype = DType::kF32) {
+    cases.push_back({.variant = vkgpt::format("{} {}{}", dtype_name(dtype), s.text(), what),
+                     .dtype = dtype,
+                     .quick = quick,
+                     .devices = devices_of(s),
+                     .build = build});
   };
   for (const Size& s : {Size{1, 1, 1, 1, 1},
                         {2, 5, 3, 64, 5},
@@ -131,6 +137,10 @@ std::vector<Case> embedding_cases() {
     add_case(s, "", is_small, [=](Trial& t) { both_passes(t, s, tokens, true); });
     if (is_small) {
       add_case(s, " without positions", false, [=](Trial& t) { both_passes(t, s, tokens, false); });
+    }
+    for (const DType dtype : {DType::kF16, DType::kBF16}) {
+      if (s.B != 3 && s.C != 1025) continue;
+      add_case(s, "", is_small, [=](Trial& t) { both_passes(t, s, tokens, true, dtype); }, dtype);
     }
   }
   std::vector<std::int32_t> one_token(1024, 1);

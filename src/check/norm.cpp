@@ -76,33 +76,33 @@ struct Variant {
 };
 
 /// Rows of one kind with an offset of their own, so that a variance around zero would cancel.
-Operand rows_of(Trial& t, const Variant& v, std::uint64_t seed, DType dtype) {
+Operand rows_of(Trial& t, const Variant& v, std::uint64_t seed) {
   std::vector<float> x = random_floats(static_cast<std::size_t>(v.rows * v.C), seed, 2.0F);
   for (std::size_t i = 0; i < x.size(); ++i) {
     x[i] += static_cast<float>(static_cast<std::int64_t>(i) / v.C % 7) - 3.0F;
   }
-  return t.given({v.rows, v.C}, x, dtype);
+  return t.given({v.rows, v.C}, x, v.dtype);
 }
 
 void both_passes(Trial& t, const Variant& v) {
   const Shape shape{v.rows, v.C};
-  const Operand x = rows_of(t, v, 1, DType::kF32), weight = t.random({v.C}, 2), bias = t.random({v.C}, 3);
-  const Operand branch = rows_of(t, v, 4, v.dtype);
+  const Operand x = rows_of(t, v, 1), weight = t.random({v.C}, 2), bias = t.random({v.C}, 3);
+  const Operand branch = rows_of(t, v, 4);
   ops::NormForward forward{
       .kind = v.kind, .x = x, .weight = weight, .y = t.output(shape, v.dtype), .rstd = t.output({v.rows})};
   if (v.is_layernorm()) forward.mean = t.output({v.rows});
   if (v.is_layernorm() && v.has_bias) forward.bias = bias;
-  if (v.has_residual) forward.residual = ops::NormResidual{.branch = branch, .sum = t.output(shape)};
+  if (v.has_residual) forward.residual = ops::NormResidual{.branch = branch, .sum = t.output(shape, v.dtype)};
   ops::norm_forward(t.builder(), forward);
-  const Vector r = v.has_residual ? add(x, branch) : x.values;
+  const Vector r = v.has_residual ? to_double(rounded(to_float(add(x, branch)), v.dtype)) : x.values;
   const Norm norm =
       norm_forward(v.kind, r, weight, forward.bias ? bias.values : Vector{}, double{forward.eps});
-  if (v.has_residual) t.expect("sum", forward.residual->sum, r, kFp32Nmse);
+  if (v.has_residual) t.expect("sum", forward.residual->sum, r, rounding_bound(v.dtype));
   t.expect("y", forward.y, norm.y, rounding_bound(v.dtype));
   if (forward.mean) t.expect("mean", *forward.mean, norm.mean, kFp32Nmse);
   t.expect("rstd", forward.rstd, norm.rstd, kFp32Nmse);
 
-  const Operand dy = t.random(shape, 5, 3.0F, v.dtype), stream = t.random(shape, 6, 2.0F);
+  const Operand dy = t.random(shape, 5, 3.0F, v.dtype), stream = t.random(shape, 6, 2.0F, v.dtype);
   const Operand dweight = t.random({v.C}, 7), dbias = t.random({v.C}, 8);
   ops::NormBackward backward{.kind = v.kind,
                              .dy = dy,
@@ -110,13 +110,14 @@ void both_passes(Trial& t, const Variant& v) {
                              .weight = weight,
                              .mean = forward.mean,
                              .rstd = forward.rstd,
-                             .dx = v.has_residual ? stream.tensor : t.output(shape),
+                             .dx = v.has_residual ? stream.tensor : t.output(shape, v.dtype),
                              .accumulate = v.has_residual};
   if (v.has_dweight) backward.dweight = dweight;
   if (v.is_layernorm() && v.has_dbias) backward.dbias = dbias;
   ops::norm_backward(t.builder(), backward);
   const NormGradients gradients = norm_backward(v.kind, dy, r, weight, norm);
-  t.expect("dx", backward.dx, v.has_residual ? add(gradients.dx, stream) : gradients.dx, kFp32Nmse);
+  t.expect("dx", backward.dx, v.has_residual ? add(gradients.dx, stream) : gradients.dx,
+           rounding_bound(v.dtype));
   if (backward.dweight) t.expect("dweight", dweight, add(gradients.dweight, dweight), kFp32Nmse);
   if (backward.dbias) t.expect("dbias", dbias, add(gradients.dbias, dbias), kFp32Nmse);
 }

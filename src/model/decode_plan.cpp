@@ -112,7 +112,7 @@ class DecodePlanWriter {
   /// The rows (rows, C) after all blocks and the last norm.
   Tensor write_rows(std::int64_t rows, bool is_run) {
     const Tensor tokens = builder_.view(tokens_, 0, {rows}), places = builder_.view(places_, 0, {rows, 2});
-    const Tensor x = builder_.transient("embedding", {rows, config_.n_embd});
+    const Tensor x = builder_.transient("embedding", {rows, config_.n_embd}, options_.dtype);
     ops::embedding_decode(builder_, {.tokens = tokens,
                                      .places = places,
                                      .wte = *params_.find_matrix("wte.weight"),

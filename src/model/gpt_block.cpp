@@ -3,7 +3,6 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/activation.hpp"
 #include "vkgpt/ops/attention/qk_norm.hpp"
-#include "vkgpt/ops/cast.hpp"
 #include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/ops/norm.hpp"
@@ -154,7 +153,7 @@ NormActivations stream_norm(PlanBuilder& builder, const NormTensors& params, con
                         .rstd = saved.rstd,
                         .eps = eps_of(options)};
   if (stream.branch) {
-    saved.x = builder.transient("residual", stream.x.shape);
+    saved.x = builder.transient("residual", stream.x.shape, stream.x.dtype);
     args.residual = ops::NormResidual{*stream.branch, saved.x};
   }
   ops::norm_forward(builder, args);
@@ -179,13 +178,9 @@ void stream_norm_backward(PlanBuilder& builder, const NormTensors& params, const
 
 Tensor branch_gradient(PlanBuilder& builder, const Tensor& dstream, std::uint32_t site,
                        const BlockOptions& options) {
-  if (options.dropout == 0 && options.dtype == dstream.dtype) return dstream;
+  if (options.dropout == 0) return dstream;
   const Tensor dbranch = builder.transient("dbranch", dstream.shape, options.dtype);
-  if (options.dropout > 0) {
-    ops::dropout(builder, dstream, dbranch, {.p = options.dropout, .site = site});
-  } else {
-    ops::cast(builder, dstream, dbranch);
-  }
+  ops::dropout(builder, dstream, dbranch, {.p = options.dropout, .site = site});
   return dbranch;
 }
 

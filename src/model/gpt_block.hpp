@@ -20,7 +20,7 @@ ops::RopeAngles rope_angles(const GptConfig& config);
 /// Everything besides its parameters that a block is computed with.
 struct BlockOptions {
   const GptConfig& config;
-  DType dtype = DType::kF32;       // of the activations inside the branches; the residual stream is f32
+  DType dtype = DType::kF32;       // D: of all activations, the residual stream's too
   double dropout = 0;              // of both branches
   std::uint32_t dropout_site = 0;  // the first of kBlockDropoutSites
   double lora_scale = 0;
@@ -32,14 +32,14 @@ inline constexpr std::uint32_t kBlockDropoutSites = 3;
 
 /// The residual stream between blocks: `x`, to which `branch` is still to be added (the next norm does it).
 struct Stream {
-  plan::Tensor x;                           // (..., C) f32
-  std::optional<plan::Tensor> branch = {};  // (..., C)
+  plan::Tensor x;                           // (..., C) D
+  std::optional<plan::Tensor> branch = {};  // (..., C) D
 };
 
 /// A norm of the stream with what its backward needs.
 struct NormActivations {
-  plan::Tensor x;  // (..., C) f32, what was normalized: the stream with its branch added
-  plan::Tensor y;  // (..., C)
+  plan::Tensor x;                         // (..., C) D, what was normalized: the stream with its branch added
+  plan::Tensor y;                         // (..., C)
   std::optional<plan::Tensor> mean = {};  // (rows), of LayerNorm
   plan::Tensor rstd;                      // (rows)
 };
@@ -98,7 +98,7 @@ struct BlockActivations {
 BlockActivations block_forward(plan::PlanBuilder& builder, const BlockTensors& params, const Stream& in,
                                const Attend& attend, const BlockOptions& options);
 
-/// `dstream` (..., C) f32 holds the gradient of the stream after the block and then that before it;
+/// `dstream` (..., C) D holds the gradient of the stream after the block and then that before it;
 /// dparams +=. Where `recompute_attention` is set, the attention branch is computed once more, so that
 /// nothing of it but its input needs to be kept since the forward.
 void block_backward(plan::PlanBuilder& builder, const BlockTensors& params, const BlockTensors& dparams,
@@ -106,7 +106,7 @@ void block_backward(plan::PlanBuilder& builder, const BlockTensors& params, cons
                     const plan::Tensor& dstream, const BlockOptions& options,
                     const Attend* recompute_attention = nullptr);
 
-/// The gradient of a branch from that of the stream: dropout drawn again, in the type of the branch.
+/// The gradient of a branch from that of the stream: dropout drawn again.
 plan::Tensor branch_gradient(plan::PlanBuilder& builder, const plan::Tensor& dstream, std::uint32_t site,
                              const BlockOptions& options);
 

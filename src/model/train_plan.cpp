@@ -29,8 +29,14 @@ using plan::PlanBuilder;
 using plan::Role;
 using plan::Tensor;
 
-/// Bytes of logits that the classifier keeps at once.
-constexpr std::int64_t kLogitsBytes = 64 << 20;
+/// Bytes of logits that the classifier keeps at once: a 24th of the memory, so that few chunks read and write
+/// the head's weight and its gradient; on CPU drivers what leaves caches to others.
+std::int64_t logits_bytes(const vk::DeviceCaps& caps) {
+  constexpr std::int64_t kLeast = 64LL << 20, kMost = 3LL << 30;
+  if (caps.is_cpu()) return kLeast;
+  const std::int64_t share = caps.heap_bytes == 0 ? kLeast : static_cast<std::int64_t>(caps.heap_bytes) / 24;
+  return std::min(std::clamp(share, kLeast, kMost), ops::max_binding_bytes(caps));
+}
 
 constexpr std::uint32_t kEmbeddingSite = 0;
 
@@ -168,13 +174,13 @@ class TrainPlanWriter {
 
   Forward write_forward(const ParamTensors& params, Pass pass) {
     Forward forward;
-    forward.x = builder_.transient("embedding", {B_, T_, config_.n_embd});
+    forward.x = builder_.transient("embedding", {B_, T_, config_.n_embd}, options_.activation_dtype);
     ops::embedding_forward(builder_, {.tokens = tokens_,
                                       .wte = *params.find("wte.weight"),
                                       .wpe = params.find("wpe.weight"),
                                       .x = forward.x});
     if (pass == Pass::kTrain && options_.dropout > 0) {
-      const Tensor dropped = builder_.transient("embedding_dropped", forward.x.shape);
+      const Tensor dropped = builder_.transient("embedding_dropped", forward.x.shape, forward.x.dtype);
       ops::dropout(builder_, forward.x, dropped, {.p = options_.dropout, .site = kEmbeddingSite});
       forward.x = dropped;
     }
@@ -202,9 +208,11 @@ class TrainPlanWriter {
     Tensor dy;
     if (pass == Pass::kTrain) dy = builder_.transient("dy", y.shape, dtype);
     const std::optional<Tensor> dhead = gradients().head();
-    const std::int64_t bytes = std::min(kLogitsBytes, ops::max_binding_bytes(builder_.caps()));
-    // Chunks of whole multiples of 64 rows keep every bound offset aligned.
-    const std::int64_t chunk = std::max<std::int64_t>(64, bytes / (Vp * dtype_size(dtype)) / 64 * 64);
+    // Chunks of whole multiples of 64 rows, which keep every bound offset aligned, and all of about one size.
+    const std::int64_t most =
+        std::max<std::int64_t>(64, logits_bytes(builder_.caps()) / (Vp * dtype_size(dtype)) / 64 * 64);
+    const std::int64_t chunks = (rows + most - 1) / most;
+    const std::int64_t chunk = ((rows + chunks - 1) / chunks + 63) / 64 * 64;
     for (std::int64_t first = 0; first < rows; first += chunk) {
       const std::int64_t count = std::min(chunk, rows - first);
       const Tensor y_rows = builder_.view(y, first * config_.n_embd, {count, config_.n_embd});
@@ -236,7 +244,7 @@ class TrainPlanWriter {
     const ParamTensors grads = gradients();
     const Forward forward = write_forward(params, Pass::kTrain);
     const Tensor dy = write_losses(params, forward.ln_f.y, Pass::kTrain);
-    const Tensor dstream = builder_.transient("dstream", forward.x.shape);
+    const Tensor dstream = builder_.transient("dstream", forward.x.shape, forward.x.dtype);
     {
       const auto scope = builder_.scope("ln_f");
       stream_norm_backward(builder_, params.norm("ln_f"), grads.norm("ln_f"), forward.ln_f, dy, dstream,
@@ -270,7 +278,7 @@ class TrainPlanWriter {
     if (!dwte && !dwpe) return;
     Tensor dx = dstream;
     if (options_.dropout > 0) {
-      dx = builder_.transient("dembedding", dstream.shape);
+      dx = builder_.transient("dembedding", dstream.shape, dstream.dtype);
       ops::dropout(builder_, dstream, dx, {.p = options_.dropout, .site = kEmbeddingSite});
     }
     ops::embedding_backward(builder_, {.dx = dx, .tokens = tokens_, .dwte = dwte, .dwpe = dwpe});

@@ -59,13 +59,15 @@ std::vector<ops::Slice> slices_of(const GptParams& params, Predicate&& wanted) {
 class OptimizerWriter {
  public:
   OptimizerWriter(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
-                  const Tensor& weights, const Tensor& grads, const Tensor& norm)
+                  const Tensor& weights, const Tensor& grads, const Tensor& norm,
+                  const std::optional<Tensor>& copy)
       : builder_(builder),
         params_(params),
         options_(options),
         weights_(weights),
         grads_(grads),
         norm_(norm),
+        copy_(copy),
         decay_(ops::decay_bits(builder, params.trainable_elements(),
                                slices_of(params, [](const ParamSpec& spec) { return spec.decay; }))) {}
 
@@ -105,7 +107,8 @@ class OptimizerWriter {
                           .v = arena(tensor::kAdamV),
                           .decay = decay_,
                           .norm = norm_,
-                          .active = active},
+                          .active = active,
+                          .copy = active ? std::nullopt : copy_},
                          adamw());
   }
 
@@ -148,6 +151,7 @@ class OptimizerWriter {
   const Tensor& weights_;
   const Tensor& grads_;
   const Tensor& norm_;
+  std::optional<Tensor> copy_;  // of the weights, in the type of matrix products
   Tensor decay_;
 };
 
@@ -160,12 +164,14 @@ void write_update(PlanBuilder& builder, const GptParams& params, const TrainPlan
   ops::global_norm(builder, tensors.grads, static_cast<float>(options.grad_clip), norm, tensors.loss,
                    tensors.loss_scale);
   const Tensor weights = builder.view(tensors.params, 0, {n});
-  OptimizerWriter(builder, params, options, weights, tensors.grads, norm).write();
+  std::optional<Tensor> copy;
+  if (tensors.matrices) copy = builder.view(*tensors.matrices, 0, {n});
+  OptimizerWriter(builder, params, options, weights, tensors.grads, norm, copy).write();
   if (tensors.ema) {
     ops::ema_update(builder,
                     {.ema = *tensors.ema, .weights = weights, .norm = norm, .decay = options.ema_decay});
   }
-  if (tensors.matrices) ops::cast(builder, weights, builder.view(*tensors.matrices, 0, {n}));
+  if (copy && options.optimizer != OptimizerKind::kAdamW) ops::cast(builder, weights, *copy);
   ops::loss_mean(builder, tensors.loss, builder.readback(tensor::kStepResults, {8}), norm,
                  tensors.loss_scale);
   if (tensors.loss_scale) ops::loss_scale_update(builder, *tensors.loss_scale, norm);

@@ -1,11 +1,16 @@
 #include "vkgpt/ops/cross_entropy.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/plan/limits.hpp"
+#include "vkgpt/vk/subgroup_size.hpp"
+
+#include "ops/grid.hpp"
+#include "ops/held_rows.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -19,6 +24,30 @@ using plan::write;
 std::uint32_t subgroups_for(const vk::DeviceCaps& caps, std::int64_t V) {
   const std::int64_t wanted = V / (8 * std::int64_t{caps.subgroup_size});
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(wanted, 1, subgroups_per_workgroup(caps)));
+}
+
+/// Words of 16 bytes of a row that an invocation may hold: with 8, a workgroup of 1024 fits the 65536
+/// registers of an SM, with 10 it spills.
+constexpr std::int64_t kMostWords = 8;
+
+/// A workgroup that holds its row in registers.
+struct HeldRow {
+  std::uint32_t subgroups;
+  std::int64_t words;  // of an invocation
+};
+
+/// As many subgroups as leave each invocation two words, up to what the device allows; nothing where that is
+/// too few.
+std::optional<HeldRow> held_row(const vk::DeviceCaps& caps, std::int64_t Vp, DType dtype) {
+  if (caps.is_cpu() || !vk::knows_subgroup_size(caps)) return std::nullopt;
+  const std::int64_t most =
+      std::min(caps.max_workgroup_invocations, caps.max_workgroup_size[0]) / caps.subgroup_size;
+  const std::int64_t words = Vp * dtype_size(dtype) / 16;
+  const std::int64_t subgroups =
+      std::clamp<std::int64_t>(ceil_div(words, 2 * std::int64_t{caps.subgroup_size}), 1, most);
+  const std::int64_t held = held_words(Vp, dtype, subgroups * caps.subgroup_size, kMostWords);
+  if (held == 0) return std::nullopt;
+  return HeldRow{static_cast<std::uint32_t>(subgroups), held};
 }
 
 /// Arguments that only `cross_entropy_fused` has.
@@ -55,6 +84,22 @@ plan::Macros classify_macros(const CrossEntropy& args, const Gradient* gradient)
       .flag("SHAPED", shaping.label_smoothing > 0 || shaping.z_loss > 0);
 }
 
+/// The kernel for a slice of rows: one that holds a row in registers, or one that reads it in every pass.
+plan::Dispatch kernel_of(const vk::DeviceCaps& caps, const CrossEntropy& args, Slice slice,
+                         plan::Macros macros) {
+  const std::optional<HeldRow> held = held_row(caps, args.logits.shape.back(), args.logits.dtype);
+  if (!held) {
+    return workgroups(caps, "cross_entropy_forward", slice.count, subgroups_for(caps, args.V),
+                      std::move(macros));
+  }
+  macros.value("WORDS", held->words);
+  return {.kernel = {.stem = "cross_entropy_forward_held",
+                     .macros = std::move(macros),
+                     .spec_constants = {held->subgroups * caps.subgroup_size, held->subgroups},
+                     .subgroup_size = caps.subgroup_size},
+          .groups = fold_grid(caps, slice.count)};
+}
+
 /// Losses of the rows and, with `gradient`, dlogits in their place.
 void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradient* gradient) {
   const vk::DeviceCaps& caps = builder.caps();
@@ -67,8 +112,7 @@ void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradie
   const std::int64_t row_bytes = Vp * dtype_size(dtype);
 
   for (const Slice slice : row_slices(caps, rows, row_bytes, slice_granule(any_16bit({args.logits})))) {
-    plan::Dispatch dispatch = workgroups(caps, "cross_entropy_forward", slice.count,
-                                         subgroups_for(caps, args.V), classify_macros(args, gradient));
+    plan::Dispatch dispatch = kernel_of(caps, args, slice, classify_macros(args, gradient));
     const plan::Binding logits = gradient != nullptr ? read_write(args.logits) : read(args.logits);
     dispatch.bindings = {matrix_rows(logits, Vp, slice, dtype), read(args.targets), write(args.losses)};
     if (gradient != nullptr && gradient->loss_scale) {
@@ -79,10 +123,11 @@ void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradie
                         .f32(gradient != nullptr ? gradient->scale : 0.0F, args.softcap,
                              shaping.label_smoothing, shaping.z_loss);
     // An exponential counts as ten, the soft cap as thirty wherever the logits are read.
-    const std::int64_t reads = gradient != nullptr ? 3 : 2;
-    const std::int64_t flops = (reads - 1) * 13 + (args.softcap > 0 ? 30 * reads : 0);
+    const std::int64_t passes = gradient != nullptr ? 3 : 2;
+    const std::int64_t flops = (passes - 1) * 13 + (args.softcap > 0 ? 30 * passes : 0);
+    const std::int64_t reads = held_row(caps, Vp, dtype) ? 1 : passes;
     dispatch.cost = {.flops = slice.count * args.V * flops,
-                     .bytes = slice.count * (row_bytes * (gradient != nullptr ? 2 : 1) + 8)};
+                     .bytes = slice.count * (row_bytes * (reads + (gradient != nullptr ? 1 : 0)) + 8)};
     builder.dispatch(std::move(dispatch));
   }
 }

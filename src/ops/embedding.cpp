@@ -54,20 +54,30 @@ EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x,
   return shape;
 }
 
+/// Runs of the tokens' rows in x.
+std::vector<Slice> token_slices(const vk::DeviceCaps& caps, const EmbeddingShape& shape,
+                                const plan::Tensor& x) {
+  return row_slices(caps, shape.rows, shape.C * dtype_size(x.dtype), slice_granule(any_16bit({x})));
+}
+
 /// One slice of rows of x, gathered from one slice of wte.
 plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, const EmbeddingShape& shape,
                       Slice slice, Slice vocabulary) {
   plan::Dispatch dispatch =
-      subgroup_per_row(caps, "embedding_forward", slice.count, plan::Macros{}.dtype("DTYPE", args.wte.dtype));
+      subgroup_per_row(caps, "embedding_forward", slice.count, plan::Macros{}.dtype("DTYPE", args.x.dtype));
+  dispatch.kernel.macros.flag("WTE_F32", args.wte.dtype == DType::kF32 && args.x.dtype != DType::kF32);
   dispatch.bindings = {elements(read(args.tokens), slice),
                        matrix_rows(read(args.wte), shape.C, vocabulary, args.wte.dtype),
-                       matrix_rows(write(args.x), shape.C, slice)};
+                       matrix_rows(write(args.x), shape.C, slice, args.x.dtype)};
   if (args.wpe) add_binding(dispatch, "WPE", read(*args.wpe));
   dispatch.push = PushWords{}.u32(slice.count, shape.C, shape.T, slice.first, vocabulary.first,
                                   vocabulary.count, shape.Vp);
-  // Only the rows of the tokens are read from the tables.
+  // Of wte the rows of the tokens, of wpe those of the positions, which caches keep from sequence to
+  // sequence.
+  const std::int64_t positions = args.wpe ? std::min(slice.count, shape.T) : 0;
   dispatch.cost = {.flops = slice.count * shape.C,
-                   .bytes = (args.wpe ? 3 : 2) * slice.count * shape.row_bytes()};
+                   .bytes = shape.C * (slice.count * (dtype_size(args.wte.dtype) + dtype_size(args.x.dtype)) +
+                                       positions * dtype_size(DType::kF32))};
   return dispatch;
 }
 
@@ -93,22 +103,24 @@ void sum_tokens(plan::PlanBuilder& builder, const EmbeddingBackward& args, const
   for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
     plan::Dispatch dispatch;
     dispatch.kernel.stem = "embedding_backward_wte";
+    dispatch.kernel.macros.dtype("DTYPE", args.dx.dtype);
     dispatch.kernel.spec_constants = {width, parts, static_cast<std::uint32_t>(column_groups)};
-    dispatch.bindings = {read(sorted), matrix_rows(read(args.dx), shape.C, slice),
+    dispatch.bindings = {read(sorted), matrix_rows(read(args.dx), shape.C, slice, args.dx.dtype),
                          matrix_rows(read_write(*args.dwte), shape.C, vocabulary)};
     dispatch.groups = fold_grid(caps, slice.count * column_groups);
     dispatch.push = PushWords{}.u32(slice.count, shape.C, vocabulary.first, vocabulary.count);
     const std::int64_t touched = std::min(slice.count, vocabulary.count);
     dispatch.cost = {.flops = slice.count * shape.C,
-                     .bytes = (slice.count + 2 * touched) * shape.row_bytes()};
+                     .bytes = shape.C * (slice.count * dtype_size(args.dx.dtype) + 8 * touched)};
     builder.dispatch(std::move(dispatch));
   }
 }
 
 void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, const EmbeddingShape& shape,
                    Slice slice) {
-  plan::Dispatch dispatch = elementwise(builder.caps(), "embedding_backward_wpe", shape.T * shape.C);
-  dispatch.bindings = {matrix_rows(read(args.dx), shape.C, slice),
+  plan::Dispatch dispatch = elementwise(builder.caps(), "embedding_backward_wpe", shape.T * shape.C,
+                                        plan::Macros{}.dtype("DTYPE", args.dx.dtype));
+  dispatch.bindings = {matrix_rows(read(args.dx), shape.C, slice, args.dx.dtype),
                        matrix_rows(read_write(*args.dwpe), shape.C, {0, shape.T})};
   dispatch.push = PushWords{}.u32(shape.T * shape.C, shape.C, shape.T, slice.count, slice.first % shape.T);
   dispatch.cost.flops = slice.count * shape.C;
@@ -120,7 +132,7 @@ void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, co
 void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args) {
   const EmbeddingShape shape = shape_of(args.tokens, args.x, args.wte, args.wpe);
   const vk::DeviceCaps& caps = builder.caps();
-  for (const Slice slice : row_slices(caps, shape.rows, shape.row_bytes())) {
+  for (const Slice slice : token_slices(caps, shape, args.x)) {
     for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
       builder.dispatch(gather(caps, args, shape, slice, vocabulary));
     }
@@ -147,7 +159,7 @@ void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
 
 void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& args) {
   const EmbeddingShape shape = shape_of(args.tokens, args.dx, args.dwte, args.dwpe);
-  for (const Slice slice : row_slices(builder.caps(), shape.rows, shape.row_bytes())) {
+  for (const Slice slice : token_slices(builder.caps(), shape, args.dx)) {
     if (args.dwte) {
       const plan::Tensor sorted = builder.transient("sorted_positions", {2, slice.count}, DType::kU32);
       sort_positions(builder, args, shape, slice, sorted);

@@ -21,4 +21,15 @@ std::uint32_t elementwise_workgroup(const vk::DeviceCaps& caps) {
   return std::min<std::uint32_t>(256, std::min(caps.max_workgroup_invocations, caps.max_workgroup_size[0]));
 }
 
+std::int64_t invocations_to_fill(const vk::DeviceCaps& caps) {
+  switch (caps.type) {
+    case vk::DeviceType::kCpu:
+      return 64;
+    case vk::DeviceType::kIntegrated:
+      return 8192;
+    default:
+      return 65536;
+  }
+}
+
 }  // namespace vkgpt::ops

@@ -20,4 +20,7 @@ std::array<std::uint32_t, 3> fold_grid(const vk::DeviceCaps& caps, std::int64_t 
 /// there), else 256 or what the device allows.
 std::uint32_t elementwise_workgroup(const vk::DeviceCaps& caps);
 
+/// Invocations that a device of the kind should have to work on, to have no idle processors.
+std::int64_t invocations_to_fill(const vk::DeviceCaps& caps);
+
 }  // namespace vkgpt::ops

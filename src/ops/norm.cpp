@@ -9,6 +9,7 @@
 #include "vkgpt/ops/launch.hpp"
 
 #include "ops/grid.hpp"
+#include "ops/held_rows.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -17,6 +18,14 @@ using plan::PushWords;
 using plan::read;
 using plan::read_write;
 using plan::write;
+
+// Words of 16 bytes of a row that an invocation may hold. In the backward each has beside it the sums of
+// dweight and dbias of its elements: 5 words of 16-bit ones take 240 registers of NVIDIA's 255, 6 spill, and
+// so do 10 of f32.
+constexpr std::int64_t kForwardWords = 8;
+constexpr std::int64_t backward_words(DType dtype) {
+  return dtype_size(dtype) == 2 ? 5 : 8;
+}
 
 /// Sizes of a norm over rows of C.
 struct NormShape {
@@ -70,38 +79,87 @@ void add_sum(plan::Dispatch& partial, plan::Dispatch& reduce, std::string name,
   reduce.bindings.push_back(read_write(*sum));
 }
 
+/// Adds the sums of `blocks` blocks of rows to dweight and dbias. Few columns make few workgroups: where
+/// there are many blocks, several invocations share a column.
+plan::Dispatch reduction(const vk::DeviceCaps& caps, const NormShape& shape, const plan::Tensor& partials) {
+  const std::int64_t blocks = partials.shape[0], sums = partials.shape[1];
+  const std::uint32_t width = caps.subgroup_size;
+  const std::uint32_t parts = subgroups_per_workgroup(caps);
+  plan::Dispatch reduce;
+  reduce.kernel = {.stem = "norm_backward_reduce",
+                   .macros = plan::Macros{}.value("SUMS", sums),
+                   .spec_constants = {width, parts}};
+  reduce.groups = fold_grid(caps, ceil_div(shape.C, width));
+  reduce.bindings = {read(partials)};
+  reduce.push = PushWords{}.u32(shape.C, blocks);
+  reduce.cost.flops = sums * shape.C * (blocks + 1);
+  return reduce;
+}
+
+std::int64_t sums_of(const NormBackward& args) {
+  return (args.dweight ? 1 : 0) + (args.dbias ? 1 : 0);
+}
+
 /// dweight and dbias of a slice of rows: sums over blocks of rows, then over the blocks.
 void parameter_gradients(plan::PlanBuilder& builder, const NormBackward& args, const NormShape& shape,
                          Slice slice) {
   const vk::DeviceCaps& caps = builder.caps();
-  const auto rows = slice.count;
-  const auto C = shape.C;
   const std::int64_t max_blocks = caps.is_cpu() ? 16 : 128;
-  const std::int64_t rows_per_block = std::max<std::int64_t>(16, ceil_div(rows, max_blocks));
-  const std::int64_t blocks = ceil_div(rows, rows_per_block);
-  const std::int64_t sums = (args.dweight ? 1 : 0) + (args.dbias ? 1 : 0);
-  const plan::Tensor partials = builder.transient("norm_partials", {blocks, sums, shape.C});
-  const plan::Macros sums_macro = plan::Macros{}.value("SUMS", sums);
+  const std::int64_t rows_per_block = std::max<std::int64_t>(16, ceil_div(slice.count, max_blocks));
+  const std::int64_t blocks = ceil_div(slice.count, rows_per_block);
+  const plan::Tensor partials = builder.transient("norm_partials", {blocks, sums_of(args), shape.C});
 
-  const std::int64_t column_groups = ceil_div(C, caps.subgroup_size);
-  plan::Dispatch partial = lone_subgroups(caps, "norm_backward_partial", column_groups * blocks,
-                                          plan::Macros{sums_macro}.dtype("DTYPE", args.dy.dtype));
+  const std::int64_t column_groups = ceil_div(shape.C, caps.subgroup_size);
+  plan::Dispatch partial =
+      lone_subgroups(caps, "norm_backward_partial", column_groups * blocks,
+                     plan::Macros{}.value("SUMS", sums_of(args)).dtype("DTYPE", args.dy.dtype));
   partial.bindings = {matrix_rows(read(args.dy), shape.C, slice, args.dy.dtype),
-                      matrix_rows(read(args.x), shape.C, slice), elements(read(args.rstd), slice),
-                      write(partials)};
+                      matrix_rows(read(args.x), shape.C, slice, args.x.dtype),
+                      elements(read(args.rstd), slice), write(partials)};
   add_kind(partial, args.kind,
            args.mean.transform([&](const plan::Tensor& mean) { return elements(read(mean), slice); }));
-  partial.push = PushWords{}.u32(rows, C, blocks, rows_per_block);
+  partial.push = PushWords{}.u32(slice.count, shape.C, blocks, rows_per_block);
   partial.cost.flops = 5 * shape.elements(slice);
 
-  plan::Dispatch reduce = lone_subgroups(caps, "norm_backward_reduce", column_groups, sums_macro);
-  reduce.bindings = {read(partials)};
-  reduce.push = PushWords{}.u32(C, blocks);
-  reduce.cost.flops = sums * C * (blocks + 1);
-
+  plan::Dispatch reduce = reduction(caps, shape, partials);
   add_sum(partial, reduce, "DWEIGHT", args.dweight);
   add_sum(partial, reduce, "DBIAS", args.dbias);
   builder.dispatch(std::move(partial));
+  builder.dispatch(std::move(reduce));
+}
+
+/// The kernel of dx, with all bindings but those that a variant adds.
+void bind_backward(plan::Dispatch& dispatch, const NormBackward& args, const NormShape& shape, Slice slice) {
+  const plan::Binding dx = args.accumulate ? read_write(args.dx) : write(args.dx);
+  dispatch.bindings = {matrix_rows(read(args.dy), shape.C, slice, args.dy.dtype),
+                       matrix_rows(read(args.x), shape.C, slice, args.x.dtype), read(args.weight),
+                       elements(read(args.rstd), slice), matrix_rows(dx, shape.C, slice, args.dx.dtype)};
+  add_kind(dispatch, args.kind,
+           args.mean.transform([&](const plan::Tensor& mean) { return elements(read(mean), slice); }));
+  dispatch.kernel.macros.flag("ACCUMULATE", args.accumulate);
+}
+
+/// All gradients of a slice of rows in one pass over them, `words` of a row held by an invocation.
+void append_held(plan::PlanBuilder& builder, const NormBackward& args, const NormShape& shape, Slice slice,
+                 std::int64_t words) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const std::int64_t wanted = invocations_to_fill(caps) / caps.subgroup_size;
+  const std::int64_t rows_per_block = ceil_div(slice.count, std::max<std::int64_t>(wanted, 1));
+  const std::int64_t blocks = ceil_div(slice.count, rows_per_block);
+  plan::Dispatch dispatch = subgroup_per_row(
+      caps, "norm_backward_held", blocks, plan::Macros{}.dtype("DTYPE", args.dy.dtype).value("WORDS", words));
+  bind_backward(dispatch, args, shape, slice);
+  dispatch.push = PushWords{}.u32(slice.count, shape.C, blocks, rows_per_block);
+  dispatch.cost.flops = (args.accumulate ? 19 : 18) * shape.elements(slice);
+  if (sums_of(args) == 0) return builder.dispatch(std::move(dispatch));
+
+  const plan::Tensor partials = builder.transient("norm_partials", {blocks, sums_of(args), shape.C});
+  dispatch.kernel.macros.value("SUMS", sums_of(args));
+  add_binding(dispatch, "PARTIALS", write(partials));
+  plan::Dispatch reduce = reduction(caps, shape, partials);
+  add_sum(dispatch, reduce, "DWEIGHT", args.dweight);
+  add_sum(dispatch, reduce, "DBIAS", args.dbias);
+  builder.dispatch(std::move(dispatch));
   builder.dispatch(std::move(reduce));
 }
 
@@ -110,19 +168,21 @@ void parameter_gradients(plan::PlanBuilder& builder, const NormBackward& args, c
 void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
   const vk::DeviceCaps& caps = builder.caps();
   const NormShape shape{args.x.shape.rows(), args.x.shape.back()};
-  check_rows(args.y, args.x, args.y.dtype);
+  check_rows(args.y, args.x, args.x.dtype);
   check_parameter(args.weight, shape);
   if (args.bias) check_parameter(*args.bias, shape);
   check_statistics(args.kind, args.mean, args.rstd, shape);
   if (args.residual) {
-    check_rows(args.residual->branch, args.x, args.y.dtype);
-    check_rows(args.residual->sum, args.x, DType::kF32);
+    check_rows(args.residual->branch, args.x, args.x.dtype);
+    check_rows(args.residual->sum, args.x, args.x.dtype);
   }
 
-  for (const Slice slice : slices_of(caps, shape, args.y)) {
-    plan::Dispatch dispatch =
-        subgroup_per_row(caps, "norm_forward", slice.count, plan::Macros{}.dtype("DTYPE", args.y.dtype));
-    dispatch.bindings = {matrix_rows(read(args.x), shape.C, slice), read(args.weight),
+  const std::int64_t words = held_words(caps, shape.C, args.x.dtype, kForwardWords);
+  for (const Slice slice : slices_of(caps, shape, args.x)) {
+    plan::Dispatch dispatch = subgroup_per_row(caps, words > 0 ? "norm_forward_held" : "norm_forward",
+                                               slice.count, plan::Macros{}.dtype("DTYPE", args.x.dtype));
+    if (words > 0) dispatch.kernel.macros.value("WORDS", words);
+    dispatch.bindings = {matrix_rows(read(args.x), shape.C, slice, args.x.dtype), read(args.weight),
                          matrix_rows(write(args.y), shape.C, slice, args.y.dtype),
                          elements(write(args.rstd), slice)};
     add_kind(dispatch, args.kind,
@@ -130,7 +190,7 @@ void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
     if (args.bias) add_binding(dispatch, "BIAS", read(*args.bias));
     if (args.residual) {
       add_binding(dispatch, "BRANCH", matrix_rows(read(args.residual->branch), shape.C, slice, args.y.dtype));
-      add_binding(dispatch, "RESIDUAL", matrix_rows(write(args.residual->sum), shape.C, slice));
+      add_binding(dispatch, "RESIDUAL", matrix_rows(write(args.residual->sum), shape.C, slice, args.x.dtype));
     }
     dispatch.push = PushWords{}.u32(slice.count, shape.C).f32(args.eps);
     dispatch.cost.flops = (args.residual ? 9 : 8) * shape.elements(slice);
@@ -141,27 +201,26 @@ void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
 void norm_backward(plan::PlanBuilder& builder, const NormBackward& args) {
   const vk::DeviceCaps& caps = builder.caps();
   const NormShape shape{args.x.shape.rows(), args.x.shape.back()};
-  check_rows(args.dy, args.x, args.dy.dtype);
-  check_rows(args.dx, args.x, DType::kF32);
+  check_rows(args.dy, args.x, args.x.dtype);
+  check_rows(args.dx, args.x, args.x.dtype);
   check_parameter(args.weight, shape);
   if (args.dweight) check_parameter(*args.dweight, shape);
   if (args.dbias) check_parameter(*args.dbias, shape);
   check_statistics(args.kind, args.mean, args.rstd, shape);
 
-  for (const Slice slice : slices_of(caps, shape, args.dy)) {
+  const std::int64_t words = held_words(caps, shape.C, args.x.dtype, backward_words(args.x.dtype));
+  for (const Slice slice : slices_of(caps, shape, args.x)) {
+    if (words > 0) {
+      append_held(builder, args, shape, slice, words);
+      continue;
+    }
     plan::Dispatch dispatch =
-        subgroup_per_row(caps, "norm_backward", slice.count, plan::Macros{}.dtype("DTYPE", args.dy.dtype));
-    const plan::Binding dx = args.accumulate ? read_write(args.dx) : write(args.dx);
-    dispatch.bindings = {matrix_rows(read(args.dy), shape.C, slice, args.dy.dtype),
-                         matrix_rows(read(args.x), shape.C, slice), read(args.weight),
-                         elements(read(args.rstd), slice), matrix_rows(dx, shape.C, slice)};
-    add_kind(dispatch, args.kind,
-             args.mean.transform([&](const plan::Tensor& mean) { return elements(read(mean), slice); }));
-    dispatch.kernel.macros.flag("ACCUMULATE", args.accumulate);
+        subgroup_per_row(caps, "norm_backward", slice.count, plan::Macros{}.dtype("DTYPE", args.x.dtype));
+    bind_backward(dispatch, args, shape, slice);
     dispatch.push = PushWords{}.u32(slice.count, shape.C);
     dispatch.cost.flops = (args.accumulate ? 14 : 13) * shape.elements(slice);
     builder.dispatch(std::move(dispatch));
-    if (args.dweight || args.dbias) parameter_gradients(builder, args, shape, slice);
+    if (sums_of(args) > 0) parameter_gradients(builder, args, shape, slice);
   }
 }
 

@@ -8,9 +8,9 @@ namespace vkgpt::ops {
 
 struct EmbeddingForward {
   plan::Tensor tokens;                   // (B, T) i32, in [0, Vp)
-  plan::Tensor wte;                      // (Vp, C)
+  plan::Tensor wte;                      // (Vp, C) f32, or of the type of x
   std::optional<plan::Tensor> wpe = {};  // (>= T, C), learned positions
-  plan::Tensor x;                        // (B, T, C), out
+  plan::Tensor x;                        // (B, T, C) f32, f16 or bf16, out
 };
 
 /// x[b,t] = wte[tokens[b,t]] + wpe[t], the latter if there is one. wte may exceed what the device binds at
@@ -20,16 +20,16 @@ void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args)
 struct EmbeddingDecode {
   plan::Tensor tokens;                   // (rows) i32
   plan::Tensor places;                   // (rows, 2) i32, see ops/attention/attention.hpp
-  plan::Tensor wte;                      // (Vp, C) f32, f16 or bf16
+  plan::Tensor wte;                      // (Vp, C) f32, or of the type of x
   std::optional<plan::Tensor> wpe = {};  // (T, C)
-  plan::Tensor x;                        // (rows, C), out
+  plan::Tensor x;                        // (rows, C) f32, f16 or bf16, out
 };
 
 /// x[r] = wte[tokens[r]] + wpe[position of r], the latter if there is one: the step of a decoder.
 void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args);
 
 struct EmbeddingBackward {
-  plan::Tensor dx;                        // (B, T, C)
+  plan::Tensor dx;                        // (B, T, C) f32, f16 or bf16
   plan::Tensor tokens;                    // (B, T) i32
   std::optional<plan::Tensor> dwte = {};  // (Vp, C), added to; not computed without
   std::optional<plan::Tensor> dwpe = {};  // (>= T, C), added to in the first T rows; not computed without

@@ -14,13 +14,13 @@ enum class NormKind {
 /// A residual branch that is added before the norm.
 struct NormResidual {
   plan::Tensor branch;  // (..., C), D, in
-  plan::Tensor sum;     // (..., C), out: x + branch, the residual stream that goes on
+  plan::Tensor sum;     // (..., C), D, out: x + branch, the residual stream that goes on
 };
 
-/// y and the branch are of one type D, f32, f16 or bf16; everything else and all arithmetic is f32.
+/// Tensors marked D are of one type, f32, f16 or bf16; everything else and all arithmetic is f32.
 struct NormForward {
   NormKind kind = NormKind::kLayerNorm;
-  plan::Tensor x;                         // (..., C)
+  plan::Tensor x;                         // (..., C), D
   plan::Tensor weight;                    // (C)
   std::optional<plan::Tensor> bias = {};  // (C)
   plan::Tensor y;                         // (..., C), D, out
@@ -30,17 +30,18 @@ struct NormForward {
   std::optional<NormResidual> residual = {};
 };
 
-/// A norm over rows of any C >= 1 of r = x, or of r = x + branch, which is stored in the same pass.
+/// A norm over rows of any C >= 1 of r = x, or of r = x + branch, rounded to D, which is stored in the same
+/// pass.
 void norm_forward(plan::PlanBuilder& builder, const NormForward& args);
 
 struct NormBackward {
   NormKind kind = NormKind::kLayerNorm;
-  plan::Tensor dy;                           // (..., C), f32, f16 or bf16
-  plan::Tensor x;                            // (..., C), what was normalized: x, or the residual sum
+  plan::Tensor dy;                           // (..., C), D
+  plan::Tensor x;                            // (..., C), D, what was normalized: x, or the residual sum
   plan::Tensor weight;                       // (C)
   std::optional<plan::Tensor> mean = {};     // (...) or (rows); of a LayerNorm only
   plan::Tensor rstd;                         // (...) or (rows)
-  plan::Tensor dx;                           // (..., C), out
+  plan::Tensor dx;                           // (..., C), D, out
   std::optional<plan::Tensor> dweight = {};  // (C), added to; not computed without
   std::optional<plan::Tensor> dbias = {};    // (C), added to; not computed without
   /// dx holds the gradient that reaches x past the norm (the residual stream's); the norm's is added to it.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/step_params.hpp"
 #include "vkgpt/plan/limits.hpp"
@@ -19,6 +20,7 @@
 #include "ops/attention/qkv_heads.hpp"
 #include "ops/grid.hpp"
 #include "ops/places.hpp"
+#include "ops/product_flops.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -50,7 +52,8 @@ std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, s
                                    std::initializer_list<Extent> extents) {
   constexpr std::int64_t kWordBytes = 16;  // of what kernels read at a time
   const std::int64_t max_range = max_binding_bytes(caps);
-  const std::int64_t max_flops = caps.is_cpu() ? 500'000'000 : max_dispatch_flops(caps);
+  const std::int64_t max_flops =
+      caps.is_cpu() ? 500'000'000 : max_product_flops(caps, extents.begin()->dtype);
   const auto alignment = std::max<std::int64_t>(kWordBytes, caps.storage_buffer_alignment);
   std::int64_t granule = 1;  // sequences
   std::int64_t bindable = B;
@@ -221,7 +224,11 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
                            sequences(read(row_sums), row_values, slice),
                            sequences(write(args.dqkv), qkv, slice)};
       drop_probabilities(builder, dispatch, shape, slice, args.dropout);
-      dispatch.cost.flops = products * shape.product_flops() * slice.count;
+      // Of dqkv, each writes its owners' rows alone.
+      const std::int64_t written = (pass == AttentionPass::kBackwardQ ? 1 : 2) * T * owners * heads.HS;
+      dispatch.cost = {.flops = products * shape.product_flops() * slice.count,
+                       .bytes = slice.count * (out.bytes() + qkv.bytes() + 2 * row_values.bytes() +
+                                               written * dtype_size(dtype))};
       builder.dispatch(std::move(dispatch));
     }
   }

@@ -142,7 +142,7 @@ void append_khr(PlanBuilder& builder, const Product& product, const Extents& ext
         .value("LANES", resources.lanes)
         .value("BUFFERS", resources.shared_bytes(2) <= caps.shared_memory_bytes ? 2 : 1)
         .value("WIDE", is_wide)
-        .value("K_TAIL", part.k.count % kernel.depth != 0)
+        .value("K_TAIL", part.has_k_tail(kernel.depth))
         .value("TRANSPOSES", transposes(caps))
         .value("NATIVE_ROUNDING", !caps.is_cpu());
     d.kernel.subgroup_size = resources.lanes;

@@ -77,7 +77,7 @@ void append_nv(PlanBuilder& builder, const Product& product, const Extents& exte
         .value("GRANULARITY_N", shape.n)
         .value("WIDE", is_wide)
         .value("TAILS", part.m.count % kernel.rows != 0 || part.n.count % kernel.columns != 0 ||
-                            part.k.count % kernel.depth != 0);
+                            part.has_k_tail(kernel.depth));
     d.kernel.subgroup_size = caps.subgroup_size;
     d.groups = tile_groups(part, kernel.rows, kernel.columns);
   });

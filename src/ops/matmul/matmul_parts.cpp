@@ -7,6 +7,7 @@
 #include "vkgpt/core/check.hpp"
 
 #include "ops/grid.hpp"
+#include "ops/product_flops.hpp"
 
 namespace vkgpt::ops {
 
@@ -51,12 +52,46 @@ void append_reduction(PlanBuilder& builder, const Product& p, const Extents& e, 
   builder.dispatch(std::move(d));
 }
 
+/// Whether one dispatch may compute all parts of K: it binds both operands whole.
+bool fit_one_dispatch(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::int64_t splits,
+                      const Slicing& slicing) {
+  const std::int64_t bytes = e.k * std::max(e.m, e.n) * dtype_size(p.a.dtype);
+  return std::ssize(slicing.parts) == splits && bytes <= max_binding_bytes(caps) &&
+         2 * e.m * e.n * e.k <= max_product_flops(caps, p.a.dtype) && splits <= caps.max_workgroup_count[2];
+}
+
+/// All parts of K in one dispatch, one for each z of its grid.
+void append_side_by_side(PlanBuilder& builder, const Product& p, const Extents& e, const SplitSums& sums,
+                         std::int64_t splits, Part part, const CompletePart& complete) {
+  part.all_k = {0, e.k};
+  part.is_last_k = true;
+  Product whole = p;
+  whole.row_sums = sums.row_sums;
+  const PartWork work{.c = sums.c,
+                      .row_sums = p.row_sums ? PartWork::RowSums::kStore : PartWork::RowSums::kNone};
+  Dispatch d = part_dispatch(whole, {}, part, work);
+  d.bindings[2] = write(sums.c);
+  if (sums.row_sums) d.bindings[3] = write(*sums.row_sums);
+  d.kernel.macros.flag("SPLITS");
+  d.push.push_back(static_cast<std::uint32_t>(e.k));
+  d.push.push_back(static_cast<std::uint32_t>(sums.padded_rows));
+  d.cost.bytes += (splits - 1) * e.m * e.n * dtype_size(DType::kF32);
+  d.work = to_string(key_of(p));
+  complete(d, part);
+  d.groups[2] = static_cast<std::uint32_t>(splits);
+  builder.dispatch(std::move(d));
+}
+
 void append_splits(PlanBuilder& builder, const Product& p, const Extents& e, const Slicing& slicing,
                    const CompletePart& complete) {
   const std::int64_t splits = parts_of_k(slicing);
   const std::int64_t rows = padded_rows(e);
   SplitSums sums{rows, builder.transient("matmul_splits", {splits, rows, e.n}), {}};
   if (p.row_sums) sums.row_sums = builder.transient("matmul_row_sums", {splits, rows});
+  if (fit_one_dispatch(builder.caps(), p, e, splits, slicing)) {
+    append_side_by_side(builder, p, e, sums, splits, slicing.parts[0], complete);
+    return append_reduction(builder, p, e, sums, splits);
+  }
   std::int64_t split = 0;
   for (const Part& part : slicing.parts) {
     split = part.is_first_k ? 0 : split + 1;
@@ -92,17 +127,6 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
     if (!product.by_rows) d.work = to_string(key_of(product));
     complete(d, part);
     builder.dispatch(std::move(d));
-  }
-}
-
-std::int64_t invocations_to_fill(const vk::DeviceCaps& caps) {
-  switch (caps.type) {
-    case vk::DeviceType::kCpu:
-      return 64;
-    case vk::DeviceType::kIntegrated:
-      return 8192;
-    default:
-      return 65536;
   }
 }
 

@@ -20,17 +20,15 @@ struct KParts {
 /// Adds to a part's dispatch what is the backend's: the end of the stem, macros, subgroup size, groups.
 using CompletePart = std::function<void(plan::Dispatch& dispatch, const Part& part)>;
 
-/// Appends the parts of `product`. With split-K they write sums of their own, all in one barrier group, which
-/// `linear_backward_weight_reduce` then adds in the order of k to what C and `row_sums` held.
+/// Appends the parts of `product`. With split-K they write sums of their own, all in one dispatch or in one
+/// barrier group, which `linear_backward_weight_reduce` then adds in the order of k to what C and `row_sums`
+/// held.
 void append_parts(plan::PlanBuilder& builder, const Product& product, const Extents& extents, KParts k,
                   const CompletePart& complete);
 
 /// One workgroup for every tile of `rows` x `columns` elements of C. The product of both numbers is exactly
 /// that of the tiles, which shaders may number anew (`tile_of_group`).
 std::array<std::uint32_t, 3> tile_groups(const Part& part, std::int64_t rows, std::int64_t columns);
-
-/// Invocations that a device of the kind should have to work on, to have no idle processors.
-std::int64_t invocations_to_fill(const vk::DeviceCaps& caps);
 
 /// Whether split-K may compute the product in that many parts: a weight gradient whose sums, apart from each
 /// other, take no more than what every device binds at once.

@@ -8,6 +8,7 @@
 #include "vkgpt/plan/limits.hpp"
 
 #include "ops/grid.hpp"
+#include "ops/product_flops.hpp"
 
 namespace vkgpt::ops {
 
@@ -108,7 +109,7 @@ Slicing slice(const vk::DeviceCaps& caps, const Product& p, const Extents& e, st
       k_slices.size() > 1 && (dtype_size(p.c.dtype) == 2 || (p.accumulate && p.epilogue != Epilogue::kNone));
   if (slicing.has_partials) m_limit = std::min(m_limit, fitting(e.n, dtype_size(DType::kF32)));
   const std::int64_t row_flops = 2 * n_slices[0].count * k_slices[0].count;
-  m_limit = std::min(m_limit, std::max(granule, max_dispatch_flops(caps) / row_flops));
+  m_limit = std::min(m_limit, std::max(granule, max_product_flops(caps, p.a.dtype) / row_flops));
   for (const Slice& m : slices_of(e.m, m_limit, granule)) {
     for (const Slice& n : n_slices) {
       for (std::size_t i = 0; i < k_slices.size(); ++i) {
@@ -137,8 +138,9 @@ PartWork work_of(const Product& p, const std::optional<Tensor>& partials, const 
 Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, const Part& part,
                        const PartWork& work) {
   const auto bind = [](Binding whole, const Tensor& t, Slice s) { return rows(whole, t, s.first, s.count); };
-  const Slice a_rows = p.transposition == Transposition::kTN ? part.k : part.m;
-  const Slice b_rows = p.transposition == Transposition::kNT ? part.n : part.k;
+  const Slice k_rows = part.all_k.value_or(part.k);
+  const Slice a_rows = p.transposition == Transposition::kTN ? k_rows : part.m;
+  const Slice b_rows = p.transposition == Transposition::kNT ? part.n : k_rows;
   Dispatch d;
   d.bindings = {bind(read(p.a), p.a, a_rows), bind(read(p.b), p.b, b_rows),
                 bind(work.reads_c() ? read_write(work.c) : write(work.c), work.c, part.m)};
@@ -167,7 +169,7 @@ Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, 
                                                                         : 0;
   d.push = PushWords{}.u32(part.m.count, part.n.count, part.k.count, p.a.shape.back(), p.b.shape.back(),
                            p.c.shape.back(), a_column, part.n.first);
-  const std::int64_t m = part.m.count, n = part.n.count, k = part.k.count;
+  const std::int64_t m = part.m.count, n = part.n.count, k = k_rows.count;
   const std::int64_t size = dtype_size(p.a.dtype);
   const std::int64_t c_bytes = dtype_size(work.c.dtype) * (work.reads_c() ? 2 : 1) +
                                (work.epilogue != Epilogue::kNone ? size : 0) + (reads_partials ? 4 : 0);

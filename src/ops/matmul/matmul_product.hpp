@@ -37,6 +37,13 @@ bool has_rows_of(const Product& product, std::int64_t elements);
 struct Part {
   Slice m, n, k;
   bool is_first_k, is_last_k;
+  /// Where several parts of K are one dispatch: all of K, `k` being the first of them.
+  std::optional<Slice> all_k = {};
+
+  /// Whether `depth` at a time leave a rest of k.
+  bool has_k_tail(std::int64_t depth) const {
+    return k.count % depth != 0 || (all_k && all_k->count % k.count % depth != 0);
+  }
 };
 
 /// The epilogue of a part, and where the sums are that it continues.

@@ -92,7 +92,7 @@ void append_simt(PlanBuilder& builder, const Product& product, const Extents& ex
         .value("TM", kernel.part_rows)
         .value("TN", kernel.part_columns)
         .value("VECTOR", has_vectors)
-        .value("K_TAIL", part.k.count % kernel.depth != 0);
+        .value("K_TAIL", part.has_k_tail(kernel.depth));
     d.kernel.subgroup_size = register_budget(builder.caps()).required_size;
     d.groups = tile_groups(part, kernel.rows, kernel.columns);
   });

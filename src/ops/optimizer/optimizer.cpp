@@ -44,7 +44,10 @@ void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, con
   const plan::Tensor* const arenas[] = {&args.weights, &args.gradients, &args.m, &args.v};
   check_optimizer(n, arenas, args.decay, args.active, args.norm);
 
-  for (const Slice slice : element_slices(builder.caps(), n)) {
+  const plan::Tensor& copy = args.copy.value_or(args.weights);
+  VKGPT_CHECK(copy.shape == args.weights.shape && (!args.copy || dtype_size(copy.dtype) == 2), "copy {} {}",
+              dtype_name(copy.dtype), copy.shape.to_string());
+  for (const Slice slice : element_slices(builder.caps(), n, slice_granule(any_16bit({copy})))) {
     const std::uint32_t width = f32_width(builder.caps(), slice.count);
     plan::Dispatch dispatch = elementwise(builder.caps(), "optimizer_adamw", slice.count / width,
                                           plan::Macros{}.value("WIDTH", width));
@@ -57,6 +60,10 @@ void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, con
                          plan::read(step_params(builder))};
     if (args.active) {
       add_binding(dispatch, "ACTIVE", plan::read(*args.active));
+    }
+    if (args.copy) {
+      dispatch.kernel.macros.dtype("DTYPE", copy.dtype);
+      add_binding(dispatch, "COPY", elements(plan::write(copy), slice, copy.dtype));
     }
     dispatch.push = plan::PushWords{}
                         .u32(slice.count, slice.first)

@@ -91,7 +91,9 @@ TEST(MatmulSplitK, PartsOfKAreComputedSideBySide) {
   const plan::Schedule schedule = schedule_of(measured_target(caps, sizes, ""), sizes);
   const std::vector<plan::Dispatch>& dispatches = schedule.plan.segment("op").dispatches;
   std::size_t parts = 0;
-  for (const plan::Dispatch& d : dispatches) parts += d.kernel.stem == "linear_backward_weight_simt" ? 1 : 0;
+  for (const plan::Dispatch& d : dispatches) {
+    if (d.kernel.stem == "linear_backward_weight_simt") parts += d.groups[2];
+  }
   EXPECT_EQ(parts, 16u);
   EXPECT_EQ(dispatches.back().kernel.stem, "linear_backward_weight_reduce");
   // One before the reduction: nothing else has to wait, bias and input gradients included.

@@ -36,11 +36,12 @@ struct OptimizerAdamW {
   plan::Tensor decay;                       // see `decay_bits`
   plan::Tensor norm;                        // see `global_norm`: clip scale and skip flag
   std::optional<plan::Tensor> active = {};  // see `active_bits`; without it all of the arena
+  std::optional<plan::Tensor> copy = {};    // (N), f16 or bf16, out: the new weights, rounded
 };
 
 /// One step of AdamW (Loshchilov and Hutter, arXiv:1711.05101) over flat arenas as torch.optim.AdamW does it:
 /// w -= lr * (m_hat / (sqrt(v_hat) + eps) + weight_decay * w) with clipped gradients. When the skip flag is
-/// set, weights and moments keep every bit; so do elements that are not active.
+/// set, weights, moments and copy keep every bit; so do elements that are not active.
 void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, const AdamW& constants);
 
 }  // namespace vkgpt::ops
