@@ -69,18 +69,28 @@ std::expected<Checkpoint, std::string> inspect(std::uint64_t step, const Path& d
   }
 }
 
+double rank_loss(const Checkpoint& checkpoint) {
+  return checkpoint.val_loss.value_or(std::numeric_limits<double>::infinity());
+}
+
 /// Lets the symbolic link `link` name `target`, which lies beside it: a fixed path for scripts. Nothing of
 /// ours reads it, so a file system without links does no harm.
 void point_link(const Path& link, const Path& target) {
   const Path temporary = with_suffix(link, kTemporary);
   ::unlink(temporary.c_str());
-  if (::symlink(target.filename().c_str(), temporary.c_str()) == 0) {
-    ::rename(temporary.c_str(), link.c_str());
+  std::error_code error;
+  if (std::filesystem::read_symlink(link, error) == target.filename()) return;
+  if (::symlink(target.filename().c_str(), temporary.c_str()) == 0 &&
+      ::rename(temporary.c_str(), link.c_str()) != 0) {
+    ::unlink(temporary.c_str());
   }
 }
 
-double rank_loss(const Checkpoint& checkpoint) {
-  return checkpoint.val_loss.value_or(std::numeric_limits<double>::infinity());
+/// Lets `latest` and `best` in `directory` name the newest and the best of `valid`, the newest first.
+void point_links(const Path& directory, const std::vector<Checkpoint>& valid) {
+  const Checkpoint& best = *std::ranges::min_element(valid, {}, rank_loss);
+  point_link(directory / kLatestLink, valid.front().directory);
+  if (best.val_loss) point_link(directory / kBestLink, best.directory);
 }
 
 }  // namespace
@@ -126,6 +136,9 @@ void CheckpointStore::clear_leftovers() {
       }
     }
   }
+  for (const char* link : {kLatestLink, kBestLink})
+    ::unlink(with_suffix(directory_ / link, kTemporary).c_str());
+  if (const std::vector<Checkpoint> valid = list_valid(); !valid.empty()) point_links(directory_, valid);
 }
 
 std::expected<Checkpoint, std::string> CheckpointStore::save(
@@ -201,22 +214,24 @@ void CheckpointStore::discard(const Path& checkpoint) {
   remove_tree(aside, *file_system_);
 }
 
-void CheckpointStore::drop_old(const Checkpoint& just_saved) {
-  remove_tree(with_suffix(just_saved.directory, kSetAside), *file_system_);
-  const auto steps = list_steps(directory_);
+std::vector<Checkpoint> CheckpointStore::list_valid() const {
   std::vector<Checkpoint> valid;
-  for (const auto& [step, path] : steps) {
+  for (const auto& [step, path] : list_steps(directory_)) {
     if (std::ranges::contains(damaged_, path)) continue;
     if (auto checkpoint = inspect(step, path, CheckpointCheck::kSizes))
       valid.push_back(*std::move(checkpoint));
   }
-  if (valid.empty()) return;
-  const Checkpoint& best = *std::ranges::min_element(valid, {}, rank_loss);
-  point_link(directory_ / kLatestLink, valid.front().directory);
-  if (best.val_loss) point_link(directory_ / kBestLink, best.directory);
+  return valid;
+}
+
+void CheckpointStore::drop_old(const Checkpoint& just_saved) {
+  remove_tree(with_suffix(just_saved.directory, kSetAside), *file_system_);
+  const std::vector<Checkpoint> valid = list_valid();
+  if (!valid.empty()) point_links(directory_, valid);
   if (valid.size() <= keep_) return;
+  const Checkpoint& best = *std::ranges::min_element(valid, {}, rank_loss);
   const std::uint64_t oldest_kept = valid[keep_ - 1].step;
-  for (const auto& [step, path] : steps) {
+  for (const auto& [step, path] : list_steps(directory_)) {
     const bool kept = step >= oldest_kept || step == just_saved.step || (best.val_loss && step == best.step);
     if (!kept) discard(path);
   }

@@ -239,6 +239,33 @@ TEST(CheckpointStore, LinksNameTheNewestAndTheBest) {
   EXPECT_EQ(names(temp.path()), (std::vector<std::string>{"step-20", "step-30", "step-40"}));
 }
 
+TEST(CheckpointStore, LinksAreMendedAfterAKill) {
+  const TempDirectory temp(TempDirectory::in_memory());
+  {
+    CheckpointStore store(temp.path());
+    ASSERT_TRUE(save(store, 10));
+    ASSERT_TRUE(save(store, 20));
+  }
+  // Killed before the second link was renamed, with what the first names removed since.
+  std::filesystem::remove(temp / "latest");
+  std::filesystem::create_symlink("step-1", temp / "latest");
+  std::filesystem::create_symlink("step-20", temp / "latest.tmp");
+  std::filesystem::create_symlink("step-20", temp / "best.tmp");
+  const CheckpointStore store(temp.path());
+  EXPECT_EQ(std::filesystem::read_symlink(temp / "latest"), "step-20");
+  EXPECT_FALSE(std::filesystem::is_symlink(temp / "latest.tmp"));
+  EXPECT_FALSE(std::filesystem::is_symlink(temp / "best.tmp"));
+}
+
+TEST(CheckpointStore, ALinkThatCannotBeRenamedLeavesNothing) {
+  const TempDirectory temp(TempDirectory::in_memory());
+  make_directories(temp / "latest" / "something");
+  CheckpointStore store(temp.path());
+  ASSERT_TRUE(save(store, 10));
+  EXPECT_FALSE(std::filesystem::is_symlink(temp / "latest.tmp"));
+  EXPECT_TRUE(std::filesystem::is_directory(temp / "latest" / "something"));
+}
+
 TEST(CheckpointStore, IsForOneProcessAtATime) {
   const TempDirectory temp(TempDirectory::in_memory());
   {

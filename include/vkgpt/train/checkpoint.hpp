@@ -71,6 +71,8 @@ class CheckpointStore {
   void clear_leftovers();
   void publish(const Path& temporary, const Path& final);
   void discard(const Path& checkpoint);
+  /// Those whose files have their sizes and that were not seen damaged, the newest first.
+  std::vector<Checkpoint> list_valid() const;
   void drop_old(const Checkpoint& just_saved);
 
   Path directory_;
