@@ -14,7 +14,7 @@ layout(push_constant) uniform Push {
 #elif WIDTH == 4
 #define WORD uvec4
 #elif WIDTH == 2
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#include "words64.glsl"
 #define WORD uint64_t
 #else
 #define WORD uint
@@ -23,7 +23,7 @@ layout(set = 0, binding = 0, std430) writeonly buffer Words { WORD words[]; };  
 
 void main() {
 #if !defined(IS_16BIT) && WIDTH == 2
-  const WORD word = packUint2x32(uvec2(bits));
+  const WORD word = pack_halves(uvec2(bits));
   ELEMENTWISE_LOOP(i, count) { words[i] = word; }
 #else
   ELEMENTWISE_LOOP(i, count) { words[i] = WORD(bits); }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all|one FILTER|coverage|races|tidy [FILE...]]`.
 #   fast      tests labelled cpu and gpu, the gpu ones again under core+sync validation
-#   all       fast, then each kernel once under GPU-assisted validation, those of kernels on SwiftShader, the slow
-#             tests, and the CPU tests under AddressSanitizer and UBSan (default)
+#   all       fast, then each kernel once under GPU-assisted validation, those of kernels with vectors of 512 bits and on
+#             SwiftShader, the slow tests, and the CPU tests under AddressSanitizer and UBSan (default)
 #   one       builds what changed and runs the tests that FILTER names: `tools/test.sh one 'GpuCheck.norm/*'`
 #   coverage  the share of lines that the tests labelled cpu and gpu run, by layer, and the kernels that they build
 #   races     every kernel under the race detector of shared memory, once a week: see tools/races.sh
@@ -125,6 +125,9 @@ if [ "$mode" = all ]; then
   # Instrumented pipelines are slow to build and to run: each kernel in its own tests, and one whole step.
   run_suite "gpu kernels, GPU-assisted validation" "$tests" \
     "GpuCheck.*:$(suites_of tests/ops tests/vk tests/check):GpuReplay.*" VKGPT_VALIDATION=gpu
+  if grep -q avx512f /proc/cpuinfo; then
+    run_suite "gpu kernels, vectors of 512 bits" "$tests" "GpuCheck.*:GpuReplay.*" LP_NATIVE_VECTOR_WIDTH=512
+  fi
   count_suite "gpu kernels, SwiftShader" tools/swiftshader.sh "$tests"
   run_suite "slow" "$tests" 'Slow*'
   if build asan; then

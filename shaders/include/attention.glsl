@@ -24,7 +24,7 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 #endif
 #if BROADCAST == 2
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#include "words64.glsl"
 #endif
 
 #include "packed.glsl"
@@ -82,14 +82,14 @@ float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk, i); }
 #define CHUNK (4 * LANES)
 #define Chunk vec4
 #define LOAD4(words, i) unpack4(unpackUint2x32(words[(i) / 4]))
-#define STORE4(words, i, value) words[(i) / 4] = packUint2x32(pack4(value))
+#define STORE4(words, i, value) words[(i) / 4] = pack_halves(pack4(value))
 #define CHUNK_AT(words, base, c, lane) LOAD4(words, (base) + min((c) * CHUNK + 4 * (lane), HS - 4))
 float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk[i % 4], i / 4); }
 #else
 #if DTYPE == 0
 #define WORD uint64_t
 vec2 unpack(uint64_t pair) { return uintBitsToFloat(unpackUint2x32(pair)); }
-uint64_t pack(vec2 pair) { return packUint2x32(floatBitsToUint(pair)); }
+uint64_t pack(vec2 pair) { return pack_halves(floatBitsToUint(pair)); }
 #else
 #define WORD uint
 #define unpack(word) from_pair(word)

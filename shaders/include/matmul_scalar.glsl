@@ -11,9 +11,9 @@
 //   K_TAIL      1: K is not a multiple of K_STEP
 
 #extension GL_EXT_control_flow_attributes : require
-#extension GL_KHR_shader_subgroup_shuffle : require
+#extension GL_KHR_shader_subgroup_ballot : require
 #if WIDE_F32
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#include "words64.glsl"
 #endif
 
 #include "matmul_forms.glsl"
@@ -81,7 +81,7 @@ const int kVectors = kParts * kSlots / kVectorSlots;
 #endif
 #define A_VECTOR(m, k) (A_SLOT(k) / kVectorSlots * kParts + A_PAIR(m) / LANES)
 #define A_LANE(m, k) (A_PAIR(m) % LANES + A_SLOT(k) % kVectorSlots * kExtent)
-#define A_VALUE(vectors, m, k) subgroupShuffle(vectors[A_VECTOR(m, k)][A_PART(m, k)], A_LANE(m, k))
+#define A_VALUE(vectors, m, k) subgroupBroadcast(vectors[A_VECTOR(m, k)][A_PART(m, k)], A_LANE(m, k))
 
 // Where this lane's pairs of A and its columns begin, and whether each pair has a second element. Beyond the edges of C
 // a lane works on the last row or column again and stores nothing.

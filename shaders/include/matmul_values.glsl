@@ -51,7 +51,7 @@
 #define FLOATS uint64_t
 vec2 unpack_floats(uint64_t pair) { return uintBitsToFloat(unpackUint2x32(pair)); }
 #define LOAD_F32(array, i, more) unpack_floats(array[(i) / 2])
-#define STORE_F32(array, i, more, v) array[(i) / 2] = packUint2x32(floatBitsToUint(v));
+#define STORE_F32(array, i, more, v) array[(i) / 2] = pack_halves(floatBitsToUint(v));
 #else
 #define FLOATS vec4
 #define LOAD_F32(array, i, more) array[(i) / 4]

@@ -8,12 +8,12 @@
 wide unpack_wide(WIDE_WORD word) { return word; }
 WIDE_WORD pack_wide(wide x) { return x; }
 #elif WIDTH == 2
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#include "words64.glsl"
 #define WIDE_WORD uint64_t
 #define wide vec2
 #define wide_uint uvec2
 wide unpack_wide(WIDE_WORD word) { return uintBitsToFloat(unpackUint2x32(word)); }
-WIDE_WORD pack_wide(wide x) { return packUint2x32(floatBitsToUint(x)); }
+WIDE_WORD pack_wide(wide x) { return pack_halves(floatBitsToUint(x)); }
 #else
 #define WIDE_WORD float
 #define wide float

@@ -46,7 +46,9 @@ void KernelRecord::apply_to(KernelChoices& choices) const {
 }
 
 std::filesystem::path kernel_record_path(const std::filesystem::path& cache_dir, const DeviceCaps& caps) {
-  return cache_dir / vkgpt::format("kernels-{}-{:08x}.json", caps.uuid, caps.driver_version);
+  // What is fast on a CPU driver depends on its lanes, which a setting changes.
+  const std::string lanes = caps.is_cpu() ? vkgpt::format("-{}", caps.subgroup_size) : "";
+  return cache_dir / vkgpt::format("kernels-{}-{:08x}{}.json", caps.uuid, caps.driver_version, lanes);
 }
 
 KernelRecord read_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps) {

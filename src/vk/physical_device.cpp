@@ -187,9 +187,10 @@ std::string missing_subgroup_operations(const VkPhysicalDeviceVulkan11Properties
     return "has no subgroup operations in compute shaders";
   }
   constexpr VkSubgroupFeatureFlags kRequired =
-      VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+      VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_BALLOT_BIT |
+      VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
   if ((properties.subgroupSupportedOperations & kRequired) == kRequired) return "";
-  return "lacks subgroup operations (basic, arithmetic and shuffle are needed)";
+  return "lacks subgroup operations (basic, arithmetic, ballot and shuffle are needed)";
 }
 
 /// Whether matrix extensions, where the driver has them, are more than an emulation. AMD's own drivers offer
@@ -200,6 +201,8 @@ bool has_matrix_units(const Properties& properties) {
   if (driver == VK_DRIVER_ID_AMD_PROPRIETARY || driver == VK_DRIVER_ID_AMD_OPEN_SOURCE) {
     return properties.vulkan13.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
   }
+  // Mesa 26.1 crashes over matrices of 16 lanes.
+  if (driver == VK_DRIVER_ID_MESA_LLVMPIPE) return properties.vulkan11.subgroupSize < 16;
   return !std::string_view(properties.core.properties.deviceName).contains("GTX 16");
 }
 

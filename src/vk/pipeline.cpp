@@ -139,6 +139,14 @@ VkPipeline create_pipeline(const Device& device, VkPipelineCache cache, VkPipeli
   return pipeline;
 }
 
+/// The macros of the key, and those that a defect of the driver asks for.
+std::vector<Macro> macros_of(const PipelineKey& key, const DeviceCaps& caps) {
+  std::vector<Macro> macros = key.macros;
+  // See shaders/include/words64.glsl.
+  if (caps.is_cpu() && caps.subgroup_size >= 16) macros.push_back({"SHIFTED_HALVES", "1"});
+  return macros;
+}
+
 }  // namespace
 
 PipelineCache::PipelineCache(const Device& device, ShaderCompiler& compiler, std::filesystem::path cache_dir,
@@ -177,7 +185,7 @@ PipelineCache::~PipelineCache() {
 
 const Pipeline& PipelineCache::get(const PipelineKey& key) {
   if (const auto found = pipelines_.find(key); found != pipelines_.end()) return found->second;
-  return build(key, compiler_.compile(key.stem, key.macros));
+  return build(key, compiler_.compile(key.stem, macros_of(key, device_.caps())));
 }
 
 const Pipeline& PipelineCache::get(const PipelineKey& key, std::string_view text) {
@@ -196,7 +204,7 @@ void PipelineCache::prepare(std::span<const PipelineKey> keys) {
   std::set<PipelineKey> seen;
   for (const PipelineKey& key : keys) {
     if (pipelines_.contains(key) || !seen.insert(key).second) continue;
-    CompiledShader shader = compiler_.compile(key.stem, key.macros);
+    CompiledShader shader = compiler_.compile(key.stem, macros_of(key, device_.caps()));
     Pipeline layout = layout_of(key, shader);
     jobs.push_back({&key, std::move(shader), std::move(layout), nullptr});
   }
