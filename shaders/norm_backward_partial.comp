@@ -1,12 +1,10 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "element.glsl"
-#include "grid.glsl"
+#include "column_sums.glsl"
 
-// First stage of dweight and dbias: sums of dy * xhat and of dy over blocks of rows. An invocation owns a
-// column of a block. DWEIGHT and DBIAS, where defined, are the places of the two among the SUMS of a block.
-layout(local_size_x_id = 0) in;
-
+// First stage of dweight and dbias: sums of dy * xhat and of dy over blocks of rows. DWEIGHT and DBIAS, where
+// defined, are the places of the two among the SUMS of a block.
 layout(push_constant) uniform Push {
   uint rows;
   uint C;
@@ -30,24 +28,19 @@ float centred(uint row, uint c) {
 }
 
 void main() {
-  const uint column_groups = (C + gl_WorkGroupSize.x - 1) / gl_WorkGroupSize.x;
-  const uint block = grid_group() / column_groups;
-  const uint c = grid_group() % column_groups * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
-  if (block >= blocks || c >= C) return;
-
-  const uint first = block * rows_per_block;
-  const uint end = min(rows, first + rows_per_block);
+  const ColumnPart part = column_part(rows, C, blocks, rows_per_block);
+  if (!part.is_inside) return;
   float dweight = 0.0;
   float dbias = 0.0;
-  for (uint row = first; row < end; ++row) {
-    const float d = from_element(dy[row * C + c]);
-    dweight += d * (centred(row, c) * rstd[row]);
+  for (uint row = part.first; row < part.end; ++row) {
+    const float d = from_element(dy[row * C + part.column]);
+    dweight += d * (centred(row, part.column) * rstd[row]);
     dbias += d;
   }
 #ifdef DWEIGHT
-  partials[(SUMS * block + DWEIGHT) * C + c] = dweight;
+  partials[(SUMS * part.block + DWEIGHT) * C + part.column] = dweight;
 #endif
 #ifdef DBIAS
-  partials[(SUMS * block + DBIAS) * C + c] = dbias;
+  partials[(SUMS * part.block + DBIAS) * C + part.column] = dbias;
 #endif
 }

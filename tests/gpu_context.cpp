@@ -20,6 +20,9 @@ std::string environment(const char* name, const char* otherwise) {
   return value == nullptr || *value == '\0' ? otherwise : value;
 }
 
+/// Read before any test sets the variable for a program that it runs.
+const std::string g_shader_dir = environment("VKGPT_SHADER_DIR", "");
+
 class MessageListener : public testing::EmptyTestEventListener {
   void OnTestEnd(const testing::TestInfo&) override {
     if (g_context == nullptr) return;
@@ -50,6 +53,7 @@ vk::Context& shared_context() {
     vk::ContextOptions options;
     options.device = environment("VKGPT_DEVICE", "");
     options.validation = vk::parse_validation_mode(environment("VKGPT_VALIDATION", "off"));
+    options.shader_dir = g_shader_dir;
     // Beside the tests, so that they neither use nor fill the user's cache.
     options.cache_dir = program().parent_path() / "test-cache";
     g_context = std::make_unique<vk::Context>(options);

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -197,6 +198,28 @@ TEST(Layers, NoFunctionIsLongerThan60Lines) {
     }
   }
   EXPECT_GT(seen, 1000);
+}
+
+// Preprocessor lines do not count: most of them choose between variants of a line.
+TEST(Layers, NoFunctionOfAShaderHasMoreThan60LinesOfCode) {
+  int seen = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(source_dir() / "shaders")) {
+    const fs::path extension = entry.path().extension();
+    if (extension != ".comp" && extension != ".glsl") continue;
+    const std::string text = read(entry.path());
+    std::vector<std::string> code;
+    std::istringstream stripped(code_only(text));
+    for (std::string line; std::getline(stripped, line);) code.push_back(line);
+    for (const Function& function : functions(text)) {
+      ++seen;
+      const auto begin = code.begin() + function.line - 1;
+      const auto count = std::count_if(begin, begin + function.lines, [](const std::string& line) {
+        return line.find_first_not_of(' ') != std::string::npos;
+      });
+      EXPECT_LE(count, 60) << entry.path() << ":" << function.line << ": " << function.head;
+    }
+  }
+  EXPECT_GT(seen, 200);
 }
 
 }  // namespace

@@ -134,6 +134,24 @@ vec4 result(uint at) {
 #endif
 }
 
+#if ROW_SUMS
+// Adds a subgroup's row sums to the rows from `first` on, or stores them. All subgroups store their matrices: under a
+// condition llvmpipe stores only the first one of an array.
+void finish_row_sums(SUMS a_sums[kFragmentRows], uint first, bool finishes) {
+  const uint region = gl_SubgroupID * kResultSize;
+  UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
+    coopMatStore(a_sums[i], panels, region, kResultRow / (kPanelElements / 2),
+                 gl_CooperativeMatrixLayoutRowMajor);
+    subgroupBarrier();
+    for (uint row = gl_SubgroupInvocationID; row < FRAGMENT_M; row += LANES) {
+      const uint m = first + i * FRAGMENT_M + row;
+      if (finishes && m < M) finish_row_sum(m, result(region * (kPanelElements / 2) + row * kResultRow).x);
+    }
+    subgroupBarrier();
+  }
+}
+#endif
+
 void main() {
   const uvec2 tile = tile_of_group(kStripTiles);
   const uint m0 = tile.y * BM;
@@ -142,9 +160,7 @@ void main() {
   const uint n_part = gl_SubgroupID % (BN / SN) * SN;
 
   SUMS sums[kFragmentRows][kFragmentColumns];
-  UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
-    UNROLL for (uint j = 0; j < kFragmentColumns; ++j) sums[i][j] = SUMS(0.0);
-  }
+  UNROLL for (uint i = 0; i < kFragmentRows; ++i) UNROLL for (uint j = 0; j < kFragmentColumns; ++j) sums[i][j] = SUMS(0.0);
 #if ROW_SUMS
   // Row sums of A are its products with a B of ones.
   const bool sums_rows = tile.x == 0 && n_part == 0;
@@ -233,16 +249,6 @@ void main() {
 #error "rows of fragments are finished one by one"
 #endif
 #if ROW_SUMS
-  // All subgroups store their sums: under a condition llvmpipe stores only the first matrix of an array.
-  UNROLL for (uint i = 0; i < kFragmentRows; ++i) {
-    coopMatStore(a_sums[i], panels, region, kResultRow / (kPanelElements / 2),
-                 gl_CooperativeMatrixLayoutRowMajor);
-    subgroupBarrier();
-    for (uint row = gl_SubgroupInvocationID; row < FRAGMENT_M; row += LANES) {
-      const uint m = m0 + m_part + i * FRAGMENT_M + row;
-      if (sums_rows && m < M) finish_row_sum(m, result(region * (kPanelElements / 2) + row * kResultRow).x);
-    }
-    subgroupBarrier();
-  }
+  finish_row_sums(a_sums, m0 + m_part, sums_rows);
 #endif
 }

@@ -15,6 +15,10 @@ namespace {
 const double kGeluScale = std::sqrt(2.0 / std::numbers::pi);
 constexpr double kGeluCubic = 0.044715;
 
+double gelu_inner(double x) {
+  return kGeluScale * (x + kGeluCubic * x * x * x);
+}
+
 double normal_cdf(double x) {
   return 0.5 * std::erfc(-x / std::numbers::sqrt2);
 }
@@ -26,52 +30,34 @@ double sigmoid(double x) {
 }  // namespace
 
 Vector gelu_forward(View x) {
-  Vector y(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double inner = kGeluScale * (x[i] + kGeluCubic * x[i] * x[i] * x[i]);
-    y[i] = 0.5 * x[i] * (1.0 + std::tanh(inner));
-  }
-  return y;
+  return map(x, [](double v) { return 0.5 * v * (1.0 + std::tanh(gelu_inner(v))); });
 }
 
 Vector gelu_backward(View dout, View x) {
-  VKGPT_CHECK(dout.size() == x.size());
-  Vector dx(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double t = std::tanh(kGeluScale * (x[i] + kGeluCubic * x[i] * x[i] * x[i]));
-    const double dinner = kGeluScale * (1.0 + 3.0 * kGeluCubic * x[i] * x[i]);
-    dx[i] = dout[i] * (0.5 * (1.0 + t) + 0.5 * x[i] * (1.0 - t * t) * dinner);
-  }
-  return dx;
+  return map(dout, x, [](double d, double v) {
+    const double t = std::tanh(gelu_inner(v));
+    const double dinner = kGeluScale * (1.0 + 3.0 * kGeluCubic * v * v);
+    return d * (0.5 * (1.0 + t) + 0.5 * v * (1.0 - t * t) * dinner);
+  });
 }
 
 Vector gelu_erf_forward(View x) {
-  Vector y(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) y[i] = x[i] * normal_cdf(x[i]);
-  return y;
+  return map(x, [](double v) { return v * normal_cdf(v); });
 }
 
 Vector gelu_erf_backward(View dout, View x) {
-  VKGPT_CHECK(dout.size() == x.size());
-  Vector dx(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double density = std::exp(-0.5 * x[i] * x[i]) / std::sqrt(2.0 * std::numbers::pi);
-    dx[i] = dout[i] * (normal_cdf(x[i]) + x[i] * density);
-  }
-  return dx;
+  return map(dout, x, [](double d, double v) {
+    const double density = std::exp(-0.5 * v * v) / std::sqrt(2.0 * std::numbers::pi);
+    return d * (normal_cdf(v) + v * density);
+  });
 }
 
 Vector relu_squared_forward(View x) {
-  Vector y(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) y[i] = std::max(x[i], 0.0) * std::max(x[i], 0.0);
-  return y;
+  return map(x, [](double v) { return std::max(v, 0.0) * std::max(v, 0.0); });
 }
 
 Vector relu_squared_backward(View dout, View x) {
-  VKGPT_CHECK(dout.size() == x.size());
-  Vector dx(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) dx[i] = dout[i] * 2.0 * std::max(x[i], 0.0);
-  return dx;
+  return map(dout, x, [](double d, double v) { return d * 2.0 * std::max(v, 0.0); });
 }
 
 Vector swiglu_forward(View x, std::size_t rows, std::size_t F) {
@@ -120,8 +106,11 @@ constexpr Function kFunctions[] = {
 void both_passes(Trial& t, const Function& f, DType dtype, std::int64_t n) {
   const Operand x = t.random({n}, 1, 6.0F, dtype), dy = t.random({n}, 2, 3.0F, dtype);
   const plan::Tensor y = t.output({n}, dtype), dx = t.output({n}, dtype);
+  t.pass(vkgpt::format("{} {} {} forward", dtype_name(dtype), f.name, n));
   ops::activation_forward(t.builder(), f.kind, x, y);
+  t.pass(vkgpt::format("{} {} {} backward", dtype_name(dtype), f.name, n));
   ops::activation_backward(t.builder(), f.kind, dy, x, dx);
+  if (t.is_timed()) return;
   t.expect("y", y, f.forward(x), rounding_bound(dtype));
   t.expect("dx", dx, f.backward(dy, x), rounding_bound(dtype));
 }
@@ -131,6 +120,7 @@ void swiglu(Trial& t, DType dtype, std::int64_t rows, std::int64_t F) {
   const plan::Tensor y = t.output({1, rows, F}, dtype), dx = t.output({1, rows, 2 * F}, dtype);
   ops::swiglu_forward(t.builder(), x, y);
   ops::swiglu_backward(t.builder(), dy, x, dx);
+  if (t.is_timed()) return;
   t.expect("y", y, swiglu_forward(x, rows, F), rounding_bound(dtype));
   t.expect("dx", dx, swiglu_backward(dy, x, rows, F), rounding_bound(dtype));
 }
@@ -179,24 +169,11 @@ void fine_gelu_erf(Trial& t, float from, float to, double relative, double absol
 
 std::vector<Case> activation_cases() {
   std::vector<Case> cases;
-  for (const DType dtype : kFloatTypes) {
-    for (const Function& f : kFunctions) {
-      for (const std::int64_t n : {1, 3, 64, 1000, 4099}) {
-        cases.push_back({.variant = vkgpt::format("{} {} {}", dtype_name(dtype), f.name, n),
-                         .dtype = dtype,
-                         .quick = n == 4099,
-                         .devices = folded_devices(4096),
-                         .build = [=](Trial& t) { both_passes(t, f, dtype, n); }});
-      }
-    }
-    for (const auto& [rows, F] : {std::pair{1, 1}, {5, 3}, {130, 64}, {131, 100}, {3, 1025}}) {
-      cases.push_back({.variant = vkgpt::format("{} swiglu {}x{}", dtype_name(dtype), rows, F),
-                       .dtype = dtype,
-                       .quick = F == 100,
-                       .devices = folded_devices(128 * 2 * static_cast<std::uint64_t>(F) * dtype_size(dtype)),
-                       .build = [=](Trial& t) { swiglu(t, dtype, rows, F); }});
-    }
+  for (const Function& f : kFunctions) {
+    append(cases, elementwise_cases(
+                      f.name, [=](Trial& t, DType dtype, std::int64_t n) { both_passes(t, f, dtype, n); }));
   }
+  append(cases, rowwise_cases("swiglu", swiglu));
   for (const Function& f : {kFunctions[0], kFunctions[1]}) {
     cases.push_back(
         {.variant = vkgpt::format("f32 {} saturates", f.name), .build = [=](Trial& t) { saturation(t, f); }});

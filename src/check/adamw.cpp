@@ -61,25 +61,16 @@ void copied_weights(Trial& t, std::int64_t n, DType dtype) {
 
 std::vector<Case> adamw_cases() {
   std::vector<Case> cases = update_cases(
-      {.append =
-           [](plan::PlanBuilder& builder, const UpdateTensors& x) {
-             ops::optimizer_adamw(builder,
-                                  {.weights = x.weights,
-                                   .gradients = x.gradients,
-                                   .m = x.m,
-                                   .v = x.v,
-                                   .decay = x.decay,
-                                   .norm = x.norm,
-                                   .active = x.active},
-                                  kConstants);
-           },
+      {.append = [](plan::PlanBuilder& builder,
+                    const ops::OptimizerArenas& x) { ops::optimizer_adamw(builder, x, kConstants); },
        .rule =
            [](const UpdateSpans& x, std::int64_t step, double decay, double grad_scale) {
              adamw_step(x.weights, x.gradient, x.m, x.v, step,
                         {kUpdateLearningRate, kConstants.beta1, kConstants.beta2, kConstants.eps, decay},
                         grad_scale);
            },
-       .weight_decay = kConstants.weight_decay});
+       .weight_decay = kConstants.weight_decay,
+       .has_second_moment = true});
   for (const DType dtype : {DType::kF16, DType::kBF16}) {
     for (const std::int64_t n : {1, 62, 63, 64, 1000, 5000}) {
       cases.push_back({.variant = vkgpt::format("{} copy of {}", dtype_name(dtype), n),

@@ -155,13 +155,30 @@ void steps(Trial& t) {
   t.expect_kept("weights", weights);
 }
 
+void timed_step(Trial& t, const Workload& work) {
+  const std::int64_t n = work.parameters / ops::kAdamW8Block * ops::kAdamW8Block;
+  const std::vector whole = {ops::Slice{0, n}};
+  const Operand norm = t.given({4}, norm_state(1.0F), DType::kU32);
+  const Operand weights = t.random({n}, 1), gradients = t.random({n}, 2);
+  t.pass(vkgpt::format("f32 {}", n));
+  ops::optimizer_adamw8(t.builder(),
+                        {.weights = weights,
+                         .gradients = gradients,
+                         .decay = ops::decay_bits(t.builder(), n, whole),
+                         .norm = norm,
+                         .tensors = whole},
+                        kAdamW);
+  t.replay(step_params_at(1, kLearningRate));
+}
+
 }  // namespace
 
 std::vector<Case> adamw8_cases() {
   return {{.variant = "f32 four tensors",
            .quick = true,
            .devices = folded_devices(256 * 11 * sizeof(float)),
-           .build = steps}};
+           .build = steps,
+           .timed = timed_step}};
 }
 
 }  // namespace vkgpt::check

@@ -35,6 +35,11 @@ struct Variant {
     if (window != 0) text += vkgpt::format(" window {}", window);
     return dropout.p == 0 ? text : text + " dropout";
   }
+  /// Operations of `products` products over all pairs of a query and a key that it sees.
+  std::int64_t flops(std::int64_t products) const {
+    const std::int64_t seen = window == 0 ? T : std::min(window, T);
+    return 2 * products * (seen * (seen + 1) / 2 + (T - seen) * seen) * B * C();
+  }
 };
 
 constexpr ops::StepParams kStep{.seed_lo = 0x12345678, .seed_hi = 0x9abcdef0, .dropout_step = 77};
@@ -67,6 +72,7 @@ struct BothPasses {
 BothPasses append_both(Trial& t, const Variant& v, const plan::Tensor& qkv, const plan::Tensor& dout) {
   const BothPasses result{t.output({v.B, v.T, v.C()}, v.dtype), t.output({v.B, v.NH, v.T}),
                           t.output({v.B, v.T, v.width()}, v.dtype)};
+  t.pass(v.text() + " forward", v.flops(2));
   ops::attention_forward(t.builder(), {.qkv = qkv,
                                        .out = result.out,
                                        .lse = result.lse,
@@ -74,6 +80,7 @@ BothPasses append_both(Trial& t, const Variant& v, const plan::Tensor& qkv, cons
                                        .n_kv_head = v.NKV,
                                        .window = v.window,
                                        .dropout = v.dropout});
+  t.pass(v.text() + " backward", v.flops(5));
   ops::attention_backward(t.builder(), {.dout = dout,
                                         .qkv = qkv,
                                         .out = result.out,
@@ -90,6 +97,7 @@ void both_passes(Trial& t, const Variant& v) {
   const Operand qkv = t.random({v.B, v.T, v.width()}, 1, 2.0F, v.dtype);
   const Operand dout = t.random({v.B, v.T, v.C()}, 2, 3.0F, v.dtype);
   const auto [out, lse, dqkv] = append_both(t, v, qkv, dout);
+  if (t.is_timed()) return;
   ProbabilityMask mask;
   if (v.dropout.p > 0) {
     mask = probability_mask(v.dropout.p, {std::uint64_t{kStep.seed_hi} << 32 | kStep.seed_lo, v.dropout.site,
@@ -314,11 +322,15 @@ constexpr Variant kMatrixVariants[] = {
     {.B = 2, .T = 37, .NH = 4, .HS = 24, .NKV = 2, .window = 21, .dtype = DType::kF16},
     {.B = 1, .T = 67, .NH = 3, .HS = 16, .dtype = DType::kF16}};
 
+Variant whole_head(DType dtype) {
+  return {.B = 1, .T = 96, .NH = 2, .HS = 64, .dtype = dtype};
+}
+
 /// What `vkgpt selftest` runs by each backend.
 std::vector<Variant> quick_variants() {
   std::vector<Variant> all;
   for (const DType dtype : kFloatTypes) {
-    all.push_back({.B = 1, .T = 96, .NH = 2, .HS = 64, .dtype = dtype});
+    all.push_back(whole_head(dtype));
     if (dtype == DType::kBF16) continue;
     all.push_back({.B = 2, .T = 70, .NH = 4, .HS = 16, .NKV = 2, .window = 23, .dtype = dtype});
   }
@@ -379,10 +391,20 @@ std::vector<Case> attention_cases() {
   };
   // Large heads first: they take the longest to build.
   for (const Variant& v : quick_variants()) add(v, {{.name = "scalar", .backend = Backend::kScalar}}, true);
+  for (const DType dtype : kFloatTypes) {
+    std::ranges::find(cases, whole_head(dtype).text(), &Case::variant)->timed = [=](Trial& t,
+                                                                                    const Workload& work) {
+      const auto& [B, T, NH, NKV, HS, window] = work.attention;
+      both_passes(t, {.B = B, .T = T, .NH = NH, .HS = HS, .NKV = NKV, .window = window, .dtype = dtype});
+    };
+  }
   add_decoding(cases);
   for (const Variant& v : kSizes) add(v, all_kernels(v.HS));
   for (const Variant& v : variants()) add(v, some_kernels(v));
-  for (const Variant& v : kMatrixVariants) add(v, {matrix_kernels(v.HS)});
+  for (const Variant& v : kMatrixVariants) {
+    add(v, {matrix_kernels(v.HS)});
+    cases.back().has_own_kernel = v.HS == 40 || v.HS == 24;
+  }
   for (const Variant& v : {Variant{1, 33, 2, 20}, {1, 33, 2, 24}}) {
     for (const float scale : {30.0F, 300.0F, 1e14F}) {
       cases.push_back({.variant = vkgpt::format("{} scores times {}", v.text(), scale),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -24,13 +25,12 @@ std::vector<std::uint32_t> to_words(std::span<const T> values) {
   return words;
 }
 
-/// f32 as it is; 16-bit elements in pairs, the last one of an odd count beside half a guard word.
+/// f32 as it is; 16-bit elements in pairs.
 std::vector<std::uint32_t> to_words(std::span<const float> values, DType dtype) {
   if (dtype_size(dtype) != 2) return to_words(values);
   std::vector<std::uint32_t> words((values.size() + 1) / 2);
-  for (std::size_t i = 0; i < 2 * words.size(); ++i) {
-    const std::uint32_t half = i < values.size() ? to_16_bits(values[i], dtype) : kGuardWord >> 16;
-    words[i / 2] |= half << (i % 2 * 16);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    words[i / 2] |= std::uint32_t{to_16_bits(values[i], dtype)} << (i % 2 * 16);
   }
   return words;
 }
@@ -55,27 +55,29 @@ plan::Tensor GuardedRun::input(Shape shape, std::span<const std::uint32_t> value
   return declare(std::move(shape), DType::kU32, to_words(values));
 }
 
+plan::Tensor GuardedRun::repeated(Shape shape, std::span<const float> values, DType dtype) {
+  VKGPT_CHECK(values.size() % 2 == 0 || dtype_size(dtype) != 2, "{} values", values.size());
+  return declare(std::move(shape), dtype, to_words(values, dtype));
+}
+
 plan::Tensor GuardedRun::output(Shape shape, DType dtype) {
-  const auto elements = static_cast<std::size_t>(shape.numel());
-  const bool is_16bit = dtype_size(dtype) == 2;
   // Both halves of a 16-bit tensor's words are NaN, in f16 and in bf16.
-  std::vector<std::uint32_t> unwritten(is_16bit ? (elements + 1) / 2 : elements,
-                                       is_16bit ? 0x7fc57fdeU : kUnwritten);
-  if (is_16bit && elements % 2 == 1) unwritten.back() = (kGuardWord & 0xffff0000U) | 0x7fdeU;
-  return declare(std::move(shape), dtype, std::move(unwritten));
+  return declare(std::move(shape), dtype, {dtype_size(dtype) == 2 ? 0x7fc57fdeU : kUnwritten});
+}
+
+std::size_t GuardedRun::Guarded::words() const {
+  const std::size_t per_word = sizeof(std::uint32_t) / dtype_size(dtype);
+  return (elements + per_word - 1) / per_word;
 }
 
 plan::Tensor GuardedRun::declare(Shape shape, DType dtype, std::vector<std::uint32_t> initial) {
-  const auto elements = static_cast<std::size_t>(shape.numel());
-  const std::size_t per_word = sizeof(std::uint32_t) / dtype_size(dtype);
-  VKGPT_CHECK(initial.size() == (elements + per_word - 1) / per_word, "{} words for {}", initial.size(),
-              shape.to_string());
-  const auto all = static_cast<std::int64_t>((initial.size() + 2 * kGuardWords) * per_word);
   std::string name = vkgpt::format("t{}", tensors_.size());
+  Guarded tensor{name, dtype, static_cast<std::size_t>(shape.numel()), std::move(initial)};
+  const auto per_word = static_cast<std::int64_t>(sizeof(std::uint32_t) / dtype_size(dtype));
+  const auto all = static_cast<std::int64_t>(tensor.words() + 2 * kGuardWords) * per_word;
   const plan::Tensor root = builder_->persistent(name, {all}, plan::Role::kActivations, dtype);
-  const plan::Tensor t =
-      builder_->view(root, static_cast<std::int64_t>(kGuardWords * per_word), std::move(shape));
-  tensors_.emplace(t.id, Guarded{std::move(name), dtype, elements, std::move(initial)});
+  const plan::Tensor t = builder_->view(root, std::int64_t{kGuardWords} * per_word, std::move(shape));
+  tensors_.emplace(t.id, std::move(tensor));
   return t;
 }
 
@@ -86,20 +88,28 @@ const GuardedRun::Guarded& GuardedRun::guarded(const plan::Tensor& t) const {
 }
 
 void GuardedRun::upload(const Guarded& tensor, std::span<const std::uint32_t> words) {
-  VKGPT_CHECK(words.size() == tensor.initial.size(), "{} words for {}", words.size(), tensor.initial.size());
-  std::vector<std::uint32_t> all(words.size() + 2 * kGuardWords, kGuardWord);
-  std::ranges::copy(words, all.begin() + kGuardWords);
+  std::vector<std::uint32_t> all(tensor.words() + 2 * kGuardWords, kGuardWord);
+  const std::span inside = std::span(all).subspan(kGuardWords, tensor.words());
+  for (std::size_t i = 0; i < inside.size(); i += words.size()) {
+    std::ranges::copy(words.first(std::min(words.size(), inside.size() - i)), inside.begin() + i);
+  }
+  if (tensor.ends_in_half_a_word()) {
+    inside.back() = (inside.back() & 0xffffU) | (kGuardWord & 0xffff0000U);
+  }
   store_->upload(tensor.name, std::as_bytes(std::span(all)));
 }
 
 std::vector<std::uint32_t> GuardedRun::download_all(const Guarded& tensor) const {
-  std::vector<std::uint32_t> all(tensor.initial.size() + 2 * kGuardWords);
+  std::vector<std::uint32_t> all(tensor.words() + 2 * kGuardWords);
   store_->download(tensor.name, std::as_writable_bytes(std::span(all)));
   return all;
 }
 
 const plan::Plan& GuardedRun::plan() {
-  if (!plan_) plan_ = std::move(*builder_).finish();
+  if (!plan_) {
+    plan_ = std::move(*builder_).finish();
+    std::erase_if(plan_->segments, [](const plan::Segment& segment) { return segment.dispatches.empty(); });
+  }
   return *plan_;
 }
 
@@ -116,7 +126,9 @@ void GuardedRun::prepare() {
 
 void GuardedRun::set(const plan::Tensor& t, std::span<const float> values) {
   prepare();
-  upload(guarded(t), to_words(values, t.dtype));
+  const Guarded& tensor = guarded(t);
+  VKGPT_CHECK(values.size() == tensor.elements, "{} values for {}", values.size(), t.shape.to_string());
+  upload(tensor, to_words(values, t.dtype));
 }
 
 void GuardedRun::reset() {
@@ -134,16 +146,29 @@ void GuardedRun::reset() {
   }
 }
 
+void GuardedRun::set_params(const ops::StepParams& step) {
+  if (uses_step_params_) store_->upload_slot<ops::StepParams>("step_params", 0)[0] = step;
+}
+
 std::string GuardedRun::run(const ops::StepParams& step) {
   prepare();
-  if (uses_step_params_) store_->upload_slot<ops::StepParams>("step_params", 0)[0] = step;
-  context_.queue().wait(executor_->submit("op", 0));
+  set_params(step);
+  std::uint64_t end = 0;
+  for (const plan::Segment& segment : plan().segments) end = executor_->submit(segment.name, 0);
+  context_.queue().wait(end);
   return violated_guards();
 }
 
-std::vector<plan::DispatchTime> GuardedRun::time() {
+plan::Executor& GuardedRun::executor(int repeats, const ops::StepParams& step) {
+  VKGPT_CHECK(executor_ == nullptr, "a run is repeated before it is prepared");
+  plan();
+  for (plan::Segment& segment : plan_->segments) {
+    const std::vector<plan::Dispatch> once = segment.dispatches;
+    for (int i = 1; i < repeats; ++i) std::ranges::copy(once, std::back_inserter(segment.dispatches));
+  }
   prepare();
-  return executor_->run_eager("op", 0);
+  set_params(step);
+  return *executor_;
 }
 
 std::string GuardedRun::violated_guards() const {
@@ -153,10 +178,10 @@ std::string GuardedRun::violated_guards() const {
     for (std::size_t i = 0; i < all.size(); ++i) {
       std::uint32_t guard = i < kGuardWords || i >= all.size() - kGuardWords ? 0xffffffffU : 0;
       const bool is_last = i == all.size() - kGuardWords - 1;
-      if (is_last && dtype_size(tensor.dtype) == 2 && tensor.elements % 2 == 1) guard = 0xffff0000U;
+      if (is_last && tensor.ends_in_half_a_word()) guard = 0xffff0000U;
       if ((all[i] & guard) == (kGuardWord & guard)) continue;
       text += vkgpt::format("{}{}: word {} of {} was written", text.empty() ? "" : "; ", tensor.name,
-                            static_cast<std::int64_t>(i) - std::int64_t{kGuardWords}, tensor.initial.size());
+                            static_cast<std::int64_t>(i) - std::int64_t{kGuardWords}, tensor.words());
       break;
     }
   }

@@ -19,24 +19,16 @@ void lion_step(std::span<double> weights, View gradient, std::span<double> m, co
 
 std::vector<Case> lion_cases() {
   static constexpr ops::Lion kConstants;
-  return update_cases({.append =
-                           [](plan::PlanBuilder& builder, const UpdateTensors& x) {
-                             ops::optimizer_lion(builder,
-                                                 {.weights = x.weights,
-                                                  .gradients = x.gradients,
-                                                  .m = x.m,
-                                                  .decay = x.decay,
-                                                  .norm = x.norm,
-                                                  .active = x.active},
-                                                 kConstants);
-                           },
-                       .rule =
-                           [](const UpdateSpans& x, std::int64_t, double decay, double grad_scale) {
-                             lion_step(x.weights, x.gradient, x.m,
-                                       {kUpdateLearningRate, kConstants.beta1, kConstants.beta2, decay},
-                                       grad_scale);
-                           },
-                       .weight_decay = kConstants.weight_decay});
+  return update_cases({
+      .append = [](plan::PlanBuilder& builder,
+                   const ops::OptimizerArenas& x) { ops::optimizer_lion(builder, x, kConstants); },
+      .rule =
+          [](const UpdateSpans& x, std::int64_t, double decay, double grad_scale) {
+            lion_step(x.weights, x.gradient, x.m,
+                      {kUpdateLearningRate, kConstants.beta1, kConstants.beta2, decay}, grad_scale);
+          },
+      .weight_decay = kConstants.weight_decay,
+  });
 }
 
 }  // namespace vkgpt::check

@@ -9,35 +9,39 @@
 #include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
-Vector matmul_nn(View a, View b, std::size_t M, std::size_t N, std::size_t K) {
-  VKGPT_CHECK(a.size() == M * K && b.size() == K * N);
+namespace {
+
+/// A matrix as it lies in memory, or its transpose: element (row, column) by the distance of rows and of
+/// columns.
+struct Matrix {
+  View values;
+  std::size_t row, column;
+
+  double operator()(std::size_t r, std::size_t c) const { return values[r * row + c * column]; }
+};
+
+/// a (M, K) b (K, N) -> (M, N).
+Vector product(const Matrix& a, const Matrix& b, std::size_t M, std::size_t N, std::size_t K) {
+  VKGPT_CHECK(a.values.size() == M * K && b.values.size() == K * N);
   Vector c(M * N, 0.0);
   for (std::size_t m = 0; m < M; ++m)
     for (std::size_t k = 0; k < K; ++k)
-      for (std::size_t n = 0; n < N; ++n) c[m * N + n] += a[m * K + k] * b[k * N + n];
+      for (std::size_t n = 0; n < N; ++n) c[m * N + n] += a(m, k) * b(k, n);
   return c;
+}
+
+}  // namespace
+
+Vector matmul_nn(View a, View b, std::size_t M, std::size_t N, std::size_t K) {
+  return product({a, K, 1}, {b, N, 1}, M, N, K);
 }
 
 Vector matmul_nt(View a, View b, std::size_t M, std::size_t N, std::size_t K) {
-  VKGPT_CHECK(a.size() == M * K && b.size() == N * K);
-  Vector c(M * N, 0.0);
-  for (std::size_t m = 0; m < M; ++m) {
-    for (std::size_t n = 0; n < N; ++n) {
-      double sum = 0.0;
-      for (std::size_t k = 0; k < K; ++k) sum += a[m * K + k] * b[n * K + k];
-      c[m * N + n] = sum;
-    }
-  }
-  return c;
+  return product({a, K, 1}, {b, 1, K}, M, N, K);
 }
 
 Vector matmul_tn(View a, View b, std::size_t M, std::size_t N, std::size_t K) {
-  VKGPT_CHECK(a.size() == K * M && b.size() == K * N);
-  Vector c(M * N, 0.0);
-  for (std::size_t k = 0; k < K; ++k)
-    for (std::size_t m = 0; m < M; ++m)
-      for (std::size_t n = 0; n < N; ++n) c[m * N + n] += a[k * M + m] * b[k * N + n];
-  return c;
+  return product({a, 1, M}, {b, N, 1}, M, N, K);
 }
 
 Vector linear_forward(View x, View weight, View bias, std::size_t M, std::size_t N, std::size_t K) {
@@ -146,6 +150,25 @@ void backward_weight(Trial& t, Product product, DType dtype, const Size& s) {
   if (args.dbias) t.expect("dbias", dbias, add(gradients.dbias, dbias), kFp32Nmse);
 }
 
+/// A product by itself, to be timed. What a backend reads again, or keeps between parts of K, does not count.
+void one_product(Trial& t, DType dtype, const GemmShape& shape) {
+  const auto& [form, m, n, k] = shape;
+  const auto matrix = [&](std::int64_t rows, std::int64_t columns) {
+    return t.random({rows, columns}, 1, 1.0F, dtype).tensor;
+  };
+  t.pass(vkgpt::format("{} {} {}x{}x{}", form, dtype_name(dtype), m, n, k), 2 * m * n * k);
+  if (form == "nt") {
+    ops::linear_forward(t.builder(),
+                        {.x = matrix(m, k), .weight = matrix(n, k), .y = t.output({m, n}, dtype)});
+  } else if (form == "nn") {
+    ops::linear_backward_input(t.builder(),
+                               {.dy = matrix(m, k), .weight = matrix(k, n), .dx = t.output({m, n}, dtype)});
+  } else {
+    ops::linear_backward_weight(t.builder(),
+                                {.dy = matrix(k, m), .x = matrix(k, n), .dweight = t.zeros({m, n})});
+  }
+}
+
 /// K of a product is cut because bindings are small. What the slices sum up to in between overflows f16, and
 /// bf16 would lose what is left of it.
 void sums_of_slices(Trial& t, DType dtype, bool adds) {
@@ -205,24 +228,25 @@ constexpr Size kAligned{128, 192, 64}, kAnyOdd{67, 131, 53}, kAnyRow{1, 192, 64}
 
 class Cases {
  public:
-  void add(Product product, DType dtype, const Size& s, std::vector<Device> devices, bool quick = false) {
+  Case& add(Product product, DType dtype, const Size& s, std::vector<Device> devices, bool quick = false) {
     auto build = product < Product::kInput    ? forward
                  : product < Product::kWeight ? backward_input
                                               : backward_weight;
-    add(
+    return add(
         vkgpt::format("{} {} {}", dtype_name(dtype), s.text(), kProductNames[static_cast<int>(product)]),
         dtype, std::move(devices), [=](Trial& t) { build(t, product, dtype, s); }, quick);
   }
   /// A case that is there already also runs on these devices.
-  void add(std::string variant, DType dtype, std::vector<Device> devices, std::function<void(Trial&)> build,
-           bool quick = false) {
+  Case& add(std::string variant, DType dtype, std::vector<Device> devices, std::function<void(Trial&)> build,
+            bool quick = false) {
     const auto found = std::ranges::find(list, variant, &Case::variant);
     if (found == list.end()) {
       list.push_back({std::move(variant), dtype, quick, std::move(devices), std::move(build)});
-      return;
+      return list.back();
     }
     found->quick = found->quick || quick;
     found->devices.insert(found->devices.end(), devices.begin(), devices.end());
+    return *found;
   }
 
   std::vector<Case> list;
@@ -234,6 +258,7 @@ void add_quick(Cases& cases) {
   cases.add(Product::kWeightBias, DType::kF32, kManyRows, scalar, true);
   for (const DType dtype : kFloatTypes) {
     cases.add(Product::kForwardBias, dtype, kAnyOdd, scalar, true);
+    cases.list.back().timed = [=](Trial& t, const Workload& work) { one_product(t, dtype, work.gemm); };
     cases.add(Product::kGelu, dtype, kAligned, scalar, true);
     cases.add(Product::kInput, dtype, kAligned, scalar, true);
     cases.add(Product::kWeightBias, dtype, kAnyOdd, scalar, true);
@@ -310,27 +335,32 @@ void add_simt_tiles(Cases& cases) {
 /// bf16 differs in conversions alone, and a pipeline takes a CPU driver up to half a second to build.
 void add_16bit(Cases& cases, Product product, DType dtype) {
   constexpr auto kScalar = Backend::kScalar, kSimt = Backend::kSimt, kKhr = Backend::kKhr, kNv = Backend::kNv;
-  const auto on = [&](const Size& s, std::vector<Device> devices) {
-    cases.add(product, dtype, s, std::move(devices));
+  const bool is_plain =
+      product == Product::kForwardBias || product == Product::kInput || product == Product::kWeightBias;
+  const auto on = [&](const Size& s, std::vector<Device> devices) -> Case& {
+    return cases.add(product, dtype, s, std::move(devices));
   };
   const bool adds = product == Product::kForwardAdd || product == Product::kInputAdd;
   on(kTails, {{.name = "scalar", .backend = kScalar}});
-  on(kVectors, {{.name = "simt", .backend = kSimt}});
+  on(kVectors, {{.name = "simt", .backend = kSimt}}).has_own_kernel = is_plain && dtype == DType::kF16;
   if (!adds) on(kOdd, {Device{}});
   if (dtype == DType::kBF16) return;
   on(kTails, {{.name = "scalar as a GPU", .backend = kScalar, .is_gpu = true}});
   on(kOneRow, {{.name = "scalar", .backend = kScalar},
-               {.name = "scalar as a GPU", .backend = kScalar, .is_gpu = true}});
+               {.name = "scalar as a GPU", .backend = kScalar, .is_gpu = true}})
+      .has_own_kernel = product == Product::kForwardBias;  // matrix-vector products
   on(kSliced, {{.name = "scalar, sliced", .backend = kScalar, .max_binding_bytes = kSlicedBytes},
                {.name = "simt, sliced", .backend = kSimt, .max_binding_bytes = kSlicedBytes},
                {.name = "khr, sliced", .backend = kKhr, .max_binding_bytes = kSlicedBytes}});
-  on(kMatrixTails, {{.name = "khr", .backend = kKhr}, {.name = "nv", .backend = kNv}});
+  on(kMatrixTails, {{.name = "khr", .backend = kKhr}, {.name = "nv", .backend = kNv}}).has_own_kernel =
+      is_plain;
   on(kMatrixWhole,
      {{.name = "nv", .backend = kNv},
       {.name = "khr as NVIDIA's", .backend = kKhr, .is_gpu = true, .vendor_id = vk::kVendorNvidia}});
   if (product == Product::kWeightBias) {  // K in parts, which fill a large device
     on(kLongK, {{.name = "khr as a GPU", .backend = kKhr, .is_gpu = true},
-                {.name = "nv as a GPU", .backend = kNv, .is_gpu = true}});
+                {.name = "nv as a GPU", .backend = kNv, .is_gpu = true}})
+        .has_own_kernel = true;  // the reduction
   }
 }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numeric>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/half.hpp"
@@ -21,11 +23,47 @@ std::uint64_t mix(std::uint64_t seed, std::uint64_t i) {
 
 }  // namespace
 
-Vector add(View a, View b) {
+Vector map(View x, const std::function<double(double)>& f) {
+  Vector y(x.size());
+  std::ranges::transform(x, y.begin(), f);
+  return y;
+}
+
+Vector map(View a, View b, const std::function<double(double, double)>& f) {
   VKGPT_CHECK(a.size() == b.size());
-  Vector sum(a.begin(), a.end());
-  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += b[i];
-  return sum;
+  Vector y(a.size());
+  std::ranges::transform(a, b, y.begin(), f);
+  return y;
+}
+
+Vector add(View a, View b) {
+  return map(a, b, std::plus());
+}
+
+double dot(View a, View b) {
+  VKGPT_CHECK(a.size() == b.size());
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+View row_of(View matrix, std::int64_t row, std::int64_t C) {
+  return matrix.subspan(static_cast<std::size_t>(row * C), static_cast<std::size_t>(C));
+}
+
+void append(Vector& values, View more) {
+  values.insert(values.end(), more.begin(), more.end());
+}
+
+Vector numeric_gradient(const std::function<double(View x)>& loss, View x) {
+  constexpr double kEps = 1e-5;
+  Vector at(x.begin(), x.end()), gradient;
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    at[i] = x[i] + kEps;
+    const double above = loss(at);
+    at[i] = x[i] - kEps;
+    gradient.push_back((above - loss(at)) / (2.0 * kEps));
+    at[i] = x[i];
+  }
+  return gradient;
 }
 
 std::uint16_t to_16_bits(float value, DType dtype) {

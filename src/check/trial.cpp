@@ -14,16 +14,11 @@ namespace {
 
 using Words = std::vector<std::uint32_t>;
 
-std::vector<float> select(std::span<const float> values, const std::vector<std::size_t>& at) {
-  if (at.empty()) return {values.begin(), values.end()};
-  std::vector<float> selected;
-  for (const std::size_t i : at) selected.push_back(values[i]);
-  return selected;
-}
-
-Vector select(View values, const std::vector<std::size_t>& at) {
-  if (at.empty()) return {values.begin(), values.end()};
-  Vector selected;
+/// The elements `at`, or all.
+template <typename T>
+std::vector<T> select(const std::vector<T>& values, const std::vector<std::size_t>& at) {
+  if (at.empty()) return values;
+  std::vector<T> selected;
   for (const std::size_t i : at) selected.push_back(values[i]);
   return selected;
 }
@@ -39,9 +34,9 @@ double distance(double actual, double expected, const Expectation& e) {
 }
 
 /// The outcome of one output. `failure` names the worst element.
-Outcome judge(const Expectation& e, std::span<const float> all) {
+Outcome judge(const Expectation& e, const std::vector<float>& all) {
   const std::vector<float> actual = select(all, e.at);
-  const Vector expected = select(View(e.values), e.at);
+  const Vector expected = select(e.values, e.at);
   VKGPT_CHECK(actual.size() == expected.size() && !actual.empty(), "{}: {} values for {}", e.name,
               expected.size(), actual.size());
   std::size_t worst = 0;
@@ -122,13 +117,22 @@ Operand Trial::given(Shape shape, std::span<const float> values, DType dtype) {
 }
 
 Operand Trial::random(Shape shape, std::uint64_t seed, float scale, DType dtype) {
+  constexpr std::size_t kPattern = 1 << 16;
+  if (is_timed()) return {repeated(std::move(shape), random_floats(kPattern, seed, scale), dtype), {}};
   const auto count = static_cast<std::size_t>(shape.numel());
   return given(std::move(shape), random_floats(count, seed, scale), dtype);
 }
 
 Operand Trial::zeros(Shape shape, DType dtype) {
+  if (is_timed()) return {repeated(std::move(shape), std::vector{0.0F, 0.0F}, dtype), {}};
   const auto count = static_cast<std::size_t>(shape.numel());
   return given(std::move(shape), std::vector<float>(count), dtype);
+}
+
+void Trial::pass(std::string name, std::int64_t flops) {
+  if (!is_timed()) return;
+  builder().begin_segment(name);
+  passes_.push_back({std::move(name), flops});
 }
 
 Replay& Trial::current() {
@@ -150,36 +154,27 @@ void Trial::put(const plan::Tensor& t, const std::vector<std::int32_t>& values) 
   put(t, std::move(bits));
 }
 
+void Trial::expect(Expectation expectation) {
+  if (!is_timed()) current().expectations.push_back(std::move(expectation));
+}
+
 void Trial::expect(std::string name, const plan::Tensor& t, Vector values, double bound,
                    std::vector<std::size_t> at) {
-  current().expectations.push_back({.name = std::move(name),
-                                    .tensor = t,
-                                    .values = std::move(values),
-                                    .bound = bound,
-                                    .at = std::move(at)});
+  expect({std::move(name), t, Measure::kNmse, std::move(values), bound, 0, std::move(at)});
 }
 
 void Trial::expect_near(std::string name, const plan::Tensor& t, Vector values, double relative,
                         double absolute) {
-  current().expectations.push_back({.name = std::move(name),
-                                    .tensor = t,
-                                    .measure = Measure::kNear,
-                                    .values = std::move(values),
-                                    .bound = relative,
-                                    .absolute = absolute});
+  expect({std::move(name), t, Measure::kNear, std::move(values), relative, absolute});
 }
 
 void Trial::expect_exactly(std::string name, const plan::Tensor& t, std::span<const float> values,
                            std::vector<std::size_t> at) {
-  current().expectations.push_back({.name = std::move(name),
-                                    .tensor = t,
-                                    .measure = Measure::kExact,
-                                    .values = to_double(values),
-                                    .at = std::move(at)});
+  expect({std::move(name), t, Measure::kExact, to_double(values), 0, 0, std::move(at)});
 }
 
 void Trial::expect_kept(std::string name, const plan::Tensor& t) {
-  current().expectations.push_back({.name = std::move(name), .tensor = t, .measure = Measure::kKept});
+  expect({.name = std::move(name), .tensor = t, .measure = Measure::kKept});
 }
 
 Outcome run_trial(Trial& trial, const Perturbation& perturb) {

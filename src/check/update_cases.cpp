@@ -28,9 +28,9 @@ struct Arenas {
     tensors = {.weights = weights,
                .gradients = t.zeros({elements}),
                .m = m,
-               .v = v,
                .decay = ops::decay_bits(t.builder(), elements, decayed),
                .norm = t.given({4}, norm_state(1.0F), DType::kU32)};
+    if (op.has_second_moment) tensors.v = v;
     if (!active.empty()) tensors.active = ops::active_bits(t.builder(), elements, active);
     if (active.empty()) active.push_back({0, elements});
   }
@@ -58,12 +58,12 @@ struct Arenas {
   void expect() {
     t.expect("weights", weights, weights.values, kFp32Nmse);
     t.expect("m", m, m.values, kFp32Nmse);
-    t.expect("v", v, v.values, kFp32Nmse);
+    if (tensors.v) t.expect("v", v, v.values, kFp32Nmse);
   }
   void expect_kept() {
     t.expect_kept("weights", weights);
     t.expect_kept("m", m);
-    t.expect_kept("v", v);
+    if (tensors.v) t.expect_kept("v", v);
   }
 
   bool decays(std::size_t i) const {
@@ -82,7 +82,7 @@ struct Arenas {
   std::vector<ops::Slice> decayed, active;
   Operand weights, m, v;
   std::vector<float> initial;
-  UpdateTensors tensors;
+  ops::OptimizerArenas tensors;
 };
 
 /// Ten steps, clipped and not, with large gradients and small ones; the second half does not decay.
@@ -159,6 +159,13 @@ void poisoned_step(Trial& t, const UpdateOp& op, float poison) {
   t.expect_exactly("skip flag and count", arenas.tensors.norm, std::vector<float>{0, 0, 0, one}, {2, 3});
 }
 
+void timed_step(Trial& t, const UpdateOp& op, std::int64_t n) {
+  const Arenas arenas(t, op, n, std::vector{ops::Slice{0, n}});
+  t.pass(vkgpt::format("f32 {}", n));
+  op.append(t.builder(), arenas.tensors);
+  t.replay(step_params_at(1, kUpdateLearningRate));
+}
+
 }  // namespace
 
 std::vector<Case> update_cases(const UpdateOp& op) {
@@ -172,6 +179,7 @@ std::vector<Case> update_cases(const UpdateOp& op) {
   for (const std::int64_t n : {1, 63, 64, 1000, 5000}) {
     add(vkgpt::format("f32 {}", n), n == 1000, [=](Trial& t) { many_steps(t, op, n); });
   }
+  cases.back().timed = [=](Trial& t, const Workload& work) { timed_step(t, op, work.parameters); };
   add("f32 skipped", false, [=](Trial& t) { skipped_step(t, op); });
   add("f32 shared arenas", false, [=](Trial& t) { shared_arenas(t, op); });
   // The last overflows when squared.

@@ -1,9 +1,6 @@
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "vkgpt/check/op_table.hpp"
@@ -12,14 +9,7 @@
 
 namespace vkgpt::check {
 
-/// The flat arenas of an optimizer that treats elements one by one.
-struct UpdateTensors {
-  plan::Tensor weights, gradients, m, v;    // (N)
-  plan::Tensor decay, norm;                 // see ops::decay_bits, ops::global_norm
-  std::optional<plan::Tensor> active = {};  // see ops::active_bits
-};
-
-/// A part of those arenas in double precision.
+/// A part of `ops::OptimizerArenas` in double precision.
 struct UpdateSpans {
   std::span<double> weights;
   View gradient;
@@ -29,15 +19,16 @@ struct UpdateSpans {
 /// An elementwise optimizer: what it appends to a plan, and its definition for step `step` (from 1) with the
 /// learning rate `kUpdateLearningRate`.
 struct UpdateOp {
-  void (*append)(plan::PlanBuilder& builder, const UpdateTensors& tensors);
+  void (*append)(plan::PlanBuilder& builder, const ops::OptimizerArenas& arenas);
   void (*rule)(const UpdateSpans& spans, std::int64_t step, double weight_decay, double grad_scale);
-  double weight_decay;  // of elements that decay
+  double weight_decay;             // of elements that decay
+  bool has_second_moment = false;  // without it the arenas have no v, and `v` is not to be touched
 };
 
 inline constexpr double kUpdateLearningRate = 3e-3;
 
 /// The cases of such an optimizer: steps with clipping and partial decay, skipped steps, gradients that are
-/// zero or not finite, arenas that it shares with others.
+/// zero or not finite, arenas that it shares with others; and a step of real size that is timed.
 std::vector<Case> update_cases(const UpdateOp& op);
 
 }  // namespace vkgpt::check

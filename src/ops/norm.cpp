@@ -1,14 +1,12 @@
 #include "vkgpt/ops/norm.hpp"
 
-#include <algorithm>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
 
-#include "ops/grid.hpp"
+#include "ops/column_sums.hpp"
 #include "ops/held_rows.hpp"
 
 namespace vkgpt::ops {
@@ -68,64 +66,46 @@ void add_kind(plan::Dispatch& dispatch, NormKind kind, const std::optional<plan:
   if (mean) add_binding(dispatch, "MEAN", *mean);
 }
 
-/// Appends dweight or dbias to the sums that a kernel makes of a block of rows, in the place that the macro
-/// `name` says.
-void add_sum(plan::Dispatch& partial, plan::Dispatch& reduce, std::string name,
-             const std::optional<plan::Tensor>& sum) {
-  if (!sum) return;
-  const std::size_t place = reduce.bindings.size() - 1;
-  partial.kernel.macros.value(name, place);
-  reduce.kernel.macros.value(name, place);
-  reduce.bindings.push_back(read_write(*sum));
+bool wants_sums(const NormBackward& args) {
+  return args.dweight || args.dbias;
 }
 
-/// Adds the sums of `blocks` blocks of rows to dweight and dbias. Few columns make few workgroups: where
-/// there are many blocks, several invocations share a column.
-plan::Dispatch reduction(const vk::DeviceCaps& caps, const NormShape& shape, const plan::Tensor& partials) {
-  const std::int64_t blocks = partials.shape[0], sums = partials.shape[1];
-  const std::uint32_t width = caps.subgroup_size;
-  const std::uint32_t parts = subgroups_per_workgroup(caps);
-  plan::Dispatch reduce;
-  reduce.kernel = {.stem = "norm_backward_reduce",
-                   .macros = plan::Macros{}.value("SUMS", sums),
-                   .spec_constants = {width, parts}};
-  reduce.groups = fold_grid(caps, ceil_div(shape.C, width));
-  reduce.bindings = {read(partials)};
-  reduce.push = PushWords{}.u32(shape.C, blocks);
-  reduce.cost.flops = sums * shape.C * (blocks + 1);
-  return reduce;
+/// dweight and dbias, those that are wanted, in the places that DWEIGHT and DBIAS say among the SUMS of a
+/// block of rows.
+std::vector<plan::Tensor> add_sums(plan::Macros& macros, const NormBackward& args) {
+  std::vector<plan::Tensor> sums;
+  const auto add = [&](const char* name, const std::optional<plan::Tensor>& sum) {
+    if (!sum) return;
+    macros.value(name, sums.size());
+    sums.push_back(*sum);
+  };
+  add("DWEIGHT", args.dweight);
+  add("DBIAS", args.dbias);
+  macros.value("SUMS", sums.size());
+  return sums;
 }
 
-std::int64_t sums_of(const NormBackward& args) {
-  return (args.dweight ? 1 : 0) + (args.dbias ? 1 : 0);
+plan::Tensor sums_of_blocks(plan::PlanBuilder& builder, const ColumnBlocks& blocks, std::size_t sums) {
+  return builder.transient("norm_partials", {blocks.blocks, static_cast<std::int64_t>(sums), blocks.columns});
 }
 
-/// dweight and dbias of a slice of rows: sums over blocks of rows, then over the blocks.
+/// dweight and dbias of a slice of rows.
 void parameter_gradients(plan::PlanBuilder& builder, const NormBackward& args, const NormShape& shape,
                          Slice slice) {
-  const vk::DeviceCaps& caps = builder.caps();
-  const std::int64_t max_blocks = caps.is_cpu() ? 16 : 128;
-  const std::int64_t rows_per_block = std::max<std::int64_t>(16, ceil_div(slice.count, max_blocks));
-  const std::int64_t blocks = ceil_div(slice.count, rows_per_block);
-  const plan::Tensor partials = builder.transient("norm_partials", {blocks, sums_of(args), shape.C});
-
-  const std::int64_t column_groups = ceil_div(shape.C, caps.subgroup_size);
-  plan::Dispatch partial =
-      lone_subgroups(caps, "norm_backward_partial", column_groups * blocks,
-                     plan::Macros{}.value("SUMS", sums_of(args)).dtype("DTYPE", args.dy.dtype));
+  const ColumnBlocks blocks = column_blocks(builder.caps(), slice.count, shape.C, 16, 128);
+  plan::Macros macros = plan::Macros{}.dtype("DTYPE", args.dy.dtype);
+  const std::vector<plan::Tensor> sums = add_sums(macros, args);
+  const plan::Tensor parts = sums_of_blocks(builder, blocks, sums.size());
+  plan::Dispatch partial = column_parts(builder.caps(), "norm_backward_partial", blocks, macros);
   partial.bindings = {matrix_rows(read(args.dy), shape.C, slice, args.dy.dtype),
                       matrix_rows(read(args.x), shape.C, slice, args.x.dtype),
-                      elements(read(args.rstd), slice), write(partials)};
+                      elements(read(args.rstd), slice), write(parts)};
   add_kind(partial, args.kind,
            args.mean.transform([&](const plan::Tensor& mean) { return elements(read(mean), slice); }));
-  partial.push = PushWords{}.u32(slice.count, shape.C, blocks, rows_per_block);
+  partial.push = PushWords{}.u32(slice.count, shape.C, blocks.blocks, blocks.rows_per_block);
   partial.cost.flops = 5 * shape.elements(slice);
-
-  plan::Dispatch reduce = reduction(caps, shape, partials);
-  add_sum(partial, reduce, "DWEIGHT", args.dweight);
-  add_sum(partial, reduce, "DBIAS", args.dbias);
   builder.dispatch(std::move(partial));
-  builder.dispatch(std::move(reduce));
+  add_column_sums(builder, blocks, parts, sums);
 }
 
 /// The kernel of dx, with all bindings but those that a variant adds.
@@ -145,22 +125,20 @@ void append_held(plan::PlanBuilder& builder, const NormBackward& args, const Nor
   const vk::DeviceCaps& caps = builder.caps();
   const std::int64_t wanted = invocations_to_fill(caps) / caps.subgroup_size;
   const std::int64_t rows_per_block = ceil_div(slice.count, std::max<std::int64_t>(wanted, 1));
-  const std::int64_t blocks = ceil_div(slice.count, rows_per_block);
-  plan::Dispatch dispatch = subgroup_per_row(
-      caps, "norm_backward_held", blocks, plan::Macros{}.dtype("DTYPE", args.dy.dtype).value("WORDS", words));
+  const ColumnBlocks blocks{slice.count, shape.C, ceil_div(slice.count, rows_per_block), rows_per_block};
+  plan::Dispatch dispatch =
+      subgroup_per_row(caps, "norm_backward_held", blocks.blocks,
+                       plan::Macros{}.dtype("DTYPE", args.dy.dtype).value("WORDS", words));
   bind_backward(dispatch, args, shape, slice);
-  dispatch.push = PushWords{}.u32(slice.count, shape.C, blocks, rows_per_block);
+  dispatch.push = PushWords{}.u32(slice.count, shape.C, blocks.blocks, rows_per_block);
   dispatch.cost.flops = (args.accumulate ? 19 : 18) * shape.elements(slice);
-  if (sums_of(args) == 0) return builder.dispatch(std::move(dispatch));
+  if (!wants_sums(args)) return builder.dispatch(std::move(dispatch));
 
-  const plan::Tensor partials = builder.transient("norm_partials", {blocks, sums_of(args), shape.C});
-  dispatch.kernel.macros.value("SUMS", sums_of(args));
-  add_binding(dispatch, "PARTIALS", write(partials));
-  plan::Dispatch reduce = reduction(caps, shape, partials);
-  add_sum(dispatch, reduce, "DWEIGHT", args.dweight);
-  add_sum(dispatch, reduce, "DBIAS", args.dbias);
+  const std::vector<plan::Tensor> sums = add_sums(dispatch.kernel.macros, args);
+  const plan::Tensor parts = sums_of_blocks(builder, blocks, sums.size());
+  add_binding(dispatch, "PARTIALS", write(parts));
   builder.dispatch(std::move(dispatch));
-  builder.dispatch(std::move(reduce));
+  add_column_sums(builder, blocks, parts, sums);
 }
 
 }  // namespace
@@ -220,7 +198,7 @@ void norm_backward(plan::PlanBuilder& builder, const NormBackward& args) {
     dispatch.push = PushWords{}.u32(slice.count, shape.C);
     dispatch.cost.flops = (args.accumulate ? 14 : 13) * shape.elements(slice);
     builder.dispatch(std::move(dispatch));
-    if (sums_of(args) > 0) parameter_gradients(builder, args, shape, slice);
+    if (wants_sums(args)) parameter_gradients(builder, args, shape, slice);
   }
 }
 

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -14,6 +17,7 @@
 #include "vkgpt/ops/backend.hpp"
 
 #include "gpu_context.hpp"
+#include "vk/shader_source.hpp"
 
 namespace vkgpt::check {
 namespace {
@@ -27,8 +31,6 @@ class CaseTest : public testing::Test {
   void TestBody() override {
     vk::Context& context = test::shared_context();
     if (!test::stores(case_.dtype)) GTEST_SKIP() << "no 16-bit storage";
-    // Validation multiplies the time to build a pipeline; the quick cases have every kernel.
-    if (context.instance().validation() == vk::ValidationMode::kGpu && !case_.quick) GTEST_SKIP();
     int runs = 0;
     for (const Device& device : case_.devices) {
       if (device.backend && !ops::has_backend(context.caps(), *device.backend, case_.dtype)) continue;
@@ -48,14 +50,22 @@ class CaseTest : public testing::Test {
   const Case& case_;
 };
 
+/// Whether GPU-assisted validation, which multiplies the time to build a pipeline, runs the case.
+bool is_validated(const Case& c) {
+  return c.quick || c.has_own_kernel;
+}
+
 std::string test_name(std::string_view op, std::string text) {
   std::ranges::replace_if(text, [](unsigned char c) { return std::isalnum(c) == 0 && c != '_'; }, '_');
   return vkgpt::format("{}/{}", op, text);
 }
 
 [[maybe_unused]] const bool kAreRegistered = [] {
+  const char* validation = std::getenv("VKGPT_VALIDATION");
+  const bool is_gpu_assisted = validation != nullptr && std::string_view(validation) == "gpu";
   for (const OpTable& table : op_tables()) {
     for (const Case& c : table.cases) {
+      if (is_gpu_assisted && !is_validated(c)) continue;
       testing::RegisterTest("GpuCheck", test_name(table.op, c.variant).c_str(), nullptr, nullptr, __FILE__,
                             __LINE__, [&]() -> testing::Test* { return new CaseTest(table.op, c); });
     }
@@ -71,6 +81,33 @@ TEST(OpTables, NamesAreUniqueAndEveryOpHasAQuickCase) {
       EXPECT_FALSE(c.devices.empty()) << table.op << " " << c.variant;
     }
     EXPECT_TRUE(std::ranges::any_of(table.cases, &Case::quick)) << table.op;
+  }
+}
+
+TEST(GpuOpTables, GpuAssistedValidationSeesEveryKernel) {
+  vk::Context& context = test::shared_context();
+  std::set<std::string> seen;
+  for (const OpTable& table : op_tables()) {
+    for (const Case& c : table.cases) {
+      if (!is_validated(c) || !test::stores(c.dtype)) continue;
+      for (const Device& device : c.devices) {
+        if (device.backend && !ops::has_backend(context.caps(), *device.backend, c.dtype)) continue;
+        Trial trial(context, target_of(context.target(), table.op, device));
+        c.build(trial);
+        for (const plan::Segment& segment : trial.plan().segments) {
+          for (const plan::Dispatch& dispatch : segment.dispatches) seen.insert(dispatch.kernel.stem);
+        }
+      }
+    }
+  }
+  for (const vk::ShaderSource& source : vk::embedded_shaders()) {
+    const std::filesystem::path path(source.name);
+    const std::string stem = path.stem();
+    if (path.extension() != ".comp" || stem.starts_with("bench_")) continue;
+    const bool is_missing =
+        (stem.ends_with("_khr") && !ops::has_backend(context.caps(), vk::Backend::kKhr, DType::kF16)) ||
+        (stem.ends_with("_nv") && !ops::has_backend(context.caps(), vk::Backend::kNv, DType::kF16));
+    EXPECT_TRUE(is_missing || seen.contains(stem)) << stem;
   }
 }
 

@@ -35,6 +35,8 @@ class GuardedRun {
   plan::Tensor input(Shape shape, std::span<const float> values, DType dtype = DType::kF32);
   plan::Tensor input(Shape shape, std::span<const std::int32_t> values);
   plan::Tensor input(Shape shape, std::span<const std::uint32_t> values);
+  /// As many of `values` as it takes, over and over.
+  plan::Tensor repeated(Shape shape, std::span<const float> values, DType dtype = DType::kF32);
   plan::Tensor output(Shape shape, DType dtype = DType::kF32);
 
   /// The finished plan: nothing can be appended any more.
@@ -55,20 +57,25 @@ class GuardedRun {
   /// A readback tensor that was declared on the builder.
   std::vector<float> readback(std::string_view name) const;
 
-  /// Eager times of each dispatch in the order of the plan, for benchmarks.
-  std::vector<plan::DispatchTime> time();
+  /// For measurements: the plan with the dispatches of each segment `repeats` times, ready to run with
+  /// `step`.
+  plan::Executor& executor(int repeats, const ops::StepParams& step = {});
 
  private:
   struct Guarded {
     std::string name;
     DType dtype;
     std::size_t elements;
-    std::vector<std::uint32_t> initial;  // without guards
+    std::vector<std::uint32_t> initial;  // without guards; repeats where it is shorter than the tensor
+
+    std::size_t words() const;
+    bool ends_in_half_a_word() const { return dtype_size(dtype) == 2 && elements % 2 == 1; }
   };
 
   plan::Tensor declare(Shape shape, DType dtype, std::vector<std::uint32_t> initial);
   const Guarded& guarded(const plan::Tensor& t) const;
   void prepare();
+  void set_params(const ops::StepParams& step);
   std::string violated_guards() const;
   void upload(const Guarded& tensor, std::span<const std::uint32_t> words);
   std::vector<std::uint32_t> download_all(const Guarded& tensor) const;

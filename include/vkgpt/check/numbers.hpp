@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -12,8 +13,20 @@ namespace vkgpt::check {
 using Vector = std::vector<double>;
 using View = std::span<const double>;
 
+/// f of each element; and of each pair of them.
+Vector map(View x, const std::function<double(double)>& f);
+Vector map(View a, View b, const std::function<double(double, double)>& f);
 /// a + b, element by element.
 Vector add(View a, View b);
+
+double dot(View a, View b);
+/// Row `row` of a matrix of C columns.
+View row_of(View matrix, std::int64_t row, std::int64_t C);
+void append(Vector& values, View more);
+
+/// The gradient of `loss` at x by central differences, in 2 x.size() evaluations: a mistake in a derivative
+/// cannot be in it.
+Vector numeric_gradient(const std::function<double(View x)>& loss, View x);
 
 /// sum (actual - expected)^2 / sum expected^2; 0 if both are all zero, infinity if only `expected` is.
 double nmse(std::span<const float> actual, std::span<const double> expected);

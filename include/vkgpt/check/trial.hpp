@@ -46,10 +46,27 @@ struct Replay {
   std::vector<Expectation> expectations = {};
 };
 
+/// A trial is a proof, or the same work at a real size that is only timed: then random tensors repeat a short
+/// pattern and have no values here, and what is expected is not kept.
+enum class Purpose { kProof, kTiming };
+
+/// A part of a trial that is timed by itself.
+struct Pass {
+  std::string name;        // of its segment in the plan
+  std::int64_t flops = 0;  // 0 = what its dispatches say
+};
+
 /// An op with small tensors around it, and the values that must come out.
 class Trial : public GuardedRun {
  public:
-  using GuardedRun::GuardedRun;
+  Trial(vk::Context& context, const vk::Target& target, Purpose purpose = Purpose::kProof)
+      : GuardedRun(context, target), purpose_(purpose) {}
+
+  /// Whether the values that are to come out are of no interest.
+  bool is_timed() const { return purpose_ == Purpose::kTiming; }
+  /// Names what is appended from here on, for timings.
+  void pass(std::string name, std::int64_t flops = 0);
+  const std::vector<Pass>& passes() const { return passes_; }
 
   /// f32, rounded to 16 bits, or as u32 the bits of `values`.
   Operand given(Shape shape, std::span<const float> values, DType dtype = DType::kF32);
@@ -77,7 +94,10 @@ class Trial : public GuardedRun {
 
  private:
   Replay& current();
+  void expect(Expectation expectation);
 
+  Purpose purpose_;
+  std::vector<Pass> passes_;
   std::vector<Replay> replays_;
 };
 

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/dtype.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/train/train_config.hpp"
@@ -17,43 +19,16 @@ namespace vkgpt::cli {
 /// Copy bandwidth and peaks, measured in a second or so.
 DeviceLimits measure_limits(vk::Context& context);
 
-/// A matrix product C (M, N) with K products a value: "nt" is a linear layer's forward, "nn" the gradient of
-/// its input, "tn" that of its weight.
-struct GemmShape {
-  std::string form;
-  std::int64_t m = 0, n = 0, k = 0;
-
-  friend bool operator==(const GemmShape&, const GemmShape&) = default;
-};
+/// Each timed case of `op` in src/check, by every backend that the device has for it, with a barrier between
+/// its repetitions as in a step. `bench` is its name in the figures.
+std::vector<Figure> bench_op(vk::Context& context, std::string_view op, const std::string& bench,
+                             const check::Workload& work, const DeviceLimits& limits);
 
 /// The three forms of a square product.
-std::vector<GemmShape> square_gemms(std::int64_t size);
+std::vector<check::GemmShape> square_gemms(std::int64_t size);
 /// The three of each linear layer of a model over `rows` tokens, those of the head over no more than it works
 /// on at once.
-std::vector<GemmShape> model_gemms(const model::GptConfig& model, std::int64_t rows);
-
-/// Each shape by every backend that the device has for `dtype`, with a barrier between products as in a step.
-/// `dtype` is that of the matrices, but C of "tn", a weight gradient, is f32.
-std::vector<Figure> bench_gemm(vk::Context& context, const GemmShape& shape, DType dtype,
-                               const DeviceLimits& limits);
-
-struct AttentionSize {
-  std::int64_t B = 0, T = 0, n_head = 0, n_kv_head = 0, HS = 0, window = 0;
-
-  friend bool operator==(const AttentionSize&, const AttentionSize&) = default;
-};
-
-/// Forward and backward by every backend that the device has for `dtype`. Causal operations count once: two
-/// products of (T, T, HS) in halves a head forward, five backward.
-std::vector<Figure> bench_attention(vk::Context& context, const AttentionSize& size, DType dtype,
-                                    const DeviceLimits& limits);
-
-/// LayerNorm and RMSNorm over `rows` rows of `C`.
-std::vector<Figure> bench_norm(vk::Context& context, std::int64_t rows, std::int64_t C,
-                               const DeviceLimits& limits);
-
-/// Each optimizer, and the norm of the gradients, over `elements` parameters.
-std::vector<Figure> bench_optimizer(vk::Context& context, std::int64_t elements, const DeviceLimits& limits);
+std::vector<check::GemmShape> model_gemms(const model::GptConfig& model, std::int64_t rows);
 
 /// Decoding of one sequence, token by token, with fresh weights.
 std::vector<Figure> bench_decode(vk::Context& context, const model::GptConfig& model,

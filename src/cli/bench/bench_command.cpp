@@ -13,6 +13,7 @@
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/ops/backend.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/plan_options.hpp"
 
@@ -25,7 +26,17 @@
 namespace vkgpt::cli {
 namespace {
 
-constexpr std::array kBenches = {"start", "gemm", "attention", "norm", "optimizer", "step", "decode"};
+constexpr std::array kBenches = {"start", "gemm", "attention", "ops", "step", "decode"};
+
+/// The ops whose tables have timed cases, but those with backends, which are 'gemm' and 'attention'.
+std::vector<std::string_view> timed_ops() {
+  std::vector<std::string_view> ops;
+  for (const check::OpTable& table : check::op_tables()) {
+    const bool is_timed = std::ranges::any_of(table.cases, [](const check::Case& c) { return !!c.timed; });
+    if (is_timed && !std::ranges::contains(ops::kOpsWithBackends, table.op)) ops.push_back(table.op);
+  }
+  return ops;
+}
 
 struct BenchOptions {
   std::int64_t gemm_size = 0;
@@ -68,18 +79,22 @@ struct BenchRequest {
     config.batch_size = 16;
     std::string names;
     for (const char* bench : kBenches) names += vkgpt::format("{}|", bench);
-    CommandLine command("bench",
-                        "Times this device: matrix products and attention by each of its backends, norms, "
-                        "optimizers, the train step, decoding, the start of a run; beside what a copy and a "
-                        "loop of multiply-adds reach.",
-                        "[" + names + "all]");
+    CommandLine command(
+        "bench",
+        "Times this device: matrix products and attention by each of its backends, the other ops "
+        "(or one: norm, adamw, ...), the train step, decoding, the start of a run; beside what a "
+        "copy and a loop of multiply-adds reach.",
+        "[" + names + "OP|all]");
     command.add(preset).add(model).add(config).add(options).add(run);
     if (!command.parse(args)) return false;
     const std::vector<std::string>& words = command.positionals();
     if (!words.empty()) what = words[0];
-    if (words.size() > 1 ||
-        (what != "all" && what != "first_step" && !std::ranges::contains(kBenches, what))) {
-      fail_usage("unknown benchmark '{}': expected one of {}all", words.back(), names);
+    const std::vector<std::string_view> ops = timed_ops();
+    if (words.size() > 1 || (what != "all" && what != "first_step" &&
+                             !std::ranges::contains(kBenches, what) && !std::ranges::contains(ops, what))) {
+      std::string list;
+      for (const std::string_view op : ops) list += vkgpt::format("{}{}", list.empty() ? "" : ", ", op);
+      fail_usage("unknown benchmark '{}': expected one of {}all, or an op: {}", words.back(), names, list);
     }
     if (!options.model.empty()) {
       model = model::read_model_config(train::find_model_directory(options.model));
@@ -91,11 +106,6 @@ struct BenchRequest {
     return true;
   }
 };
-
-std::vector<DType> value_types(const vk::DeviceCaps& caps) {
-  if (!caps.storage_16bit) return {DType::kF32};
-  return {DType::kF32, DType::kF16, DType::kBF16};
-}
 
 /// Benchmarks of one device, each figure said as it comes.
 class BenchRun {
@@ -118,8 +128,7 @@ class BenchRun {
   void run_all() {
     if (request_.wants("gemm")) run_gemm();
     if (request_.wants("attention")) run_attention();
-    if (request_.wants("norm")) run_norm();
-    if (request_.wants("optimizer")) run_optimizer();
+    run_ops();
     if (request_.wants("step")) run_step();
     if (request_.wants("decode")) add_all(bench_decode(context_, request_.model, result_.limits));
   }
@@ -141,33 +150,33 @@ class BenchRun {
     constexpr std::int64_t kSize = 768;
     const std::int64_t size = request_.options.gemm_size;
     const bool is_square = size > 0 || !request_.has_preset();
-    const std::vector<GemmShape> shapes =
-        is_square ? square_gemms(size > 0 ? size : kSize) : model_gemms(request_.model, batch_tokens());
-    for (const DType dtype : value_types(context_.caps())) {
-      for (const GemmShape& shape : shapes) add_all(bench_gemm(context_, shape, dtype, result_.limits));
+    for (const check::GemmShape& shape :
+         is_square ? square_gemms(size > 0 ? size : kSize) : model_gemms(request_.model, batch_tokens())) {
+      add_all(bench_op(context_, "matmul", "gemm", {.gemm = shape}, result_.limits));
     }
   }
 
   void run_attention() {
     const model::GptConfig& model = request_.model;
-    std::vector<AttentionSize> sizes = {{config().batch_size, model.block_size, model.n_head,
-                                         model.kv_heads(), model.head_size(), model.attention_window}};
-    if (!request_.has_preset()) sizes.insert(sizes.begin(), {4, 256, 12, 12, 64, 0});
-    for (const DType dtype : value_types(context_.caps())) {
-      for (const AttentionSize& size : sizes) add_all(bench_attention(context_, size, dtype, result_.limits));
+    std::vector<check::AttentionSize> sizes = {{config().batch_size, model.block_size, model.n_head,
+                                                model.kv_heads(), model.head_size(), model.attention_window}};
+    if (!request_.has_preset()) sizes.insert(sizes.begin(), check::AttentionSize{4, 256, 12, 12, 64, 0});
+    for (const check::AttentionSize& size : sizes) {
+      add_all(bench_op(context_, "attention", "attention", {.attention = size}, result_.limits));
     }
   }
 
-  void run_norm() {
-    const bool is_model = request_.has_preset();
-    add_all(bench_norm(context_, is_model ? batch_tokens() : 8192, is_model ? request_.model.n_embd : 768,
-                       result_.limits));
-  }
-
-  void run_optimizer() {
-    const std::int64_t elements =
-        request_.has_preset() ? model::GptParams(request_.model).arena_elements() : 1 << 24;
-    add_all(bench_optimizer(context_, elements, result_.limits));
+  void run_ops() {
+    check::Workload work;
+    if (request_.has_preset()) {
+      work.rows = batch_tokens();
+      work.C = request_.model.n_embd;
+      work.parameters = model::GptParams(request_.model).arena_elements();
+    }
+    for (const std::string_view op : timed_ops()) {
+      if (!request_.wants("ops") && request_.what != op) continue;
+      add_all(bench_op(context_, op, std::string(op), work, result_.limits));
+    }
   }
 
   void run_step() {

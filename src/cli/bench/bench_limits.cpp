@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "vkgpt/check/trial.hpp"
 #include "vkgpt/ops/launch.hpp"
-#include "vkgpt/plan/plan_builder.hpp"
 
 #include "cli/bench/bench.hpp"
 #include "cli/bench/segment_clock.hpp"
@@ -15,7 +15,7 @@
 namespace vkgpt::cli {
 namespace {
 
-constexpr const char* kSegment = "limit";
+constexpr const char* kSegment = "op";
 constexpr double kLongEnough = 5e-3;  // seconds
 
 std::uint32_t group_count(const vk::DeviceCaps& caps) {
@@ -29,36 +29,30 @@ double copy_rate(vk::Context& context) {
   const auto bytes =
       static_cast<std::int64_t>(std::min<std::uint64_t>(most, caps.is_cpu() ? 1 << 26 : 1 << 28));
   const bool has_wide_loads = !caps.is_cpu();  // there they cost more than they bring (shaders/README.md)
-  plan::PlanBuilder builder(caps);
-  const plan::Tensor x = builder.persistent("x", {bytes / 4}, plan::Role::kActivations);
-  const plan::Tensor y = builder.persistent("y", {bytes / 4}, plan::Role::kActivations);
-  builder.begin_segment(kSegment);
+  check::Trial trial(context, context.target(), check::Purpose::kTiming);
+  const plan::Tensor x = trial.random({bytes / 4}, 1), y = trial.output({bytes / 4});
   for (int i = 0; i < 4; ++i) {
     const std::int64_t count = has_wide_loads ? bytes / 16 : bytes / 4;
     plan::Dispatch dispatch = ops::elementwise(
         caps, "bench_copy", count, plan::Macros{}.text("WORD", has_wide_loads ? "uvec4" : "uint"));
     dispatch.bindings = {plan::read(i % 2 == 0 ? x : y), plan::write(i % 2 == 0 ? y : x)};
     dispatch.push = plan::PushWords{}.u32(count);
-    builder.dispatch(std::move(dispatch));
+    trial.builder().dispatch(std::move(dispatch));
   }
-  SegmentClock clock(context, std::move(builder).finish());
-  clock.fill("x");
-  return static_cast<double>(segment_cost(clock.plan(), kSegment).bytes) / clock.least_time(kSegment);
+  const plan::Cost cost = segment_cost(trial.plan(), kSegment);
+  return static_cast<double>(cost.bytes) / SegmentClock(context, trial.executor(1)).least_time(kSegment);
 }
 
 /// Operations a second of the dispatch that `make` gives for a number of iterations, of so many that it takes
 /// long enough.
 double compute_rate(vk::Context& context, const std::function<plan::Dispatch(std::uint64_t)>& make) {
   for (std::uint64_t iterations = 64;; iterations *= 8) {
-    plan::PlanBuilder builder(context.caps());
-    const plan::Tensor y = builder.persistent("y", {64}, plan::Role::kActivations);
-    builder.begin_segment(kSegment);
+    check::Trial trial(context, context.target(), check::Purpose::kTiming);
     plan::Dispatch dispatch = make(iterations);
-    dispatch.bindings = {plan::write(y)};
-    builder.dispatch(std::move(dispatch));
-    SegmentClock clock(context, std::move(builder).finish());
-    const double seconds = clock.least_time(kSegment);
-    const double flops = static_cast<double>(segment_cost(clock.plan(), kSegment).flops);
+    const auto flops = static_cast<double>(dispatch.cost.flops);
+    dispatch.bindings = {plan::write(trial.output({64}))};
+    trial.builder().dispatch(std::move(dispatch));
+    const double seconds = SegmentClock(context, trial.executor(1)).least_time(kSegment);
     if (seconds >= kLongEnough) return flops / seconds;
   }
 }

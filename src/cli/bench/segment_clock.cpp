@@ -2,16 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
-#include <span>
-#include <utility>
 #include <vector>
 
-#include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
-#include "vkgpt/core/half.hpp"
 #include "vkgpt/core/interrupt.hpp"
-#include "vkgpt/plan/schedule.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -19,21 +13,6 @@ namespace {
 constexpr double kBudgetSeconds = 0.25;  // for the replays of one segment
 constexpr std::size_t kLeastRuns = 3;
 constexpr std::size_t kMostRuns = 25;
-
-std::vector<std::byte> pattern(DType dtype, std::uint64_t count) {
-  VKGPT_CHECK(dtype == DType::kF32 || dtype_size(dtype) == 2, "a pattern of {}", dtype_name(dtype));
-  std::vector<std::byte> bytes(count * dtype_size(dtype));
-  std::uint32_t state = 1;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    state = state * 1664525U + 1013904223U;
-    const float value = static_cast<float>(static_cast<std::int32_t>(state)) * 0x1p-31F;
-    const auto half = dtype == DType::kF16 ? float_to_f16(value) : float_to_bf16(value);
-    const auto element =
-        dtype == DType::kF32 ? std::as_bytes(std::span(&value, 1)) : std::as_bytes(std::span(&half, 1));
-    std::ranges::copy(element, bytes.begin() + static_cast<std::ptrdiff_t>(i * dtype_size(dtype)));
-  }
-  return bytes;
-}
 
 }  // namespace
 
@@ -54,10 +33,9 @@ plan::Cost segment_cost(const plan::Plan& plan, std::string_view segment) {
   return cost;
 }
 
-SegmentClock::SegmentClock(vk::Context& context, plan::Plan plan)
+SegmentClock::SegmentClock(vk::Context& context, plan::Executor& executor)
     : context_(context),
-      store_(context),
-      executor_(context, store_, plan::make_schedule(std::move(plan), context.caps())),
+      executor_(executor),
       has_timestamps_(context.caps().timestamp_period_ns > 0 && !context.caps().is_cpu()),
       start_(context.device(), "start"),
       stop_(context.device(), "stop") {
@@ -71,17 +49,6 @@ SegmentClock::SegmentClock(vk::Context& context, plan::Plan plan)
   stop_.begin();
   stop_.write_timestamp(timestamps_.pool(), 1);
   stop_.end();
-}
-
-void SegmentClock::fill(std::string_view tensor) {
-  constexpr std::uint64_t kPiece = 1 << 20;  // elements
-  const plan::TensorInfo& info = plan().tensor(plan().find(tensor).id);
-  const auto count = static_cast<std::uint64_t>(info.shape.numel());
-  const std::vector<std::byte> bytes = pattern(info.dtype, std::min(count, kPiece));
-  for (std::uint64_t at = 0; at < info.bytes(); at += bytes.size()) {
-    store_.upload(tensor, std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), info.bytes() - at)),
-                  at);
-  }
 }
 
 double SegmentClock::time(std::string_view segment) {

@@ -5,7 +5,6 @@
 
 #include "vkgpt/plan/executor.hpp"
 #include "vkgpt/plan/plan.hpp"
-#include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/vk/command_buffer.hpp"
 #include "vkgpt/vk/context.hpp"
 #include "vkgpt/vk/timestamps.hpp"
@@ -18,17 +17,11 @@ int repeats_of(const vk::DeviceCaps& caps, const plan::Cost& cost);
 /// What the dispatches of a segment cost together.
 plan::Cost segment_cost(const plan::Plan& plan, std::string_view segment);
 
-/// Replays the segments of a plan as training does, recorded once and with its barriers, and times them.
+/// Replays segments as training does, recorded once and with their barriers, and times them.
 class SegmentClock {
  public:
-  /// `plan` is built for the device of `context`, which outlives the clock.
-  SegmentClock(vk::Context& context, plan::Plan plan);
-
-  plan::TensorStore& store() { return store_; }
-  const plan::Plan& plan() const { return executor_.schedule().plan; }
-
-  /// Fills a persistent tensor of floating type with numbers from -1 to 1.
-  void fill(std::string_view tensor);
+  /// `context` and `executor`, which is built for its device, outlive the clock.
+  SegmentClock(vk::Context& context, plan::Executor& executor);
 
   /// Seconds of one replay, the median of several, by the device's timestamps where it has them; a CPU
   /// driver's device is the host, whose own clock is taken. Throws `Error` when interrupted.
@@ -42,8 +35,7 @@ class SegmentClock {
   double replay(std::string_view segment);
 
   vk::Context& context_;
-  plan::TensorStore store_;
-  plan::Executor executor_;
+  plan::Executor& executor_;
   bool has_timestamps_;
   vk::Timestamps timestamps_;
   vk::CommandBuffer start_, stop_;  // write the timestamps around a replay

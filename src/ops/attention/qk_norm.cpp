@@ -1,6 +1,6 @@
 #include "vkgpt/ops/attention/qk_norm.hpp"
 
-#include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,7 +9,7 @@
 #include "vkgpt/ops/launch.hpp"
 
 #include "ops/attention/qkv_heads.hpp"
-#include "ops/grid.hpp"
+#include "ops/column_sums.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -50,34 +50,23 @@ PushWords per_head_push(const QkvHeads& heads, Slice slice) {
   return PushWords{}.u32(slice.count * (heads.NH + 2 * heads.NKV), heads.NH, heads.NKV, heads.HS);
 }
 
-/// The gradient of one weight from `count` heads of a slice of rows, the first of them `first`: sums over
-/// blocks of rows, then over the blocks.
+/// The gradient of one weight from `count` heads of a slice of rows, the first of them `first`.
 void weight_gradient(plan::PlanBuilder& builder, const QkNormBackward& args, const QkvHeads& heads,
                      Slice slice, std::int64_t first, std::int64_t count, const plan::Tensor& dweight) {
-  const vk::DeviceCaps& caps = builder.caps();
-  const std::int64_t rows = slice.count;
   const std::int64_t HS = heads.HS;
-  const std::int64_t max_blocks = caps.is_cpu() ? 16 : 256;
-  const std::int64_t rows_per_block = std::max<std::int64_t>(8, ceil_div(rows, max_blocks));
-  const std::int64_t blocks = ceil_div(rows, rows_per_block);
-  const plan::Tensor partials = builder.transient("qk_norm_partials", {blocks, heads.HS});
-  const std::int64_t column_groups = ceil_div(HS, caps.subgroup_size);
+  const ColumnBlocks blocks = column_blocks(builder.caps(), slice.count, HS, 8, 256);
+  const plan::Tensor parts = builder.transient("qk_norm_partials", {blocks.blocks, HS});
   const DType dtype = args.qkv.dtype;
-
-  plan::Dispatch partial = lone_subgroups(caps, "qk_norm_backward_partial", column_groups * blocks,
-                                          plan::Macros{}.dtype("DTYPE", dtype));
+  plan::Dispatch partial =
+      column_parts(builder.caps(), "qk_norm_backward_partial", blocks, plan::Macros{}.dtype("DTYPE", dtype));
   partial.bindings = {matrix_rows(read(args.dout), heads.width(), slice, dtype),
                       matrix_rows(read(args.qkv), heads.width(), slice, dtype),
-                      matrix_rows(read(args.rstd), heads.normed(), slice), write(partials)};
-  partial.push = PushWords{}.u32(rows, heads.NH, heads.NKV, HS, first, count, blocks, rows_per_block);
-  partial.cost.flops = 3 * rows * count * HS;
+                      matrix_rows(read(args.rstd), heads.normed(), slice), write(parts)};
+  partial.push = PushWords{}.u32(slice.count, heads.NH, heads.NKV, HS, first, count, blocks.blocks,
+                                 blocks.rows_per_block);
+  partial.cost.flops = 3 * slice.count * count * HS;
   builder.dispatch(std::move(partial));
-
-  plan::Dispatch reduce = lone_subgroups(caps, "qk_norm_backward_reduce", column_groups);
-  reduce.bindings = {read(partials), read_write(dweight)};
-  reduce.push = PushWords{}.u32(HS, blocks);
-  reduce.cost.flops = HS * (blocks + 1);
-  builder.dispatch(std::move(reduce));
+  add_column_sums(builder, blocks, parts, std::span(&dweight, 1));
 }
 
 }  // namespace

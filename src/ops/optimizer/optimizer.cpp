@@ -39,39 +39,48 @@ std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<cons
   return words;
 }
 
-void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerAdamW& args, const AdamW& constants) {
-  const std::int64_t n = args.weights.shape.numel();
-  const plan::Tensor* const arenas[] = {&args.weights, &args.gradients, &args.m, &args.v};
-  check_optimizer(n, arenas, args.decay, args.active, args.norm);
-
-  const plan::Tensor& copy = args.copy.value_or(args.weights);
-  VKGPT_CHECK(copy.shape == args.weights.shape && (!args.copy || dtype_size(copy.dtype) == 2), "copy {} {}",
-              dtype_name(copy.dtype), copy.shape.to_string());
+void elementwise_update(plan::PlanBuilder& builder, const OptimizerArenas& arenas,
+                        const ElementwiseUpdate& update) {
+  const std::int64_t n = arenas.weights.shape.numel();
+  std::vector<const plan::Tensor*> flat = {&arenas.weights, &arenas.gradients, &arenas.m};
+  if (arenas.v) flat.push_back(&*arenas.v);
+  check_optimizer(n, flat, arenas.decay, arenas.active, arenas.norm);
+  const plan::Tensor& copy = arenas.copy.value_or(arenas.weights);
+  VKGPT_CHECK(copy.shape == arenas.weights.shape && (!arenas.copy || dtype_size(copy.dtype) == 2),
+              "copy {} {}", dtype_name(copy.dtype), copy.shape.to_string());
   for (const Slice slice : element_slices(builder.caps(), n, slice_granule(any_16bit({copy})))) {
-    const std::uint32_t width = f32_width(builder.caps(), slice.count);
-    plan::Dispatch dispatch = elementwise(builder.caps(), "optimizer_adamw", slice.count / width,
-                                          plan::Macros{}.value("WIDTH", width));
-    dispatch.bindings = {elements(plan::read_write(args.weights), slice),
-                         elements(plan::read(args.gradients), slice),
-                         elements(plan::read_write(args.m), slice),
-                         elements(plan::read_write(args.v), slice),
-                         plan::read(args.decay),
-                         plan::read(args.norm),
-                         plan::read(step_params(builder))};
-    if (args.active) {
-      add_binding(dispatch, "ACTIVE", plan::read(*args.active));
+    const std::int64_t width = update.is_wide ? f32_width(builder.caps(), slice.count) : 1;
+    plan::Macros macros;
+    if (update.is_wide) macros.value("WIDTH", width);
+    plan::Dispatch dispatch = elementwise(builder.caps(), update.stem, slice.count / width, macros);
+    for (const plan::Tensor* t : flat) {
+      const bool is_read = t == &arenas.gradients;
+      dispatch.bindings.push_back(elements(is_read ? plan::read(*t) : plan::read_write(*t), slice));
     }
-    if (args.copy) {
+    for (const plan::Tensor& t : {arenas.decay, arenas.norm, step_params(builder)}) {
+      dispatch.bindings.push_back(plan::read(t));
+    }
+    if (arenas.active) add_binding(dispatch, "ACTIVE", plan::read(*arenas.active));
+    if (arenas.copy) {
       dispatch.kernel.macros.dtype("DTYPE", copy.dtype);
       add_binding(dispatch, "COPY", elements(plan::write(copy), slice, copy.dtype));
     }
-    dispatch.push = plan::PushWords{}
-                        .u32(slice.count, slice.first)
-                        .f32(constants.beta1, 1.0 - constants.beta1, constants.beta2, 1.0 - constants.beta2,
-                             constants.eps, constants.weight_decay);
-    dispatch.cost.flops = 16 * slice.count;
+    plan::PushWords push = plan::PushWords{}.u32(slice.count, slice.first);
+    for (const double constant : update.constants) push.f32(constant);
+    dispatch.push = push;
+    dispatch.cost.flops = update.flops * slice.count;
     builder.dispatch(std::move(dispatch));
   }
+}
+
+void optimizer_adamw(plan::PlanBuilder& builder, const OptimizerArenas& arenas, const AdamW& constants) {
+  VKGPT_CHECK(arenas.v.has_value(), "AdamW has a second moment");
+  const auto& [beta1, beta2, eps, weight_decay] = constants;
+  elementwise_update(builder, arenas,
+                     {.stem = "optimizer_adamw",
+                      .constants = {beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, weight_decay},
+                      .flops = 16,
+                      .is_wide = true});
 }
 
 }  // namespace vkgpt::ops

@@ -59,12 +59,12 @@ TEST(ModelGemms, AreThoseOfGpt2Once) {
   model.vocab_size = 50257;
   model.n_embd = 768;
   model.n_head = 12;
-  const std::vector<GemmShape> shapes = model_gemms(model, 8192);
-  EXPECT_THAT(shapes, Contains(GemmShape{"nt", 8192, 2304, 768}));  // q | k | v
-  EXPECT_THAT(shapes, Contains(GemmShape{"nn", 8192, 768, 2304}));
-  EXPECT_THAT(shapes, Contains(GemmShape{"tn", 2304, 768, 8192}));
-  EXPECT_THAT(shapes, Contains(GemmShape{"nt", 8192, 768, 3072}));  // out of the MLP
-  EXPECT_THAT(shapes, Contains(GemmShape{"nt", 640, 50304, 768}));  // the head, by chunks
+  const std::vector<check::GemmShape> shapes = model_gemms(model, 8192);
+  EXPECT_THAT(shapes, Contains(check::GemmShape{"nt", 8192, 2304, 768}));  // q | k | v
+  EXPECT_THAT(shapes, Contains(check::GemmShape{"nn", 8192, 768, 2304}));
+  EXPECT_THAT(shapes, Contains(check::GemmShape{"tn", 2304, 768, 8192}));
+  EXPECT_THAT(shapes, Contains(check::GemmShape{"nt", 8192, 768, 3072}));  // out of the MLP
+  EXPECT_THAT(shapes, Contains(check::GemmShape{"nt", 640, 50304, 768}));  // the head, by chunks
   EXPECT_EQ(shapes.size(), 3U * 5);
 }
 
@@ -72,6 +72,7 @@ TEST(BenchCommand, UnknownBenchmarksAreUsageErrors) {
   const RunResult result = run_vkgpt({"bench", "gems"});
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("unknown benchmark 'gems': expected one of start|gemm|attention"));
+  EXPECT_THAT(result.err, HasSubstr("or an op: norm, residual, "));
 }
 
 TEST(GpuBenchCommand, TimesEveryBackendOfTheDevice) {
@@ -90,6 +91,23 @@ TEST(GpuBenchCommand, TimesEveryBackendOfTheDevice) {
   for (const char* form : {"nn", "nt", "tn"}) {
     EXPECT_THAT(names, Contains(std::string(form) + " f32 64x64x64 scalar"));
   }
+}
+
+TEST(GpuBenchCommand, TimesAnOpAtTheSizesOfItsTable) {
+  const RunResult result = run_vkgpt({"bench", "norm", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  std::vector<std::string> names;
+  const nlohmann::json record = nlohmann::json::parse(result.out);
+  for (const nlohmann::json& figure : record["figures"]) {
+    names.push_back(figure["name"]);
+    EXPECT_EQ(figure["bench"], "norm");
+    EXPECT_EQ(figure["unit"], "GB/s");
+    EXPECT_GT(figure["rate"], 0);
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre("f32 layernorm 8192x768 residual forward",
+                                                   "f32 layernorm 8192x768 residual backward",
+                                                   "f32 rmsnorm 8192x768 residual forward",
+                                                   "f32 rmsnorm 8192x768 residual backward"));
 }
 
 TEST(GpuBenchCommand, TimesTheOthersOnATinyModel) {
