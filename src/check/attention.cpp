@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
-#include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/format.hpp"
+
+#include "check/attention_variants.hpp"
 
 // The definition is in attention_definition.cpp.
 
@@ -14,33 +15,7 @@ namespace {
 
 using vk::Backend;
 
-struct Variant {
-  std::int64_t B, T, NH, HS;
-  std::int64_t NKV = 0;  // 0 = NH
-  std::int64_t window = 0;
-  DType dtype = DType::kF32;
-  ops::Dropout dropout = {};
-
-  std::int64_t kv_heads() const { return NKV == 0 ? NH : NKV; }
-  std::int64_t C() const { return NH * HS; }
-  std::int64_t width() const { return (NH + 2 * kv_heads()) * HS; }
-  AttentionShape shape() const {
-    const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
-    return {
-        .B = size(B), .T = size(T), .C = size(C()), .NH = size(NH), .NKV = size(NKV), .window = size(window)};
-  }
-  std::string text() const {
-    std::string text =
-        vkgpt::format("{} {}x{} heads {} of {} of {}", dtype_name(dtype), B, T, NH, kv_heads(), HS);
-    if (window != 0) text += vkgpt::format(" window {}", window);
-    return dropout.p == 0 ? text : text + " dropout";
-  }
-  /// Operations of `products` products over all pairs of a query and a key that it sees.
-  std::int64_t flops(std::int64_t products) const {
-    const std::int64_t seen = window == 0 ? T : std::min(window, T);
-    return 2 * products * (seen * (seen + 1) / 2 + (T - seen) * seen) * B * C();
-  }
-};
+using Variant = AttentionVariant;
 
 constexpr ops::StepParams kStep{.seed_lo = 0x12345678, .seed_hi = 0x9abcdef0, .dropout_step = 77};
 
@@ -273,77 +248,6 @@ Device matrix_kernels(std::int64_t HS) {
   return {.name = "khr", .backend = Backend::kKhr, .vendor_id = HS == 48 ? vk::kVendorIntel : 0U};
 }
 
-/// Every tile of queries and keys has a tail in some of these. A head of 20 leaves a broadcasting kernel a
-/// short last chunk, one of 24 is shared by two invocations on a GPU.
-constexpr Variant kSizes[] = {
-    {1, 1, 1, 20},   {2, 2, 3, 24},  {3, 3, 2, 20},   {1, 7, 5, 24},  {2, 8, 1, 20},   {1, 9, 2, 24},
-    {3, 31, 2, 20},  {1, 33, 3, 24}, {2, 64, 2, 20},  {1, 65, 4, 24}, {2, 100, 1, 20}, {1, 128, 3, 24},
-    {1, 257, 2, 20}, {3, 9, 2, 16},  {1, 100, 5, 16}, {2, 33, 4, 32}, {1, 128, 1, 32}, {2, 8, 1, 64},
-    {1, 257, 1, 64}, {1, 7, 2, 100}, {3, 33, 1, 128}, {1, 64, 2, 128}};
-
-/// Grouped and multi-query heads; windows shorter and longer than T, of one position and of whole tiles; 16
-/// bits with heads of 40, a word of which is loaded by more lanes than there are in one go.
-std::vector<Variant> variants() {
-  std::vector<Variant> all = {{.B = 2, .T = 33, .NH = 4, .HS = 20, .NKV = 1},
-                              {.B = 1, .T = 64, .NH = 4, .HS = 24, .NKV = 2},
-                              {.B = 1, .T = 9, .NH = 2, .HS = 20, .NKV = 2, .window = 16},
-                              {.B = 1, .T = 131, .NH = 2, .HS = 24, .window = 37},
-                              {.B = 2, .T = 64, .NH = 1, .HS = 20, .window = 16},
-                              {.B = 1, .T = 31, .NH = 3, .HS = 24, .NKV = 1},
-                              {.B = 1, .T = 40, .NH = 4, .HS = 20, .NKV = 2, .window = 1},
-                              {.B = 2, .T = 70, .NH = 3, .HS = 20, .NKV = 1, .window = 7},
-                              {.B = 1, .T = 257, .NH = 4, .HS = 24, .NKV = 2, .window = 64},
-                              {.B = 1, .T = 33, .NH = 2, .HS = 20, .window = 33}};
-  for (const DType dtype : {DType::kF16, DType::kBF16}) {
-    all.push_back({.B = 2, .T = 70, .NH = 4, .HS = 40, .NKV = 2, .window = 9, .dtype = dtype});
-    all.push_back({.B = 1, .T = 65, .NH = 4, .HS = 24, .NKV = 2, .window = 40, .dtype = dtype});
-    all.push_back({.B = 2, .T = 33, .NH = 2, .HS = 20, .dtype = dtype});
-  }
-  constexpr ops::Dropout kDropout{.p = 0.3, .site = 1234};
-  all.push_back({.B = 2, .T = 37, .NH = 2, .HS = 20, .dropout = kDropout});
-  all.push_back({.B = 2,
-                 .T = 65,
-                 .NH = 4,
-                 .HS = 24,
-                 .NKV = 2,
-                 .window = 21,
-                 .dtype = DType::kF16,
-                 .dropout = kDropout});
-  // Tiles of 2 keys in the backward of CPU drivers.
-  all.push_back({.B = 1, .T = 19, .NH = 2, .HS = 40, .dropout = kDropout});
-  return all;
-}
-
-/// Rows that a matrix does not divide, several tiles, groups and windows: khr, khr where subgroups share
-/// rows, nv.
-constexpr Variant kMatrixVariants[] = {
-    {.B = 2, .T = 71, .NH = 4, .HS = 40, .NKV = 2, .window = 9, .dtype = DType::kF16},
-    {.B = 1, .T = 131, .NH = 2, .HS = 48, .NKV = 1, .dtype = DType::kF16},
-    {.B = 2, .T = 37, .NH = 4, .HS = 24, .NKV = 2, .window = 21, .dtype = DType::kF16},
-    {.B = 1, .T = 67, .NH = 3, .HS = 16, .dtype = DType::kF16}};
-
-Variant whole_head(DType dtype) {
-  return {.B = 1, .T = 96, .NH = 2, .HS = 64, .dtype = dtype};
-}
-
-/// What `vkgpt selftest` runs by each backend.
-std::vector<Variant> quick_variants() {
-  std::vector<Variant> all;
-  for (const DType dtype : kFloatTypes) {
-    all.push_back(whole_head(dtype));
-    if (dtype == DType::kBF16) continue;
-    all.push_back({.B = 2, .T = 70, .NH = 4, .HS = 16, .NKV = 2, .window = 23, .dtype = dtype});
-  }
-  all.push_back({.B = 1,
-                 .T = 33,
-                 .NH = 3,
-                 .HS = 64,
-                 .NKV = 1,
-                 .dtype = DType::kF16,
-                 .dropout = {.p = 0.25, .site = 5}});
-  return all;
-}
-
 void add_decoding(std::vector<Case>& cases) {
   const std::vector<Device> both = {{}, {.name = "as a GPU", .is_gpu = true}};
   const auto add = [&](const Variant& v, std::int64_t prompt, bool quick) {
@@ -390,18 +294,19 @@ std::vector<Case> attention_cases() {
                      .build = [v](Trial& t) { both_passes(t, v); }});
   };
   // Large heads first: they take the longest to build.
-  for (const Variant& v : quick_variants()) add(v, {{.name = "scalar", .backend = Backend::kScalar}}, true);
+  for (const Variant& v : quick_attention_variants())
+    add(v, {{.name = "scalar", .backend = Backend::kScalar}}, true);
   for (const DType dtype : kFloatTypes) {
-    std::ranges::find(cases, whole_head(dtype).text(), &Case::variant)->timed = [=](Trial& t,
-                                                                                    const Workload& work) {
-      const auto& [B, T, NH, NKV, HS, window] = work.attention;
-      both_passes(t, {.B = B, .T = T, .NH = NH, .HS = HS, .NKV = NKV, .window = window, .dtype = dtype});
-    };
+    std::ranges::find(cases, whole_attention_head(dtype).text(), &Case::variant)->timed =
+        [=](Trial& t, const Workload& work) {
+          const auto& [B, T, NH, NKV, HS, window] = work.attention;
+          both_passes(t, {.B = B, .T = T, .NH = NH, .HS = HS, .NKV = NKV, .window = window, .dtype = dtype});
+        };
   }
   add_decoding(cases);
-  for (const Variant& v : kSizes) add(v, all_kernels(v.HS));
-  for (const Variant& v : variants()) add(v, some_kernels(v));
-  for (const Variant& v : kMatrixVariants) {
+  for (const Variant& v : attention_sizes()) add(v, all_kernels(v.HS));
+  for (const Variant& v : attention_variants()) add(v, some_kernels(v));
+  for (const Variant& v : attention_matrix_variants()) {
     add(v, {matrix_kernels(v.HS)});
     cases.back().has_own_kernel = v.HS == 40 || v.HS == 24;
   }

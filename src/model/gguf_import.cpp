@@ -5,12 +5,14 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
 
 #include "model/gguf_layout.hpp"
+#include "model/gguf_rope.hpp"
 
 namespace vkgpt::model {
 namespace {
@@ -67,19 +69,36 @@ bool has_biases(const GgufFile& file) {
   });
 }
 
+/// What stretches rotary positions: a number for each pair, a number for all.
+void read_rope_stretching(const GgufFile& file, const Settings& settings, GptConfig& config) {
+  const std::string scaling = settings.word("rope.scaling.type", "none");
+  double factor = settings.number("rope.scaling.factor", 1);
+  if (scaling == "none" && settings.number("rope.scale_linear", 1) != 1)
+    factor = settings.number("rope.scale_linear");
+  if (scaling != "none" && scaling != "linear" && factor != 1) {
+    fail("{}: rotary positions that are stretched by the rule {} are not supported", file.where(),
+         json_quoted(scaling));
+  }
+  std::vector<float> divisors(static_cast<std::size_t>(config.head_size() / 2), 1.0F);
+  if (const GgufTensorInfo* tensor = file.find(kRopeDivisors); tensor != nullptr) {
+    if (tensor->shape.numel() != static_cast<std::int64_t>(divisors.size())) {
+      fail("{}: {} has {} numbers for heads of {}", file.where(), kRopeDivisors, tensor->shape.numel(),
+           config.head_size());
+    }
+    file.read(*tensor, divisors);
+  }
+  for (float& divisor : divisors) divisor *= static_cast<float>(factor);
+  set_rope_divisors(divisors, config, file.where());
+}
+
 void read_rope(const GgufFile& file, const Settings& settings, GptConfig& config) {
   config.rope_theta = settings.number("rope.freq_base", 10000);
-  const std::string scaling = settings.word("rope.scaling.type", "none");
-  const bool stretched = scaling != "none" && settings.number("rope.scaling.factor", 1) != 1;
-  if (stretched || file.find("rope_freqs.weight") != nullptr) {
-    fail("{}: stretched rotary positions in a GGUF file are not supported: take the model's safetensors",
-         file.where());
-  }
   const std::int64_t rotated = settings.size("rope.dimension_count", config.head_size());
   if (rotated != config.head_size()) {
     fail("{}: {} of {} numbers of a head are rotated, which is not supported", file.where(), rotated,
          config.head_size());
   }
+  read_rope_stretching(file, settings, config);
 }
 
 void check_config(const GptConfig& config, const std::string& where) {
@@ -161,6 +180,7 @@ LoadedModel read_gguf_model(const GgufFile& file) {
   for (const GgufSource& source : sources) {
     const GgufTensorInfo* tensor = file.find(source.tensor.name);
     if (tensor == nullptr && source.tensor.name.ends_with(".bias")) continue;  // it is zero
+    if (tensor == nullptr && source.spec == nullptr) continue;                 // the settings say it
     if (tensor == nullptr) fail("{}: tensor {} is missing", file.where(), json_quoted(source.tensor.name));
     if (tensor->shape != source.tensor.shape) {
       fail("{}: tensor {} has the shape {}, expected {}", file.where(), json_quoted(tensor->name),

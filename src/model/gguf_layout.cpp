@@ -9,6 +9,8 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/model/file_tensors.hpp"
 
+#include "model/gguf_rope.hpp"
+
 namespace vkgpt::model {
 namespace {
 
@@ -103,6 +105,12 @@ std::vector<GgufSource> gguf_sources(const GptParams& params, std::string_view a
          .first_row = 0,
          .rows = 0,
          .rotated_heads = 0});
+  }
+  std::vector<float> divisors = rope_divisors(config);
+  if (architecture == kLlama && !divisors.empty()) {
+    const auto count = static_cast<std::int64_t>(divisors.size());
+    sources.push_back({.tensor = {.name = kRopeDivisors, .encoding = TensorEncoding::kF32, .shape = {count}},
+                       .numbers = std::move(divisors)});
   }
   return sources;
 }

@@ -15,8 +15,9 @@ struct GgufSource {
   GgufTensor tensor;
   const ParamSpec* spec = nullptr;  // null: zeros
   std::int64_t first_row = 0;
-  std::int64_t rows = 0;           // that the parameter has; those of the tensor beyond are zero
-  std::int64_t rotated_heads = 0;  // of which the rows are permuted; 0: none
+  std::int64_t rows = 0;            // that the parameter has; those of the tensor beyond are zero
+  std::int64_t rotated_heads = 0;   // of which the rows are permuted; 0: none
+  std::vector<float> numbers = {};  // without a parameter: the tensor's own
 };
 
 /// The tensors of a GGUF file of this architecture ("gpt2", "llama", "qwen2", "qwen3") that holds `params`.

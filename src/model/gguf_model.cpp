@@ -38,7 +38,8 @@ std::vector<float> pair_halves(std::span<const float> rows, std::int64_t heads, 
 }
 
 void write_source(const Source& source, std::span<const float> arena, const ByteSink& sink) {
-  const auto& [tensor, spec, first_row, rows, heads] = source;
+  const auto& [tensor, spec, first_row, rows, heads, numbers] = source;
+  if (!numbers.empty()) return encode_tensor(tensor.name, numbers, tensor.encoding, sink);
   std::size_t written = 0;
   if (spec != nullptr) {
     const std::int64_t width = spec->numel() / spec->shape[0];
@@ -96,7 +97,7 @@ std::string_view gguf_architecture(const GptConfig& config) {
   if (config.attention_window != 0) refuse("attention_window in such a model");
   if (config.logit_softcap != 0) refuse("logit_softcap in such a model");
   if (config.parallel_blocks) refuse("parallel_blocks in such a model");
-  if (config.rope_scaling != "none") refuse("rope_scaling as this version writes it");
+  if (config.rope_scaling != "none" && config.qk_norm) refuse("rope_scaling and qk_norm together");
   const bool gpt2 = config.norm == "layernorm" && config.mlp == "gelu" && !config.has_rope();
   const bool llama = config.has_rms_norm() && config.has_swiglu() && config.has_rope();
   if (!gpt2 && !llama) {

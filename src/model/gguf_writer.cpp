@@ -16,6 +16,7 @@ constexpr std::size_t kMaxRank = 4;
 
 // GGUF's numbers for the types of values.
 enum class ValueType : std::uint32_t {
+  kUint8 = 0,
   kUint32 = 4,
   kInt32 = 5,
   kFloat32 = 6,
@@ -27,6 +28,7 @@ enum class ValueType : std::uint32_t {
 template <typename T>
 constexpr ValueType value_type() {
   if constexpr (std::is_same_v<T, std::uint32_t>) return ValueType::kUint32;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return ValueType::kUint8;
   if constexpr (std::is_same_v<T, std::int32_t>) return ValueType::kInt32;
   if constexpr (std::is_same_v<T, float>) return ValueType::kFloat32;
   if constexpr (std::is_same_v<T, bool>) return ValueType::kBool;

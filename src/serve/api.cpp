@@ -35,14 +35,6 @@ std::string endpoint_of(const std::string& path) {
   throw RequestError(status, "invalid_request_error", code, message, param);
 }
 
-/// `turn_end`, and what is left of it without white space at its end: models often stop there.
-std::vector<std::string> stops_of(const text::ChatTemplate& chat) {
-  const std::size_t last = chat.turn_end.find_last_not_of(" \n\t\r");
-  std::vector<std::string> stops = {chat.turn_end};
-  if (last != std::string::npos) stops.push_back(chat.turn_end.substr(0, last + 1));
-  return stops;
-}
-
 std::int64_t unix_time() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -145,7 +137,14 @@ std::string Api::models(const std::string& path) const {
 }
 
 std::vector<std::vector<text::Token>> Api::prompts_of(const CompletionRequest& request) const {
-  if (request.is_chat) return {text::chat_prompt(request.messages, model_.chat, model_.tokenizer)};
+  if (request.is_chat) {
+    try {
+      return {
+          model_.chat.encode({.messages = request.messages, .variables = request.template_variables}).tokens};
+    } catch (const Error& error) {  // what the template refuses is the client's
+      refuse(400, "invalid_value", error.what(), "messages");
+    }
+  }
   std::vector<std::vector<text::Token>> prompts;
   for (const Prompt& prompt : request.prompts) {
     if (const auto* text = std::get_if<std::string>(&prompt)) {
@@ -196,7 +195,7 @@ Generation Api::generation_of(const CompletionRequest& request) const {
       std::ranges::max_element(generation.prompts, {}, &std::vector<text::Token>::size)->size();
   generation.max_new_tokens = new_tokens(request, longest);
   if (request.is_chat) {
-    for (const std::string& stop : stops_of(model_.chat)) generation.stops.push_back(stop);
+    for (const std::string& stop : model_.chat.stops()) generation.stops.push_back(stop);
   }
   return generation;
 }

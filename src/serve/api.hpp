@@ -8,7 +8,7 @@
 #include <string>
 
 #include "vkgpt/serve/listen_config.hpp"
-#include "vkgpt/text/generate/chat.hpp"
+#include "vkgpt/text/chat/chat_format.hpp"
 
 #include "serve/access.hpp"
 #include "serve/completion_reply.hpp"
@@ -22,7 +22,7 @@ namespace vkgpt::serve {
 struct ApiModel {
   std::string name;
   const text::Tokenizer& tokenizer;
-  text::ChatTemplate chat;
+  text::ChatFormat chat;
   std::int64_t block_size;
   std::size_t slots;
 };

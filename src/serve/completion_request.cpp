@@ -105,11 +105,9 @@ void refuse_what_would_be_ignored(const Body& body) {
   }
 }
 
-text::ChatMessage::Role role_of(const std::string& role, const std::string& where) {
-  using Role = text::ChatMessage::Role;
-  if (role == "system" || role == "developer") return Role::kSystem;
-  if (role == "user") return Role::kUser;
-  if (role == "assistant") return Role::kReply;
+std::string role_of(const std::string& role, const std::string& where) {
+  if (role == "developer") return "system";
+  if (role == "system" || role == "user" || role == "assistant") return role;
   refuse(where, vkgpt::format("'{}.role' must be system, developer, user or assistant", where));
 }
 
@@ -131,20 +129,29 @@ std::string content_of(const Json& content, const std::string& where) {
   return text;
 }
 
-std::vector<text::ChatMessage> messages_of(const Body& body) {
+text::ChatJson messages_of(const Body& body) {
   const Json* messages = body.find("messages");
   if (messages == nullptr || !messages->is_array() || messages->empty() || messages->size() > kMostMessages) {
     refuse("messages", vkgpt::format("'messages' must be a list of 1 to {} messages", kMostMessages));
   }
-  std::vector<text::ChatMessage> result;
+  text::ChatJson result = text::ChatJson::array();
   for (const Json& message : *messages) {
     const std::string where = vkgpt::format("messages[{}]", result.size());
     if (!message.is_object() || !message.value("role", Json()).is_string() || !message.contains("content")) {
       refuse(where, vkgpt::format("'{}' must have a role and a content", where));
     }
-    result.push_back({role_of(message["role"], where), content_of(message["content"], where)});
+    result.push_back(
+        {{"role", role_of(message["role"], where)}, {"content", content_of(message["content"], where)}});
   }
   return result;
+}
+
+/// What the template may ask for besides: {"enable_thinking": false}.
+text::ChatJson template_variables_of(const Body& body) {
+  const Json* variables = body.find("chat_template_kwargs");
+  if (variables == nullptr) return text::ChatJson::object();
+  if (!variables->is_object()) refuse("chat_template_kwargs", "'chat_template_kwargs' must be an object");
+  return text::parse_chat_json(variables->dump(), "chat_template_kwargs");
 }
 
 std::vector<text::Token> tokens_of(const Json& list) {
@@ -234,6 +241,7 @@ CompletionRequest parse_completion_request(std::string_view text, bool is_chat,
   CompletionRequest request{.is_chat = is_chat, .model = body.text("model"), .sampling = defaults};
   if (is_chat) {
     request.messages = messages_of(body);
+    request.template_variables = template_variables_of(body);
   } else {
     request.prompts = prompts_of(body);
   }

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "vkgpt/text/generate/chat.hpp"
+#include "vkgpt/text/chat/chat_format.hpp"
 #include "vkgpt/text/generate/sampler.hpp"
 #include "vkgpt/text/tokenizer/token.hpp"
 
@@ -19,9 +19,10 @@ using Prompt = std::variant<std::string, std::vector<text::Token>>;
 /// The body of a request to /v1/chat/completions or /v1/completions, checked.
 struct CompletionRequest {
   bool is_chat = false;
-  std::string model = {};                        // empty: whichever there is
-  std::vector<text::ChatMessage> messages = {};  // of a chat
-  std::vector<Prompt> prompts = {};              // else
+  std::string model = {};                                        // empty: whichever there is
+  text::ChatJson messages = text::ChatJson::array();             // of a chat
+  text::ChatJson template_variables = text::ChatJson::object();  // "chat_template_kwargs"
+  std::vector<Prompt> prompts = {};                              // else
   bool streams = false;
   bool includes_usage = false;  // in a stream
   std::uint32_t choices = 1;    // for each prompt

@@ -21,7 +21,7 @@ void serve(const ServeConfig& config, const ListenConfig& listen, const text::Sa
   const auto slots = static_cast<std::size_t>(config.slots);
   Api api({.name = served.name,
            .tokenizer = served.tokenizer,
-           .chat = text::chat_template(config.chat_template, served.tokenizer),
+           .chat = text::ChatFormat(served.tokenizer, config.chat_template),
            .block_size = served.model.params.config().block_size,
            .slots = slots},
           sampling, listen);

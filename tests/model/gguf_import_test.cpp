@@ -9,6 +9,7 @@
 #include "vkgpt/model/gguf_model.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
+#include "model/gguf_rope.hpp"
 #include "support/expect_error.hpp"
 #include "support/paths.hpp"
 #include "support/temp_directory.hpp"
@@ -44,7 +45,6 @@ TEST(GgufImport, ExportsComeBackAsTheyWere) {
     SCOPED_TRACE(name);
     LoadedModel model = load_model(test::source_dir() / "tests/golden" / name);
     GptConfig config = model.params.config();
-    config.rope_scaling = "none";
     config.attention_window = 0;
     model.params = GptParams(config);
     const TempDirectory temp;
@@ -59,7 +59,51 @@ TEST(GgufImport, ExportsComeBackAsTheyWere) {
     EXPECT_EQ(back.params.config().n_layer, config.n_layer);
     EXPECT_EQ(back.params.config().qk_norm, config.qk_norm);
     EXPECT_EQ(back.params.config().tie_weights, config.tie_weights);
+    EXPECT_EQ(back.params.config().rope_scaling, config.rope_scaling);
   }
+}
+
+/// llama.cpp holds the numbers that Llama 3's settings come to; the settings are found again.
+TEST(GgufImport, StretchedPositionsAreFoundAgain) {
+  GptConfig config;
+  config.n_head = 4;
+  config.n_embd = 512;
+  config.pos_encoding = "rope";
+  config.rope_theta = 500000;
+  config.rope_scaling = "llama3";
+  for (const double factor : {8.0, 32.0}) {
+    for (const double high : {4.0, 2.5}) {
+      for (const std::int64_t context : {8192, 100, 32768}) {
+        config.rope_factor = factor;
+        config.rope_high_freq_factor = high;
+        config.rope_original_context = context;
+        const std::vector<float> divisors = rope_divisors(config);
+        ASSERT_EQ(divisors.size(), 64U);
+        EXPECT_EQ(divisors.front(), 1.0F);
+        EXPECT_EQ(divisors.back(), static_cast<float>(factor));
+        GptConfig found = config;
+        found.rope_scaling = "none";
+        set_rope_divisors(divisors, found, "t");
+        EXPECT_EQ(found.rope_scaling, "llama3");
+        EXPECT_EQ(found.rope_factor, factor);
+        const std::vector<float> again = rope_divisors(found);
+        for (std::size_t i = 0; i < again.size(); ++i) EXPECT_NEAR(again[i] / divisors[i], 1, 1e-4) << i;
+        if (high == 4) {
+          EXPECT_EQ(found.rope_original_context, context) << "the model's own numbers";
+        }
+      }
+    }
+  }
+  set_rope_divisors(std::vector<float>(64, 4.0F), config, "t");
+  EXPECT_EQ(rope_divisors(config), std::vector<float>(64, 4.0F)) << "one number for all";
+  config.rope_scaling = "none";
+  set_rope_divisors(std::vector<float>(64, 1.0F), config, "t");
+  EXPECT_EQ(config.rope_scaling, "none");
+  std::vector<float> odd(64, 2.0F);
+  odd[10] = 3;
+  expect_error([&] { set_rope_divisors(odd, config, "t"); }, "not Llama 3's");
+  odd.assign(64, 0.5F);
+  expect_error([&] { set_rope_divisors(odd, config, "t"); }, "not Llama 3's");
 }
 
 TEST(GgufImport, ReadsModelsOfOtherWriters) {
@@ -90,6 +134,7 @@ TEST(GgufImport, RefusesDamagedFilesInOneLine) {
     expect_error([&] { load_model(path); }, part);
   };
   refuse("", "is no GGUF file");
+  refuse("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "is a Git LFS pointer");
   refuse("GGML" + whole.substr(4), "is no GGUF file");
   refuse(whole.substr(0, 100), "cut short or damaged");
   refuse(whole.substr(0, whole.size() - 1), "lie outside the file");

@@ -62,7 +62,7 @@ class Server {
     const ListenConfig listen{.api_key = key};
     api_.emplace(ApiModel{.name = "tiny",
                           .tokenizer = tokenizer_,
-                          .chat = text::chat_template("plain", tokenizer_),
+                          .chat = text::ChatFormat(tokenizer_, "plain"),
                           .block_size = model_.params.config().block_size,
                           .slots = slots},
                  text::SamplerConfig{}, listen);

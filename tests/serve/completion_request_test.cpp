@@ -13,8 +13,6 @@
 namespace vkgpt::serve {
 namespace {
 
-using Role = text::ChatMessage::Role;
-
 CompletionRequest chat(const std::string& members) {
   return parse_completion_request(
       R"({"messages":[{"role":"user","content":"Hi"}])" + (members.empty() ? "" : "," + members) + "}", true,
@@ -44,15 +42,16 @@ TEST(CompletionRequest, TakesWhatClientsSend) {
           {"role":"assistant","content":"Yes?"},{"role":"user","content":"Go on","name":"x"}],
           "stream":true,"stream_options":{"include_usage":true},"n":3,"stop":["a","b"],"seed":-1,"user":"me",
           "temperature":0.5,"top_p":0.9,"top_k":4,"repetition_penalty":1.1,"logprobs":true,"top_logprobs":20,
-          "max_tokens":7,"max_completion_tokens":9,"frequency_penalty":0,"tools":[],"logit_bias":{}})",
+          "max_tokens":7,"max_completion_tokens":9,"frequency_penalty":0,"tools":[],"chat_template_kwargs":{"enable_thinking":false},"logit_bias":{}})",
       true, {});
   EXPECT_EQ(request.model, "m");
   ASSERT_EQ(request.messages.size(), 4);
-  EXPECT_EQ(request.messages[0].role, Role::kSystem);
-  EXPECT_EQ(request.messages[1].text, "Hi");
-  EXPECT_EQ(request.messages[2].role, Role::kReply);
+  EXPECT_EQ(request.messages[0]["role"], "system");
+  EXPECT_EQ(request.messages[1]["content"], "Hi");
+  EXPECT_EQ(request.messages[2]["role"], "assistant");
   EXPECT_TRUE(request.streams);
   EXPECT_TRUE(request.includes_usage);
+  EXPECT_EQ(request.template_variables["enable_thinking"], false);
   EXPECT_EQ(request.choices, 3);
   EXPECT_EQ(request.stops, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(request.seed, UINT64_MAX);

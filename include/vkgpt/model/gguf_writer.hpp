@@ -15,7 +15,7 @@ namespace vkgpt::model {
 
 /// The types of value that model files need, of those that GGUF has.
 using GgufValue = std::variant<std::uint32_t, float, bool, std::string, std::vector<std::int32_t>,
-                               std::vector<float>, std::vector<std::string>>;
+                               std::vector<float>, std::vector<std::string>, std::vector<std::uint8_t>>;
 
 /// A key and its value: "llama.block_count" is 30.
 struct GgufEntry {

@@ -34,11 +34,13 @@ struct ServeConfig {
                     .group = kGroup,
                     .help = "The model's name in the interface; empty takes that of its directory"},
           self.served_name);
-    visit(FieldInfo{.name = "template",
-                    .group = kGroup,
-                    .help = "How turns are written; auto goes by the model's special tokens",
-                    .choices = "auto|chatml|llama3|plain"},
-          self.chat_template);
+    visit(
+        FieldInfo{
+            .name = "template",
+            .group = kGroup,
+            .help = "How turns are written; auto: by the model's own template, else by its special tokens",
+            .choices = "auto|own|chatml|llama3|plain"},
+        self.chat_template);
     visit(FieldInfo{.name = "slots",
                     .group = kGroup,
                     .help = "Texts that are continued together; each has a cache of its own",

@@ -114,15 +114,6 @@ struct DecodeOptions {
   }
 };
 
-/// A file, standard input for "-", or what --text gives instead of them.
-std::string read_input(const std::vector<std::string>& positionals, std::string_view usage,
-                       const std::string& text = {}) {
-  if (!text.empty() && positionals.empty()) return text;
-  if (positionals.size() != 1 || !text.empty()) fail_usage("expected 'vkgpt tokenizer {}'", usage);
-  if (positionals[0] != "-") return text::read_bytes(positionals[0], std::uint64_t{1} << 36U);
-  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-}
-
 void write_output(std::string_view bytes, const std::string& path) {
   if (!path.empty()) return replace_file(path, bytes);
   if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0) {
@@ -214,6 +205,14 @@ nlohmann::ordered_json describe(const text::Tokenizer& tokenizer) {
 
 }  // namespace
 
+std::string read_tokenizer_input(const std::vector<std::string>& positionals, std::string_view usage,
+                                 const std::string& text) {
+  if (!text.empty() && positionals.empty()) return text;
+  if (positionals.size() != 1 || !text.empty()) fail_usage("expected 'vkgpt tokenizer {}'", usage);
+  if (positionals[0] != "-") return text::read_bytes(positionals[0], std::uint64_t{1} << 36U);
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
 int run_tokenizer_encode(std::span<const std::string> args) {
   EncodeOptions options;
   CommandLine command("tokenizer encode", "Writes the token numbers of a text ('-' is standard input).",
@@ -221,7 +220,7 @@ int run_tokenizer_encode(std::span<const std::string> args) {
   command.add(options);
   if (!command.parse(args)) return 0;
   const std::string input =
-      read_input(command.positionals(), "encode FILE|- [--tokenizer NAME]", options.text);
+      read_tokenizer_input(command.positionals(), "encode FILE|- [--tokenizer NAME]", options.text);
   const auto tokenizer = text::open_tokenizer(options.tokenizer);
   std::vector<Token> tokens;
   std::vector<double> seconds;
@@ -259,7 +258,7 @@ int run_tokenizer_decode(std::span<const std::string> args) {
   command.add(options);
   if (!command.parse(args)) return 0;
   const std::string input =
-      read_input(command.positionals(), "decode FILE|- [--tokenizer NAME]", options.text);
+      read_tokenizer_input(command.positionals(), "decode FILE|- [--tokenizer NAME]", options.text);
   const auto tokenizer = text::open_tokenizer(options.tokenizer);
   write_output(tokenizer->decode(read_tokens(input, tokenizer->vocab_size())), options.out);
   return 0;
@@ -276,7 +275,7 @@ int run_tokenizer_info(std::span<const std::string> args) {
   if (characters && !has_text)
     fail_usage("--tokenizer char needs a text: 'vkgpt tokenizer info FILE --tokenizer char'");
   const std::string input =
-      has_text ? read_input(command.positionals(), "info [FILE|-] [--tokenizer NAME]") : "";
+      has_text ? read_tokenizer_input(command.positionals(), "info [FILE|-] [--tokenizer NAME]") : "";
   const std::unique_ptr<text::Tokenizer> tokenizer =
       characters ? std::make_unique<text::CharTokenizer>(
                        text::CharTokenizer::from_text(input, printable(command.positionals()[0])))

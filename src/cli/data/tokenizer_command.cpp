@@ -15,6 +15,7 @@ constexpr std::array kCommands = {
     Command{"train", "Learn a tokenizer from text", run_tokenizer_train},
     Command{"encode", "Write the token numbers of a text", run_tokenizer_encode},
     Command{"decode", "Write the text of token numbers", run_tokenizer_decode},
+    Command{"chat", "Write conversations as a model reads them", run_tokenizer_chat},
     Command{"info", "Say what a tokenizer is and how well it fits a text", run_tokenizer_info},
 };
 

@@ -12,7 +12,7 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/train_plan.hpp"
-#include "vkgpt/text/generate/chat.hpp"
+#include "vkgpt/text/chat/chat_format.hpp"
 #include "vkgpt/text/generate/generator.hpp"
 #include "vkgpt/text/generate/sampler.hpp"
 #include "vkgpt/text/generate/stop_filter.hpp"
@@ -42,11 +42,13 @@ struct ChatOptions {
     constexpr auto kGroup = "Conversation";
     visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or model directory"},
           self.model);
-    visit(FieldInfo{.name = "template",
-                    .group = kGroup,
-                    .help = "How turns are written; auto goes by the model's special tokens",
-                    .choices = "auto|chatml|llama3|plain"},
-          self.chat_template);
+    visit(
+        FieldInfo{
+            .name = "template",
+            .group = kGroup,
+            .help = "How turns are written; auto: by the model's own template, else by its special tokens",
+            .choices = "auto|own|chatml|llama3|plain"},
+        self.chat_template);
     visit(FieldInfo{.name = "system", .group = kGroup, .help = "What the model is told first"}, self.system);
     visit(FieldInfo{.name = "user_prefix", .group = kGroup, .help = "Before what you say, if not as usual"},
           self.user_prefix);
@@ -68,18 +70,19 @@ struct ChatOptions {
   }
 };
 
-text::ChatTemplate template_of(const ChatOptions& options, const text::Tokenizer& tokenizer) {
-  text::ChatTemplate chat = text::chat_template(options.chat_template, tokenizer);
-  if (!options.user_prefix.empty()) chat.user_prefix = options.user_prefix;
-  if (!options.reply_prefix.empty()) chat.reply_prefix = options.reply_prefix;
-  if (!options.turn_end.empty()) chat.turn_end = options.turn_end;
-  return chat;
-}
-
-/// `turn_end`, and what is left of it without white space at its end: models often stop there.
-std::vector<std::string> stops_of(const text::ChatTemplate& chat) {
-  const std::size_t last = chat.turn_end.find_last_not_of(" \n\t\r");
-  return {chat.turn_end, last == std::string::npos ? "" : chat.turn_end.substr(0, last + 1)};
+text::ChatFormat format_of(const ChatOptions& options, const text::Tokenizer& tokenizer) {
+  if (options.user_prefix.empty() && options.reply_prefix.empty() && options.turn_end.empty()) {
+    return text::ChatFormat(tokenizer, options.chat_template);
+  }
+  if (options.chat_template == "own") {
+    fail_usage(
+        "--template own: the model's template writes turns itself; leave --user_prefix and the like out");
+  }
+  text::ChatTurns turns = text::chat_turns(options.chat_template, tokenizer);
+  if (!options.user_prefix.empty()) turns.user_prefix = options.user_prefix;
+  if (!options.reply_prefix.empty()) turns.reply_prefix = options.reply_prefix;
+  if (!options.turn_end.empty()) turns.turn_end = options.turn_end;
+  return {tokenizer, turns};
 }
 
 /// The next line that is not empty; false at the end of the input.
@@ -100,7 +103,7 @@ class Chat {
       : options_(options),
         sampling_(sampling),
         tokenizer_(*open.tokenizer),
-        chat_(template_of(options, tokenizer_)),
+        format_(format_of(options, tokenizer_)),
         context_(context),
         store_(context),
         generator_(context, store_, open.model.params, tokenizer_.vocab_size()) {
@@ -109,24 +112,24 @@ class Chat {
   }
 
   void reset() {
-    messages_.clear();
-    if (!options_.system.empty()) messages_.push_back({text::ChatMessage::Role::kSystem, options_.system});
+    request_.messages = text::ChatJson::array();
+    if (!options_.system.empty()) add("system", options_.system);
   }
 
   /// Prints the reply as it comes. A signal ends the reply, not the conversation.
   void say(const std::string& words) {
-    messages_.push_back({text::ChatMessage::Role::kUser, words});
+    add("user", words);
     text::GenerateConfig config;
     config.max_new_tokens = options_.max_new_tokens;
     config.seed = options_.seed;
-    text::StopFilter filter(tokenizer_, stops_of(chat_));
+    text::StopFilter filter(tokenizer_, format_.stops());
     std::string reply;
     const auto show = [&](const std::string& more) {
       std::print("{}", more);
       std::fflush(stdout);
       reply += more;
     };
-    const std::vector<text::Token> prompt = text::chat_prompt(messages_, chat_, tokenizer_);
+    const std::vector<text::Token> prompt = format_.encode(request_).tokens;
     generator_.generate(prompt, config, sampling_, turn_++, [&](text::Token token) {
       show(filter.push(token));
       return !filter.stopped() && !interrupted();
@@ -135,19 +138,23 @@ class Chat {
     std::print("\n");
     std::fflush(stdout);
     context_.instance().check_messages();
-    messages_.push_back({text::ChatMessage::Role::kReply, reply});
+    add("assistant", reply);
     clear_interrupt();
   }
 
  private:
+  void add(const char* role, const std::string& words) {
+    request_.messages.push_back({{"role", role}, {"content", words}});
+  }
+
   const ChatOptions& options_;
   const text::SamplerConfig& sampling_;
   const text::Tokenizer& tokenizer_;
-  text::ChatTemplate chat_;
+  text::ChatFormat format_;
   vk::Context& context_;
   plan::TensorStore store_;
   text::Generator generator_;
-  std::vector<text::ChatMessage> messages_;
+  text::ChatRequest request_;
   std::uint32_t turn_ = 0;
 };
 

@@ -49,8 +49,9 @@ void rotate(plan::PlanBuilder& builder, std::string stem, const RopeForward& arg
   }
 }
 
-/// Radians that pair `i` turns from one position to the next.
-double frequency(const RopeAngles& angles, std::int64_t i, std::int64_t HS) {
+}  // namespace
+
+double rope_frequency(const RopeAngles& angles, std::int64_t i, std::int64_t HS) {
   const double plain = std::pow(angles.theta, -static_cast<double>(2 * i) / static_cast<double>(HS));
   if (angles.factor == 1) return plain;
   const double turns = angles.original_context * plain / (2 * std::numbers::pi);
@@ -58,14 +59,12 @@ double frequency(const RopeAngles& angles, std::int64_t i, std::int64_t HS) {
   return plain * (kept + (1 - kept) / angles.factor);
 }
 
-}  // namespace
-
 plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int64_t HS,
                         const RopeAngles& angles) {
   VKGPT_CHECK(T_max > 0 && HS > 0 && HS % 2 == 0 && angles.theta > 0, "{} positions, heads of {}, theta {}",
               T_max, HS, angles.theta);
   std::vector<double> frequencies;
-  for (std::int64_t i = 0; i < HS / 2; ++i) frequencies.push_back(frequency(angles, i, HS));
+  for (std::int64_t i = 0; i < HS / 2; ++i) frequencies.push_back(rope_frequency(angles, i, HS));
   std::vector<std::uint32_t> words;
   words.reserve(T_max * HS);
   for (std::int64_t t = 0; t < T_max; ++t) {

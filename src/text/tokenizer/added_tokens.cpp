@@ -71,18 +71,24 @@ void AddedTokenFinder::add(const AddedToken& token, std::string_view name) {
   if (name.empty()) return;
   names_.add(name, token.token);
   flags_.resize(std::max(flags_.size(), static_cast<std::size_t>(token.token) + 1));
-  flags_[static_cast<std::size_t>(token.token)] = {
-      .single_word = token.single_word, .lstrip = token.lstrip, .rstrip = token.rstrip};
+  flags_[static_cast<std::size_t>(token.token)] = {.in_text = token.in_text,
+                                                   .single_word = token.single_word,
+                                                   .lstrip = token.lstrip,
+                                                   .rstrip = token.rstrip};
   strips_ |= token.lstrip || token.rstrip;
   looks_around_ |= token.single_word;
 }
 
 void AddedTokenFinder::cut(std::string_view text, const std::function<void(std::string_view)>& on_text,
-                           const std::function<void(Token)>& on_token) const {
+                           const std::function<void(Token)>& on_token, const Accept& accept) const {
   std::size_t taken = 0;
   for (std::size_t at = 0; at < text.size();) {
     const NameFinder::Match match = names_.find(text, at);
     if (match.token < 0) break;
+    if (accept && !accept(match.token, match.begin, match.end)) {
+      at = match.begin + 1;
+      continue;
+    }
     at = match.end;
     const Flags& rules = flags(match.token);
     if (rules.single_word && (word_before(text, match.begin) || word_after(text, match.end))) continue;
@@ -106,10 +112,47 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, bool all, const 
     if (!all && !token.in_text) continue;
     if (token.normalized) {
       normalized_.add(token, normalize(token.name));
+      before_normalizing_.add(token, token.name);
     } else {
       raw_.add(token, token.name);
     }
   }
+}
+
+AddedTokenFinder::Accept AddedTokens::accept_raw(const MayName& may_name) const {
+  if (!may_name) return {};
+  return [this, &may_name](Token token, std::size_t begin, std::size_t end) {
+    return raw_.in_text(token) || may_name(begin, end);
+  };
+}
+
+AddedTokenFinder::Accept AddedTokens::accept_normalized(std::string_view part, std::size_t begin,
+                                                        std::string_view normalized,
+                                                        const MayName& may_name) const {
+  if (!may_name) return {};
+  const auto ignore = [](auto) {};
+  std::vector<std::pair<Token, bool>> allowed;
+  before_normalizing_.cut(part, ignore, ignore, [&](Token token, std::size_t from, std::size_t to) {
+    allowed.emplace_back(token, normalized_.in_text(token) || may_name(begin + from, begin + to));
+    return true;
+  });
+  std::size_t found = 0;
+  bool same = true;
+  normalized_.cut(normalized, ignore, ignore, [&](Token token, std::size_t, std::size_t) {
+    same = same && found < allowed.size() && allowed[found].first == token;
+    ++found;
+    return true;
+  });
+  same = same && found == allowed.size();
+  if (same && std::ranges::all_of(allowed, &std::pair<Token, bool>::second)) return {};
+  if (!same) return [this](Token token, std::size_t, std::size_t) { return normalized_.in_text(token); };
+  // Inside a name that does not count others may begin, which were not listed.
+  return [allowed = std::move(allowed), next = std::size_t{0}, end = std::size_t{0}](Token, std::size_t from,
+                                                                                     std::size_t to) mutable {
+    if (from < end || next >= allowed.size()) return false;
+    end = to;
+    return allowed[next++].second;
+  };
 }
 
 }  // namespace vkgpt::text

@@ -62,18 +62,20 @@ void BpeTokenizer::append_plain(std::string_view text, std::vector<Token>& out) 
   }
 }
 
-void BpeTokenizer::append_named(std::string_view text, const AddedTokens& added,
-                                std::vector<Token>& out) const {
+void BpeTokenizer::append_named(std::string_view text, const AddedTokens& added, std::vector<Token>& out,
+                                const MayName& may_name) const {
   const auto put = [&](Token token) { out.push_back(token); };
   added.raw().cut(
       text,
       [&](std::string_view part) {
         if (added.normalized().empty()) return append_plain(part, out);
         const std::string normalized = normalizer()(part);
+        const auto begin = static_cast<std::size_t>(part.data() - text.data());
         added.normalized().cut(
-            normalized, [&](std::string_view words) { encoder_->append_words(words, *split_, out); }, put);
+            normalized, [&](std::string_view words) { encoder_->append_words(words, *split_, out); }, put,
+            added.accept_normalized(part, begin, normalized, may_name));
       },
-      put);
+      put, added.accept_raw(may_name));
 }
 
 void BpeTokenizer::append_tokens(std::string_view text, std::vector<Token>& out) const {
@@ -121,6 +123,12 @@ void BpeTokenizer::append_tokens(std::string_view text, int threads, std::vector
 std::vector<Token> BpeTokenizer::encode_with_special(std::string_view text) const {
   std::vector<Token> tokens;
   append_named(text, *special_names_, tokens);
+  return tokens;
+}
+
+std::vector<Token> BpeTokenizer::encode_partly_special(std::string_view text, const MayName& may_name) const {
+  std::vector<Token> tokens;
+  append_named(text, *special_names_, tokens, may_name);
   return tokens;
 }
 

@@ -13,6 +13,7 @@
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/utf8.hpp"
 
+#include "text/tokenizer/base64.hpp"
 #include "text/tokenizer/gguf_words.hpp"
 #include "text/tokenizer/tokenizer_files.hpp"
 #include "text/tokenizer/tokenizer_formats.hpp"
@@ -165,19 +166,6 @@ Json llama_json(const model::GgufFile& file, const TokenTable& table) {
             {"merges", merges_of_scores(file, table)}}}};
 }
 
-/// `tokenizer_config.json` that says what the file does.
-std::string config_of(const SpecialNames& names) {
-  nlohmann::ordered_json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                                   {"clean_up_tokenization_spaces", false},
-                                   {"add_bos_token", names.add_begin.value_or(false)},
-                                   {"add_eos_token", names.add_end.value_or(false)}};
-  if (!names.begin_of_text.empty()) config["bos_token"] = names.begin_of_text;
-  if (!names.end_of_text.empty()) config["eos_token"] = names.end_of_text;
-  if (!names.pad.empty()) config["pad_token"] = names.pad;
-  if (!names.chat_template.empty()) config["chat_template"] = names.chat_template;
-  return config.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 /// The token that `tokenizer.ggml.KEY_token_id` names.
 std::optional<Token> id_of(const model::GgufFile& file, const TokenTable& table, const char* name) {
   const std::string key = kPrefix + name + "_token_id";
@@ -188,17 +176,84 @@ std::optional<Token> id_of(const model::GgufFile& file, const TokenTable& table,
   return static_cast<Token>(id);
 }
 
+/// SentencePiece's Unigram in the form of T5.
+Json unigram_json(const model::GgufFile& file, const TokenTable& table) {
+  const auto& scores = file.get<std::vector<double>>(kPrefix + "scores");
+  if (scores.size() != table.texts.size()) {
+    fail("{}: {} tokens have {} scores", file.where(), table.texts.size(), scores.size());
+  }
+  Json normalizers = Json::array();
+  const auto map = file.get<Numbers>(kPrefix + "precompiled_charsmap", Numbers());
+  if (!map.empty()) {
+    std::string bytes;
+    for (const std::int64_t byte : map) bytes += static_cast<char>(byte & 0xff);
+    normalizers.push_back({{"type", "Precompiled"}, {"precompiled_charsmap", encode_base64(bytes)}});
+  }
+  if (file.get<bool>(kPrefix + "remove_extra_whitespaces", true)) {
+    normalizers.push_back({{"type", "Strip"}, {"strip_left", true}, {"strip_right", true}});
+    normalizers.push_back({{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", " "}});
+  }
+  const char* scheme = file.get<bool>(kPrefix + "add_space_prefix", true) ? "always" : "never";
+  const Json spaces = {
+      {"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", true}};
+  Json vocabulary = Json::array();
+  for (std::size_t i = 0; i < table.texts.size(); ++i)
+    vocabulary.push_back(Json::array({table.texts[i], scores[i]}));
+  Json unknown;
+  if (const auto id = id_of(file, table, "unknown")) unknown = *id;
+  return {
+      {"version", "1.0"},
+      {"added_tokens", added_tokens_of(table)},
+      {"normalizer", {{"type", "Sequence"}, {"normalizers", normalizers}}},
+      {"pre_tokenizer", spaces},
+      {"post_processor", nullptr},
+      {"decoder", spaces},
+      {"model", {{"type", "Unigram"}, {"unk_id", unknown}, {"vocab", vocabulary}, {"byte_fallback", false}}}};
+}
+
+/// `tokenizer_config.json` that says what the file does.
+std::string config_of(const SpecialNames& names) {
+  nlohmann::ordered_json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                                   {"clean_up_tokenization_spaces", false},
+                                   {"add_bos_token", names.add_begin.value_or(false)},
+                                   {"add_eos_token", names.add_end.value_or(false)}};
+  if (!names.begin_of_text.empty()) config["bos_token"] = names.begin_of_text;
+  if (!names.end_of_text.empty()) config["eos_token"] = names.end_of_text;
+  if (!names.pad.empty()) config["pad_token"] = names.pad;
+  if (!names.chat_template.empty()) config["chat_template"] = names.chat_template;
+  if (!names.other_chat_templates.empty()) {
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    if (!names.chat_template.empty()) all.push_back({{"name", "default"}, {"template", names.chat_template}});
+    for (const auto& [name, source] : names.other_chat_templates)
+      all.push_back({{"name", name}, {"template", source}});
+    config["chat_template"] = std::move(all);
+  }
+  return config.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+void read_chat_templates(const model::GgufFile& file, SpecialNames& names) {
+  const std::string key = "tokenizer.chat_template";
+  names.chat_template = file.get<std::string>(key, "");
+  for (const std::string& name : file.get<Texts>("tokenizer.chat_templates", Texts())) {
+    if (file.has(key + "." + name)) {
+      names.other_chat_templates.emplace_back(name, file.get<std::string>(key + "." + name));
+    }
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> read_gguf_tokenizer(const model::GgufFile& file) {
   const TokenTable table(file);
   const auto& kind = file.get<std::string>(kPrefix + "model");
-  if (kind != "gpt2" && kind != "llama") {
-    fail("{}: a tokenizer of the kind {} is not supported (gpt2 and llama are)", file.where(),
+  if (kind != "gpt2" && kind != "llama" && kind != "t5") {
+    fail("{}: a tokenizer of the kind {} is not supported (gpt2, llama and t5 are)", file.where(),
          json_quoted(kind));
   }
-  const bool gpt2 = kind == "gpt2";
-  const std::string json = (gpt2 ? gpt2_json(file, table) : llama_json(file, table)).dump();
+  const Json root = kind == "gpt2"    ? gpt2_json(file, table)
+                    : kind == "llama" ? llama_json(file, table)
+                                      : unigram_json(file, table);
+  const std::string json = root.dump();
 
   SpecialNames names;
   model::TokenIds ids{.begin = id_of(file, table, "bos"), .ends = {}, .pad = id_of(file, table, "padding")};
@@ -212,10 +267,16 @@ std::unique_ptr<Tokenizer> read_gguf_tokenizer(const model::GgufFile& file) {
   names.begin_of_text = name_of(ids.begin);
   names.end_of_text = ids.ends.empty() ? "" : name_of(ids.ends.front());
   names.pad = name_of(ids.pad);
-  names.add_begin = file.get<bool>(kPrefix + "add_bos_token",
-                                   !gpt2 || file.get<std::string>(kPrefix + "pre", "") == "llama-bpe");
-  names.add_end = file.get<bool>(kPrefix + "add_eos_token", false);
-  names.chat_template = file.get<std::string>("tokenizer.chat_template", "");
+  names.add_begin =
+      file.get<bool>(kPrefix + "add_bos_token",
+                     kind == "llama" || file.get<std::string>(kPrefix + "pre", "") == "llama-bpe");
+  names.add_end = file.get<bool>(kPrefix + "add_eos_token", kind == "t5");
+  read_chat_templates(file, names);
+  for (const auto& [key, token] :
+       {std::pair{"bos_token", names.begin_of_text}, std::pair{"eos_token", names.end_of_text},
+        std::pair{"pad_token", names.pad}, std::pair{"unk_token", name_of(id_of(file, table, "unknown"))}}) {
+    if (!token.empty()) names.named_tokens.emplace_back(key, token);
+  }
 
   std::unique_ptr<Tokenizer> tokenizer = parse_tokenizer_json(json, names, file.where());
   TextRules rules = tokenizer->rules();

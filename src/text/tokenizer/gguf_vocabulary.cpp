@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <variant>
+#include <vector>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
@@ -116,9 +119,6 @@ TokenTable character_tokens(const Tokenizer& tokenizer) {
 /// SentencePiece's tokens; each merge makes a token, and the stronger it is, the higher the token's score.
 TokenTable piece_tokens(const PieceTokenizer& tokenizer, std::vector<float>& scores) {
   const BpeVocabulary& vocabulary = tokenizer.vocabulary();
-  if (tokenizer.model().unigram) {
-    fail("llama.cpp runs no model of this kind with a Unigram tokenizer; it cannot be exported to GGUF");
-  }
   TokenTable table;
   for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
     const std::string& text = vocabulary.tokens[static_cast<std::size_t>(token)];
@@ -131,6 +131,12 @@ TokenTable piece_tokens(const PieceTokenizer& tokenizer, std::vector<float>& sco
     if (added.token == vocabulary.unknown) continue;
     table.set(added.token, added.name, added.in_text ? kGgufUserDefined : kGgufControl);
   }
+  if (tokenizer.model().unigram) {
+    const std::vector<double>& own = tokenizer.model().scores;
+    scores.assign(vocabulary.tokens.size(), 0.0F);
+    std::ranges::transform(own, scores.begin(), [](double score) { return static_cast<float>(score); });
+    return table;
+  }
   constexpr float kNeverMerged = -1e9F;
   scores.assign(vocabulary.tokens.size(), kNeverMerged);
   for (std::size_t rank = vocabulary.merges.size(); rank-- > 0;) {
@@ -139,10 +145,48 @@ TokenTable piece_tokens(const PieceTokenizer& tokenizer, std::vector<float>& sco
   return table;
 }
 
+bool begins_with_space(const PieceTokenizer& tokenizer) {
+  return tokenizer.model().prepends ||
+         std::ranges::any_of(tokenizer.model().steps, [](const PieceStep& step) {
+           const auto* meta = std::get_if<Metaspace>(&step);
+           return meta != nullptr && meta->prepend != Metaspace::Prepend::kNever;
+         });
+}
+
+/// What is done to a text before it is cut into pieces, where llama.cpp can.
+void add_piece_rules(const PieceTokenizer& tokenizer, std::vector<model::GgufEntry>& entries) {
+  const PieceModel& model = tokenizer.model();
+  entries.push_back({"tokenizer.ggml.add_space_prefix", begins_with_space(tokenizer)});
+  if (!model.unigram) return;
+  entries.push_back({"tokenizer.ggml.remove_extra_whitespaces", model.squeezes});
+  if (!model.character_map.empty()) {
+    entries.push_back({"tokenizer.ggml.precompiled_charsmap",
+                       std::vector<std::uint8_t>(model.character_map.begin(), model.character_map.end())});
+  }
+  if (tokenizer.vocabulary().unknown) {
+    entries.push_back(
+        {"tokenizer.ggml.unknown_token_id", static_cast<std::uint32_t>(*tokenizer.vocabulary().unknown)});
+  }
+  if (model.rewrites) log_warning("llama.cpp does not normalize text in all ways that this tokenizer does");
+  if (tokenizer.vocabulary().byte_fallback) {
+    log_warning(
+        "llama.cpp takes a character without a token for unknown where this tokenizer takes its bytes");
+  }
+}
+
+/// llama.cpp's word for the kind of a tokenizer.
+std::string gguf_kind(const PieceTokenizer* piece) {
+  if (piece == nullptr) return "gpt2";
+  return piece->model().unigram ? "t5" : "llama";
+}
+
 /// Beginning, ends and padding of texts, and the template of conversations. llama.cpp takes "end of turn" and
 /// "end of message" for ends too.
-void add_token_ids(const Tokenizer& tokenizer, Token end, std::vector<model::GgufEntry>& entries) {
+void add_token_ids(const Tokenizer& tokenizer, Token end, std::int64_t rows,
+                   std::vector<model::GgufEntry>& entries) {
   const auto add = [&](const char* name, Token token) {
+    // Configurations name tokens that there are not; llama.cpp stops at those.
+    if (token < 0 || token >= rows) return;
     entries.push_back({vkgpt::format("tokenizer.ggml.{}_token_id", name), static_cast<std::uint32_t>(token)});
   };
   const model::TokenIds ids = tokenizer.token_ids();
@@ -157,6 +201,12 @@ void add_token_ids(const Tokenizer& tokenizer, Token end, std::vector<model::Ggu
   entries.push_back({"tokenizer.ggml.add_bos_token", !rules.before.empty()});
   if (!rules.after.empty()) entries.push_back({"tokenizer.ggml.add_eos_token", true});
   if (!rules.chat_template.empty()) entries.push_back({"tokenizer.chat_template", rules.chat_template});
+  std::vector<std::string> names;
+  for (const auto& [name, source] : rules.other_chat_templates) {
+    entries.push_back({"tokenizer.chat_template." + name, source});
+    names.push_back(name);
+  }
+  if (!names.empty()) entries.push_back({"tokenizer.chat_templates", std::move(names)});
 }
 
 }  // namespace
@@ -185,7 +235,7 @@ GgufVocabulary gguf_vocabulary(const Tokenizer& tokenizer, std::int64_t model_ro
   }
 
   GgufVocabulary result{.entries = {}, .rows = table.size()};
-  result.entries.push_back({"tokenizer.ggml.model", std::string(piece == nullptr ? "gpt2" : "llama")});
+  result.entries.push_back({"tokenizer.ggml.model", gguf_kind(piece)});
   const std::string_view words = piece != nullptr ? "default"
                                  : bpe == nullptr ? kGpt2Words
                                                   : gguf_words_name(*bpe);
@@ -194,12 +244,12 @@ GgufVocabulary gguf_vocabulary(const Tokenizer& tokenizer, std::int64_t model_ro
   if (piece != nullptr) {
     scores.resize(static_cast<std::size_t>(result.rows), scores.empty() ? 0.0F : scores.back());
     result.entries.push_back({"tokenizer.ggml.scores", std::move(scores)});
-    result.entries.push_back({"tokenizer.ggml.add_space_prefix", piece->model().prepends});
+    add_piece_rules(*piece, result.entries);
   } else {
     result.entries.push_back({"tokenizer.ggml.merges",
                               bpe == nullptr ? std::vector<std::string>() : bpe_merges(bpe->vocabulary())});
   }
-  add_token_ids(tokenizer, *end, result.entries);
+  add_token_ids(tokenizer, *end, result.rows, result.entries);
   if (!never_generated.empty()) {
     result.entries.push_back({"tokenizer.ggml.suppress_tokens", std::move(never_generated)});
   }

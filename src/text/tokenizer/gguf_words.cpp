@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
@@ -15,11 +16,21 @@ namespace {
 constexpr std::string_view kGpt2Words = "gpt-2";
 constexpr std::string_view kSingleDigitWords = "smollm";
 
-/// A rule for words that llama.cpp has compiled in, by its name there.
+/// A rule for words that llama.cpp has compiled in, by its name there: expressions that cut one after the
+/// other.
 struct KnownWords {
-  std::string_view regex;
+  std::array<std::string_view, 5> regexes;
   bool ignore_merges = false;
   std::string_view name;
+
+  /// As `SplitSequence::regex` writes it.
+  std::string joined() const {
+    std::string all;
+    for (const std::string_view regex : regexes) {
+      if (!regex.empty()) all += std::string(all.empty() ? "" : "\n") + std::string(regex);
+    }
+    return all;
+  }
 };
 
 constexpr std::string_view kLlama3 =
@@ -32,10 +43,41 @@ constexpr std::string_view kO200k =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
     R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr auto kKnownWords = std::to_array<KnownWords>({{kLlama3, true, "llama-bpe"},
-                                                        {kLlama3, false, "dbrx"},
-                                                        {kQwen2, false, "qwen2"},
-                                                        {kO200k, false, "gpt-4o"}});
+constexpr std::string_view kTekken =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|)"
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|)"
+    R"(\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// DeepSeek's files have the line ends themselves.
+constexpr std::string_view kDeepSeek3 =
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
+    " ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
+constexpr auto kKnownWords = std::to_array<KnownWords>(
+    {{.regexes = {kLlama3}, .ignore_merges = true, .name = "llama-bpe"},
+     {.regexes = {kLlama3}, .ignore_merges = false, .name = "dbrx"},
+     {.regexes = {kQwen2}, .ignore_merges = false, .name = "qwen2"},
+     {.regexes = {kO200k}, .ignore_merges = false, .name = "gpt-4o"},
+     {.regexes = {kTekken}, .ignore_merges = true, .name = "tekken"},
+     {.regexes = {R"(\p{N}{1,3})", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", kDeepSeek3},
+      .ignore_merges = false,
+      .name = "deepseek-v3"},
+     {.regexes = {"[\r\n]", R"(\s?\p{L}+)", R"(\s?\p{P}+)", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+",
+                  R"(\p{N})"},
+      .ignore_merges = false,
+      .name = "deepseek-coder"}});
+
+/// Other names of the same rules.
+std::string_view without_alias(std::string_view name) {
+  constexpr auto kAliases =
+      std::to_array<std::pair<std::string_view, std::string_view>>({{"llama3", "llama-bpe"},
+                                                                    {"llama-v3", "llama-bpe"},
+                                                                    {"falcon3", "llama-bpe"},
+                                                                    {"smaug-bpe", "dbrx"},
+                                                                    {"deepseek-r1-qwen", "qwen2"},
+                                                                    {"megrez", "qwen2"},
+                                                                    {"llama4", "gpt-4o"}});
+  const auto found = std::ranges::find(kAliases, name, &std::pair<std::string_view, std::string_view>::first);
+  return found == kAliases.end() ? name : found->second;
+}
 
 /// tiktoken's cl100k takes the white space that ends a text as one word; llama.cpp has Llama 3's rule, which
 /// cuts it at its last line break.
@@ -58,7 +100,7 @@ std::string_view gguf_words_name(const BpeTokenizer& tokenizer) {
     if (*digits == Digits::kIndividual) return kSingleDigitWords;
   } else {
     for (const KnownWords& known : kKnownWords) {
-      if (known.regex != reduced) continue;
+      if (known.joined() != reduced) continue;
       if (best == nullptr || known.ignore_merges == vocabulary.ignore_merges) best = &known;
     }
   }
@@ -82,13 +124,15 @@ GgufWords gguf_words(std::string_view name, const std::string& where) {
   constexpr std::array<std::string_view, 4> kSingle = {kSingleDigitWords, "starcoder", "refact", "codeshell"};
   if (std::ranges::contains(kPlain, name)) return {};
   if (std::ranges::contains(kSingle, name)) return {.digits = true};
-  if (name == "llama3" || name == "llama-v3") name = "llama-bpe";
+  name = without_alias(name);
   for (const KnownWords& known : kKnownWords) {
     if (known.name != name) continue;
-    return {.digits = false,
-            .regexes = {std::string(known.regex)},
-            .ignore_merges = known.ignore_merges,
-            .nfc = name == "qwen2"};
+    GgufWords words{
+        .digits = false, .regexes = {}, .ignore_merges = known.ignore_merges, .nfc = name == "qwen2"};
+    for (const std::string_view regex : known.regexes) {
+      if (!regex.empty()) words.regexes.emplace_back(regex);
+    }
+    return words;
   }
   fail("{}: llama.cpp's rule {} for words is not known here: take the model's tokenizer.json", where,
        json_quoted(name));

@@ -1,9 +1,11 @@
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
@@ -20,10 +22,23 @@ namespace {
 constexpr std::uint64_t kMaxBytes = 64 << 20;
 constexpr const char* kAddedTokensFile = "added_tokens.json";
 constexpr const char* kChatTemplateFile = "chat_template.jinja";
+constexpr const char* kChatTemplateDirectory = "additional_chat_templates";
 
 bool is_file(const Path& path) {
   std::error_code ignored;
   return std::filesystem::is_regular_file(path, ignored);
+}
+
+/// Templates beside the default one, in the order of their names.
+std::vector<Path> chat_template_files(const Path& directory) {
+  std::error_code ignored;
+  std::vector<Path> files;
+  if (!std::filesystem::is_directory(directory / kChatTemplateDirectory, ignored)) return files;
+  for (const Path& path : list_directory(directory / kChatTemplateDirectory)) {
+    if (path.extension() == ".jinja" && is_file(path)) files.push_back(path);
+  }
+  std::ranges::sort(files);
+  return files;
 }
 
 std::string read_tokenizer_file(const Path& path) {
@@ -33,6 +48,18 @@ std::string read_tokenizer_file(const Path& path) {
          printable(path.string(), 200));
   }
   return contents;
+}
+
+/// Templates in files of their own, which count before those in others.
+void read_chat_template_files(const Path& directory, SpecialNames& names) {
+  if (is_file(directory / kChatTemplateFile)) {
+    names.chat_template = read_tokenizer_file(directory / kChatTemplateFile);
+  }
+  for (const Path& path : chat_template_files(directory)) {
+    const std::string name = path.stem().string();
+    std::erase_if(names.other_chat_templates, [&](const auto& other) { return other.first == name; });
+    names.other_chat_templates.emplace_back(name, read_tokenizer_file(path));
+  }
 }
 
 /// What the files beside a vocabulary say; the first that says something counts.
@@ -49,16 +76,39 @@ SpecialNames read_special_names(const Path& directory, const model::TokenIds& id
     if (!names.add_begin) names.add_begin = more.add_begin;
     if (!names.add_end) names.add_end = more.add_end;
     if (names.chat_template.empty()) names.chat_template = std::move(more.chat_template);
+    if (names.other_chat_templates.empty()) names.other_chat_templates = std::move(more.other_chat_templates);
+    for (auto& [key, token] : more.named_tokens) {
+      if (!std::ranges::contains(names.named_tokens, key, &std::pair<std::string, std::string>::first)) {
+        names.named_tokens.emplace_back(std::move(key), std::move(token));
+      }
+    }
   }
-  if (is_file(directory / kChatTemplateFile)) {
-    names.chat_template = read_tokenizer_file(directory / kChatTemplateFile);
-  }
+  read_chat_template_files(directory, names);
   const Path added = directory / kAddedTokensFile;
   if (names.added.empty() && is_file(added)) {
     names.added = parse_added_tokens(read_tokenizer_file(added), added.string());
   }
   names.end_ids.assign(ids.ends.begin(), ids.ends.end());
   return names;
+}
+
+/// Puts templates that have files in a directory of their own into `tokenizer_config.json`, as a list by
+/// name: checkpoints have no directories in them.
+void gather_chat_templates(TextRules& rules) {
+  std::string config = "{}";
+  std::erase_if(rules.files, [&](const TokenizerFile& file) {
+    if (file.name == kTokenizerConfigFile) config = file.contents;
+    return file.name == kTokenizerConfigFile || file.name == kChatTemplateFile;
+  });
+  auto root = nlohmann::ordered_json::parse(config);
+  root["chat_template"] = nlohmann::ordered_json::array();
+  const auto add = [&](const std::string& name, const std::string& source) {
+    root["chat_template"].push_back({{"name", name}, {"template", source}});
+  };
+  if (!rules.chat_template.empty()) add("default", rules.chat_template);
+  for (const auto& [name, source] : rules.other_chat_templates) add(name, source);
+  rules.files.push_back({kTokenizerConfigFile,
+                         root.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"});
 }
 
 /// Adds what is handed on with the tokenizer of a directory.
@@ -71,6 +121,7 @@ void add_neighbours(const Path& directory, const model::TokenIds& ids, Tokenizer
     const Path path = directory / name;
     if (is_file(path)) rules.files.push_back({name, read_tokenizer_file(path)});
   }
+  if (!chat_template_files(directory).empty()) gather_chat_templates(rules);
   const auto pad = rules.ids.pad;
   rules.ids = ids;
   if (!rules.ids.pad) rules.ids.pad = pad;

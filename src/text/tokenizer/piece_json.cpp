@@ -53,13 +53,18 @@ void read_normalizer(const Json& step, PieceModel& model, const std::string& whe
     model.normalizer.add(TextNormalizer::Prepend{json_string(step, "prepend", where)});
     model.prepends = true;
   } else if (type == "Replace") {
-    model.normalizer.add(
-        TextNormalizer::Replace{std::make_shared<RegexSplit>(pattern_regex(step, where), where),
-                                json_string(step, "content", where)});
+    const std::string regex = pattern_regex(step, where);
+    const std::string content = json_string(step, "content", where);
+    model.normalizer.add(TextNormalizer::Replace{std::make_shared<RegexSplit>(regex, where), content});
+    const bool squeezes = regex == " {2,}" && (content == " " || content == "\u2581");
+    model.squeezes |= squeezes;
+    model.rewrites |= !squeezes && regex != literal_regex(" ");
   } else if (const std::optional<int> form = unicode_form(type)) {
     model.normalizer.add(TextNormalizer::Unicode{*form});
+    model.rewrites = true;
   } else if (type == "Lowercase") {
     model.normalizer.add(TextNormalizer::Lowercase{});
+    model.rewrites = true;
   } else if (type == "Strip") {
     const bool left = flag_member(step, "strip_left", true, where);
     model.normalizer.add(TextNormalizer::Strip{left, flag_member(step, "strip_right", true, where)});
@@ -68,6 +73,7 @@ void read_normalizer(const Json& step, PieceModel& model, const std::string& whe
     const auto bytes = decode_base64(json_string(step, "precompiled_charsmap", where));
     if (!bytes) fail("{}: \"precompiled_charsmap\" is not base64", where);
     model.normalizer.add(std::make_shared<const CharacterMap>(*bytes, where));
+    model.character_map = *bytes;
   } else {
     fail("{}: normalizer {} is not supported", where, json_quoted(type));
   }
@@ -223,6 +229,10 @@ std::unique_ptr<Tokenizer> read_piece_tokenizer(std::string_view json, const Jso
     }
     vocabulary.byte_fallback = flag_member(model, "byte_fallback", false, where);
     for (const UnigramEncoder::Piece& piece : scored) pieces->scores.push_back(piece.score);
+    for (const AddedToken& added : vocabulary.specials) {  // which no text spells
+      const auto at = static_cast<std::size_t>(added.token);
+      if (!added.in_text && at < scored.size()) scored[at].text.clear();
+    }
     pieces->unigram =
         std::make_unique<UnigramEncoder>(scored, vocabulary.unknown, vocabulary.byte_fallback, where);
   } else {

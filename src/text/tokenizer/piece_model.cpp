@@ -61,6 +61,14 @@ void PieceModel::append_metaspace(const Metaspace& meta, std::size_t step, std::
   append_step(step + 1, all.substr(begin), begins && begin == 0, out);
 }
 
+bool PieceModel::begins_text(std::string_view text) const {
+  const bool asked = std::ranges::any_of(steps, [](const PieceStep& step) {
+    const auto* meta = std::get_if<Metaspace>(&step);
+    return meta != nullptr && meta->prepend == Metaspace::Prepend::kFirst;
+  });
+  return !asked || normalizer.keeps_beginning(text);
+}
+
 bool PieceModel::cuts_before_space(char last) const {
   if (prepends || strips) return false;
   for (const PieceStep& step : steps) {

@@ -41,9 +41,16 @@ class PieceModel {
   std::vector<double> scores;  // of Unigram's pieces
   bool prepends = false;       // the normalizer puts something before every text
   bool strips = false;         // or takes white space from its beginning
+  bool squeezes = false;       // or makes one space of several
+  bool rewrites = false;       // or changes characters in another way than by `character_map`
+  std::string character_map;   // SentencePiece's table of replacements as it was read; may be empty
 
   /// Appends the tokens of `text`, which is normalized; `begins`: it stands at the beginning of the text.
   void append(std::string_view text, bool begins, std::vector<Token>& out) const;
+
+  /// Whether tokens of `text`, which begins a whole one and is not normalized yet, begin one too. Always true
+  /// where no step asks.
+  bool begins_text(std::string_view text) const;
 
   /// Whether a text can be cut before a space that follows `last`, an ASCII character other than white space.
   bool cuts_before_space(char last) const;

@@ -40,28 +40,34 @@ PieceTokenizer::PieceTokenizer(BpeVocabulary vocabulary, std::unique_ptr<PieceMo
       json_(std::move(json)) {
   if (!model_->unigram) model_->bpe = std::make_unique<BpeEncoder>(vocabulary_, where);
   const auto normalize = [this](std::string_view text) { return model_->normalizer.apply(text); };
+  for (const AddedToken& added : vocabulary_.specials) {  // texts show them as they were found
+    if (!added.normalized || !added.in_text) continue;
+    vocabulary_.tokens[static_cast<std::size_t>(added.token)] = normalize(added.name);
+  }
   special_names_ = std::make_unique<AddedTokens>(vocabulary_.specials, true, normalize);
   text_names_ = std::make_unique<AddedTokens>(vocabulary_.specials, false, normalize);
 }
 
 PieceTokenizer::~PieceTokenizer() = default;
 
-void PieceTokenizer::append_named(std::string_view text, const AddedTokens& added,
-                                  std::vector<Token>& out) const {
+void PieceTokenizer::append_named(std::string_view text, const AddedTokens& added, std::vector<Token>& out,
+                                  const MayName& may_name) const {
   const auto put = [&](Token token) { out.push_back(token); };
   added.raw().cut(
       text,
       [&](std::string_view part) {
         const std::string normalized = model_->normalizer.apply(part);
-        const bool begins = part.data() == text.data();
+        const bool begins = part.data() == text.data() && model_->begins_text(part);
         added.normalized().cut(
             normalized,
             [&](std::string_view words) {
               model_->append(words, begins && words.data() == normalized.data(), out);
             },
-            put);
+            put,
+            added.accept_normalized(part, static_cast<std::size_t>(part.data() - text.data()), normalized,
+                                    may_name));
       },
-      put);
+      put, added.accept_raw(may_name));
 }
 
 void PieceTokenizer::append_tokens(std::string_view text, std::vector<Token>& out) const {
@@ -71,6 +77,13 @@ void PieceTokenizer::append_tokens(std::string_view text, std::vector<Token>& ou
 std::vector<Token> PieceTokenizer::encode_with_special(std::string_view text) const {
   std::vector<Token> tokens;
   append_named(text, *special_names_, tokens);
+  return tokens;
+}
+
+std::vector<Token> PieceTokenizer::encode_partly_special(std::string_view text,
+                                                         const MayName& may_name) const {
+  std::vector<Token> tokens;
+  append_named(text, *special_names_, tokens, may_name);
   return tokens;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <utility>
@@ -18,15 +19,37 @@ std::string token_name(const Json& root, std::string_view key, const std::string
   return value->is_object() ? json_string(*value, "content", where) : json_string(root, key, where);
 }
 
-/// One template, or a list of them by name, of which "default" counts.
-std::string read_chat_template(const Json& root, const std::string& where) {
+/// One template, or several by name: a list of names and templates, or an object.
+void read_chat_templates(const Json& root, const std::string& where, SpecialNames& names) {
   const Json* value = optional_member(root, "chat_template", where);
-  if (value == nullptr) return {};
-  if (!value->is_array()) return json_string(root, "chat_template", where);
-  for (const Json& one : *value) {
-    if (json_string(one, "name", where) == "default") return json_string(one, "template", where);
+  if (value == nullptr) return;
+  const auto add = [&](const std::string& name, const std::string& source) {
+    if (name == "default") {
+      names.chat_template = source;
+    } else {
+      names.other_chat_templates.emplace_back(name, source);
+    }
+  };
+  if (value->is_array()) {
+    for (const Json& one : *value) add(json_string(one, "name", where), json_string(one, "template", where));
+  } else if (value->is_object()) {
+    for (const auto& [name, source] : value->items()) add(name, json_string(*value, name, where));
+  } else {
+    add("default", json_string(root, "chat_template", where));
   }
-  return {};
+}
+
+/// The tokens that templates know by what they are for.
+std::vector<std::pair<std::string, std::string>> read_named_tokens(const Json& root,
+                                                                   const std::string& where) {
+  constexpr std::array kKeys = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                "pad_token", "cls_token", "mask_token"};
+  std::vector<std::pair<std::string, std::string>> named;
+  for (const char* key : kKeys) {
+    if (std::string name = token_name(root, key, where); !name.empty())
+      named.emplace_back(key, std::move(name));
+  }
+  return named;
 }
 
 /// `{"number": {"content": name, ...}}`, in the order of the numbers.
@@ -67,10 +90,13 @@ SpecialNames parse_special_names(std::string_view json, const std::string& where
                      .added = read_decoder(root, where),
                      .add_begin = {},
                      .add_end = {},
-                     .chat_template = read_chat_template(root, where),
+                     .chat_template = {},
+                     .named_tokens = read_named_tokens(root, where),
                      .end_ids = {}};
+  read_chat_templates(root, where, names);
   // transformers takes one of the two for both to be said.
-  if (root.contains("add_bos_token") || root.contains("add_eos_token")) {
+  const auto says = [&](const char* key) { return optional_member(root, key, where) != nullptr; };
+  if (says("add_bos_token") || says("add_eos_token")) {
     names.add_begin = flag_member(root, "add_bos_token", false, where);
     names.add_end = flag_member(root, "add_eos_token", false, where);
   }

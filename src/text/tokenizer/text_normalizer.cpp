@@ -89,6 +89,20 @@ std::string apply(const std::shared_ptr<const CharacterMap>& map, std::string_vi
   return map->apply(text);
 }
 
+bool keeps_beginning(const TextNormalizer::Replace& step, std::string_view text) {
+  const RegexSplit::Match match = step.pattern->find(text, 0);
+  if (match.begin > 0 || match.end == 0) return true;
+  return !step.content.empty() && match.end <= std::max<std::size_t>(1, decode_utf8(text, 0).length);
+}
+
+bool keeps_beginning(const TextNormalizer::Strip& step, std::string_view text) {
+  return !step.left || (classed_char(text, 0, char_class_table()).bits & kWhite) == 0;
+}
+
+bool keeps_beginning(const auto& /*step*/, std::string_view /*text*/) {
+  return true;
+}
+
 /// The end of the grapheme cluster that begins at `at`.
 std::size_t grapheme_end(std::string_view text, std::size_t at) {
   Utf8Char before = decode_utf8(text, at);
@@ -168,6 +182,17 @@ std::string TextNormalizer::apply(std::string_view text) const {
     out = std::visit([&](const auto& one) { return vkgpt::text::apply(one, out); }, step);
   }
   return out;
+}
+
+bool TextNormalizer::keeps_beginning(std::string_view text) const {
+  std::string now(text);
+  for (const Step& step : steps_) {
+    if (now.empty()) return true;
+    if (!std::visit([&](const auto& one) { return vkgpt::text::keeps_beginning(one, now); }, step))
+      return false;
+    now = std::visit([&](const auto& one) { return vkgpt::text::apply(one, now); }, step);
+  }
+  return true;
 }
 
 }  // namespace vkgpt::text

@@ -54,6 +54,10 @@ class TextNormalizer {
   void add(Step step) { steps_.push_back(std::move(step)); }
   std::string apply(std::string_view text) const;
 
+  /// Whether the first character of the result stands for the first one of `text`: nothing before it was
+  /// dropped, nor made one with what follows.
+  bool keeps_beginning(std::string_view text) const;
+
  private:
   std::vector<Step> steps_;
 };

@@ -71,6 +71,8 @@ TextRules read_text_rules(const Json& root, const SpecialNames& names, const Tok
                           const std::string& where) {
   TextRules rules;
   rules.chat_template = names.chat_template;
+  rules.other_chat_templates = names.other_chat_templates;
+  rules.named_tokens = names.named_tokens;
   rules.ids.pad = tokenizer.special_token(names.pad);
   if (names.add_begin) {
     const auto begin = tokenizer.special_token(names.begin_of_text);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "vkgpt/core/json.hpp"
@@ -24,7 +25,9 @@ struct SpecialNames {
   std::optional<bool> add_begin = {};  ///< add_bos_token
   std::optional<bool> add_end = {};    ///< add_eos_token
   std::string chat_template = {};      ///< chat_template, the default one
-  std::vector<Token> end_ids = {};     ///< of the model's configuration
+  std::vector<std::pair<std::string, std::string>> other_chat_templates = {};  ///< the others, by name
+  std::vector<std::pair<std::string, std::string>> named_tokens = {};          ///< "bos_token": "<s>"
+  std::vector<Token> end_ids = {};  ///< of the model's configuration
 };
 
 /// An added token as `tokenizer.json` and `tokenizer_config.json` describe it, without its number.

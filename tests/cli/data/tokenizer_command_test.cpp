@@ -56,6 +56,37 @@ TEST(TokenizerCommand, InfoDescribesAndSaves) {
   EXPECT_THAT(run_vkgpt({"tokenizer", "info"}).out, HasSubstr("50257"));
 }
 
+TEST(TokenizerCommand, ChatWritesConversationsAsTheTemplateSays) {
+  const TempDirectory directory;
+  ASSERT_EQ(run_vkgpt({"tokenizer", "info", "--save", (directory / "t").string()}).code, 0);
+  write_file(
+      directory / "t/chat_template.jinja",
+      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('No systems') }}{% endif %}"
+      "{{ m.content }}{% generation %}{{ eos_token }}{% endgeneration %}{% endfor %}");
+  write_file(directory / "talk.jsonl", R"({"messages": [{"role": "user", "content": "a<|endoftext|>"}]})"
+                                       "\n\n"
+                                       R"({"messages": [{"role": "system", "content": ""}]})"
+                                       "\n");
+  const std::vector<std::string> command = {"tokenizer", "chat", (directory / "talk.jsonl").string(),
+                                            "--tokenizer", (directory / "t").string()};
+  std::vector<std::string> json = command;
+  json.emplace_back("--json");
+  const RunResult result = run_vkgpt(json);
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json record = parse_json(result.out.substr(0, result.out.find('\n')), "out");
+  EXPECT_EQ(record["text"], "a<|endoftext|><|endoftext|>");
+  EXPECT_EQ(record["tokens"], (Json{64, 27, 91, 437, 1659, 5239, 91, 29, 50256}))
+      << "what people write is no special token";
+  EXPECT_EQ(record["by_assistant"], (Json{0, 0, 0, 0, 0, 0, 0, 0, 1}));
+  EXPECT_THAT(result.out,
+              HasSubstr(R"({"error":"the model's chat template refuses this conversation: No systems"})"));
+  const RunResult text = run_vkgpt(command);
+  EXPECT_EQ(text.code, 1);
+  EXPECT_THAT(text.err, HasSubstr("No systems"));
+  write_file(directory / "talk.jsonl", R"({"message": []})");
+  EXPECT_THAT(run_vkgpt(command).err, HasSubstr("line 1: expected an object with a list of messages"));
+}
+
 TEST(TokenizerCommand, MistakesAreOneLine) {
   const TempDirectory directory;
   write_file(directory / "tokens", "12 99999");

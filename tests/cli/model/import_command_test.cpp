@@ -102,6 +102,7 @@ TEST(GpuImportCommand, GeneratesFromAForeignDirectory) {
   const Json json = parse_json(result.out, "output");
   const auto tokenizer = text::load_tokenizer(foreign.path());
   ASSERT_EQ(json["tokens"][0].size(), 6u);
+  EXPECT_FALSE(std::filesystem::exists(foreign / "logits.tmp"));
   const model::SafetensorsFile file(foreign / "logits");
   const model::SafetensorsEntry& entry = file.expect("logits", {11, 41});
   std::vector<float> logits(11 * 41);

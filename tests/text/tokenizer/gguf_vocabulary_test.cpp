@@ -11,6 +11,8 @@
 #include "vkgpt/text/tokenizer/make_split.hpp"
 
 #include "support/expect_error.hpp"
+#include "text/tokenizer/gguf_words.hpp"
+#include "text/tokenizer/split_sequence.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -99,6 +101,12 @@ TEST(GgufVocabulary, NamesTheRuleForWords) {
   EXPECT_EQ(pre_of(make_regex_split(qwen2, "test"), false), "qwen2");
   EXPECT_EQ(pre_of(make_split_pattern("cl100k"), true), "llama-bpe");
   EXPECT_EQ(pre_of(make_split_pattern("o200k"), false), "gpt-4o");
+  for (const char* name : {"deepseek-v3", "deepseek-coder", "tekken", "qwen2", "llama-bpe"}) {
+    const GgufWords words = gguf_words(name, "test");
+    std::vector<std::unique_ptr<SplitPattern>> steps;
+    for (const std::string& regex : words.regexes) steps.push_back(make_regex_split(regex, "test"));
+    EXPECT_EQ(pre_of(std::make_unique<SplitSequence>(std::move(steps)), words.ignore_merges), name);
+  }
   expect_error([&] { pre_of(make_split_pattern("none"), false); }, "the whole text is one word");
   expect_error([&] { pre_of(make_gpt2_split(Digits::kRuns), false); }, "llama.cpp has no rule");
   expect_error([&] { pre_of(make_regex_split(R"(\w+|\W+)", "test"), false); }, R"((\w+|\W+))");

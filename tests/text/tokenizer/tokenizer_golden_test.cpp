@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -7,9 +10,13 @@
 
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/gguf_writer.hpp"
 #include "vkgpt/text/tokenizer/bpe_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/gguf_vocabulary.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 #include "support/paths.hpp"
+#include "support/temp_directory.hpp"
 #include "text/tokenizer/tokenizer_files.hpp"
 #include "text/tokenizer/tokenizer_formats.hpp"
 
@@ -22,12 +29,19 @@ const Json& golden() {
   return kGolden;
 }
 
+/// Whether an added token of a form is not special.
+bool is_plain(const Json& form, std::string_view name) {
+  return std::ranges::any_of(form["tokenizer"]["added_tokens"], [&](const Json& token) {
+    return token["content"] == name && token["special"] == false;
+  });
+}
+
 std::unique_ptr<Tokenizer> parse(const Json& form) {
   return parse_tokenizer_json(form["tokenizer"].dump(), {}, "golden");
 }
 
 TEST(TokenizerGolden, GivesHuggingFacesTokensAndTexts) {
-  ASSERT_GE(golden().size(), 13U);
+  ASSERT_GE(golden().size(), 16U);
   for (const auto& [name, form] : golden().items()) {
     const auto tokenizer = parse(form);
     ASSERT_GE(form["cases"].size(), 8U) << name;
@@ -38,6 +52,69 @@ TEST(TokenizerGolden, GivesHuggingFacesTokensAndTexts) {
       EXPECT_EQ(tokenizer->encode_with_special(text), expected);
       EXPECT_EQ(replace_invalid_utf8(tokenizer->decode(expected)), one[2].get<std::string>());
     }
+  }
+}
+
+TEST(TokenizerGolden, SpecialNamesCountWhereTheyMay) {
+  for (const auto& [name, form] : golden().items()) {
+    const auto tokenizer = parse(form);
+    for (const Json& one : form["cases"]) {
+      const auto text = one[0].get<std::string>();
+      SCOPED_TRACE(name + ": " + json_quoted(text));
+      const auto all = [](std::size_t, std::size_t) { return true; };
+      const auto none = [](std::size_t, std::size_t) { return false; };
+      EXPECT_EQ(tokenizer->encode_partly_special(text, all), tokenizer->encode_with_special(text));
+      const std::vector<Token> plain = tokenizer->encode_partly_special(text, none);
+      for (const char* special : {"<a>", "<s>", "</s>"}) {
+        if (const auto token = tokenizer->special_token(special); token && !is_plain(form, special)) {
+          EXPECT_FALSE(std::ranges::contains(plain, *token)) << special;
+        }
+      }
+    }
+  }
+}
+
+/// "<a>" twice, of which one may count, after text that a normalizer changes.
+TEST(TokenizerGolden, OfTwoNamesTheOneThatMayCounts) {
+  for (const char* name : {"lstrip", "rstrip", "bytes", "llama", "precompiled", "lowercase", "nfkc"}) {
+    SCOPED_TRACE(name);
+    const auto tokenizer = parse(golden()[name]);
+    const std::string special = tokenizer->special_token("<a>") ? "<a>" : "<s>";
+    const auto token = tokenizer->special_token(special);
+    if (!token) continue;
+    const std::string text = "the dog" + special + " the " + special + "dog";
+    const std::size_t second = text.rfind(special);
+    for (const bool first_counts : {true, false}) {
+      const std::vector<Token> tokens = tokenizer->encode_partly_special(
+          text, [&](std::size_t begin, std::size_t) { return (begin < second) == first_counts; });
+      EXPECT_EQ(std::ranges::count(tokens, *token), 1);
+      const auto at = static_cast<std::size_t>(std::ranges::find(tokens, *token) - tokens.begin());
+      const std::string before = tokenizer->decode(std::span(tokens).first(at));
+      EXPECT_EQ(before.contains("the dog") && before.size() < 10, first_counts) << before;
+    }
+  }
+}
+
+TEST(TokenizerGolden, GoesThroughGguf) {
+  const TempDirectory temp;
+  for (const char* name : {"bytes", "llama", "gemma", "unigram", "precompiled"}) {
+    SCOPED_TRACE(name);
+    const auto tokenizer = parse(golden()[name]);
+    {
+      OutputFile file(temp / "x.gguf");
+      const GgufVocabulary vocabulary = gguf_vocabulary(*tokenizer, tokenizer->vocab_size());
+      model::write_gguf(file, vocabulary.entries, {}, {});
+      file.finish();
+    }
+    const auto back = load_tokenizer(temp / "x.gguf");
+    for (const Json& one : golden()[name]["cases"]) {
+      const auto text = one[0].get<std::string>();
+      const bool ascii = std::ranges::all_of(text, [](char c) { return c >= 0x20; });
+      if (!ascii || text.contains('<') || text.starts_with(' ') || text.ends_with(' ') || text.contains("  "))
+        continue;
+      EXPECT_EQ(back->encode(text), tokenizer->encode(text)) << text;
+    }
+    std::filesystem::remove(temp / "x.gguf");
   }
 }
 

@@ -21,6 +21,9 @@ struct RopeAngles {
   double original_context = 8192;
 };
 
+/// Radians that pair `i` of a head of `HS` turns from one position to the next.
+double rope_frequency(const RopeAngles& angles, std::int64_t i, std::int64_t HS);
+
 /// Cosine and sine of every angle, a constant (T_max, HS / 2, 2), f32 rounded from double.
 plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int64_t HS,
                         const RopeAngles& angles);

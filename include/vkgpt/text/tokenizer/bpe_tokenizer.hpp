@@ -36,6 +36,7 @@ class BpeTokenizer final : public Tokenizer {
   /// The same with at most `threads` (>= 1) threads. The tokens do not depend on it.
   void append_tokens(std::string_view text, int threads, std::vector<Token>& out) const;
   std::vector<Token> encode_with_special(std::string_view text) const override;
+  std::vector<Token> encode_partly_special(std::string_view text, const MayName& may_name) const override;
   void find_special_names() override;
   std::string decode(std::span<const Token> tokens) const override;
   std::optional<Token> special_token(std::string_view name) const override;
@@ -51,8 +52,9 @@ class BpeTokenizer final : public Tokenizer {
   std::function<std::string(std::string_view)> normalizer() const;
   /// Text without names that are to be found, on one thread.
   void append_plain(std::string_view text, std::vector<Token>& out) const;
-  /// Text where the names of `added` become their tokens.
-  void append_named(std::string_view text, const AddedTokens& added, std::vector<Token>& out) const;
+  /// Text where the names of `added` become their tokens, special ones where `may_name` allows it.
+  void append_named(std::string_view text, const AddedTokens& added, std::vector<Token>& out,
+                    const MayName& may_name = {}) const;
   /// Whether an added token could lie across byte `at`, or NFC join what is on its two sides.
   bool joined_at(std::string_view text, std::size_t at) const;
 

@@ -44,6 +44,7 @@ class PieceTokenizer final : public Tokenizer {
   std::int64_t vocab_size() const override { return static_cast<std::int64_t>(vocabulary_.tokens.size()); }
   void append_tokens(std::string_view text, std::vector<Token>& out) const override;
   std::vector<Token> encode_with_special(std::string_view text) const override;
+  std::vector<Token> encode_partly_special(std::string_view text, const MayName& may_name) const override;
   void find_special_names() override;
   std::string decode(std::span<const Token> tokens) const override { return decoded(tokens, true); }
   std::string decode_more(std::span<const Token> tokens) const override { return decoded(tokens, false); }
@@ -60,7 +61,8 @@ class PieceTokenizer final : public Tokenizer {
  private:
   std::string decoded(std::span<const Token> tokens, bool begins) const;
   std::optional<char> byte_of(Token token) const;
-  void append_named(std::string_view text, const AddedTokens& added, std::vector<Token>& out) const;
+  void append_named(std::string_view text, const AddedTokens& added, std::vector<Token>& out,
+                    const MayName& may_name = {}) const;
 
   BpeVocabulary vocabulary_;
   std::unique_ptr<PieceModel> model_;

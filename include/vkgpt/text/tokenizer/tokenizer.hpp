@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,12 +25,17 @@ inline constexpr const char* kTokenizerFile = "tokenizer.json";
 
 /// What the files of a tokenizer say of texts as a whole.
 struct TextRules {
-  std::vector<Token> before;         ///< put before a prompt: a post-processor's
-  std::vector<Token> after;          ///< put after it
-  model::TokenIds ids;               ///< of the files beside the vocabulary
-  std::string chat_template;         ///< Jinja; may be empty
+  std::vector<Token> before;  ///< put before a prompt: a post-processor's
+  std::vector<Token> after;   ///< put after it
+  model::TokenIds ids;        ///< of the files beside the vocabulary
+  std::string chat_template;  ///< Jinja; may be empty
+  std::vector<std::pair<std::string, std::string>> other_chat_templates = {};  ///< by name: "tool_use"
+  std::vector<std::pair<std::string, std::string>> named_tokens = {};          ///< "bos_token": "<s>"
   std::vector<TokenizerFile> files;  ///< handed on as they were read
 };
+
+/// Whether bytes `begin` to `end` of a text may name a special token.
+using MayName = std::function<bool(std::size_t begin, std::size_t end)>;
 
 /// Text to tokens and back. Safe from several threads.
 class Tokenizer {
@@ -50,6 +56,11 @@ class Tokenizer {
   /// The same, but the names of special tokens ("<|endoftext|>") become those tokens. For prompts; never for
   /// text of unknown origin.
   virtual std::vector<Token> encode_with_special(std::string_view text) const { return encode(text); }
+
+  /// The same for a text that is partly of unknown origin: a name counts where `may_name` allows it.
+  virtual std::vector<Token> encode_partly_special(std::string_view text, const MayName&) const {
+    return encode(text);
+  }
 
   /// From now on `append_tokens` too finds the names of special tokens: for texts that are written with them,
   /// such as conversations.

@@ -1,0 +1,192 @@
+#include "vkgpt/text/chat/chat_format.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/json.hpp"
+#include "vkgpt/core/utf8.hpp"
+
+#include "text/chat/evaluator.hpp"
+#include "text/chat/prompt_encoder.hpp"
+#include "text/chat/request_values.hpp"
+#include "text/chat/turns_template.hpp"
+
+namespace vkgpt::text {
+
+using jinja::Evaluator;
+using jinja::None;
+using jinja::Template;
+using jinja::Value;
+
+/// Templates that are ready to be run, and what they know of the tokenizer.
+struct CompiledChat {
+  Template by_default;
+  std::optional<Template> with_tools;  ///< where tools are given
+  std::vector<std::pair<std::string, std::string>> named_tokens;
+  std::vector<Token> before;  ///< put before what the template writes
+
+  const Template& choose(const ChatRequest& request) const {
+    return with_tools && !request.tools.is_null() ? *with_tools : by_default;
+  }
+};
+
+namespace {
+
+constexpr const char* kOwn = "the model's chat template";
+constexpr const char* kBuiltIn = "the program's chat template";
+
+std::vector<std::pair<std::string, std::string>> named_tokens_of(const Tokenizer& tokenizer) {
+  if (!tokenizer.rules().named_tokens.empty()) return tokenizer.rules().named_tokens;
+  std::vector<std::pair<std::string, std::string>> named;
+  const auto add = [&](const char* name, std::optional<Token> token) {
+    if (token) named.emplace_back(name, tokenizer.decode_more({&*token, 1}));
+  };
+  add("bos_token", tokenizer.begin_of_text());
+  add("eos_token", tokenizer.end_of_text());
+  return named;
+}
+
+/// The tokens before a conversation in turns of the program's: where the model has a template, that says
+/// whether there is one, else the tokenizer's rules do.
+std::vector<Token> conversation_start(const Tokenizer& tokenizer) {
+  const TextRules& rules = tokenizer.rules();
+  const std::optional<Token> begin = tokenizer.begin_of_text();
+  if (rules.chat_template.empty() || !begin) return rules.before;
+  const std::string name = tokenizer.decode_more({&*begin, 1});
+  const bool begins = rules.chat_template.contains("bos_token") || rules.chat_template.contains(name);
+  return begins ? std::vector{*begin} : std::vector<Token>();
+}
+
+std::unique_ptr<CompiledChat> compile_own(const Tokenizer& tokenizer) {
+  const TextRules& rules = tokenizer.rules();
+  auto compiled = std::make_unique<CompiledChat>();
+  const auto tool_use =
+      std::ranges::find(rules.other_chat_templates, "tool_use", &std::pair<std::string, std::string>::first);
+  if (tool_use != rules.other_chat_templates.end())
+    compiled->with_tools = jinja::parse_template(tool_use->second, kOwn);
+  if (rules.chat_template.empty() && !compiled->with_tools)
+    fail_usage("--template own: the model has no chat template");
+  compiled->by_default = rules.chat_template.empty() ? jinja::parse_template(tool_use->second, kOwn)
+                                                     : jinja::parse_template(rules.chat_template, kOwn);
+  compiled->named_tokens = named_tokens_of(tokenizer);
+  return compiled;
+}
+
+std::unique_ptr<CompiledChat> compile_turns(const ChatTurns& turns, const Tokenizer& tokenizer) {
+  auto compiled = std::make_unique<CompiledChat>();
+  compiled->by_default = jinja::parse_template(turns_template(turns), kBuiltIn);
+  compiled->named_tokens = named_tokens_of(tokenizer);
+  compiled->before = conversation_start(tokenizer);
+  return compiled;
+}
+
+std::unique_ptr<CompiledChat> compile(const Tokenizer& tokenizer, std::string_view name) {
+  const TextRules& rules = tokenizer.rules();
+  const bool has_own = !rules.chat_template.empty() || !rules.other_chat_templates.empty();
+  if (name == "own" || (name == "auto" && has_own)) return compile_own(tokenizer);
+  return compile_turns(chat_turns(name, tokenizer), tokenizer);
+}
+
+/// Runs a template and gives what it writes to `use`, whose views live as long as the run.
+template <typename Use>
+auto run(const CompiledChat& compiled, const ChatRequest& request, const Use& use) {
+  Evaluator evaluator(compiled.choose(request), {}, std::time(nullptr));
+  try {
+    for (const auto& [name, value] : request.variables.items()) {
+      evaluator.define(name, jinja::request_value(value, evaluator.heap()));
+    }
+    // What follows counts before variables of the same names.
+    for (const auto& [name, token] : compiled.named_tokens) evaluator.define(name, jinja::text_value(token));
+    evaluator.define("messages", jinja::request_value(request.messages, evaluator.heap()));
+    evaluator.define("tools", jinja::request_value(request.tools, evaluator.heap()));
+    evaluator.define("documents", jinja::request_value(request.documents, evaluator.heap()));
+    evaluator.define("add_generation_prompt", request.add_generation_prompt);
+  } catch (const jinja::Failure& failure) {
+    fail("{}", failure.what());
+  }
+  return use(evaluator.run());
+}
+
+std::vector<ChatPiece> pieces_of_text(const jinja::Text& text) {
+  std::vector<ChatPiece> pieces;
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = begin + 1;
+    while (end < text.size() && text.marks_at(end) == text.marks_at(begin)) ++end;
+    pieces.push_back({.text = std::string(text.bytes.substr(begin, end - begin)),
+                      .from_template = (text.marks_at(begin) & jinja::kFromRequest) == 0,
+                      .by_assistant = (text.marks_at(begin) & jinja::kByAssistant) != 0});
+    begin = end;
+  }
+  return pieces;
+}
+
+}  // namespace
+
+ChatJson parse_chat_json(std::string_view text, std::string_view where) {
+  parse_json(text, where, 64);
+  return ChatJson::parse(text);
+}
+
+ChatFormat::ChatFormat(const Tokenizer& tokenizer, std::string_view name)
+    : tokenizer_(&tokenizer), compiled_(compile(tokenizer, name)) {
+  find_stops();
+}
+
+ChatFormat::ChatFormat(const Tokenizer& tokenizer, const ChatTurns& turns)
+    : tokenizer_(&tokenizer), compiled_(compile_turns(turns, tokenizer)) {
+  find_stops();
+}
+
+ChatFormat::ChatFormat(ChatFormat&&) noexcept = default;
+ChatFormat& ChatFormat::operator=(ChatFormat&&) noexcept = default;
+ChatFormat::~ChatFormat() = default;
+
+std::vector<ChatPiece> ChatFormat::render(const ChatRequest& request) const {
+  return run(*compiled_, request, pieces_of_text);
+}
+
+ChatPrompt ChatFormat::encode(const ChatRequest& request) const {
+  ChatPrompt prompt =
+      run(*compiled_, request, [&](const jinja::Text& text) { return encode_marked(text, *tokenizer_); });
+  prompt.tokens.insert(prompt.tokens.begin(), compiled_->before.begin(), compiled_->before.end());
+  prompt.by_assistant.insert(prompt.by_assistant.begin(), compiled_->before.size(), false);
+  return prompt;
+}
+
+bool ChatFormat::marks_replies() const {
+  return compiled_->by_default.marks_replies;
+}
+
+/// What stands behind a reply up to the first special token, or all of it, ends replies.
+void ChatFormat::find_stops() {
+  constexpr std::string_view kReply = "vkgpt-reply";
+  ChatRequest request{
+      .messages = {{{"role", "user"}, {"content", "Hi"}}, {{"role", "assistant"}, {"content", kReply}}},
+      .add_generation_prompt = false};
+  std::string tail;
+  try {
+    for (const ChatPiece& piece : render(request)) tail += piece.text;
+  } catch (const Error&) {
+    return;  // a template that wants more than this; the tokens that end texts still count
+  }
+  const std::size_t reply = tail.rfind(kReply);
+  if (reply == std::string::npos) return;
+  tail.erase(0, reply + kReply.size());
+  for (const Token token : tokenizer_->encode_with_special(tail)) {
+    const std::string name = tokenizer_->decode_more({&token, 1});
+    if (tokenizer_->special_token(name) != token) continue;
+    stops_ = {name};
+    return;
+  }
+  // Models often stop before white space at the end.
+  const std::size_t last = tail.find_last_not_of(" \n\t\r");
+  if (last != std::string::npos) {
+    stops_ = {tail.substr(0, last + 1)};
+  } else if (!tail.empty()) {
+    stops_ = {tail};
+  }
+}
+
+}  // namespace vkgpt::text

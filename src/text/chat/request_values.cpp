@@ -1,0 +1,50 @@
+#include "text/chat/request_values.hpp"
+
+#include <limits>
+
+#include "vkgpt/core/utf8.hpp"
+
+namespace vkgpt::text::jinja {
+namespace {
+
+constexpr int kMaxDepth = 100;
+
+Text request_text(const std::string& text) {
+  if (find_invalid_utf8(text) != std::string::npos) throw Failure("the conversation is not UTF-8");
+  return {.bytes = text, .each = nullptr, .all = kFromRequest};
+}
+
+Value value_at(const ChatJson& json, Heap& heap, int depth) {
+  if (depth > kMaxDepth) throw Failure("the conversation is nested too deeply");
+  heap.step();
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_string()) return request_text(json.get_ref<const std::string&>());
+  if (json.is_number_unsigned()) {
+    const auto number = json.get<std::uint64_t>();
+    if (number <= std::numeric_limits<std::int64_t>::max()) return static_cast<std::int64_t>(number);
+    return static_cast<double>(number);
+  }
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (json.is_number_float()) return json.get<double>();
+  if (json.is_array()) {
+    std::vector<Value> items;
+    for (const ChatJson& item : json) items.push_back(value_at(item, heap, depth + 1));
+    return heap.list(std::move(items));
+  }
+  if (json.is_object()) {
+    std::vector<std::pair<Value, Value>> members;
+    for (const auto& [name, member] : json.items()) {
+      members.emplace_back(request_text(name), value_at(member, heap, depth + 1));
+    }
+    return heap.dict(std::move(members));
+  }
+  return None{};
+}
+
+}  // namespace
+
+Value request_value(const ChatJson& json, Heap& heap) {
+  return value_at(json, heap, 0);
+}
+
+}  // namespace vkgpt::text::jinja
