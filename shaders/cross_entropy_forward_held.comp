@@ -39,57 +39,98 @@ vec4 z_of(vec4 x) {
 #endif
 }
 
+const uvec4 kLanes = uvec4(0, 1, 2, 3);
+
+uint words() { return Vp / kWordElements; }
+uint first_column(uint word, uint part) { return word * kWordElements + 4 * part; }
+
+ROW_WORD held[WORDS];
+
+// Holds this invocation's words of the row that begins at `base`, and gives its largest z.
+float load_row(uint base) {
+  vec4 largest = vec4(kLowest);
+  UNROLL for (uint w = 0; w < WORDS; ++w) {
+    const uint i = gl_LocalInvocationID.x + w * gl_WorkGroupSize.x;
+    held[w] = ROW_WORD(0);
+    if (i < words()) {
+      held[w] = logits[base + i];
+      UNROLL for (uint p = 0; p < PARTS; ++p) {
+        const bvec4 is_real = lessThan(first_column(i, p) + kLanes, uvec4(V));
+        largest = max(largest, mix(vec4(kLowest), z_of(part_of(held[w], p)), is_real));
+      }
+    }
+  }
+  return max(max(largest.x, largest.y), max(largest.z, largest.w));
+}
+
+struct Sums {
+  float of_exp;  // of exp(z - largest)
+  float below;   // of z - largest
+  float target;  // z - largest of the target, one element among zeros
+};
+
+// This invocation's.
+Sums sums_of_row(uint target, float largest) {
+  vec4 of_exp = vec4(0.0), below = vec4(0.0), at_target = vec4(0.0);
+  UNROLL for (uint w = 0; w < WORDS; ++w) {
+    const uint i = gl_LocalInvocationID.x + w * gl_WorkGroupSize.x;
+    if (i < words()) {
+      UNROLL for (uint p = 0; p < PARTS; ++p) {
+        const uvec4 c = first_column(i, p) + kLanes;
+        const bvec4 is_real = lessThan(c, uvec4(V));
+        const vec4 z = z_of(part_of(held[w], p)) - largest;
+        of_exp += mix(vec4(0.0), exp(z), is_real);
+        below += mix(vec4(0.0), z, is_real);
+        at_target += mix(vec4(0.0), z, equal(c, uvec4(target)));
+      }
+    }
+  }
+  return Sums(sum_of(of_exp), sum_of(below), sum_of(at_target));
+}
+
+#ifdef BACKWARD
+// dlogits = exp(z - largest) * scale - everywhere, less at_target where the target is, through the softcap.
+void write_gradients(uint base, uint target, float largest, float scale, float at_target, float everywhere) {
+  UNROLL for (uint w = 0; w < WORDS; ++w) {
+    const uint i = gl_LocalInvocationID.x + w * gl_WorkGroupSize.x;
+    if (i < words()) {
+      ROW_WORD result = ROW_WORD(0);
+      UNROLL for (uint p = 0; p < PARTS; ++p) {
+        const uvec4 c = first_column(i, p) + kLanes;
+        const vec4 x = part_of(held[w], p);
+        vec4 d = exp(z_of(x) - largest) * scale - everywhere;
+        d -= mix(vec4(0.0), vec4(at_target), equal(c, uvec4(target)));
+#ifdef SOFTCAP
+        d *= vec4(softcap_grad(x.x, cap), softcap_grad(x.y, cap), softcap_grad(x.z, cap), softcap_grad(x.w, cap));
+#endif
+        result = with_part(result, p, mix(vec4(0.0), d, lessThan(c, uvec4(V))));
+      }
+      logits[base + i] = result;
+    }
+  }
+}
+#endif
+
 void main() {
   const uint row = grid_group();
   if (row >= rows) return;
-  const uint words = Vp / kWordElements;
-  const uint base = row * words;
+  const uint base = row * words();
   const uint local = gl_LocalInvocationID.x;
   const uint target = uint(targets[first_row + row]);
   if (target >= V) {
     if (local == 0) losses[first_row + row] = 0.0;
 #ifdef BACKWARD
-    for (uint i = local; i < words; i += gl_WorkGroupSize.x) logits[base + i] = ROW_WORD(0);
+    for (uint i = local; i < words(); i += gl_WorkGroupSize.x) logits[base + i] = ROW_WORD(0);
 #endif
     return;
   }
 
-  const uvec4 kLanes = uvec4(0, 1, 2, 3);
-  ROW_WORD held[WORDS];
-  vec4 largest4 = vec4(kLowest);
-  UNROLL for (uint w = 0; w < WORDS; ++w) {
-    const uint i = local + w * gl_WorkGroupSize.x;
-    held[w] = ROW_WORD(0);
-    if (i < words) {
-      held[w] = logits[base + i];
-      UNROLL for (uint p = 0; p < PARTS; ++p) {
-        const uvec4 c = i * kWordElements + 4 * p + kLanes;
-        largest4 = max(largest4, mix(vec4(kLowest), z_of(part_of(held[w], p)), lessThan(c, uvec4(V))));
-      }
-    }
-  }
-  const float largest = workgroup_max(max(max(largest4.x, largest4.y), max(largest4.z, largest4.w)));
-
-  vec4 sum4 = vec4(0.0);
-  vec4 below4 = vec4(0.0);   // sum of z - largest
-  vec4 target4 = vec4(0.0);  // z - largest of the target, one element among zeros
-  UNROLL for (uint w = 0; w < WORDS; ++w) {
-    const uint i = local + w * gl_WorkGroupSize.x;
-    if (i < words) {
-      UNROLL for (uint p = 0; p < PARTS; ++p) {
-        const uvec4 c = i * kWordElements + 4 * p + kLanes;
-        const bvec4 is_real = lessThan(c, uvec4(V));
-        const vec4 z = z_of(part_of(held[w], p)) - largest;
-        sum4 += mix(vec4(0.0), exp(z), is_real);
-        below4 += mix(vec4(0.0), z, is_real);
-        target4 += mix(vec4(0.0), z, equal(c, uvec4(target)));
-      }
-    }
-  }
-  const float sum = workgroup_sum(sum_of(sum4));
-  const float z_target = workgroup_sum(sum_of(target4));
+  const float largest = workgroup_max(load_row(base));
+  const Sums own = sums_of_row(target, largest);
+  const float sum = workgroup_sum(own.of_exp);
+  const float z_target = workgroup_sum(own.target);
 #ifdef SHAPED
-  const float mean_below = workgroup_sum(sum_of(below4)) / float(V);
+  const float mean_below = workgroup_sum(own.below) / float(V);
   const float lse = largest + log(sum);
 #endif
   if (local == 0) {
@@ -115,22 +156,6 @@ void main() {
   const float at_target = upstream;
   const float everywhere = 0.0;
 #endif
-  UNROLL for (uint w = 0; w < WORDS; ++w) {
-    const uint i = local + w * gl_WorkGroupSize.x;
-    if (i < words) {
-      ROW_WORD result = ROW_WORD(0);
-      UNROLL for (uint p = 0; p < PARTS; ++p) {
-        const uvec4 c = i * kWordElements + 4 * p + kLanes;
-        const vec4 x = part_of(held[w], p);
-        vec4 d = exp(z_of(x) - largest) * scale - everywhere;
-        d -= mix(vec4(0.0), vec4(at_target), equal(c, uvec4(target)));
-#ifdef SOFTCAP
-        d *= vec4(softcap_grad(x.x, cap), softcap_grad(x.y, cap), softcap_grad(x.z, cap), softcap_grad(x.w, cap));
-#endif
-        result = with_part(result, p, mix(vec4(0.0), d, lessThan(c, uvec4(V))));
-      }
-      logits[base + i] = result;
-    }
-  }
+  write_gradients(base, target, largest, scale, at_target, everywhere);
 #endif
 }

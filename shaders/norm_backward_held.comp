@@ -26,12 +26,32 @@ layout(set = 0, binding = MEAN, std430) readonly buffer Mean { float mean[]; }; 
 layout(set = 0, binding = PARTIALS, std430) writeonly buffer Partials { vec4 partials[]; };  // (blocks, SUMS, C)
 #endif
 
+vec4 dweight[WORDS * PARTS];
+vec4 dbias[WORDS * PARTS];
+
+#ifdef PARTIALS
+// The sums of a block of rows.
+void write_partials(uint block) {
+  UNROLL for (uint w = 0; w < WORDS; ++w) {
+    const uint i = gl_SubgroupInvocationID + w * gl_SubgroupSize;
+    if (i < C / kWordElements) {
+      UNROLL for (uint p = 0; p < PARTS; ++p) {
+#ifdef DWEIGHT
+        partials[(SUMS * block + DWEIGHT) * (C / 4) + PARTS * i + p] = dweight[PARTS * w + p];
+#endif
+#ifdef DBIAS
+        partials[(SUMS * block + DBIAS) * (C / 4) + PARTS * i + p] = dbias[PARTS * w + p];
+#endif
+      }
+    }
+  }
+}
+#endif
+
 void main() {
   const uint lane = gl_SubgroupInvocationID;
   const uint words = C / kWordElements;
   SUBGROUP_ROW_LOOP(block, blocks) {
-    vec4 dweight[WORDS * PARTS];
-    vec4 dbias[WORDS * PARTS];
     UNROLL for (uint i = 0; i < WORDS * PARTS; ++i) dweight[i] = dbias[i] = vec4(0.0);
     const uint first = block * rows_per_block;
     const uint end = min(rows, first + rows_per_block);
@@ -91,18 +111,8 @@ void main() {
         }
       }
     }
-    UNROLL for (uint w = 0; w < WORDS; ++w) {
-      const uint i = lane + w * gl_SubgroupSize;
-      if (i < words) {
-        UNROLL for (uint p = 0; p < PARTS; ++p) {
-#ifdef DWEIGHT
-          partials[(SUMS * block + DWEIGHT) * (C / 4) + PARTS * i + p] = dweight[PARTS * w + p];
+#ifdef PARTIALS
+    write_partials(block);
 #endif
-#ifdef DBIAS
-          partials[(SUMS * block + DBIAS) * (C / 4) + PARTS * i + p] = dbias[PARTS * w + p];
-#endif
-        }
-      }
-    }
   }
 }

@@ -7,6 +7,7 @@
 #include "vkgpt/ops/launch.hpp"
 
 #include "ops/column_sums.hpp"
+#include "ops/grid.hpp"
 #include "ops/held_rows.hpp"
 
 namespace vkgpt::ops {

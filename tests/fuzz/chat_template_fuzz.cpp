@@ -1,6 +1,6 @@
-#include "fuzz/fuzz_target.hpp"
 #include "vkgpt/text/chat/chat_format.hpp"
 
+#include "fuzz/fuzz_target.hpp"
 #include "text/chat/evaluator.hpp"
 #include "text/chat/request_values.hpp"
 

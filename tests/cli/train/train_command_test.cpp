@@ -204,7 +204,7 @@ TEST_F(GpuTrainCommand, RefusesWithOneLine) {
   refuses({"train", "--data_path", (directory_ / "empty.txt").string(), "--out_dir", run("x").string()}, 1,
           "empty");
   write_file(directory_ / "short.txt", "abc");
-  refuses({"train", "--data_path", (directory_ / "short.txt").string(), "--out_dir", run("x").string()}, 1,
+  refuses({"train", "--data_path", (directory_ / "short.txt").string(), "--out_dir", run("x").string()}, 2,
           "short");
   refuses(train_args("x", {"--device", "no such device"}), 2, "no such device");
   refuses(train_args("x"), 1, "Vulkan", {"VK_DRIVER_FILES=/nonexistent", "VK_ICD_FILENAMES=/nonexistent"});
