@@ -7,9 +7,12 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
+#include "vkgpt/ops/backend.hpp"
 #include "vkgpt/plan/limits.hpp"
 #include "vkgpt/plan/taps.hpp"
+#include "vkgpt/vk/glsl_support.hpp"
 
 namespace vkgpt::train {
 namespace {
@@ -45,6 +48,44 @@ model::GradCheckpoint grad_checkpoint(const TrainConfig& config) {
   return model::GradCheckpoint::kNone;
 }
 
+bool has_matrices(const vk::DeviceCaps& caps, DType dtype) {
+  return ops::has_backend(caps, vk::Backend::kKhr, dtype) || ops::has_backend(caps, vk::Backend::kNv, dtype);
+}
+
+vk::Backend first_backend(const vk::Target& target, DType dtype) {
+  return ops::backend_order(target, "matmul", dtype).front();
+}
+
+bool on_matrices(vk::Backend backend) {
+  return backend == vk::Backend::kKhr || backend == vk::Backend::kNv;
+}
+
+std::string bf16_notice(const vk::Target& target) {
+  std::string text = vkgpt::format("--amp bf16 on {}: matrix products by {}", target.caps.name,
+                                   vk::backend_name(first_backend(target, DType::kBF16)));
+  if (!has_matrices(target.caps, DType::kBF16) && has_matrices(target.caps, DType::kF16)) {
+    text += vkgpt::format(" ({}); --amp fp16 would take {}",
+                          vk::compiles_bfloat16() ? "the device has no bf16 matrices"
+                                                  : "this program's shader compiler knows no bfloat16",
+                          vk::backend_name(first_backend(target, DType::kF16)));
+  }
+  return text;
+}
+
+std::string unused_matrices(const TrainConfig& config, const vk::Target& target) {
+  const DType dtype = activation_dtype(config, target.caps);
+  const bool has_any = has_matrices(target.caps, DType::kF16) || has_matrices(target.caps, DType::kBF16);
+  if (target.caps.is_cpu() || !has_any || target.kernels.forced("matmul") ||
+      on_matrices(first_backend(target, dtype))) {
+    return "";
+  }
+  const bool is_allowed = target.kernels.allows("matmul", vk::Backend::kKhr);
+  return vkgpt::format("{} has matrix units, which this run does not use: {}", target.caps.name,
+                       dtype == DType::kF32 ? "they take 16-bit values (--amp auto)"
+                       : !is_allowed        ? "the self-test found their kernels wrong ('vkgpt devices')"
+                                            : "products are faster without them there");
+}
+
 }  // namespace
 
 model::Adaptation adaptation(const TrainConfig& config) {
@@ -62,12 +103,20 @@ DType activation_dtype(const TrainConfig& config, const vk::DeviceCaps& caps) {
   if (config.amp == "off") return DType::kF32;
   if (config.amp == "auto") {
     if (!caps.storage_16bit) return DType::kF32;
-    return caps.shader_bf16 ? DType::kBF16 : caps.shader_f16 ? DType::kF16 : DType::kF32;
+    // The type whose products are on matrices; of two alike, the one that needs no loss scale.
+    if (caps.shader_bf16 && (has_matrices(caps, DType::kBF16) || !has_matrices(caps, DType::kF16))) {
+      return DType::kBF16;
+    }
+    return caps.shader_f16 ? DType::kF16 : DType::kF32;
   }
   if (!caps.storage_16bit) {
     fail("--amp {} needs 16-bit values in buffers, which {} lacks: use --amp off", config.amp, caps.name);
   }
   return config.amp == "bf16" ? DType::kBF16 : DType::kF16;
+}
+
+std::string matrix_notice(const TrainConfig& config, const vk::Target& target) {
+  return config.amp == "bf16" ? bf16_notice(target) : unused_matrices(config, target);
 }
 
 plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig& config, std::int64_t T,

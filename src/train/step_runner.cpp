@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/ops/optimizer/loss_scale.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
@@ -50,6 +51,9 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
       store_(context),
       curriculum_(curriculum_stages(config, model_config.block_size)),
       ring_(context.queue()) {
+  if (const std::string notice = matrix_notice(config_, context_.target()); !notice.empty()) {
+    log_info("{}", notice);
+  }
   for (const CurriculumStage& stage : curriculum_) {
     stages_.emplace_back(context_, store_, params_, config_, loader, stage.T, submit_budget_ns);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "vkgpt/core/dtype.hpp"
 #include "vkgpt/model/gpt_params.hpp"
@@ -14,9 +15,14 @@ namespace vkgpt::train {
 /// The part of the model that the configuration trains.
 model::Adaptation adaptation(const TrainConfig& config);
 
-/// The type that `amp` means on a device: "auto" is bf16 where shaders compute in it, else fp16 where they
-/// do, else f32. Throws `Error` where the device cannot hold the type that is asked for.
+/// The type that `amp` means on a device: "auto" is the one of bf16 and fp16 that the device has matrices
+/// for, bf16 of two alike; f32 where shaders compute in neither. Throws `Error` where the device cannot hold
+/// the type that is asked for.
 DType activation_dtype(const TrainConfig& config, const vk::DeviceCaps& caps);
+
+/// One line, or none. Where bf16 is asked for: what its matrix products run on, and what would be faster. On
+/// a GPU whose matrix units stay unused without anybody's wish: why.
+std::string matrix_notice(const TrainConfig& config, const vk::Target& target);
 
 /// The train plan of sequences of `T` tokens that a configuration means on a device, scheduled; `tapped` adds
 /// the taps of the eager pass.
