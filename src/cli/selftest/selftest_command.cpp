@@ -22,6 +22,12 @@ namespace {
 
 struct SelfTestOptions {
   bool strict = false;
+  std::string backend = "all";
+
+  /// Whether the group is to be tested. Ops that have no backends go with the scalar ones.
+  bool wants(const SelfTestGroup& group) const {
+    return backend == "all" || backend == vk::backend_name(group.backend.value_or(vk::Backend::kScalar));
+  }
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -30,6 +36,11 @@ struct SelfTestOptions {
                   .group = "Self-test",
                   .help = "Exit 1 for a backend that fails, too, not only for kernels without a substitute"},
         self.strict);
+    visit(FieldInfo{.name = "backend",
+                    .group = "Self-test",
+                    .help = "Test the kernels of one backend only",
+                    .choices = "all|scalar|simt|khr|nv"},
+          self.backend);
   }
 };
 
@@ -43,9 +54,10 @@ class SelfTest {
         today_(vkgpt::format("{:%F}",
                              std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()))) {}
 
-  void run() {
+  void run(const SelfTestOptions& options) {
     for (const SelfTestGroup& group : selftest_groups(context_.caps())) {
       if (interrupted()) return;
+      if (!options.wants(group)) continue;
       const vk::KernelRecord before = record_;
       // A driver may hang or crash on a kernel: then this verdict stands.
       const SelfTestResult unfinished{.group = group, .variant = "all", .failure = "the test did not finish"};
@@ -58,6 +70,7 @@ class SelfTest {
       for (const SelfTestResult& result : results) std::print(stderr, "{}\n", selftest_line(result));
       std::ranges::copy(results, std::back_inserter(results_));
     }
+    if (options.backend != "all") return;
     record_.tested = today_;
     save();
   }
@@ -99,7 +112,7 @@ int run_selftest(std::span<const std::string> args) {
              context.caps().driver, "op", "variant", "error", "bound");
   const auto start = std::chrono::steady_clock::now();
   SelfTest test(context, context_options.cache_dir);
-  test.run();
+  test.run(options);
   context.instance().check_messages();
   if (interrupted()) return static_cast<int>(ExitCode::kInterrupted);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
