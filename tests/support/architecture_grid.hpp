@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -16,3 +17,12 @@ std::vector<model::GptConfig> architecture_grid();
 std::string architecture_name(const model::GptConfig& config);
 
 }  // namespace vkgpt::test
+
+namespace vkgpt::model {
+
+/// GoogleTest's way of printing a parameter.
+inline void PrintTo(const GptConfig& config, std::ostream* out) {
+  *out << test::architecture_name(config);
+}
+
+}  // namespace vkgpt::model

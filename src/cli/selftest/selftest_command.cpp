@@ -1,15 +1,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <print>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/vk/kernel_record.hpp"
 
 #include "cli/command/command_line.hpp"
@@ -22,12 +26,15 @@ namespace {
 
 struct SelfTestOptions {
   bool strict = false;
+  std::string op;
   std::string backend = "all";
 
   /// Whether the group is to be tested. Ops that have no backends go with the scalar ones.
   bool wants(const SelfTestGroup& group) const {
-    return backend == "all" || backend == vk::backend_name(group.backend.value_or(vk::Backend::kScalar));
+    return (op.empty() || op == group.op) &&
+           (backend == "all" || backend == vk::backend_name(group.backend.value_or(vk::Backend::kScalar)));
   }
+  bool wants_all() const { return op.empty() && backend == "all"; }
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -36,6 +43,8 @@ struct SelfTestOptions {
                   .group = "Self-test",
                   .help = "Exit 1 for a backend that fails, too, not only for kernels without a substitute"},
         self.strict);
+    visit(FieldInfo{.name = "op", .group = "Self-test", .help = "Test only this op, such as norm or matmul"},
+          self.op);
     visit(FieldInfo{.name = "backend",
                     .group = "Self-test",
                     .help = "Test the kernels of one backend only",
@@ -70,7 +79,7 @@ class SelfTest {
       for (const SelfTestResult& result : results) std::print(stderr, "{}\n", selftest_line(result));
       std::ranges::copy(results, std::back_inserter(results_));
     }
-    if (options.backend != "all") return;
+    if (!options.wants_all()) return;
     record_.tested = today_;
     save();
   }
@@ -88,6 +97,24 @@ class SelfTest {
   std::vector<SelfTestResult> results_;
 };
 
+void check_op(std::string_view op) {
+  if (op.empty() || std::ranges::contains(check::op_tables(), op, &check::OpTable::op)) return;
+  std::string known;
+  for (const check::OpTable& table : check::op_tables()) known += " " + std::string(table.op);
+  fail_usage("--op: no op is called '{}': there are{}", printable(op), known);
+}
+
+/// The error where no other kernel can take a failing one's place.
+[[noreturn]] void fail_kernels(std::size_t failed, std::size_t cases, const std::string& device,
+                               const std::filesystem::path& shader_dir) {
+  const std::string count = vkgpt::format("{} of {} cases fail on {}", failed, cases, device);
+  if (!shader_dir.empty()) fail("{}, with the kernels of {}", count, shader_dir.string());
+  fail(
+      "{} and nothing can replace their kernels: update its driver, or choose another device with "
+      "--device",
+      count);
+}
+
 bool is_replaceable(const SelfTestGroup& group) {
   return group.backend && *group.backend != vk::Backend::kScalar;
 }
@@ -103,6 +130,7 @@ int run_selftest(std::span<const std::string> args) {
       "that fails is switched off, until it passes again.");
   command.add(options).add(run);
   if (!command.parse(args)) return 0;
+  check_op(options.op);
   install_interrupt_handlers();
 
   vk::ContextOptions context_options = cli::context_options(run);
@@ -123,7 +151,7 @@ int run_selftest(std::span<const std::string> args) {
     ++failed;
     if (!is_replaceable(result.group)) ++irreplaceable;
   }
-  std::print(stderr, "{} cases, {} failed, in {:.1f} s\n", test.results().size(), failed, seconds);
+  std::print(stderr, "{} cases of kernels, {} failed, in {:.1f} s\n", test.results().size(), failed, seconds);
   for (const auto& [name, failure] : test.record().disabled) {
     std::print(stderr, "{} is off from now on: {}\n", name, failure.reason);
   }
@@ -138,10 +166,7 @@ int run_selftest(std::span<const std::string> args) {
     std::print("{}\n", record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   }
   if (irreplaceable > 0) {
-    fail(
-        "{} of {} cases fail on {} and nothing can replace their kernels: update its driver, or choose "
-        "another device with --device",
-        irreplaceable, test.results().size(), context.caps().name);
+    fail_kernels(irreplaceable, test.results().size(), context.caps().name, context_options.shader_dir);
   }
   return failed > 0 && options.strict ? static_cast<int>(ExitCode::kFailure) : 0;
 }
