@@ -53,12 +53,14 @@ struct SelfTestOptions {
   }
 };
 
-/// One pass over the groups of a device, with its record on the disk always up to date.
+/// One pass over the groups of a device, with its record on the disk always up to date, but for kernels that
+/// are not the program's own, of which the record says nothing.
 class SelfTest {
  public:
-  SelfTest(vk::Context& context, const std::filesystem::path& cache_dir)
+  SelfTest(vk::Context& context, const vk::ContextOptions& options)
       : context_(context),
-        cache_dir_(cache_dir),
+        cache_dir_(options.cache_dir),
+        has_own_kernels_(options.shader_dir.empty()),
         record_(vk::read_kernel_record(cache_dir, context.caps())),
         today_(vkgpt::format("{:%F}",
                              std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()))) {}
@@ -88,10 +90,13 @@ class SelfTest {
   const vk::KernelRecord& record() const { return record_; }
 
  private:
-  void save() const { vk::write_kernel_record(cache_dir_, context_.caps(), record_); }
+  void save() const {
+    if (has_own_kernels_) vk::write_kernel_record(cache_dir_, context_.caps(), record_);
+  }
 
   vk::Context& context_;
   std::filesystem::path cache_dir_;
+  bool has_own_kernels_;
   vk::KernelRecord record_;
   std::string today_;
   std::vector<SelfTestResult> results_;
@@ -139,7 +144,7 @@ int run_selftest(std::span<const std::string> args) {
   std::print(stderr, "device: {} ({})\n{:<17} {:<44} {:>8} {:>8}\n", context.caps().name,
              context.caps().driver, "op", "variant", "error", "bound");
   const auto start = std::chrono::steady_clock::now();
-  SelfTest test(context, context_options.cache_dir);
+  SelfTest test(context, context_options);
   test.run(options);
   context.instance().check_messages();
   if (interrupted()) return static_cast<int>(ExitCode::kInterrupted);
@@ -153,7 +158,8 @@ int run_selftest(std::span<const std::string> args) {
   }
   std::print(stderr, "{} cases of kernels, {} failed, in {:.1f} s\n", test.results().size(), failed, seconds);
   for (const auto& [name, failure] : test.record().disabled) {
-    std::print(stderr, "{} is off from now on: {}\n", name, failure.reason);
+    std::print(stderr, "{} {}: {}\n", name,
+               context_options.shader_dir.empty() ? "is off from now on" : "would be off", failure.reason);
   }
   if (run.json) {
     nlohmann::ordered_json record = {{"device", context.caps().name},

@@ -12,6 +12,7 @@
 
 #include "cli/run_vkgpt.hpp"
 #include "gpu_context.hpp"
+#include "support/paths.hpp"
 #include "support/temp_directory.hpp"
 #include "vk/shader_source.hpp"
 
@@ -86,6 +87,20 @@ TEST(GpuSelfTest, HasACaseForEveryKernel) {
                              stem == "linear_forward_gemv" || stem == "linear_backward_weight_reduce";
     EXPECT_TRUE(is_optional || tested.contains(stem)) << stem;
   }
+}
+
+TEST(GpuSelfTest, AFolderOfBrokenKernelsSwitchesNothingOff) {
+  const TempDirectory temp;
+  std::filesystem::copy(test::source_dir() / "shaders", temp / "shaders",
+                        std::filesystem::copy_options::recursive);
+  write_file(temp / "shaders/linear_forward_simt.comp", "no kernel");
+  const RunResult result =
+      run_vkgpt({"selftest", "--op", "matmul", "--strict", "--shader_dir", (temp / "shaders").string()},
+                {"XDG_CACHE_HOME=" + (temp / "cache").string()});
+  EXPECT_EQ(result.code, 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("matmul simt would be off"));
+  EXPECT_EQ(vk::read_kernel_record(temp / "cache/vkgpt", test::shared_context().caps()).disabled.size(), 0U);
+  EXPECT_EQ(run_vkgpt({"selftest", "--op", "conv"}).code, 2);
 }
 
 TEST(SlowSelfTest, TheProgramTestsEverythingAndKeepsARecord) {
