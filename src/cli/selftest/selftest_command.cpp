@@ -61,7 +61,7 @@ class SelfTest {
       : context_(context),
         cache_dir_(options.cache_dir),
         has_own_kernels_(options.shader_dir.empty()),
-        record_(vk::read_kernel_record(cache_dir, context.caps())),
+        record_(vk::read_kernel_record(options.cache_dir, context.caps())),
         today_(vkgpt::format("{:%F}",
                              std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()))) {}
 
