@@ -30,10 +30,12 @@ let zoom = null;
 let frame = 0;
 const runs = new Runs((run, isOpen) => {
   if (isOpen !== undefined) return void ($("state").textContent = isOpen ? "live" : "the server is gone");
-  frame ||= requestAnimationFrame(() => {
-    frame = 0;
-    show();
-  });
+  if (!frame) {
+    frame = setTimeout(() => requestAnimationFrame(() => {
+      frame = 0;
+      show();
+    }), runs.isLoading && runs.list.length > 40 ? 400 : 0);
+  }
   if (run && run === chosen()) showDetails();
 });
 

@@ -29,6 +29,7 @@ function places(run, key) {
 export class Runs {
   constructor(onChange) {
     this.list = [];
+    this.isLoading = false; // curves are still being fetched for the first time
     this.onChange = onChange;
   }
 
@@ -38,11 +39,14 @@ export class Runs {
     this.listen();
     this.onChange();
     // A few at a time, so that the first are soon there.
+    this.isLoading = true;
     const rest = [...this.list];
     const worker = async () => {
       for (let run = rest.shift(); run; run = rest.shift()) await this.fetch(run);
     };
     await Promise.all(Array.from({ length: 6 }, worker));
+    this.isLoading = false;
+    this.onChange();
   }
 
   async fetch(run, zoom) {
