@@ -29,6 +29,12 @@ std::string_view prefix(LogLevel level) {
   return "";
 }
 
+void write_out(std::string_view lines) {
+  const std::lock_guard lock(g_mutex);
+  std::fwrite(lines.data(), 1, lines.size(), stderr);
+  std::fflush(stderr);
+}
+
 }  // namespace
 
 void set_log_level(LogLevel level) {
@@ -38,10 +44,13 @@ void set_log_level(LogLevel level) {
 void log_line(LogLevel level, std::string_view text) {
   if (level < g_level.load()) return;
   const std::string line = vkgpt::format(
-      "{}{}\n", prefix(level), level == LogLevel::kWarning ? message_line(text) : printable_lines(text));
-  const std::lock_guard lock(g_mutex);
-  std::fwrite(line.data(), 1, line.size(), stderr);
-  std::fflush(stderr);
+      "{}{}\n", prefix(level),
+      level == LogLevel::kWarning ? message_line(text) : printable(text, std::string_view::npos));
+  write_out(line);
+}
+
+void log_text(std::string_view text) {
+  if (g_level.load() <= LogLevel::kInfo) write_out(printable_lines(text) + "\n");
 }
 
 }  // namespace vkgpt

@@ -89,7 +89,8 @@ void RunReporter::evaluation(std::uint64_t step, const EvaluationLosses& losses,
 
 void RunReporter::sample(std::uint64_t step, const std::string& text) {
   progress_.clear();
-  log_info("sample at step {}:\n{}\n", step, text);
+  log_info("sample at step {}:", step);
+  log_text(text + "\n");
   log_.sample(static_cast<std::int64_t>(step), text);
   try {
     make_directories(directory_ / "samples");

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt {
@@ -12,6 +13,13 @@ namespace {
 TEST(MessageLine, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(message_line("a\x1b[31m\n\xe2\x80\xae\xffz"), "a\\x1b[31m\\x0a\\xe2\\x80\\xae\\xffz");
   EXPECT_EQ(message_line("naïve"), "naïve");
+}
+
+TEST(MessageLine, ALogLineIsOneLine) {
+  testing::internal::CaptureStderr();
+  log_info("saved {}", "a\nb\x1b");
+  log_text("one\ntwo\x1b");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "saved a\\x0ab\\x1b\none\ntwo\\x1b\n");
 }
 
 TEST(MessageLine, KeepsBothEndsOfALongOne) {

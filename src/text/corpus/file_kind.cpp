@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 namespace vkgpt::text {
 namespace {
@@ -22,6 +23,8 @@ constexpr auto kKinds = std::to_array<Kind>({
      "compressed by xz: unpack it first (xz -d)"sv},
     {"BZh"sv, "compressed by bzip2: unpack it first (bzip2 -d)"sv},
     {"PK\x03\x04"sv, "a ZIP archive (or an office document): unpack it first"sv},
+    {"\xff\xfe\0\0"sv, "UTF-32: convert it first (iconv -f UTF-32 -t UTF-8)"sv},
+    {"\0\0\xfe\xff"sv, "UTF-32: convert it first (iconv -f UTF-32 -t UTF-8)"sv},
     {"\xff\xfe"sv, "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)"sv},
     {"\xfe\xff"sv, "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)"sv},
     {"%PDF-"sv, "a PDF: extract its text first (pdftotext)"sv},
@@ -44,10 +47,20 @@ bool is_unmarked_utf16(std::string_view begin) {
   return half >= 2 && std::ranges::min(zeros) == 0 && 2 * std::ranges::max(zeros) >= half;
 }
 
-/// The name without what a packer appends.
-Path unpacked_name(const Path& path) {
-  return path.extension() == ".gz" || path.extension() == ".zst" ? path.stem() : path;
+/// The extension, in small letters, that a file's name has without what a packer appends.
+std::string unpacked_extension(const Path& path) {
+  const auto small = [](const Path& name) {
+    std::string extension = name.extension().string();
+    for (char& c : extension) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return extension;
+  };
+  const std::string extension = small(path);
+  return extension == ".gz" || extension == ".zst" ? small(path.stem()) : extension;
 }
+
+constexpr std::array kJsonLines = {".jsonl"sv, ".ndjson"sv};
 
 }  // namespace
 
@@ -76,13 +89,14 @@ std::string_view what_is_no_text(std::string_view begin) {
 }
 
 bool is_json_lines(const Path& path) {
-  const Path extension = unpacked_name(path).extension();
-  return extension == ".jsonl" || extension == ".ndjson";
+  const std::string extension = unpacked_extension(path);
+  return extension == ".json" || std::ranges::contains(kJsonLines, extension);
 }
 
 bool is_text_name(const Path& path) {
-  constexpr std::array kExtensions = {".txt", ".text", ".md", ".rst"};
-  return is_json_lines(path) || std::ranges::contains(kExtensions, unpacked_name(path).extension());
+  constexpr std::array kTexts = {".txt"sv, ".text"sv, ".md"sv, ".rst"sv};
+  const std::string extension = unpacked_extension(path);
+  return std::ranges::contains(kJsonLines, extension) || std::ranges::contains(kTexts, extension);
 }
 
 }  // namespace vkgpt::text

@@ -20,10 +20,12 @@ std::string_view what_is_no_text(std::string_view begin);
 /// First bytes that they look at.
 inline constexpr std::size_t kKindBytes = 4096;
 
-/// Whether a file's name says that it is JSON Lines, compressed (.jsonl.gz) or not.
+/// Whether a file's name says that it is JSON Lines, compressed (.jsonl.gz) or not. So does .json: other
+/// programs write the same under it.
 bool is_json_lines(const Path& path);
 
-/// Whether its name says that it is a text or JSON Lines, compressed or not.
+/// Whether its name says that it is a text or JSON Lines, compressed or not; .json, which settings and models
+/// are called too, does not.
 bool is_text_name(const Path& path);
 
 }  // namespace vkgpt::text

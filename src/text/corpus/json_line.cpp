@@ -1,5 +1,6 @@
 #include "text/corpus/json_line.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -78,6 +79,14 @@ class FieldReader final : public nlohmann::json_sax<Json> {
   std::string complaint_;
 };
 
+constexpr std::string_view kSpace = " \t\r";
+
+std::string_view without_mark(std::string_view line) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
+  return line;
+}
+
 /// Whether the four digits at `at` are those of a surrogate with this first half-byte after the d.
 bool is_surrogate(std::string_view line, std::size_t at, std::string_view seconds) {
   return at + 6 <= line.size() && line[at] == '\\' && line[at + 1] == 'u' && (line[at + 2] | 0x20) == 'd' &&
@@ -121,11 +130,20 @@ std::string without_python(std::string_view line) {
 
 }  // namespace
 
+void refuse_json_document(std::string_view first_line, const std::function<std::string()>& where) {
+  const std::string_view line = without_mark(first_line);
+  const std::size_t begin = std::min(line.find_first_not_of(kSpace), line.size());
+  const std::string_view words = line.substr(begin, line.find_last_not_of(kSpace) + 1 - begin);
+  if (words == "[" || words.starts_with("[{")) {
+    fail("{}: a JSON array, not JSON Lines: 'jq -c .[]' writes a record to each line", where());
+  }
+  if (words == "{") fail("{}: JSON over several lines: 'jq -c .' writes it to one", where());
+}
+
 std::string json_line_text(std::string_view line, bool is_first, std::string_view field,
                            const std::function<std::string()>& where) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (is_first && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
-  if (line.find_first_not_of(" \t\r") == std::string_view::npos) return {};
+  if (is_first) line = without_mark(line);
+  if (line.find_first_not_of(kSpace) == std::string_view::npos) return {};
   FieldReader reader(field);
   if (!Json::sax_parse(line, &reader)) {
     const std::string repaired = without_python(line);

@@ -295,6 +295,7 @@ std::optional<TextPiece> TextSource::next_line() {
 }
 
 std::string TextSource::line_text(std::string_view line) {
+  if (offset_ == 0) refuse_json_document(line, [this] { return place(); });
   try {
     return json_line_text(line, offset_ == 0, config_.text_field, [this] { return place(); });
   } catch (const Error& error) {

@@ -116,8 +116,13 @@ TEST_F(PackedTest, WhatIsNoTextIsNamed) {
   const std::string utf16("h\0e\0l\0l\0o\0 \0", 12);
   const std::string binary("\x01\x02\x00\x03 some words", 16);
   const std::vector<std::pair<std::string, std::string>> files = {
-      {"PAR1....", "a Parquet file"},      {"\xff\xfeh", "UTF-16"}, {utf16, "UTF-16"},
-      {binary, "binary data, not a text"}, {"%PDF-1.4", "a PDF"},   {"PK\x03\x04..", "a ZIP archive"},
+      {"PAR1....", "a Parquet file"},
+      {"\xff\xfeh", "UTF-16"},
+      {std::string("\xff\xfe\0\0h\0\0\0", 8), "UTF-32"},
+      {utf16, "UTF-16"},
+      {binary, "binary data, not a text"},
+      {"%PDF-1.4", "a PDF"},
+      {"PK\x03\x04..", "a ZIP archive"},
   };
   for (const auto& [contents, part] : files) {
     for (const std::string& form : {contents, gzip(contents), zstd(contents)}) {

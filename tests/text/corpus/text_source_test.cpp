@@ -100,6 +100,29 @@ TEST_F(TextSourceTest, LinesAreDocuments) {
   EXPECT_EQ(read_all(plain), "{}\n|");
 }
 
+TEST_F(TextSourceTest, NamesInAnyLettersAndJsonAreJsonLines) {
+  for (const char* name : {"a.JSONL", "a.NDJson", "a.json"}) {
+    TextSource source({.inputs = {file(name, "{\"text\": \"x\"}\n").string()}});
+    EXPECT_EQ(read_all(source), "x|") << name;
+  }
+}
+
+TEST_F(TextSourceTest, OneJsonDocumentIsRefusedWithTheWayOut) {
+  for (const bool skip : {false, true}) {
+    const auto refuses = [&](const std::string& contents, const std::string& part) {
+      expect_error(
+          [&] {
+            TextSource source({.inputs = {file("a.json", contents).string()}, .skip_bad_lines = skip});
+            read_all(source);
+          },
+          part);
+    };
+    refuses("[{\"text\": \"x\"},\n{\"text\": \"y\"}]", "jq -c .[]");
+    refuses("[\n  {\"text\": \"x\"}\n]\n", "jq -c .[]");
+    refuses("{\r\n  \"text\": \"x\"\r\n}\r\n", "'jq -c .' ");
+  }
+}
+
 TEST_F(TextSourceTest, BrokenLinesAreRefusedWithTheirNumber) {
   const std::string good = "{\"text\": \"x\"}\n";
   const auto refuses = [&](const std::string& line, const std::string& part) {

@@ -57,7 +57,7 @@ struct PrepareConfig {
           self.text_field);
     visit(FieldInfo{.name = "input_format",
                     .group = kGroup,
-                    .help = "auto: JSON Lines where the name ends in .jsonl or .ndjson",
+                    .help = "auto: JSON Lines where the name ends in .jsonl, .ndjson or .json",
                     .choices = "auto|text|jsonl"},
           self.input_format);
     visit(FieldInfo{.name = "document_separator",

@@ -25,7 +25,7 @@ struct TextSourceConfig {
   /// behind or not; hidden entries and links to directories are passed over), globs; "-" is standard input.
   std::vector<std::string> inputs;
   std::string text_field = "text";  ///< the string of a JSON Lines record that is its text
-  std::string format = "auto";      ///< "text", "jsonl", or "auto": by the name, .jsonl and .ndjson
+  std::string format = "auto";      ///< "text", "jsonl", or "auto": by the name, .jsonl, .ndjson, .json
   /// Ends a document inside plain text, such as "<|endoftext|>"; may be empty.
   std::string document_separator = {};
   bool skip_bad_lines = false;                     ///< pass over lines of JSON Lines that cannot be read
