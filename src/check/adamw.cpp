@@ -76,7 +76,7 @@ std::vector<Case> adamw_cases() {
       cases.push_back({.variant = vkgpt::format("{} copy of {}", dtype_name(dtype), n),
                        .dtype = dtype,
                        .quick = n == 1000 || n == 63,
-                       .devices = folded_devices(128 * 17 * sizeof(float)),
+                       .devices = folded_devices(sizeof(float) * 128 * 17),
                        .build = [=](Trial& t) { copied_weights(t, n, dtype); }});
     }
   }

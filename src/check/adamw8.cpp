@@ -176,7 +176,7 @@ void timed_step(Trial& t, const Workload& work) {
 std::vector<Case> adamw8_cases() {
   return {{.variant = "f32 four tensors",
            .quick = true,
-           .devices = folded_devices(256 * 11 * sizeof(float)),
+           .devices = folded_devices(sizeof(float) * 256 * 11),
            .build = steps,
            .timed = timed_step}};
 }

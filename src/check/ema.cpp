@@ -46,7 +46,7 @@ std::vector<Case> ema_cases() {
     for (const double decay : {0.3, 0.9999}) {
       cases.push_back({.variant = vkgpt::format("f32 {} decay {}", n, decay),
                        .quick = n == 5001,
-                       .devices = folded_devices(64 * 17 * sizeof(float)),
+                       .devices = folded_devices(sizeof(float) * 64 * 17),
                        .build = [=](Trial& t) { follow(t, n, decay); }});
     }
   }

@@ -116,7 +116,7 @@ std::vector<Device> devices_of(const Size& s) {
 
 std::vector<Case> embedding_cases() {
   std::vector<Case> cases;
-  const auto add_case = [&](const Size& s, const std::string& what, bool quick, auto build,
+  const auto add_case = [&](const Size& s, const std::string& what, bool quick, const auto& build,
                             DType dtype = DType::kF32) {
     cases.push_back({.variant = vkgpt::format("{} {}{}", dtype_name(dtype), s.text(), what),
                      .dtype = dtype,

@@ -173,7 +173,8 @@ void one_product(Trial& t, DType dtype, const GemmShape& shape) {
 /// bf16 would lose what is left of it.
 void sums_of_slices(Trial& t, DType dtype, bool adds) {
   constexpr Size s{1, 384, 150};
-  std::vector<float> upstream = random_floats(384, 4, 3.0F), values = random_floats(384 * 150, 2);
+  std::vector<float> upstream = random_floats(384, 4, 3.0F),
+                     values = random_floats(std::size_t{384} * 150, 2);
   for (std::size_t n = 0; n < 256; ++n) {
     upstream[n] = n < 128 ? 640.0F : -640.0F;
     std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(n * 150), 150, 2.0F);
@@ -203,7 +204,7 @@ void overflow(Trial& t, DType dtype) {
 /// The scalar and the simt backend: as the device is, taken for a GPU and for one of Intel's, without 64-bit
 /// integers, without control of the subgroup size, and with bindings so small that rows are cut.
 std::vector<Device> f32_devices(const Size& s) {
-  const auto sliced = static_cast<std::uint64_t>(64 * 4 * std::max({s.M, s.N, s.K}));
+  const auto sliced = static_cast<std::uint64_t>(256 * std::max({s.M, s.N, s.K}));
   constexpr auto kScalar = Backend::kScalar, kSimt = Backend::kSimt;
   return {{.name = "scalar", .backend = kScalar},
           {.name = "scalar as a GPU", .backend = kScalar, .is_gpu = true},
@@ -217,7 +218,7 @@ std::vector<Device> f32_devices(const Size& s) {
 }
 
 /// Rows that these bindings cut, in each role of `kSliced`.
-constexpr std::uint64_t kSlicedBytes = 128 * 4 * 150;
+constexpr std::uint64_t kSlicedBytes = std::uint64_t{128} * 4 * 150;
 // Tails of everything; tails of tiles of words; one row; sliced rows; odd ones. Rows of eight with tails in
 // all directions, and none; a long K.
 constexpr Size kTails{8, 70, 42}, kVectors{20, 36, 28}, kOneRow{1, 34, 48}, kSliced{140, 150, 34},

@@ -33,6 +33,7 @@ Vector newton_schulz(View g, std::int64_t rows, std::int64_t cols, int steps) {
                               {4.107059111542203, -2.947849916737910, 0.544843108292660},
                               {3.948690853482295, -2.908902115962949, 0.551819139437014}};
   const double jordan[3] = {3.4445, -4.7750, 2.0315};
+  VKGPT_CHECK(steps == 5 || (steps >= 1 && steps <= 3), "{} steps", steps);
   for (int step = 0; step < steps; ++step) {
     const double* p = steps == 5 ? jordan : polar[step];
     const Vector gram = matmul_nt(x, x, r, r, c);
@@ -142,7 +143,7 @@ std::vector<Case> muon_cases() {
           {.variant = "f32 three matrices, three steps",
            .build = [](Trial& t) { steps(t, 3400, kMatrices, {.momentum = 0.9, .steps = 3}); }},
           {.variant = "f32 a matrix of several slices",
-           .devices = {{.name = "sliced", .max_binding_bytes = 64 * 135 * sizeof(float)}},
+           .devices = {{.name = "sliced", .max_binding_bytes = sizeof(float) * 64 * 135}},
            .build = [](Trial& t) { steps(t, 17800, {{65, 135, 131}}); }}};
 }
 

@@ -33,7 +33,7 @@ void capped(Trial& t, const Operand& x, DType dtype, double cap) {
 
 void tiny_to_huge(Trial& t) {
   std::vector<float> x{0.0F, 3e38F, 1e10F};
-  for (float value = 1e-30F; value < 1e4F; value *= 1.07F) x.push_back(value);
+  for (int i = 0; i < 1157; ++i) x.push_back(1e-30F * std::pow(1.07F, static_cast<float>(i)));  // up to 1e4
   for (std::size_t i = x.size(); i-- > 0;) x.push_back(-x[i]);
   const Operand in = t.given({static_cast<std::int64_t>(x.size())}, x);
   const plan::Tensor y = t.output(in.tensor.shape);

@@ -10,7 +10,7 @@
 namespace vkgpt::check {
 namespace {
 
-constexpr std::uint64_t kSlicedBytes = 64 * 17 * sizeof(float);
+constexpr std::uint64_t kSlicedBytes = sizeof(float) * 64 * 17;
 
 /// An optimizer's arenas on the device and in double precision, moved side by side.
 struct Arenas {
@@ -170,11 +170,9 @@ void timed_step(Trial& t, const UpdateOp& op, std::int64_t n) {
 
 std::vector<Case> update_cases(const UpdateOp& op) {
   std::vector<Case> cases;
-  const auto add = [&](std::string variant, bool quick, auto build) {
-    cases.push_back({.variant = std::move(variant),
-                     .quick = quick,
-                     .devices = folded_devices(kSlicedBytes),
-                     .build = build});
+  const auto add = [&](const std::string& variant, bool quick, auto build) {
+    cases.push_back(
+        {.variant = variant, .quick = quick, .devices = folded_devices(kSlicedBytes), .build = build});
   };
   for (const std::int64_t n : {1, 63, 64, 1000, 5000}) {
     add(vkgpt::format("f32 {}", n), n == 1000, [=](Trial& t) { many_steps(t, op, n); });

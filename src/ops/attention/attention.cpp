@@ -58,6 +58,7 @@ std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, s
   std::int64_t granule = 1;  // sequences
   std::int64_t bindable = B;
   for (const Extent& extent : extents) {
+    // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): the alignment is at least 16
     granule = std::lcm(granule, alignment / std::gcd(alignment, extent.bytes()));
     bindable = std::min(bindable, max_range / extent.bytes());
   }

@@ -42,7 +42,8 @@ std::int64_t shared_bytes(const Tiling& t, std::int64_t HS, AttentionPass pass) 
     case AttentionPass::kBackwardQ:
       return scores + 2 * plain + transposed + (t.own_registers ? 0 : 2 * own);
     case AttentionPass::kBackwardKV:
-      return scores + 2 * plain + 2 * transposed + 2 * t.frag.m * score_row + (t.own_registers ? 0 : 2 * own);
+      return scores + 2 * plain + 2 * transposed + std::int64_t{2} * t.frag.m * score_row +
+             (t.own_registers ? 0 : 2 * own);
   }
   return 0;
 }
@@ -61,7 +62,7 @@ std::int64_t ways_of(std::int64_t HS, const vk::CooperativeMatrixShape& frag, co
                      std::int64_t subgroup, AttentionPass pass) {
   const std::int64_t tensors = pass == AttentionPass::kBackwardKV ? 2 : 1;
   const std::int64_t held = HS * tensors * frag.m / subgroup;  // words of an invocation
-  const std::int64_t registers = budget.registers * budget.subgroup / subgroup;
+  const std::int64_t registers = std::int64_t{budget.registers} * budget.subgroup / subgroup;
   std::int64_t ways = 1;
   const std::int64_t part = budget.registers > 128 ? 2 : 4;
   while (held / ways > registers / part && HS % (2 * ways * frag.n) == 0) ways *= 2;
@@ -82,12 +83,12 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS,
   const std::int64_t least_tile = std::lcm(ways * frag->n, frag->k);
   for (std::int64_t row_groups = caps.is_cpu() ? 2 : 4; row_groups > 0; row_groups /= 2) {
     for (const std::int64_t wanted : {std::int64_t{caps.is_cpu() ? 16 : 32}, least_tile}) {
-      const Tiling tiling{.frag = *frag,
-                          .subgroup = subgroup,
-                          .row_groups = row_groups,
-                          .ways = ways,
-                          .tile = std::lcm(least_tile, wanted),
-                          .own_registers = !is_small && (HS <= 64 || pass == AttentionPass::kForward)};
+      Tiling tiling{.frag = *frag,
+                    .subgroup = subgroup,
+                    .row_groups = row_groups,
+                    .ways = ways,
+                    .tile = std::lcm(least_tile, wanted),
+                    .own_registers = !is_small && (HS <= 64 || pass == AttentionPass::kForward)};
       if (fits(caps, tiling, HS, pass)) return tiling;
     }
   }

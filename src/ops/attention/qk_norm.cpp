@@ -16,7 +16,6 @@ namespace {
 
 using plan::PushWords;
 using plan::read;
-using plan::read_write;
 using plan::write;
 
 void check_like(const plan::Tensor& t, const plan::Tensor& qkv) {

@@ -22,7 +22,7 @@ using plan::PushWords;
 using plan::read;
 using plan::read_write;
 
-void rotate(plan::PlanBuilder& builder, std::string stem, const RopeForward& args) {
+void rotate(plan::PlanBuilder& builder, const std::string& stem, const RopeForward& args) {
   const vk::DeviceCaps& caps = builder.caps();
   const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
   const DType dtype = args.qkv.dtype;
