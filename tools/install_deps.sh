@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets what vkgpt needs: `tools/install_deps.sh [--dry_run] [build|test|tidy|fuzz]`.
 #   build  compiler, libraries, Vulkan loader, Mesa's CPU driver (default)
-#   test   the same, plus GoogleTest, the validation layers, clang-format and, unpacked in .vkgpt/mesa, a newer Mesa
+#   test   the same, plus GoogleTest, Open MPI, the validation layers, clang-format and, unpacked in .vkgpt/mesa, a newer Mesa
 #   tidy   what test needs but for the newer Mesa, plus clang-tidy and git
 #   fuzz   what build needs, plus clang and libFuzzer
 # Installed packages are never upgraded, replaced or removed, and no suite is added to apt's configuration. Where
@@ -24,7 +24,7 @@ packages=(g++ cmake ninja-build pkg-config ca-certificates curl
           libboost1.83-dev nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libzstd-dev libpcre2-dev libutf8proc-dev mesa-vulkan-drivers)
 case $what in
   build) ;;
-  test) packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format) ;;
+  test) packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format libopenmpi-dev openmpi-bin) ;;
   tidy) packages+=(libgtest-dev libgmock-dev vulkan-validationlayers clang-format clang-tidy-19 git) ;;
   fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
   *) echo "install_deps: unknown set '$what': build, test, tidy or fuzz" >&2; exit 2 ;;

@@ -27,6 +27,9 @@ add_custom_command(
 add_custom_target(vkgpt_manual ALL DEPENDS ${manual})
 
 install(TARGETS vkgpt RUNTIME)
+if(TARGET vkgpt_mpi)
+  install(TARGETS vkgpt_mpi LIBRARY DESTINATION lib/vkgpt)
+endif()
 install(TARGETS vkgpt_lib ARCHIVE)
 install(FILES include/vkgpt/vkgpt.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vkgpt)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vkgptConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/vkgptConfigVersion.cmake
