@@ -11,6 +11,7 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/log_prefix.hpp"
 #include "vkgpt/core/message.hpp"
 #include "vkgpt/core/process_limits.hpp"
 
@@ -19,8 +20,10 @@
 namespace {
 
 int report(const std::string& message, vkgpt::ExitCode code) {
-  const std::string line = vkgpt::format("vkgpt: error: {}\n", vkgpt::message_line(message));
+  const std::string line =
+      vkgpt::format("{}vkgpt: error: {}\n", vkgpt::log_prefix(), vkgpt::message_line(message));
   std::fflush(stdout);
+  if (message.empty()) return static_cast<int>(code);  // another rank says it
   std::fwrite(line.data(), 1, line.size(), stderr);
   return static_cast<int>(code);
 }

@@ -14,6 +14,7 @@ namespace vkgpt {
 namespace {
 
 std::atomic<bool> g_interrupted = false;
+std::atomic<bool> g_quiet = false;
 static_assert(std::atomic<bool>::is_always_lock_free);  // else it may not be touched by a handler
 
 /// Only what POSIX allows in a handler: lock-free atomics, write, _exit.
@@ -21,6 +22,7 @@ extern "C" void on_signal(int signal) {
   const bool again = g_interrupted.exchange(true);
   if (again && signal == SIGXCPU) return;  // it comes every second until the hard limit
   if (again) _exit(static_cast<int>(ExitCode::kInterrupted));
+  if (g_quiet) return;
   const int saved = errno;
   constexpr std::string_view kNote = "\nvkgpt: interrupted, finishing; once more ends at once\n";
   [[maybe_unused]] const auto written = write(STDERR_FILENO, kNote.data(), kNote.size());
@@ -44,6 +46,16 @@ void install_interrupt_handlers() {
   // A reader that went away and a limit of file sizes become errors of the writes.
   action.sa_handler = SIG_IGN;
   for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
+}
+
+void install_rank_interrupt_handlers() {
+  g_quiet = true;
+  install_interrupt_handlers();
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  VKGPT_CHECK(sigaction(SIGUSR1, &action, nullptr) == 0);
 }
 
 bool interrupted() {

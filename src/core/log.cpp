@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/log_prefix.hpp"
 #include "vkgpt/core/message.hpp"
 #include "vkgpt/core/utf8.hpp"
 
@@ -14,6 +16,7 @@ namespace {
 
 std::atomic<LogLevel> g_level = LogLevel::kInfo;
 std::mutex g_mutex;
+std::string g_prefix;
 
 std::string_view prefix(LogLevel level) {
   switch (level) {
@@ -41,10 +44,18 @@ void set_log_level(LogLevel level) {
   g_level = level;
 }
 
+void set_log_prefix(std::string prefix) {
+  g_prefix = std::move(prefix);
+}
+
+const std::string& log_prefix() {
+  return g_prefix;
+}
+
 void log_line(LogLevel level, std::string_view text) {
   if (level < g_level.load()) return;
   const std::string line = vkgpt::format(
-      "{}{}\n", prefix(level),
+      "{}{}{}\n", g_prefix, prefix(level),
       level == LogLevel::kWarning ? message_line(text) : printable(text, std::string_view::npos));
   write_out(line);
 }

@@ -18,6 +18,7 @@
 #include "vkgpt/ops/optimizer/loss_scale.hpp"
 #include "vkgpt/plan/dead_dispatches.hpp"
 
+#include "model/exchange_plan.hpp"
 #include "model/gpt_block.hpp"
 #include "model/train_limits.hpp"
 #include "model/update_plan.hpp"
@@ -89,8 +90,12 @@ class TrainPlanWriter {
     builder_.begin_segment(segment::kGradStats);
     write_grad_stats();
 
-    builder_.begin_segment(segment::kUpdate);
-    write_update(builder_, params_, options_, update_);
+    if (options_.ranks.size > 0) {
+      write_exchange(builder_, params_, options_, update_);
+    } else {
+      builder_.begin_segment(segment::kUpdate);
+      write_update(builder_, params_, options_, update_);
+    }
 
     write_evaluation(weights(), segment::kEvalBegin, segment::kEvalStep, segment::kEvalEnd);
     if (update_.ema) {

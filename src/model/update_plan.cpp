@@ -19,25 +19,20 @@ using plan::PlanBuilder;
 using plan::Role;
 using plan::Tensor;
 
-/// Whether Muon takes the parameter: the matrices inside the blocks.
-bool is_hidden_matrix(const ParamSpec& spec) {
-  return spec.trainable && spec.shape.rank() == 2 && spec.name.starts_with("h.");
-}
-
 /// The matrices that Muon orthogonalizes, each by itself: q, k and v are separate maps though they lie in one
 /// tensor, and so are SwiGLU's gate and what it gates.
-std::vector<ops::MuonMatrix> muon_matrices(const GptParams& params) {
+std::vector<ops::MuonMatrix> muon_matrices(const GptParams& params, ArenaRange range) {
   const GptConfig& config = params.config();
   const std::int64_t kv_rows = config.kv_heads() * config.head_size();
   std::vector<ops::MuonMatrix> matrices;
   for (const ParamSpec& spec : params.specs()) {
-    if (!is_hidden_matrix(spec)) continue;
+    if (!is_hidden_matrix(spec) || !range.contains(spec.offset)) continue;
     std::vector<std::int64_t> parts = {spec.shape[0]};
     if (spec.name.ends_with("attn.c_attn.weight")) parts = {config.attention_width(), kv_rows, kv_rows};
     if (spec.name.ends_with("mlp.c_fc.weight") && config.has_swiglu()) {
       parts = {config.inner_width(), config.inner_width()};
     }
-    std::int64_t offset = spec.offset;
+    std::int64_t offset = spec.offset - range.first;
     for (const std::int64_t rows : parts) {
       matrices.push_back({.offset = offset, .rows = rows, .cols = spec.shape[1]});
       offset += rows * spec.shape[1];
@@ -46,11 +41,14 @@ std::vector<ops::MuonMatrix> muon_matrices(const GptParams& params) {
   return matrices;
 }
 
+/// The parts of the wanted parameters that lie in `range`, from its beginning.
 template <typename Predicate>
-std::vector<ops::Slice> slices_of(const GptParams& params, Predicate&& wanted) {
+std::vector<ops::Slice> slices_of(const GptParams& params, ArenaRange range, Predicate&& wanted) {
   std::vector<ops::Slice> slices;
   for (const ParamSpec& spec : params.specs()) {
-    if (spec.trainable && wanted(spec)) slices.push_back({spec.offset, spec.numel()});
+    if (!spec.trainable || !wanted(spec)) continue;
+    const ArenaRange part = range.common({spec.offset, spec.numel()});
+    if (part.count > 0) slices.push_back({part.first - range.first, part.count});
   }
   return slices;
 }
@@ -59,17 +57,18 @@ std::vector<ops::Slice> slices_of(const GptParams& params, Predicate&& wanted) {
 class OptimizerWriter {
  public:
   OptimizerWriter(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
-                  const Tensor& weights, const Tensor& grads, const Tensor& norm,
+                  ArenaRange range, const Tensor& weights, const Tensor& grads, const Tensor& norm,
                   const std::optional<Tensor>& copy)
       : builder_(builder),
         params_(params),
         options_(options),
+        range_(range),
         weights_(weights),
         grads_(grads),
         norm_(norm),
         copy_(copy),
-        decay_(ops::decay_bits(builder, params.trainable_elements(),
-                               slices_of(params, [](const ParamSpec& spec) { return spec.decay; }))) {}
+        decay_(ops::decay_bits(builder, range.count,
+                               slices_of(params, range, [](const ParamSpec& spec) { return spec.decay; }))) {}
 
   void write() {
     switch (options_.optimizer) {
@@ -82,15 +81,13 @@ class OptimizerWriter {
       case OptimizerKind::kMuon:
         write_muon();
         return write_adamw(ops::active_bits(
-            builder_, params_.trainable_elements(),
-            slices_of(params_, [](const ParamSpec& spec) { return !is_hidden_matrix(spec); })));
+            builder_, range_.count,
+            slices_of(params_, range_, [](const ParamSpec& spec) { return !is_hidden_matrix(spec); })));
     }
   }
 
  private:
-  Tensor arena(const char* name) {
-    return builder_.persistent(name, {params_.trainable_elements()}, Role::kOptimizer);
-  }
+  Tensor arena(const char* name) { return builder_.persistent(name, {range_.count}, Role::kOptimizer); }
 
   ops::AdamW adamw() const {
     return {.beta1 = options_.beta1,
@@ -118,7 +115,7 @@ class OptimizerWriter {
                            .gradients = grads_,
                            .decay = decay_,
                            .norm = norm_,
-                           .tensors = slices_of(params_, [](const ParamSpec&) { return true; })},
+                           .tensors = slices_of(params_, range_, [](const ParamSpec&) { return true; })},
                           adamw());
   }
 
@@ -134,20 +131,21 @@ class OptimizerWriter {
   }
 
   void write_muon() {
-    ops::optimizer_muon(builder_,
-                        {.weights = weights_,
-                         .gradients = grads_,
-                         .momentum = arena(tensor::kMomentum),
-                         .norm = norm_,
-                         .matrices = muon_matrices(params_)},
-                        {.momentum = options_.muon_momentum,
-                         .weight_decay = options_.weight_decay,
-                         .steps = options_.muon_steps});
+    const std::vector<ops::MuonMatrix> matrices = muon_matrices(params_, range_);
+    const Tensor momentum = arena(tensor::kMomentum);
+    if (matrices.empty()) return;
+    ops::optimizer_muon(
+        builder_,
+        {.weights = weights_, .gradients = grads_, .momentum = momentum, .norm = norm_, .matrices = matrices},
+        {.momentum = options_.muon_momentum,
+         .weight_decay = options_.weight_decay,
+         .steps = options_.muon_steps});
   }
 
   PlanBuilder& builder_;
   const GptParams& params_;
   const TrainPlanOptions& options_;
+  ArenaRange range_;
   const Tensor& weights_;
   const Tensor& grads_;
   const Tensor& norm_;
@@ -156,6 +154,12 @@ class OptimizerWriter {
 };
 
 }  // namespace
+
+void write_optimizer(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
+                     ArenaRange range, const Tensor& weights, const Tensor& grads, const Tensor& norm,
+                     const std::optional<Tensor>& copy) {
+  OptimizerWriter(builder, params, options, range, weights, grads, norm, copy).write();
+}
 
 void write_update(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
                   const UpdateTensors& tensors) {
@@ -166,7 +170,7 @@ void write_update(PlanBuilder& builder, const GptParams& params, const TrainPlan
   const Tensor weights = builder.view(tensors.params, 0, {n});
   std::optional<Tensor> copy;
   if (tensors.matrices) copy = builder.view(*tensors.matrices, 0, {n});
-  OptimizerWriter(builder, params, options, weights, tensors.grads, norm, copy).write();
+  write_optimizer(builder, params, options, {0, n}, weights, tensors.grads, norm, copy);
   if (tensors.ema) {
     ops::ema_update(builder,
                     {.ema = *tensors.ema, .weights = weights, .norm = norm, .decay = options.ema_decay});

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "vkgpt/model/exchange_layout.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
@@ -17,6 +18,13 @@ struct UpdateTensors {
   plan::Tensor loss;                       // loss accumulator
   std::optional<plan::Tensor> loss_scale;  // see ops::loss_scale_state
 };
+
+/// Appends the optimizer's step for elements `range` of the arenas: weights, gradients and state are those of
+/// the range alone. `norm` is what `ops::global_norm` leaves;
+/// `copy` is that of the weights in the type that matrix products read.
+void write_optimizer(plan::PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
+                     ArenaRange range, const plan::Tensor& weights, const plan::Tensor& grads,
+                     const plan::Tensor& norm, const std::optional<plan::Tensor>& copy = {});
 
 /// Appends to the current segment: gradient norm and skip decision, optimizer, average, the copy of the
 /// weights that matrix products read, the loss scale, and the results for the host.

@@ -13,6 +13,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/gguf_import.hpp"
 #include "vkgpt/model/model_directory.hpp"
 
@@ -116,9 +117,19 @@ CheckpointStore::CheckpointStore(Path directory, int keep, FileSystem& file_syst
     : directory_(std::move(directory)),
       keep_(static_cast<std::size_t>(keep)),
       file_system_(&file_system),
-      lock_((make_directories(directory_, file_system), directory_), "training in") {
+      lock_(std::in_place, (make_directories(directory_, file_system), directory_), "training in") {
   VKGPT_CHECK(keep >= 2, "keep = {}", keep);
   clear_leftovers();
+}
+
+CheckpointStore::CheckpointStore(Path directory, StoreAccess access)
+    : directory_(std::move(directory)), keep_(2), file_system_(&FileSystem::real()) {
+  VKGPT_CHECK(access == StoreAccess::kRead);
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory_, error)) {
+    fail("there is no {}, where rank 0 writes checkpoints: every rank has to see it, on a shared file system",
+         printable(directory_.string(), 200));
+  }
 }
 
 void CheckpointStore::clear_leftovers() {

@@ -35,13 +35,6 @@ std::vector<std::string> split_list(std::string_view text) {
   return parts;
 }
 
-model::OptimizerKind optimizer_kind(const TrainConfig& config) {
-  if (config.optimizer == "adamw8") return model::OptimizerKind::kAdamW8;
-  if (config.optimizer == "lion") return model::OptimizerKind::kLion;
-  if (config.optimizer == "muon") return model::OptimizerKind::kMuon;
-  return model::OptimizerKind::kAdamW;
-}
-
 model::GradCheckpoint grad_checkpoint(const TrainConfig& config) {
   if (config.grad_checkpoint == "block") return model::GradCheckpoint::kBlock;
   if (config.grad_checkpoint == "attention") return model::GradCheckpoint::kAttention;
@@ -88,6 +81,21 @@ std::string unused_matrices(const TrainConfig& config, const vk::Target& target)
 
 }  // namespace
 
+model::OptimizerKind optimizer_kind(const TrainConfig& config) {
+  if (config.optimizer == "adamw8") return model::OptimizerKind::kAdamW8;
+  if (config.optimizer == "lion") return model::OptimizerKind::kLion;
+  if (config.optimizer == "muon") return model::OptimizerKind::kMuon;
+  return model::OptimizerKind::kAdamW;
+}
+
+model::RankOptions rank_options(const TrainConfig& config, int rank, int size) {
+  if (size == 1 && config.sum_order == "rank") return {};
+  return {.rank = rank,
+          .size = size,
+          .bf16_wire = config.wire == "bf16",
+          .bucket_elements = static_cast<std::int64_t>(config.bucket_mib * (1 << 20) / sizeof(float))};
+}
+
 model::Adaptation adaptation(const TrainConfig& config) {
   model::Adaptation adaptation;
   adaptation.freeze = split_list(config.freeze);
@@ -120,7 +128,7 @@ std::string matrix_notice(const TrainConfig& config, const vk::Target& target) {
 }
 
 plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig& config, std::int64_t T,
-                              const vk::Target& target, bool tapped) {
+                              const vk::Target& target, bool tapped, const model::RankOptions& ranks) {
   const model::TrainPlanOptions options{.batch_size = config.batch_size,
                                         .sequence_length = T,
                                         .grad_accum_steps = config.grad_accum_steps,
@@ -137,7 +145,8 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                                         .dropout = config.dropout,
                                         .label_smoothing = config.label_smoothing,
                                         .z_loss = config.z_loss,
-                                        .ema_decay = config.ema ? config.ema_decay : 0};
+                                        .ema_decay = config.ema ? config.ema_decay : 0,
+                                        .ranks = ranks};
   plan::Plan plan = model::build_train_plan(params, options, target);
   if (tapped) plan = plan::add_taps(plan, target.caps, model::activation_taps(params.config()));
   return plan::make_schedule(std::move(plan), target.caps);

@@ -24,7 +24,7 @@ TrainSummary train_with_recovery(const OpenDevice& open_device, const RunInput& 
       lost.reset();
       return Trainer(*context, input, config, budget_ns).run();
     } catch (const vk::DeviceLost& error) {
-      if (losses == kMaxLosses) throw;
+      if (losses == kMaxLosses || input.ranks != nullptr) throw;  // other ranks cannot go back alone
       lost = std::move(context);
       budget_ns /= 2;
       config.resume = true;

@@ -22,8 +22,9 @@ std::vector<Setting> saved_settings(const Path& run_directory) {
   std::vector<Setting> saved =
       read_flat_json(read_file(file, kMaxBytes), SettingOrigin::kSavedFile, printable(file.string(), 200));
   std::erase_if(saved, [](const Setting& setting) {
-    constexpr std::array kOfOneStart = {"resume",           "out_dir",   "json",          "generate_only",
-                                        "allow_other_data", "dashboard", "dashboard_port"};
+    constexpr std::array kOfOneStart = {"resume",           "out_dir",   "json",           "generate_only",
+                                        "allow_other_data", "dashboard", "dashboard_port", "devices",
+                                        "nproc_per_node",   "ddp",       "max_restarts"};
     return std::ranges::contains(kOfOneStart, setting.key);
   });
   return saved;

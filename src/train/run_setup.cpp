@@ -28,8 +28,8 @@ std::string usable_prompt(const std::string& prompt, const TrainData& data) {
 }  // namespace
 
 RunSetup::RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig& config,
-                   std::span<const SettingChange> changes)
-    : fields_(fields), model_(model), config_(config) {
+                   std::span<const SettingChange> changes, StoreAccess access)
+    : fields_(fields), model_(model), config_(config), access_(access) {
   model_.validate();
   config_.validate();
   if (config_.memmap_dataset.empty()) {
@@ -37,7 +37,11 @@ RunSetup::RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig&
   } else if (!config_.data_path.empty()) {
     fail_usage("--data_path and --memmap_dataset are both given: one of them is the data");
   }
-  checkpoints_.emplace(config_.out_dir, static_cast<int>(config_.keep_checkpoints));
+  if (access_ == StoreAccess::kRead) {
+    checkpoints_.emplace(config_.out_dir, access_);
+  } else {
+    checkpoints_.emplace(config_.out_dir, static_cast<int>(config_.keep_checkpoints));
+  }
   find_origin();
   if (origin_) settle_shape(fields);
   config_.validate(model_);

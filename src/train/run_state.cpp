@@ -1,5 +1,6 @@
 #include "train/run_state.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -18,37 +19,23 @@ std::vector<float> download(const plan::TensorStore& store, const char* name, st
   return values;
 }
 
-/// The tensors that a resumed run needs besides the parameters.
-std::vector<plan::TensorInfo> state_tensors(const StepRunner& runner) {
-  std::vector<plan::TensorInfo> tensors;
-  const plan::Plan& plan = runner.executor().schedule().plan;
-  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
-    const plan::TensorInfo& info = plan.tensors[i];
-    const bool is_view = info.root != plan::TensorId(i);
-    if (!is_view && info.storage == plan::Storage::kPersistent && info.role == plan::Role::kOptimizer) {
-      tensors.push_back(info);
-    }
-  }
-  return tensors;
-}
-
-void write_state(OutputFile& file, const StepRunner& runner) {
+void write_state(OutputFile& file, StepRunner& runner) {
   std::vector<model::SafetensorsTensor> tensors;
-  for (const plan::TensorInfo& info : state_tensors(runner)) {
-    tensors.push_back({info.name, info.dtype, info.shape});
-  }
+  const std::vector<plan::TensorInfo>& infos = runner.state().tensors();
+  for (const plan::TensorInfo& info : infos) tensors.push_back({info.name, info.dtype, info.shape});
   std::vector<std::byte> bytes;
   model::write_safetensors(file, std::move(tensors),
                            [&](const model::SafetensorsTensor& tensor, const model::SafetensorsSink& sink) {
                              bytes.resize(tensor.size_bytes());
-                             runner.store().download(tensor.name, bytes);
+                             const auto info = std::ranges::find(infos, tensor.name, &plan::TensorInfo::name);
+                             runner.state().fetch(static_cast<std::size_t>(info - infos.begin()), bytes);
                              sink(bytes);
                            });
 }
 
 }  // namespace
 
-void write_run_state(CheckpointWriter& out, const StepRunner& runner, const model::TokenIds& ids) {
+void write_run_state(CheckpointWriter& out, StepRunner& runner, const model::TokenIds& ids) {
   const plan::TensorStore& store = runner.store();
   const model::GptParams& params = runner.params();
   std::vector<float> arena = download(store, model::tensor::kParams, params.arena_elements());
@@ -79,7 +66,9 @@ void read_run_state(const Path& checkpoint, StepRunner& runner) {
 void read_optimizer_state(const Path& checkpoint, StepRunner& runner) {
   const model::SafetensorsFile file(checkpoint / kOptimizerFile);
   std::vector<std::byte> bytes;
-  for (const plan::TensorInfo& info : state_tensors(runner)) {
+  const std::vector<plan::TensorInfo>& infos = runner.state().tensors();
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    const plan::TensorInfo& info = infos[i];
     const model::SafetensorsEntry* entry = file.find(info.name);
     if (entry == nullptr || entry->shape != info.shape || entry->size_bytes() != info.bytes()) {
       fail(
@@ -88,7 +77,7 @@ void read_optimizer_state(const Path& checkpoint, StepRunner& runner) {
     }
     bytes.resize(info.bytes());
     file.read(*entry, std::span(bytes));
-    runner.store().upload(info.name, bytes);
+    runner.state().put(i, bytes);
   }
 }
 

@@ -13,8 +13,9 @@ namespace vkgpt::train {
 
 /// Adds to a checkpoint all that the device holds: the model directory's configuration, weights, adapters and
 /// averaged weights, and in `optimizer.safetensors` every state tensor of the plan under its own name.
-/// `ids` are the tokenizer's, for the configuration.
-void write_run_state(CheckpointWriter& out, const StepRunner& runner, const model::TokenIds& ids = {});
+/// Rank 0 calls it; the other ranks are in `RankState::send`. `ids` are the tokenizer's, for the
+/// configuration.
+void write_run_state(CheckpointWriter& out, StepRunner& runner, const model::TokenIds& ids = {});
 
 /// Gives the runner the parameters and the state of a checkpoint. Throws `Error` for tensors that are missing
 /// or of another shape.

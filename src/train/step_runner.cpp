@@ -23,8 +23,20 @@ float bias_correction(double beta, std::int64_t step) {
   return static_cast<float>(1.0 / (1.0 - std::pow(beta, static_cast<double>(step) + 1)));
 }
 
-constexpr std::array kStepSegments = {model::segment::kZeroGrads, model::segment::kMicroStep,
-                                      model::segment::kUpdate};
+constexpr std::array kStepSegments = {
+    model::segment::kZeroGrads, model::segment::kMicroStep, model::segment::kUpdate,
+    model::segment::kPack,      model::segment::kFold,      model::segment::kNorm,
+    model::segment::kDecide,    model::segment::kSpread,    model::segment::kShardUpdate,
+    model::segment::kGradsOut,  model::segment::kGradsIn};
+
+/// Those of a step that a plan has.
+std::vector<std::string> step_segments(const plan::Plan& plan) {
+  std::vector<std::string> names;
+  for (const plan::Segment& segment : plan.segments) {
+    if (std::ranges::contains(kStepSegments, std::string_view(segment.name))) names.push_back(segment.name);
+  }
+  return names;
+}
 
 TensorStats tensor_stats(std::string name, std::span<const float> row) {
   return {std::move(name), row[0], row[1], static_cast<std::uint64_t>(row[2]),
@@ -35,19 +47,24 @@ TensorStats tensor_stats(std::string name, std::span<const float> row) {
 
 StepRunner::Stage::Stage(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
                          const TrainConfig& config, const DataLoader& whole, std::int64_t length,
-                         double submit_budget_ns)
+                         double submit_budget_ns, const model::RankOptions& ranks)
     : T(length),
       loader(whole.with_length(length)),
-      tapped(context, store, train_schedule(params, config, length, context.target(), true),
+      tapped(context, store, train_schedule(params, config, length, context.target(), true, ranks),
              submit_budget_ns),
-      executor(context, store, train_schedule(params, config, length, context.target()), submit_budget_ns) {}
+      executor(context, store, train_schedule(params, config, length, context.target(), false, ranks),
+               submit_budget_ns) {}
 
 StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_config, const TrainConfig& config,
-                       const DataLoader& loader, std::function<bool()> keep_going, double submit_budget_ns)
+                       const DataLoader& loader, std::function<bool()> keep_going, double submit_budget_ns,
+                       comm::Communicator* ranks)
     : context_(context),
       config_(config),
       keep_going_(std::move(keep_going)),
       params_(model_config, adaptation(config)),
+      solo_(ranks == nullptr ? comm::make_solo() : nullptr),
+      ranks_(ranks == nullptr ? *solo_ : *ranks),
+      rank_options_(rank_options(config, ranks_.rank(), ranks_.size())),
       store_(context),
       curriculum_(curriculum_stages(config, model_config.block_size)),
       ring_(context.queue()) {
@@ -55,7 +72,20 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
     log_info("{}", notice);
   }
   for (const CurriculumStage& stage : curriculum_) {
-    stages_.emplace_back(context_, store_, params_, config_, loader, stage.T, submit_budget_ns);
+    stages_.emplace_back(context_, store_, params_, config_, loader, stage.T, submit_budget_ns,
+                         rank_options_);
+  }
+  const plan::Plan& own = stages_.back().executor.schedule().plan;
+  if (rank_options_.size == 0) {
+    state_.emplace(ranks_, store_, own, own);
+  } else {
+    const std::vector<double> shares = parse_shares(config_.balance, ranks_.size());
+    rank_step_.emplace(ranks_, store_, context_.queue(),
+                       model::exchange_layout(params_, optimizer_kind(config_), rank_options_),
+                       plan_micro_steps(config_.grad_accum_steps, shares),
+                       config_.sum_order == "step" ? SumOrder::kStep : SumOrder::kRank);
+    state_.emplace(ranks_, store_, own,
+                   train_schedule(params_, config_, curriculum_.back().T, context_.target()).plan);
   }
   for (Stage& stage : stages_) stage.tapped.build_pipelines();
   if (activation_dtype(config_, context_.caps()) == DType::kF16) {
@@ -72,14 +102,18 @@ void StepRunner::record_ahead(bool with_stats) {
   }
   if (!with_stats) return;
   for (Stage& stage : stages_) {
-    for (const char* segment : kStepSegments) stage.tapped.reserve_eager(segment);
+    for (const std::string& segment : step_segments(stage.tapped.schedule().plan)) {
+      stage.tapped.reserve_eager(segment);
+    }
     stage.tapped.reserve_eager(model::segment::kGradStats);
   }
 }
 
 void StepRunner::record_steps() {
   for (Stage& stage : stages_) {
-    for (const char* segment : kStepSegments) stage.executor.record(segment);
+    for (const std::string& segment : step_segments(stage.executor.schedule().plan)) {
+      stage.executor.record(segment);
+    }
   }
 }
 
@@ -121,22 +155,21 @@ bool StepRunner::run_step(std::int64_t step, double learning_rate, Mode mode) {
     eager_times_.clear();
   }
   Stage& stage = stages_[stage_of(curriculum_, step)];
-  const auto batch_tokens = static_cast<std::size_t>(config_.batch_size * stage.T);
+  if (rank_step_) {
+    run_rank_step(stage, step, learning_rate, mode);
+    return true;
+  }
   for (std::int64_t micro_step = 0; micro_step < config_.grad_accum_steps; ++micro_step) {
     if (!keep_going_()) return false;
     const int slot = ring_.acquire();
     collect(slot);
-    fill_params(slot, step, micro_step, learning_rate);
-    stage.loader.fill_train(
-        static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step),
-        store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot).first(batch_tokens),
-        store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot).first(batch_tokens));
+    fill_slot(stage, slot, step, micro_step, learning_rate);
     if (micro_step == 0) run_segment(stage, model::segment::kZeroGrads, slot, mode);
     run_segment(stage, model::segment::kMicroStep, slot, mode);
     if (micro_step + 1 == config_.grad_accum_steps) {
       if (mode == Mode::kStats) run_segment(stage, model::segment::kGradStats, slot, mode);
       run_segment(stage, model::segment::kUpdate, slot, mode);
-      if (mode == Mode::kStats) read_stats(slot);
+      if (mode == Mode::kStats) read_stats(slot, results(model::tensor::kStepResults, slot).loss_scale);
       pending_[slot] = step;
     }
     ring_.submitted(context_.queue().submitted());
@@ -153,6 +186,16 @@ void StepRunner::run_segment(Stage& stage, const char* segment, int slot, Mode m
   plan::Executor& executor = mode == Mode::kStats ? stage.tapped : stage.executor;
   const std::vector<plan::DispatchTime> times = executor.run_eager(segment, slot);
   eager_times_.insert(eager_times_.end(), times.begin(), times.end());
+}
+
+void StepRunner::fill_slot(Stage& stage, int slot, std::int64_t step, std::int64_t micro_step,
+                           double learning_rate) {
+  const auto batch_tokens = static_cast<std::size_t>(config_.batch_size * stage.T);
+  fill_params(slot, step, micro_step, learning_rate);
+  stage.loader.fill_train(
+      static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step),
+      store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot).first(batch_tokens),
+      store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot).first(batch_tokens));
 }
 
 void StepRunner::fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate) {
@@ -188,11 +231,13 @@ std::optional<StepOutcome> StepRunner::take_outcome() {
 }
 
 void StepRunner::drain() {
+  context_.queue().wait_idle();
   for (int i = 0; i < plan::kSlotCount; ++i) collect(ring_.acquire());
 }
 
 std::optional<double> StepRunner::evaluate(Split split, std::int64_t batches, Weights weights) {
   drain();
+  if (ranks_.size() > 1 || rank_step_) return evaluate_share(split, batches, weights);
   const bool average = weights == Weights::kAverage;
   Stage& stage = stages_.back();
   const auto run = [&](const char* current, const char* averaged, int slot) {
@@ -219,11 +264,10 @@ std::optional<double> StepRunner::evaluate(Split split, std::int64_t batches, We
   return std::nullopt;
 }
 
-void StepRunner::read_stats(int slot) {
+void StepRunner::read_stats(int slot, double scale) {
   constexpr std::size_t kColumns = 4;
   gradient_stats_.clear();
   activation_stats_.clear();
-  const double scale = results(model::tensor::kStepResults, slot).loss_scale;
   const auto gradients = store_.readback_slot<float>(model::tensor::kGradStats, slot);
   for (std::size_t row = 0; const model::ParamSpec& spec : params_.specs()) {
     if (!spec.trainable) continue;

@@ -1,11 +1,14 @@
 #include "vkgpt/train/trainer.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <exception>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "vkgpt/comm/collectives.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
@@ -26,6 +29,17 @@ DataLoader loader_of(const RunInput& input, const TrainConfig& config) {
   return {input.corpus.train(), input.corpus.validation(), input.model.block_size, config.seed, order};
 }
 
+/// The configuration with a batch that every rank's device holds.
+TrainConfig settled(const TrainConfig& config, const RunInput& input,
+                    const std::optional<Checkpoint>& checkpoint, const vk::Target& target) {
+  TrainConfig result = with_settled_batch_size(config, input.model, checkpoint, target);
+  if (input.ranks != nullptr && config.batch_size == 0) {
+    result.batch_size =
+        std::ranges::min(comm::all_gather_value(*input.ranks, result.batch_size, "automatic batch size"));
+  }
+  return result;
+}
+
 }  // namespace
 
 Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig& config,
@@ -33,12 +47,14 @@ Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig&
     : context_(context),
       input_(input),
       checkpoint_(config.resume ? input.checkpoints.newest() : std::nullopt),
-      config_(with_settled_batch_size(config, input.model, checkpoint_, context.target())),
+      config_(settled(config, input, checkpoint_, context.target())),
       constructed_(std::chrono::steady_clock::now()),
       loader_(loader_of(input, config)),
       schedule_(config),
-      runner_(context, input.model, config_, loader_, [] { return !interrupted(); }, submit_budget_ns) {
-  if (config_.sample_interval > 0) {
+      runner_(
+          context, input.model, config_, loader_, [] { return !interrupted(); }, submit_budget_ns,
+          input.ranks) {
+  if (config_.sample_interval > 0 && input_.leads()) {
     generator_.emplace(context_, runner_.store(), runner_.params(), input_.tokenizer.vocab_size());
   }
   runner_.record_ahead(config_.stats_interval > 0);
@@ -50,7 +66,7 @@ Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig&
   }
   first_step_ = finished();
   if (input_.on_ready) input_.on_ready();
-  reporter_.emplace(config_, finished());
+  if (input_.leads()) reporter_.emplace(config_, finished());
 }
 
 void Trainer::start_fresh() {
@@ -78,21 +94,38 @@ void Trainer::save() {
   if (saved_step_ == finished()) return;
   runner_.drain();
   take_outcomes();
-  reporter_->clear();
+  if (reporter_) reporter_->clear();
+  if (write_checkpoint()) saved_step_ = finished();
+  pace_.restart(finished());
+}
+
+/// Whether it is written; of several ranks, rank 0 writes.
+bool Trainer::write_checkpoint() {
+  if (!input_.leads()) runner_.state().send();
+  std::byte saved{0};
+  if (input_.leads()) {
+    if (save_run()) saved = std::byte{1};
+    runner_.state().finish();
+  }
+  if (input_.ranks != nullptr) {
+    comm::broadcast(*input_.ranks, std::span(&saved, 1), "checkpoint", 0, comm::Patience::kLong);
+  }
+  return saved != std::byte{0};
+}
+
+bool Trainer::save_run() {
   const std::optional<double> val_loss = evaluated_step_ == finished() ? summary_.val_loss : std::nullopt;
   const auto saved = input_.checkpoints.save(state_.step, val_loss, [&](CheckpointWriter& out) {
     for (const text::TokenizerFile& file : input_.tokenizer.files()) out.write(file.name, file.contents);
     out.write(kTrainerStateFile, trainer_state_to_json(state_));
     write_run_state(out, runner_, input_.tokenizer.token_ids());
   });
-  if (saved) {
-    saved_step_ = finished();
-    log_info("saved {}", saved->directory.string());
-  }
-  pace_.restart(finished());
+  if (saved) log_info("saved {}", saved->directory.string());
+  return saved.has_value();
 }
 
 void Trainer::save_before_ending() {
+  if (input_.ranks != nullptr) return;  // the others may not be where this one is
   try {
     save();
   } catch (const std::exception& error) {
@@ -100,22 +133,26 @@ void Trainer::save_before_ending() {
   }
 }
 
+bool Trainer::ending() const {
+  return input_.ranks != nullptr ? runner_.stop_agreed() : interrupted();
+}
+
 bool Trainer::due(std::int64_t interval) const {
   return interval > 0 && finished() % interval == 0;
 }
 
 bool Trainer::train() {
-  while (!interrupted() && !stopped_ && finished() < config_.max_steps) {
+  while (!ending() && !stopped_ && finished() < config_.max_steps) {
     if (!train_step()) return false;
     if (due(config_.eval_interval) && !evaluate()) return false;
-    if (due(config_.sample_interval)) sample();
+    if (due(config_.sample_interval) && generator_) sample();
     // After the last step the evaluation comes first: the checkpoint records its loss.
     if (due(config_.save_interval) && finished() < config_.max_steps) save();
     context_.instance().check_messages();
   }
   runner_.drain();
   take_outcomes();
-  if (interrupted() || stopped_) return false;
+  if (ending() || stopped_) return false;
   return first_step_ == finished() || evaluated_step_ == finished() || evaluate();
 }
 
@@ -131,7 +168,7 @@ TrainSummary Trainer::run() {
     throw;
   }
   save();
-  reporter_->clear();
+  if (reporter_) reporter_->clear();
   context_.instance().check_messages();
   if (saved_step_ != finished()) {
     fail("the checkpoint of step {} could not be saved; the one of step {} is the newest", finished(),
@@ -162,7 +199,7 @@ bool Trainer::train_step() {
     pace_.restart(finished());
   }
   take_outcomes();
-  if (with_stats) {
+  if (with_stats && reporter_) {
     reporter_->stats(state_.step, {.gradients = runner_.gradient_stats(),
                                    .activations = runner_.activation_stats(),
                                    .times = runner_.eager_times(),
@@ -192,7 +229,7 @@ void Trainer::take_outcome(const StepOutcome& outcome) {
     summary_.tokens_per_second = progress.tokens_per_second;
   }
   summary_.train_loss = progress.loss;
-  reporter_->step(progress, outcome.results);
+  if (reporter_) reporter_->step(progress, outcome.results);
   if (input_.on_step && !input_.on_step(progress)) stopped_ = true;
   skipped_in_a_row_ = outcome.results.skipped != 0 ? skipped_in_a_row_ + 1 : 0;
   if (skipped_in_a_row_ == kMaxSkippedInARow) {
@@ -225,7 +262,7 @@ bool Trainer::evaluate() {
     state_.best_val_loss = losses.validation;
     state_.best_step = state_.step;
   }
-  reporter_->evaluation(state_.step, losses, is_best, seconds_since(start));
+  if (reporter_) reporter_->evaluation(state_.step, losses, is_best, seconds_since(start));
   if (is_best) save();
   pace_.restart(finished());
   return true;

@@ -7,6 +7,10 @@ namespace vkgpt {
 /// Writes to a closed pipe or past a limit of file sizes fail instead of killing the process.
 void install_interrupt_handlers();
 
+/// The same for one of several ranks: without the line, which the launcher writes, and for SIGUSR1 too, which
+/// launchers hand on.
+void install_rank_interrupt_handlers();
+
 /// Whether a signal has arrived. Long work polls it at every submit boundary, saves and ends with
 /// `ExitCode::kInterrupted`. Safe from several threads.
 bool interrupted();

@@ -24,6 +24,16 @@ inline constexpr const char* kEvalEnd = "eval_end";      // results
 inline constexpr const char* kEmaEvalBegin = "ema_eval_begin";
 inline constexpr const char* kEmaEvalStep = "ema_eval_step";
 inline constexpr const char* kEmaEvalEnd = "ema_eval_end";
+
+// Of a step that several ranks take together (see `write_exchange`); these replace kUpdate.
+inline constexpr const char* kPack = "exchange_pack";        // all buckets, after kMicroStep
+inline constexpr const char* kFold = "exchange_fold";        // contributions into the shard's sum
+inline constexpr const char* kNorm = "exchange_norm";        // partial sums of the shard's norm
+inline constexpr const char* kDecide = "exchange_decide";    // on rank 0: norm, clip scale, skip, results
+inline constexpr const char* kShardUpdate = "shard_update";  // optimizer on the shard
+inline constexpr const char* kSpread = "exchange_spread";    // the others' weights, average, copy in 16 bits
+inline constexpr const char* kGradsOut = "exchange_grads_out";  // the shard's sum to the host
+inline constexpr const char* kGradsIn = "exchange_grads_in";    // the sums of all shards, for statistics
 }  // namespace segment
 
 /// Tensors of the train plan that the host fills, reads or saves. An arena of parameters or gradients is laid
@@ -41,6 +51,18 @@ inline constexpr const char* kStepParams = "step_params";
 inline constexpr const char* kStepResults = "step_results";  // (8): see StepResults
 inline constexpr const char* kEvalResults = "eval_results";  // (8), likewise
 inline constexpr const char* kGradStats = "grad_stats";      // (trainable tensors, 4): norm, max, NaNs, Infs
+
+// What ranks exchange; words are u32. See `ExchangeLayout`.
+inline constexpr const char* kWireOut = "wire_out";  // readback: packed gradients, then the shard's weights
+inline constexpr const char* kWireIn = "wire_in";    // upload: contributions by piece, then all weights
+inline constexpr const char* kFoldControl =
+    "fold_control";                                  // upload (2): contributions, 1 to start from zero
+inline constexpr const char* kLossOut = "loss_out";  // readback (2): the loss accumulator
+inline constexpr const char* kLossIn = "loss_in";    // upload (2): that of all ranks
+inline constexpr const char* kNormOut = "norm_out";  // readback (blocks of the shard, 2)
+inline constexpr const char* kNormIn = "norm_in";    // upload (blocks of all shards, 2)
+inline constexpr const char* kDecisionOut = "decision_out";  // readback (4): see global_norm_state
+inline constexpr const char* kDecision = "decision";         // upload (4), the same on every rank
 }  // namespace tensor
 
 /// The results of a step that the host reads.
@@ -65,6 +87,16 @@ enum class GradCheckpoint {
   kBlock,      // only the residual stream
 };
 
+/// Which part of a step that several ranks take together is this one's.
+struct RankOptions {
+  std::int64_t rank = 0;
+  std::int64_t size = 0;                          // 0 = a step of one device, without any exchange
+  bool bf16_wire = false;                         // gradients travel in 16 bits
+  std::int64_t bucket_elements = (25 << 20) / 4;  // of gradients that are sent together, at most
+
+  friend bool operator==(const RankOptions&, const RankOptions&) = default;
+};
+
 /// Everything besides the model that the recording of a train step depends on.
 struct TrainPlanOptions {
   std::int64_t batch_size = 64;
@@ -86,6 +118,8 @@ struct TrainPlanOptions {
   double label_smoothing = 0;
   double z_loss = 0;
   double ema_decay = 0;  // 0 = no average
+
+  RankOptions ranks = {};
 
   bool has_loss_scale() const { return activation_dtype == DType::kF16; }
   friend bool operator==(const TrainPlanOptions&, const TrainPlanOptions&) = default;

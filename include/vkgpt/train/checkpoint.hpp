@@ -40,6 +40,9 @@ class CheckpointWriter {
   CheckpointManifest manifest_;
 };
 
+/// Whether a process writes a run's checkpoints or, as one of several ranks, only reads them.
+enum class StoreAccess { kWrite, kRead };
+
 /// The checkpoints `step-N/` of one run directory, for the process that trains there.
 ///
 /// A checkpoint appears whole or not at all: it is written as `step-N.tmp/`, every file fsynced, the manifest
@@ -52,6 +55,9 @@ class CheckpointStore {
   /// save left: `step-N.tmp` and `step-N.old` are removed, or renamed to `step-N` when whole and otherwise
   /// lost. `keep` (>= 2) newest checkpoints stay, and the best. Throws `Error`.
   explicit CheckpointStore(Path directory, int keep = 2, FileSystem& file_system = FileSystem::real());
+  /// With `kRead` nothing is created, locked or cleared: another process writes. Throws `Error` where there
+  /// is no such directory.
+  CheckpointStore(Path directory, StoreAccess access);
   CheckpointStore(const CheckpointStore&) = delete;
   CheckpointStore& operator=(const CheckpointStore&) = delete;
 
@@ -78,7 +84,7 @@ class CheckpointStore {
   Path directory_;
   std::size_t keep_;
   FileSystem* file_system_;
-  DirectoryLock lock_;
+  std::optional<DirectoryLock> lock_;
   std::vector<Path> damaged_;
 };
 

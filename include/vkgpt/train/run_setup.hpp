@@ -18,17 +18,22 @@ class RunSetup {
   /// Settles `model` and `config`, which `fields` are bound to: a checkpoint, --init_from or the tokenizer
   /// has the last word on the shape. Locks the run directory, then refuses (usage errors) what contradicts
   /// itself or the run that is continued; settings and tokenizer are written there when the trainer is ready.
-  /// `changes` are told. The arguments outlive it.
+  /// `changes` are told. With `kRead`, on ranks other than 0, nothing is locked or written. The arguments
+  /// outlive it.
   RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig& config,
-           std::span<const SettingChange> changes = {});
+           std::span<const SettingChange> changes = {}, StoreAccess access = StoreAccess::kWrite);
 
   RunInput input() {
     return {.model = model_,
             .tokenizer = *data_->tokenizer,
             .corpus = data_->corpus,
             .checkpoints = *checkpoints_,
-            .on_ready = [this] { write_settings(); }};
+            .on_ready = [this] {
+              if (access_ == StoreAccess::kWrite) write_settings();
+            }};
   }
+  /// The step that the run goes on from; 0 for a new one.
+  std::int64_t reached() const { return reached_; }
   const TrainData& data() const { return *data_; }
 
  private:
@@ -42,6 +47,7 @@ class RunSetup {
   const FieldSet& fields_;
   model::GptConfig& model_;
   TrainConfig& config_;
+  StoreAccess access_;
   std::optional<CheckpointStore> checkpoints_;
   std::optional<Checkpoint> checkpoint_;  // to go on from
   std::optional<Path> origin_;            // directory of the model to go on with or to start from

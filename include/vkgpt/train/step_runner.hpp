@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "vkgpt/comm/communicator.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/plan/executor.hpp"
@@ -14,6 +16,8 @@
 #include "vkgpt/train/curriculum.hpp"
 #include "vkgpt/train/data_loader.hpp"
 #include "vkgpt/train/plan_options.hpp"
+#include "vkgpt/train/rank_state.hpp"
+#include "vkgpt/train/rank_step.hpp"
 #include "vkgpt/train/train_config.hpp"
 #include "vkgpt/vk/context.hpp"
 
@@ -41,10 +45,11 @@ struct StepOutcome {
 class StepRunner {
  public:
   /// Everything is allocated here. `context` and the tokens behind `loader` outlive the runner. `keep_going`
-  /// is asked at every submit boundary.
+  /// is asked at every submit boundary. With `ranks`, which outlive it, steps and evaluations are taken
+  /// together; `keep_going` is then a wish, on which all ranks agree at the end of a step.
   StepRunner(vk::Context& context, const model::GptConfig& model_config, const TrainConfig& config,
              const DataLoader& loader, std::function<bool()> keep_going,
-             double submit_budget_ns = plan::Executor::kSubmitBudgetNs);
+             double submit_budget_ns = plan::Executor::kSubmitBudgetNs, comm::Communicator* ranks = nullptr);
 
   /// Records evaluations, and allocates what eager steps need, with statistics where `with_stats`: so that
   /// memory can only run out before the first step. Everything else that shares the store has reserved its
@@ -65,6 +70,11 @@ class StepRunner {
   const std::vector<TensorStats>& activation_stats() const { return activation_stats_; }
   /// Times of the last eager pass, dispatch by dispatch.
   const std::vector<plan::DispatchTime>& eager_times() const { return eager_times_; }
+
+  /// Whether a rank wished to end; the same on all of them.
+  bool stop_agreed() const { return stop_agreed_; }
+  /// The optimizer's state, whole in files.
+  RankState& state() { return *state_; }
 
   /// The results of a completed step, oldest first.
   std::optional<StepOutcome> take_outcome();
@@ -95,7 +105,8 @@ class StepRunner {
   /// The recordings of one context length.
   struct Stage {
     Stage(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
-          const TrainConfig& config, const DataLoader& whole, std::int64_t length, double submit_budget_ns);
+          const TrainConfig& config, const DataLoader& whole, std::int64_t length, double submit_budget_ns,
+          const model::RankOptions& ranks);
 
     std::int64_t T;
     DataLoader loader;
@@ -103,22 +114,34 @@ class StepRunner {
     plan::Executor executor;
   };
 
+  /// This rank's share of the evaluation's batches; all ranks give the same mean.
+  std::optional<double> evaluate_share(Split split, std::int64_t batches, Weights weights);
+  double evaluate_batch(Split split, std::int64_t batch, Weights weights);
+  void run_rank_step(Stage& stage, std::int64_t step, double learning_rate, Mode mode);
+  std::vector<std::uint64_t> run_micro_step(Stage& stage, int slot, bool sends, Mode mode);
   bool run_step(std::int64_t step, double learning_rate, Mode mode);
   void run_segment(Stage& stage, const char* segment, int slot, Mode mode);
+  void fill_slot(Stage& stage, int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
   void fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
   model::StepResults results(const char* tensor, int slot) const;
   void collect(int slot);
-  void read_stats(int slot);
+  void read_stats(int slot, double loss_scale);
 
   vk::Context& context_;
   TrainConfig config_;
   std::function<bool()> keep_going_;
   model::GptParams params_;
+  std::unique_ptr<comm::Communicator> solo_;  // where there is no other
+  comm::Communicator& ranks_;
+  model::RankOptions rank_options_;
   plan::TensorStore store_;
   std::vector<CurriculumStage> curriculum_;
   std::deque<Stage> stages_;  // as in the curriculum; all are reserved before the first is recorded
   plan::SlotRing ring_;
   std::optional<std::int64_t> pending_[plan::kSlotCount];  // step whose results the slot will hold
+  std::optional<RankStep> rank_step_;                      // where a step is more than this device's
+  std::optional<RankState> state_;
+  bool stop_agreed_ = false;
   std::deque<StepOutcome> outcomes_;
   std::vector<TensorStats> gradient_stats_;
   std::vector<TensorStats> activation_stats_;

@@ -53,6 +53,12 @@ struct TrainConfig {
   std::string amp = "off";
   std::string grad_checkpoint = "none";
 
+  std::string sum_order = "rank";
+  std::string wire = "f32";
+  double bucket_mib = 25;
+  std::string balance = "even";
+  double comm_timeout = 300;
+
   std::string init_from;
   bool keep_optimizer = false;
   std::string freeze;
@@ -86,6 +92,7 @@ struct TrainConfig {
     TrainFields::visit_update(visit, self);
     TrainFields::visit_regularization(visit, self);
     TrainFields::visit_memory(visit, self);
+    TrainFields::visit_ranks(visit, self);
     TrainFields::visit_fine_tuning(visit, self);
     TrainFields::visit_reports(visit, self);
   }

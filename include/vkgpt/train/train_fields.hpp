@@ -252,6 +252,39 @@ struct TrainFields {
   }
 
   template <typename Visitor, typename Self>
+  static void visit_ranks(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Several devices";
+    visit(
+        FieldInfo{.name = "sum_order",
+                  .group = kGroup,
+                  .help = "Order in which micro-steps are summed: by rank, or by step: the same bits for any "
+                          "number of ranks, at an exchange for each micro-step",
+                  .choices = "rank|step"},
+        self.sum_order);
+    visit(FieldInfo{.name = "wire",
+                    .group = kGroup,
+                    .help = "Type in which gradients travel between ranks",
+                    .choices = "f32|bf16"},
+          self.wire);
+    visit(FieldInfo{.name = "bucket_mib",
+                    .group = kGroup,
+                    .help = "MiB of gradients that are sent together while the backward goes on",
+                    .min = 0.001,
+                    .max = 1024},
+          self.bucket_mib);
+    visit(FieldInfo{.name = "balance",
+                    .group = kGroup,
+                    .help = "Micro-steps of the ranks: even, or shares such as 5,3"},
+          self.balance);
+    visit(FieldInfo{.name = "comm_timeout",
+                    .group = kGroup,
+                    .help = "Seconds without a message after which a rank counts as lost",
+                    .min = 1,
+                    .max = 1e6},
+          self.comm_timeout);
+  }
+
+  template <typename Visitor, typename Self>
   static void visit_fine_tuning(Visitor& visit, Self& self) {
     constexpr auto kGroup = "Fine-tuning";
     visit(FieldInfo{.name = "init_from",

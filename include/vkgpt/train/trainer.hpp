@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "vkgpt/comm/communicator.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/text/corpus/corpus.hpp"
 #include "vkgpt/text/generate/generator.hpp"
@@ -44,6 +45,10 @@ struct RunInput {
   std::function<void()> on_ready = {};
   /// Called after every step, in order, at most two steps late; false ends the run, which is saved.
   std::function<bool(const Progress&)> on_step = {};
+  /// Those with which the run is trained together; null where it is alone.
+  comm::Communicator* ranks = nullptr;
+
+  bool leads() const { return ranks == nullptr || ranks->rank() == 0; }
 };
 
 /// The training loop: steps, evaluations, samples, statistics, checkpoints.
@@ -64,6 +69,10 @@ class Trainer {
   void save();
   /// The same when an error ends the run; failing is only warned about.
   void save_before_ending();
+  /// Whether a signal asked to end; of several ranks, whether all know.
+  bool ending() const;
+  bool write_checkpoint();
+  bool save_run();
   /// False when a signal arrived instead.
   bool train_step();
   bool evaluate();

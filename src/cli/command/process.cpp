@@ -4,7 +4,10 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -82,6 +85,66 @@ Companion::~Companion() {
   kill(child_, SIGTERM);
   int status = 0;
   while (waitpid(child_, &status, 0) < 0 && errno == EINTR) {
+  }
+}
+
+namespace {
+
+/// Copies lines to standard error until the other end closes, but for blocks between lines of dashes.
+void copy_without_notices(int fd) {
+  std::FILE* const in = fdopen(fd, "r");
+  char* line = nullptr;
+  std::size_t capacity = 0;
+  bool in_notice = false;
+  for (ssize_t size = 0; (size = getline(&line, &capacity, in)) > 0;) {
+    if (std::string_view(line, static_cast<std::size_t>(size)).starts_with("----------------")) {
+      in_notice = !in_notice;
+    } else if (!in_notice) {
+      std::fwrite(line, 1, static_cast<std::size_t>(size), stderr);
+    }
+  }
+  std::free(line);
+  std::fclose(in);
+}
+
+}  // namespace
+
+std::optional<std::string> first_line_of(std::vector<std::string> words) {
+  std::array<int, 2> pipe_fds{};
+  if (pipe2(pipe_fds.data(), O_CLOEXEC) != 0) fail("cannot make a pipe: {}", std::strerror(errno));
+  const int null_fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const pid_t child = start(words, {null_fd, pipe_fds[1], null_fd}, SIGKILL);
+  close(null_fd);
+  close(pipe_fds[1]);
+  std::string text;
+  std::array<char, 256> buffer{};
+  for (ssize_t got = 0; (got = read(pipe_fds[0], buffer.data(), buffer.size())) > 0 && text.size() < 4096;) {
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  close(pipe_fds[0]);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (code_of(status) == kNotFound) return std::nullopt;
+  return text.substr(0, text.find('\n'));
+}
+
+int run_ranks(std::vector<std::string> words) {
+  std::array<int, 2> pipe_fds{};
+  if (pipe2(pipe_fds.data(), O_CLOEXEC) != 0) fail("cannot make a pipe: {}", std::strerror(errno));
+  const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const pid_t child = start(words, {null_fd, STDOUT_FILENO, pipe_fds[1]}, SIGTERM);
+  close(null_fd);
+  close(pipe_fds[1]);
+  const std::jthread filter([fd = pipe_fds[0]] { copy_without_notices(fd); });
+  bool told = false;
+  int status = 0;
+  while (true) {
+    const pid_t ended = waitpid(child, &status, WNOHANG);
+    if (ended == child) return code_of(status);
+    if (ended < 0 && errno != EINTR) fail("cannot wait for {}: {}", words[0], std::strerror(errno));
+    if (interrupted() && !std::exchange(told, true)) kill(child, SIGUSR1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }
 

@@ -27,6 +27,16 @@ class Companion {
   int child_;
 };
 
+/// The first line that a program of the PATH writes to its standard output; nothing where there is no such
+/// program.
+std::optional<std::string> first_line_of(std::vector<std::string> words);
+
+/// Runs a launcher of ranks on this process's standard streams, but for its input, in a process group of its
+/// own. What the launcher itself says about ranks that ended, between lines of dashes, is left out. The first
+/// signal that arrives here is handed on to the ranks as SIGUSR1. It ends when this process
+/// does. Its exit code, 128 + N after a signal N.
+int run_ranks(std::vector<std::string> words);
+
 /// Runs a long child with its own process group, so that Ctrl-C reaches this process alone; what arrives here
 /// is handed on once, and the child ends in its own way. It also ends when this process dies. Standard output
 /// goes to a new file `out`, standard error to the end of `err`. Its exit code, 128 + N after a signal N.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <print>
@@ -7,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/comm/agreement.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/core/format.hpp"
@@ -28,6 +30,7 @@
 #include "cli/data/default_text.hpp"
 #include "cli/model/generate.hpp"
 #include "cli/run_options.hpp"
+#include "cli/train/ranks.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -116,6 +119,38 @@ void describe(const train::TrainData& data, const model::GptParams& params) {
                : vkgpt::format(", {:.3f} M of them trained", static_cast<double>(trained) / 1e6));
 }
 
+/// Rank 0 first: it makes the run directory.
+void set_up_together(comm::Communicator* ranks, const std::function<void(train::StoreAccess)>& set_up) {
+  if (ranks == nullptr) return set_up(train::StoreAccess::kWrite);
+  const bool leads = ranks->rank() == 0;
+  comm::together(*ranks, "run directory", [&] {
+    if (leads) set_up(train::StoreAccess::kWrite);
+  });
+  comm::together(*ranks, "run directory", [&] {
+    if (!leads) set_up(train::StoreAccess::kRead);
+  });
+}
+
+std::unique_ptr<vk::Context> open_context(RunOptions& run, const RankSettings& settings,
+                                          comm::Communicator* ranks) {
+  std::unique_ptr<vk::Context> context;
+  const auto open = [&] { context = std::make_unique<vk::Context>(context_options(run)); };
+  if (ranks == nullptr) {
+    open();
+  } else {
+    comm::together(*ranks, "device", [&] {
+      run.device = device_of_rank(settings, run, *ranks);
+      open();
+    });
+    agree_on_devices(*ranks, context->caps());
+  }
+  log_info("device: {} ({})", context->caps().name, context->caps().driver);
+  if (vk::read_kernel_record(vk::default_cache_dir(), context->caps()).tested.empty()) {
+    log_info("its kernels were never checked: 'vkgpt selftest' does it in seconds");
+  }
+  return context;
+}
+
 }  // namespace
 
 int run_train(std::span<const std::string> args) {
@@ -124,37 +159,49 @@ int run_train(std::span<const std::string> args) {
   model::GptConfig model;
   train::TrainConfig config;
   TrainOptions options;
+  RankSettings rank_settings;
   RunOptions run;
   CommandLine command("train", "Trains a GPT on a text.");
-  command.add(preset).add(model).add(config).add(options).add(run);
+  command.add(preset).add(model).add(config).add(options).add(rank_settings).add(run);
   command.continue_runs();
   if (!command.parse(args)) return 0;
   if (options.generate_only) return run_generate_only(args);
   install_interrupt_handlers();
   config.validate();  // before a text is fetched
+  if (const int count = ranks_to_start(rank_settings); count > 1)
+    return start_ranks(args, count, rank_settings);
+  if (!rank_settings.devices.empty() && rank_settings.devices != "all") run.device = rank_settings.devices;
+  const std::unique_ptr<comm::Communicator> ranks = join_launcher(config.comm_timeout);
+  const bool leads = ranks == nullptr || ranks->rank() == 0;
   if (config.data_path.empty() && config.memmap_dataset.empty()) {
     config.data_path = default_text();
     log_info("no --data_path: training on {}", printable(config.data_path, 200));
   }
 
-  train::RunSetup setup(command.fields(), model, config, command.changes());
+  std::optional<train::RunSetup> setup;
+  set_up_together(ranks.get(), [&](train::StoreAccess access) {
+    setup.emplace(command.fields(), model, config, command.changes(), access);
+  });
+  if (ranks != nullptr) {
+    agree_on_run(*ranks, command.fields(), *setup);
+    comm::together(*ranks, "settings", [&] { check_division(model, config, ranks->size()); });
+  }
   const auto open_device = [&] {
-    auto context = std::make_unique<vk::Context>(context_options(run));
-    log_info("device: {} ({})", context->caps().name, context->caps().driver);
-    if (vk::read_kernel_record(vk::default_cache_dir(), context->caps()).tested.empty()) {
-      log_info("its kernels were never checked: 'vkgpt selftest' does it in seconds");
-    }
-    describe(setup.data(), model::GptParams(model, train::adaptation(config)));
+    auto context = open_context(run, rank_settings, ranks.get());
+    describe(setup->data(), model::GptParams(model, train::adaptation(config)));
     return context;
   };
   std::optional<Companion> dashboard;
-  if (options.dashboard) {
+  if (options.dashboard && leads) {
     make_directories(config.out_dir);
     dashboard.emplace(std::vector<std::string>{"/proc/self/exe", "dashboard", config.out_dir, "--port",
                                                std::to_string(options.dashboard_port)});
   }
-  const train::TrainSummary summary = train::train_with_recovery(open_device, setup.input(), config);
-  print_summary(summary, model, config.out_dir, run.json);
+  train::RunInput input = setup->input();
+  input.ranks = ranks.get();
+  const train::TrainSummary summary = train::train_with_recovery(open_device, input, config);
+  if (leads) print_summary(summary, model, config.out_dir, run.json);
+  if (ranks != nullptr) ranks->close();
   return static_cast<int>(summary.interrupted ? ExitCode::kInterrupted : ExitCode::kSuccess);
 }
 

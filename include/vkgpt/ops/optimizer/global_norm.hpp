@@ -20,4 +20,14 @@ void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, floa
                  const plan::Tensor& state, const std::optional<plan::Tensor>& accumulator = {},
                  const std::optional<plan::Tensor>& loss_scale = {});
 
+/// The first stage for a part of the gradients: partials (blocks, 2) are sums of squares and whether a block
+/// holds a NaN or Inf. At most max_storage_buffer_range bytes.
+void global_norm_partials(plan::PlanBuilder& builder, const plan::Tensor& gradients,
+                          const plan::Tensor& partials);
+
+/// The second stage for `partials` (blocks, 2) of all parts, in their order.
+void global_norm_decide(plan::PlanBuilder& builder, const plan::Tensor& partials, float clip,
+                        const plan::Tensor& state, const std::optional<plan::Tensor>& accumulator = {},
+                        const std::optional<plan::Tensor>& loss_scale = {});
+
 }  // namespace vkgpt::ops

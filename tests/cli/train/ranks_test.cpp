@@ -1,0 +1,137 @@
+// Several ranks on the CPU's driver, started as a user starts them.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "vkgpt/core/file.hpp"
+#include "vkgpt/core/hash.hpp"
+
+#include "cli/run_vkgpt.hpp"
+#include "support/paths.hpp"
+#include "support/temp_directory.hpp"
+
+namespace vkgpt::cli {
+namespace {
+
+class GpuRanks : public testing::Test {
+ protected:
+  void SetUp() override {
+    const bool has_plugin = std::filesystem::exists(test::program().parent_path() / "libvkgpt_mpi.so");
+    if (!has_plugin || std::system("mpirun --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "no MPI";
+    std::string text;
+    for (int i = 0; i < 200; ++i) text += "line " + std::to_string(i * i % 97) + ": a quick brown fox!\n";
+    write_file(directory_ / "text.txt", text);
+  }
+
+  RunResult train(const std::string& out, int ranks, const std::string& steps,
+                  const std::vector<std::string>& more) const {
+    std::vector<std::string> args = {"train",
+                                     "--data_path",
+                                     (directory_ / "text.txt").string(),
+                                     "--out_dir",
+                                     (directory_ / out).string(),
+                                     "--n_layer",
+                                     "2",
+                                     "--n_head",
+                                     "4",
+                                     "--n_embd",
+                                     "64",
+                                     "--block_size",
+                                     "16",
+                                     "--batch_size",
+                                     "2",
+                                     "--max_steps",
+                                     steps,
+                                     "--lr_decay_steps",
+                                     "8",
+                                     "--eval_iters",
+                                     "3",
+                                     "--eval_interval",
+                                     "4",
+                                     "--stats_interval",
+                                     "3",
+                                     "--sample_interval",
+                                     "0",
+                                     "--save_interval",
+                                     "100",
+                                     "--warmup_steps",
+                                     "2",
+                                     "--bucket_mib",
+                                     "0.05",
+                                     "--grad_accum_steps",
+                                     "4"};
+    if (ranks > 1) args.insert(args.end(), {"--nproc_per_node", std::to_string(ranks), "--ddp"});
+    args.insert(args.end(), more.begin(), more.end());
+    return run_vkgpt(args, {"LP_NUM_THREADS=1"});
+  }
+
+  /// The bits of a run: weights and optimizer.
+  std::string bits(const std::string& out, const std::string& step) const {
+    const Path checkpoint = directory_ / out / ("step-" + step);
+    return sha256(read_file(checkpoint / "model.safetensors")) + " " +
+           sha256(read_file(checkpoint / "optimizer.safetensors"));
+  }
+
+  /// 1, 2 and 3 ranks, and 2 that go on where 1 stopped, all with the same bits.
+  void expect_same_bits(std::vector<std::string> settings) {
+    settings.insert(settings.end(), {"--sum_order", "step"});
+    const RunResult one = train("one", 1, "8", settings);
+    ASSERT_EQ(one.code, 0) << one.err;
+    const RunResult two = train("two", 2, "8", settings);
+    ASSERT_EQ(two.code, 0) << two.err;
+    EXPECT_EQ(bits("one", "8"), bits("two", "8"));
+    std::vector<std::string> unequal = settings;
+    unequal.insert(unequal.end(), {"--balance", "2,1,1"});
+    const RunResult three = train("three", 3, "8", unequal);
+    ASSERT_EQ(three.code, 0) << three.err;
+    EXPECT_EQ(bits("one", "8"), bits("three", "8"));
+    ASSERT_EQ(train("more", 1, "3", settings).code, 0);
+    std::vector<std::string> again = settings;
+    again.emplace_back("--resume");
+    const RunResult resumed = train("more", 2, "8", again);
+    ASSERT_EQ(resumed.code, 0) << resumed.err;
+    EXPECT_EQ(bits("one", "8"), bits("more", "8"));
+  }
+
+  TempDirectory directory_;
+};
+
+TEST_F(GpuRanks, StepOrderGivesTheSameBits) {
+  expect_same_bits({});
+}
+
+TEST_F(GpuRanks, StepOrderGivesTheSameBitsInHalfPrecisionWithEverything) {
+  expect_same_bits({"--amp", "fp16", "--dropout", "0.1", "--ema", "--n_kv_head", "2", "--pos_encoding",
+                    "rope", "--wire", "bf16"});
+}
+
+TEST_F(GpuRanks, StepOrderGivesTheSameBitsWithMuon) {
+  expect_same_bits({"--optimizer", "muon"});
+}
+
+TEST_F(GpuRanks, StepOrderGivesTheSameBitsWithEightBits) {
+  expect_same_bits({"--optimizer", "adamw8"});
+}
+
+TEST_F(GpuRanks, RankOrderRepeats) {
+  for (const char* out : {"a", "b"}) {
+    const RunResult run = train(out, 2, "8", {"--validation", "sync"});
+    ASSERT_EQ(run.code, 0) << run.err;
+  }
+  EXPECT_EQ(bits("a", "8"), bits("b", "8"));
+}
+
+TEST_F(GpuRanks, RefusesInOneLine) {
+  const RunResult few = train("few", 3, "8", {"--grad_accum_steps", "2"});
+  EXPECT_NE(few.code, 0);
+  EXPECT_NE(few.err.find("--grad_accum_steps 2 counts the micro-steps of all 3 ranks"), std::string::npos)
+      << few.err;
+}
+
+}  // namespace
+}  // namespace vkgpt::cli
