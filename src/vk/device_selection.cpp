@@ -92,9 +92,11 @@ const PhysicalDevice& select_device(const std::vector<PhysicalDevice>& devices, 
         "on the CPU");
   }
   if (selector.empty()) return best_device(devices);
-  // "4090" is an index only if there are that many devices, else part of a name.
-  if (const auto index = parse_index(selector); index && *index < devices.size()) {
-    return usable(devices[*index]);
+  // "4090" is an index only if there are that many devices, else part of a name; "7" is no part of one,
+  // though a driver's version may hold it.
+  if (const auto index = parse_index(selector)) {
+    if (*index < devices.size()) return usable(devices[*index]);
+    if (selector.size() <= 2) fail_usage("there is no device {}: {}", selector, list_devices(devices));
   }
   std::vector<const PhysicalDevice*> matches = match_text(devices, selector);
   if (matches.empty()) fail_usage("no device matches '{}': {}", selector, list_devices(devices));

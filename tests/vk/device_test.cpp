@@ -67,6 +67,8 @@ TEST(SelectDevice, PrefersTheWholeNameAndUsableDevices) {
 }
 
 TEST(SelectDevice, UnknownOrAmbiguousIsAUsageErrorThatListsTheDevices) {
+  expect_error([] { select_device({fake("llvmpipe (LLVM 19.1.7)", DeviceType::kCpu, 'a')}, "7"); },
+               "there is no device 7");
   for (const char* selector : {"voodoo", "4090", "6", "-1"}) {
     try {
       select_device(machine(), selector);
