@@ -61,7 +61,7 @@ double fma_rate(vk::Context& context, bool is_half) {
   const vk::DeviceCaps& caps = context.caps();
   const std::uint32_t subgroups = ops::subgroups_per_workgroup(caps);
   return compute_rate(context, [&](std::uint64_t iterations) {
-    constexpr std::uint64_t kSteps = 12 * 4;  // chains by steps, as in the shader
+    constexpr std::uint64_t kSteps = std::uint64_t{12} * 4;  // chains by steps, as in the shader
     plan::Dispatch dispatch = ops::workgroups(caps, "bench_fma", group_count(caps), subgroups,
                                               plan::Macros{}.flag("HALF", is_half));
     dispatch.kernel.spec_constants.resize(1);  // only the workgroup's size
@@ -86,7 +86,7 @@ double matrix_rate(vk::Context& context, const vk::CooperativeMatrixShape& shape
   const vk::DeviceCaps& caps = context.caps();
   const std::uint32_t subgroups = std::min<std::uint32_t>(4, ops::subgroups_per_workgroup(caps));
   return compute_rate(context, [&](std::uint64_t iterations) {
-    constexpr std::uint64_t kProducts = 4 * 2;  // as in the shader
+    constexpr std::uint64_t kProducts = std::uint64_t{4} * 2;  // as in the shader
     plan::Dispatch dispatch =
         ops::workgroups(caps, "bench_matrix", group_count(caps), subgroups,
                         plan::Macros{}.value("MM", shape.m).value("NN", shape.n).value("KK", shape.k));

@@ -45,7 +45,8 @@ pid_t start(std::vector<std::string>& words, std::array<int, 3> streams, int sig
   prctl(PR_SET_PDEATHSIG, signal);
   bool ready = getppid() == parent;
   for (int fd = 0; fd <= 2; ++fd) ready = ready && dup2(streams[static_cast<std::size_t>(fd)], fd) == fd;
-  if (ready) execvp(argv[0], argv.data());
+  if (!ready) _exit(126);
+  execvp(argv[0], argv.data());
   _exit(errno == ENOENT || errno == EACCES ? kNotFound : 126);
 }
 
@@ -93,6 +94,7 @@ namespace {
 /// Copies lines to standard error until the other end closes, but for blocks between lines of dashes.
 void copy_without_notices(int fd) {
   std::FILE* const in = fdopen(fd, "r");
+  if (in == nullptr) return;
   char* line = nullptr;
   std::size_t capacity = 0;
   bool in_notice = false;

@@ -102,13 +102,14 @@ std::string kernel_table(std::span<const BuiltKernel> kernels, bool with_stats) 
                       kernel.spirv_bytes, kernel.build_milliseconds);
     const std::string tail = vkgpt::format("  {}\n", vk::variant_text(kernel.key));
     if (!has_columns) {
-      text += head + tail;
+      text.append(head).append(tail);
       continue;
     }
-    if (kernel.executables.empty()) text += head + figure_cells(columns, nullptr) + tail;
-    for (const vk::PipelineExecutable& executable : kernel.executables) {
-      text += head + figure_cells(columns, &executable) + tail;
-    }
+    const auto add = [&](const vk::PipelineExecutable* executable) {
+      text.append(head).append(figure_cells(columns, executable)).append(tail);
+    };
+    if (kernel.executables.empty()) add(nullptr);
+    for (const vk::PipelineExecutable& executable : kernel.executables) add(&executable);
   }
   return text;
 }

@@ -21,7 +21,8 @@ void write_to(std::FILE* file, const std::string& text) {
 }  // namespace
 
 void show_in_pager(const std::string& text) {
-  const char* const command = is_variable_set("PAGER") ? std::getenv("PAGER") : "less -R";
+  const char* const chosen = std::getenv("PAGER");
+  const char* const command = chosen != nullptr && *chosen != '\0' ? chosen : "less -R";
   // A reader who quits early closes the pipe, which is no failure.
   const auto handler = std::signal(SIGPIPE, SIG_IGN);
   int status = -1;

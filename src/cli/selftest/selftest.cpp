@@ -107,8 +107,7 @@ std::vector<SelfTestResult> test_group(vk::Context& context, const SelfTestGroup
     context.pipelines().prepare(keys);
   } catch (const vk::DeviceLost&) {
     throw;
-  } catch (const Error&) {
-    // The cases that need the pipeline will say so.
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the cases that need the pipeline will say so
   }
   for (; !trials.empty(); trials.pop_front()) {  // with its memory
     const check::Outcome outcome = check::run_trial(trials.front().trial, perturb);
