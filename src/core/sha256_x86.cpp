@@ -24,7 +24,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) void blocks(std::uint32_t* state, co
     const __m128i abef_before = abef;
     const __m128i cdgh_before = cdgh;
     __m128i w[16];
-    for (int i = 0; i < 16; ++i) {
+    for (std::ptrdiff_t i = 0; i < 16; ++i) {
       if (i < 4) {
         w[i] = _mm_shuffle_epi8(load(data + 16 * i), big_endian);
       } else {

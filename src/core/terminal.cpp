@@ -14,7 +14,8 @@ bool is_variable_set(const char* name) {
 }
 
 bool is_terminal(int fd) {
-  return isatty(fd) != 0 && is_variable_set("TERM") && std::string_view(std::getenv("TERM")) != "dumb";
+  const char* const kind = std::getenv("TERM");
+  return isatty(fd) != 0 && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
 }
 
 int terminal_columns(int fd) {

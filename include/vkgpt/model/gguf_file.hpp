@@ -50,7 +50,7 @@ class GgufFile {
     return *value;
   }
   template <typename T>
-  T get(const std::string& key, T otherwise) const {
+  T get(const std::string& key, const T& otherwise) const {
     return has(key) ? get<T>(key) : otherwise;
   }
 
