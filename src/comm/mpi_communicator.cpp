@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kLargestMessage = std::size_t{1} << 30;
 constexpr auto kShortestNap = 20us;
-constexpr auto kLongestNap = 250us;
+constexpr auto kLongestNap = 400us;
 constexpr auto kIdleNap = 10ms;  // sends that MPI keeps for later go on at these times
 constexpr double kLongPatience = 10;
 
