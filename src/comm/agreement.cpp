@@ -1,5 +1,8 @@
 #include "vkgpt/comm/agreement.hpp"
 
+#include <algorithm>
+#include <string_view>
+
 #include "vkgpt/comm/collectives.hpp"
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
@@ -44,14 +47,20 @@ void together(Communicator& ranks, const std::string& what, const std::function<
 }
 
 void agree(Communicator& ranks, const std::vector<Agreement>& values) {
-  for (const Agreement& own : values) {
-    const std::vector<std::string> all = all_gather_text(ranks, own.value, own.name);
-    together(ranks, own.name, [&] {
-      if (own.value == all[0]) return;
-      fail_usage("it has another {} than rank 0: {} instead of {}", own.name, printable(own.value, kShown),
-                 printable(all[0], kShown));
-    });
-  }
+  std::string own;
+  for (const Agreement& one : values) own.append(one.value).push_back('\0');
+  const std::string first = all_gather_text(ranks, own, "agreement")[0];
+  together(ranks, "agreement", [&] {
+    std::string_view rest = first;
+    for (const Agreement& one : values) {
+      const std::string_view theirs = rest.substr(0, rest.find('\0'));
+      if (one.value != theirs) {
+        fail_usage("it has another {} than rank 0: {} instead of {}", one.name, printable(one.value, kShown),
+                   printable(theirs, kShown));
+      }
+      rest.remove_prefix(std::min(rest.size(), theirs.size() + 1));
+    }
+  });
 }
 
 }  // namespace vkgpt::comm

@@ -17,7 +17,7 @@ std::string rank_prefix(int rank, const std::string& host);
 /// its exit code, the others an `Error` without text, which ends them quietly.
 void together(Communicator& ranks, const std::string& what, const std::function<void()>& work);
 
-/// A value that every rank must have alike, and its name for messages.
+/// A value that every rank must have alike, without zero bytes, and its name for messages.
 struct Agreement {
   std::string name;
   std::string value;

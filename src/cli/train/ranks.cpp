@@ -123,12 +123,14 @@ std::string device_of_rank(const RankSettings& settings, const RunOptions& run,
 }
 
 void agree_on_run(comm::Communicator& ranks, const FieldSet& fields, const train::RunSetup& setup) {
-  nlohmann::ordered_json settings = to_json(fields);
-  settings.erase("device");
-  comm::agree(ranks, {{"build", sha256(read_file("/proc/self/exe"))},
-                      {"configuration", settings.dump()},
-                      {"text", setup.data().corpus.fingerprint()},
-                      {"checkpoint", vkgpt::format("step {}", setup.reached())}});
+  std::vector<comm::Agreement> facts = {{"build", sha256(read_file("/proc/self/exe"))},
+                                        {"text", setup.data().corpus.fingerprint()}};
+  const nlohmann::ordered_json settings = to_json(fields);
+  for (const auto& [key, value] : settings.items()) {
+    if (key != "device") facts.push_back({"--" + key, value.dump()});
+  }
+  facts.push_back({"checkpoint", vkgpt::format("step {}", setup.reached())});
+  comm::agree(ranks, facts);
 }
 
 void check_division(const model::GptConfig& model, const train::TrainConfig& config, int size) {
