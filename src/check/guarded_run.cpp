@@ -109,8 +109,23 @@ const plan::Plan& GuardedRun::plan() {
   if (!plan_) {
     plan_ = std::move(*builder_).finish();
     std::erase_if(plan_->segments, [](const plan::Segment& segment) { return segment.dispatches.empty(); });
+    bind_guards(*plan_);
   }
   return *plan_;
+}
+
+void GuardedRun::bind_guards(plan::Plan& plan) const {
+  std::set<plan::TensorId> roots;
+  for (const auto& [id, tensor] : tensors_) roots.insert(plan.tensor(id).root);
+  for (plan::Segment& segment : plan.segments) {
+    for (plan::Dispatch& dispatch : segment.dispatches) {
+      for (plan::Binding& binding : dispatch.bindings) {
+        if (!roots.contains(binding.tensor)) continue;
+        const std::uint64_t behind = plan.tensor(binding.tensor).bytes() - binding.offset;
+        binding.size = std::min(behind, binding.size + kGuardWords * sizeof(std::uint32_t));
+      }
+    }
+  }
 }
 
 void GuardedRun::prepare() {

@@ -16,14 +16,14 @@ std::optional<Tensor> ParamTensors::find(const std::string& name) const {
   }
   const Tensor& arena = spec->trainable && arenas_.trained ? *arenas_.trained : *arenas_.values;
   if (spec->offset + spec->numel() > arena.shape.numel()) return std::nullopt;
-  return builder_.view(arena, spec->offset, spec->shape);
+  return builder_.view(arena, spec->offset, spec->shape, name);
 }
 
 std::optional<Tensor> ParamTensors::find_matrix(const std::string& name) const {
   if (!arenas_.matrices) return find(name);
   const ParamSpec* spec = params_.find_if_present(name);
   if (spec == nullptr) return std::nullopt;
-  return builder_.view(*arenas_.matrices, spec->offset, spec->shape);
+  return builder_.view(*arenas_.matrices, spec->offset, spec->shape, name);
 }
 
 NormTensors ParamTensors::norm(const std::string& name) const {

@@ -1,7 +1,10 @@
 #include "vkgpt/plan/plan_dump.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -45,11 +48,35 @@ std::string total_line(std::string_view name, const Total& total) {
                        format_bytes(total.bytes));
 }
 
-std::string dispatch_line(const Plan& plan, const Dispatch& dispatch, bool barrier_before) {
+/// Names bindings: "params:h.0.attn.c_attn.weight" inside a view of an arena that has a name of its own.
+class BindingNames {
+ public:
+  explicit BindingNames(const Plan& plan) : plan_(plan) {
+    for (const TensorInfo& view : plan.tensors) {
+      if (view.name != plan.tensor(view.root).name) views_.try_emplace({view.root, view.root_offset}, &view);
+    }
+  }
+
+  std::string operator()(const Binding& binding) const {
+    const std::string& root = plan_.tensor(binding.tensor).name;
+    const auto after = views_.upper_bound({binding.tensor, binding.offset});
+    if (after == views_.begin()) return root;
+    const TensorInfo& view = *std::prev(after)->second;
+    const bool holds =
+        view.root == binding.tensor && binding.offset + binding.size <= view.root_offset + view.bytes();
+    return holds ? root + ":" + view.name : root;
+  }
+
+ private:
+  const Plan& plan_;
+  std::map<std::pair<TensorId, std::uint64_t>, const TensorInfo*> views_;
+};
+
+std::string dispatch_line(const BindingNames& names, const Dispatch& dispatch, bool barrier_before) {
   std::string reads;
   std::string writes;
   for (const Binding& binding : dispatch.bindings) {
-    const std::string& name = plan.tensor(binding.tensor).name;
+    const std::string name = names(binding);
     if (binding.reads()) reads += " " + name;
     if (binding.writes()) writes += " " + name;
   }
@@ -61,6 +88,7 @@ std::string dispatch_line(const Plan& plan, const Dispatch& dispatch, bool barri
 }  // namespace
 
 std::string dump_text(const Schedule& schedule, bool verbose) {
+  const BindingNames names(schedule.plan);
   std::string text;
   for (std::size_t i = 0; i < schedule.plan.segments.size(); ++i) {
     const Segment& segment = schedule.plan.segments[i];
@@ -71,7 +99,7 @@ std::string dump_text(const Schedule& schedule, bool verbose) {
     text += total_line("total", total_of(segment)) + "\n";
     if (verbose) {
       for (std::size_t d = 0; d < segment.dispatches.size(); ++d) {
-        text += dispatch_line(schedule.plan, segment.dispatches[d], std::ranges::binary_search(barriers, d));
+        text += dispatch_line(names, segment.dispatches[d], std::ranges::binary_search(barriers, d));
       }
     }
     text += "\n";

@@ -180,5 +180,21 @@ TEST(PlanDump, CountsDispatchesAndMemory) {
   EXPECT_NE(text.find("peak memory"), std::string::npos);
 }
 
+TEST(PlanDump, NamesThePartOfAnArenaThatADispatchBinds) {
+  PlanBuilder builder{vk::DeviceCaps{}};
+  const Tensor arena = builder.persistent("params", {4, 64}, Role::kParameters);
+  const Tensor weight = builder.view(arena, 64, {2, 64}, "h.0.weight");
+  const Tensor y = builder.persistent("y", {4, 64}, Role::kActivations);
+  builder.begin_segment("s");
+  for (const Binding& bound : {read(weight), rows(read(weight), weight, 1, 1), read(arena)}) {
+    builder.dispatch({.kernel = {.stem = "k"}, .bindings = {bound, read_write(y)}});
+  }
+  const std::string text = dump_text(make_schedule(std::move(builder).finish(), vk::DeviceCaps{}), true);
+  EXPECT_NE(text.find(": params:h.0.weight y -> y\n    ---- barrier\n    k [1x1x1]: params:h.0.weight y"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(": params y -> y"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace vkgpt::plan

@@ -74,6 +74,8 @@ class GuardedRun {
 
   plan::Tensor declare(Shape shape, DType dtype, std::vector<std::uint32_t> initial);
   const Guarded& guarded(const plan::Tensor& t) const;
+  /// Lets each binding end in the guards behind it: drivers drop what a kernel writes past a bound range.
+  void bind_guards(plan::Plan& plan) const;
   void prepare();
   void set_params(const ops::StepParams& step);
   std::string violated_guards() const;
