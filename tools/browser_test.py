@@ -114,6 +114,14 @@ class Browser:
             self.driver.save_screenshot(str(pathlib.Path(folder) / f"{name}.png"))
 
 
+MARKUP = {"id": "x", "title": "Markup", "changed": 1, "messages": [
+    {"role": "user", "content": "<b>Show</b> me **markup** <img src=x onerror='window.broken=1'>"},
+    {"role": "assistant", "content": "<img src=x onerror='window.broken=1'> <script>window.broken=1</script>\n\n"
+     "![picture](http://example.com/x.png) [bad](javascript:window.broken=1) [good](https://example.com)\n\n"
+     "# Title\n\nSome **bold** words and `code`.\n\n```c\nint main(void) { return 0; }\n```\n\n"
+     "| a | b |\n|:--|--:|\n| 1 | 2 |\n\n> quoted\n\n1. one\n2. two", "rate": "42 tokens, 18.3 a second"}]}
+
+
 def idle(browser):
     return not browser.all(".message.running")
 
@@ -131,7 +139,7 @@ def chat(browser, address, shots):
     browser.wait(lambda: "good" in browser.one("#state").get_attribute("class"), "the page finds the model")
     browser.shot(shots, "chat-empty")
     say(browser, "Who goes there?")
-    for _ in range(20):  # a reply may be over before the key is pressed
+    for _ in range(100):  # a reply may be over before the key is pressed
         browser.one("#words").send_keys(Keys.ESCAPE)
         browser.wait(lambda: idle(browser), "Escape stops")
         if "Stopped" in browser.one(".message.assistant").text:
@@ -160,13 +168,7 @@ def chat(browser, address, shots):
     check(len(browser.all("#conversations li")) == 2 and not browser.all(".message"), "another conversation")
     browser.all("#conversations .pick")[-1].click()
     browser.wait(lambda: len(browser.all(".message")) == 2, "back to the first")
-    conversation = {"id": "x", "title": "Markup", "changed": 1, "messages": [
-        {"role": "user", "content": "<b>Show</b> me **markup** <img src=x onerror='window.broken=1'>"},
-        {"role": "assistant", "content": "<img src=x onerror='window.broken=1'> <script>window.broken=1</script>\n\n"
-         "![picture](http://example.com/x.png) [bad](javascript:window.broken=1) [good](https://example.com)\n\n"
-         "# Title\n\nSome **bold** words and `code`.\n\n```c\nint main(void) { return 0; }\n```\n\n"
-         "| a | b |\n|:--|--:|\n| 1 | 2 |\n\n> quoted\n\n1. one\n2. two", "rate": "42 tokens, 18.3 a second"}]}
-    browser.js("localStorage.setItem('vkgpt.chat', JSON.stringify([arguments[0]]))", conversation)
+    browser.js("localStorage.setItem('vkgpt.chat', JSON.stringify([arguments[0]]))", MARKUP)
     browser.driver.refresh()
     browser.wait(lambda: len(browser.all(".message")) == 2, "an imported conversation")
     body = browser.one(".message.assistant .body")
@@ -194,8 +196,13 @@ def by_keyboard(browser, address):
     check({"send", "new", "export", "theme", "open-settings"} <= names, f"everything is reached by Tab: {names}")
 
 
-def narrow(browser, address, shots, name):
+def narrow(browser, address, shots, name, conversation=None):
     browser.driver.get(address)
+    if conversation:
+        browser.js("localStorage.setItem('vkgpt.chat', JSON.stringify([arguments[0]]))", conversation)
+        browser.driver.refresh()
+        browser.wait(lambda: len(browser.all(".message")) == len(conversation["messages"]), "the conversation is shown")
+        browser.js("document.querySelector('.model strong').textContent = 'A-model-with-a-long-name-135M-Instruct.Q4_1.gguf'")
     time.sleep(1)
     width = browser.js("return document.documentElement.scrollWidth")
     check(width <= 360, f"{name} fits 360 pixels: {width}")
@@ -276,7 +283,7 @@ def main():
                 with Browser(1180, 800, is_dark=True) as browser:
                     chat(browser, server.address, arguments.shots and arguments.shots + "/dark")
                 with Browser(360, 740) as browser:
-                    narrow(browser, server.address, arguments.shots, "chat")
+                    narrow(browser, server.address, arguments.shots, "chat", MARKUP)
         if "dashboard" in arguments.part:
             with Browser(1280, 860) as browser:
                 dashboard(browser, arguments.program, pathlib.Path(root), arguments.shots)
