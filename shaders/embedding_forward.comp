@@ -7,13 +7,20 @@
 // x = wte[token], or with WPE x = wte[token] + wpe[t]. wte is bound in slices of its rows, each with a dispatch
 // of its own: this one serves the tokens of its slice. A token beyond the table reads the last row, so that no
 // input can leave it. With PLACES every row stands at a position of its own instead of at row % T. WPE and PLACES
-// are the numbers of bindings, DTYPE is the type of x and, without WTE_F32, of wte.
-#ifdef WTE_F32
+// are the numbers of bindings, DTYPE is the type of x and, without WTE_F32, of wte; with BLOCKS wte is in blocks of that
+// type (blocks.glsl), whose scales have the binding SCALES.
+#ifdef BLOCKS
+#define WTE_ELEMENT uint
+#define from_wte_at(i) block_value(i)
+#elif defined(WTE_F32)
 #define WTE_ELEMENT float
 #define from_wte(value) (value)
 #else
 #define WTE_ELEMENT ELEMENT
 #define from_wte(value) from_element(value)
+#endif
+#ifndef BLOCKS
+#define from_wte_at(i) from_wte(wte[i])
 #endif
 layout(push_constant) uniform Push {
   uint rows;
@@ -26,6 +33,12 @@ layout(push_constant) uniform Push {
 };
 layout(set = 0, binding = 0, std430) readonly buffer Tokens { int tokens[]; };  // (rows)
 layout(set = 0, binding = 1, std430) readonly buffer Wte { WTE_ELEMENT wte[]; };  // (wte_count, C)
+#ifdef BLOCKS
+layout(set = 0, binding = SCALES, std430) readonly buffer Scales { uint wte_scales[]; };
+#define BLOCK_QUANTS wte
+#define BLOCK_SCALES wte_scales
+#include "blocks.glsl"
+#endif
 layout(set = 0, binding = 2, std430) writeonly buffer X { ELEMENT x[]; };         // (rows, C)
 #ifdef WPE
 layout(set = 0, binding = WPE, std430) readonly buffer Wpe { float wpe[]; };  // (>= T, C)
@@ -45,9 +58,9 @@ void main() {
 #endif
     for (uint c = gl_SubgroupInvocationID; c < C; c += gl_SubgroupSize) {
 #ifdef WPE
-      x[row * C + c] = to_element(from_wte(wte[local * C + c]) + wpe[t * C + c]);
+      x[row * C + c] = to_element(from_wte_at(local * C + c) + wpe[t * C + c]);
 #else
-      x[row * C + c] = to_element(from_wte(wte[local * C + c]));
+      x[row * C + c] = to_element(from_wte_at(local * C + c));
 #endif
     }
   }

@@ -36,6 +36,30 @@
 #endif
 #include "matmul.glsl"
 
+// A word of W, of as many elements; in blocks its quants and their scale.
+#ifdef BLOCKS
+struct Quantized {
+  uvec2 quants;
+  float scale;
+};
+#define WORD_B Quantized
+Quantized load_word_b(uint i) {
+  const uint at = i * WIDTH;
+#if WIDTH == 8 && QUANTS_PER_WORD == 4
+  const uvec2 quants = uvec2(b[at / 4], b[at / 4 + 1]);
+#elif WIDTH == 8
+  const uvec2 quants = uvec2(b[at / 8], b[at / 8] >> 16);
+#else
+  const uvec2 quants = uvec2(four_quants(at), 0);
+#endif
+  return Quantized(quants, block_scale(at));
+}
+#define LOAD_WORD_B(i) load_word_b(i)
+#else
+#define WORD_B WORD
+#define LOAD_WORD_B(i) LOAD_WORD(b, i)
+#endif
+
 #include "matmul_epilogue.glsl"
 
 #define UNROLL [[unroll]]
@@ -56,15 +80,30 @@ float add_product(float sum, vec4 x, vec4 w) {
 #else
 float add_product(float sum, float x, float w) { return fma(x, w, sum); }
 #endif
+#ifdef BLOCKS
+float add_product(float sum, WORD x, Quantized w) {
+#if WIDTH == 8
+  UNROLL for (int h = 0; h < 2; ++h) {
+    const vec4 ws = w.scale * four_levels(w.quants[h]);
+    const vec4 xs = vec4(from_pair(x[2 * h]), from_pair(x[2 * h + 1]));
+    UNROLL for (int i = 0; i < 4; ++i) sum = fma(xs[i], ws[i], sum);
+  }
+#else
+  const vec4 ws = w.scale * four_levels(w.quants.x);
+  UNROLL for (int i = 0; i < 4; ++i) sum = fma(x[i], ws[i], sum);
+#endif
+  return sum;
+}
+#endif
 
 // Adds the products of `depth` words of x and W, from word `first` on. All loads of W are issued before the first is
 // needed.
 #define ADD_WORDS(depth)                                                                                          \
   {                                                                                                               \
-    WORD ws[depth][ROWS];                                                                                         \
+    WORD_B ws[depth][ROWS];                                                                                       \
     UNROLL for (uint d = 0; d < depth; ++d) {                                                                     \
       UNROLL for (uint r = 0; r < ROWS; ++r) {                                                                    \
-        ws[d][r] = LOAD_WORD(b, min(n0 + r, N - 1) * row_words + first + d * gl_SubgroupSize);                    \
+        ws[d][r] = LOAD_WORD_B(min(n0 + r, N - 1) * row_words + first + d * gl_SubgroupSize);                     \
       }                                                                                                           \
     }                                                                                                             \
     UNROLL for (uint d = 0; d < depth; ++d) {                                                                     \

@@ -9,6 +9,7 @@
 //   EPILOGUE    applied to a finished element (matmul_forms.glsl)
 //   ACCUMULATE  1: adds the old C, after the epilogue
 //   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: stores that sum
+//   BLOCKS      (not TN) where defined, B is in blocks of that type (blocks.glsl), and SCALES is the binding of the scales
 //   SPLITS      (TN only) where defined, K is computed in parts side by side, one for each gl_WorkGroupID.z, whose sums
 //               are stored apart from each other
 
@@ -22,7 +23,15 @@
 #endif
 
 layout(set = 0, binding = 0, std430) readonly buffer A { OPERAND a[]; };
+#ifdef BLOCKS
+layout(set = 0, binding = 1, std430) readonly buffer B { uint b[]; };
+layout(set = 0, binding = SCALES, std430) readonly buffer Scales { uint b_scales[]; };
+#define BLOCK_QUANTS b
+#define BLOCK_SCALES b_scales
+#include "blocks.glsl"
+#else
 layout(set = 0, binding = 1, std430) readonly buffer B { OPERAND b[]; };
+#endif
 layout(set = 0, binding = 2, std430) buffer C { RESULT c[]; };  // (M, N)
 #if BIAS
 layout(set = 0, binding = 3, std430) readonly buffer Bias { FLOATS bias[]; };  // (N)

@@ -101,6 +101,9 @@ shared PANEL panels[max(BUFFERS * kPanelSize, kSubgroups * kResultSize)];
 #define ROW_LENGTH ldb
 #define ORIGIN b_offset
 #define BY_K B_BY_K
+#ifdef BLOCKS
+#define PANEL_BLOCKS
+#endif
 #define FIRST_THREAD (kThreads / 2)  // threads that transposing A leaves idle begin with B
 #include "matmul_panel.glsl"
 

@@ -7,6 +7,7 @@
 //   ORIGIN         first element in its buffer
 //   BY_K           1: a row in memory is one k; 0: it is a row of A or a column of B
 //   FIRST_THREAD   the invocation that takes the first job
+//   PANEL_BLOCKS   where defined, the operand is in blocks, decoded and rounded on its way into registers
 // A word is eight neighbours in memory. Where the panel is contiguous along K and memory is not, four words of
 // successive k are transposed on their way.
 
@@ -28,7 +29,18 @@ const uint PANEL_NAME(kSize) = TILE * PANEL_NAME(kRow) / kPanelElements;
 
 // The word at `row` (of B: a column) and `k`: zeros beyond K, unspecified beyond EXTENT.
 uvec4 PANEL_NAME(word)(uint row, uint k) {
-#if WIDE
+#ifdef PANEL_BLOCKS
+#if K_TAIL
+  if (k >= K) return uvec4(0);
+#endif
+#if BY_K
+  const uint at = k * ROW_LENGTH + min(row, EXTENT - 8);
+#else
+  const uint at = min(row, EXTENT - 1) * ROW_LENGTH + k;
+#endif
+  const vec4 low = block_four(at), high = block_four(at + 4);
+  return uvec4(round_pair(low.xy), round_pair(low.zw), round_pair(high.xy), round_pair(high.zw));
+#elif WIDE
 #if K_TAIL
   if (k >= K) return uvec4(0);
 #endif

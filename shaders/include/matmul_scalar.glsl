@@ -50,10 +50,12 @@ uint has_next(uint i, uint extent) { return i + 1 < extent ? 1 : 0; }
 #define AT_K(i) min(i, K - 1)
 #define AT_K_PAIR(i) min(i, last_pair(K))
 #define NEXT_K(i) has_next(i, K)
+#define AT_EIGHT_K(i) min(i, K - 8)  // in blocks, whose rows are made of eights
 #else
 #define AT_K(i) (i)
 #define AT_K_PAIR(i) (i)
 #define NEXT_K(i) 1
+#define AT_EIGHT_K(i) (i)
 #endif
 
 // The A tile of an iteration, TM x kStep, as kSlots rows of kExtent pairs of neighbours. A vector, one pair in every
@@ -132,6 +134,19 @@ vec2[kVectors] load_a(uint lane, uint k) {
 vec2[kBStep * kPairs] load_b(uint k) {
   vec2 bv[kBStep * kPairs];
 #if TRANSPOSITION == TRANSPOSITION_NT
+#ifdef BLOCKS
+  UNROLL for (int u = 0; u < kBStep; u += 8) {
+    const uint at = AT_EIGHT_K(k + u);
+    UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
+      const uint row = column[j / 2] + j % 2 * column_next[j / 2];
+      const vec4 low = block_four(row * ldb + at), high = block_four(row * ldb + at + 4);
+      bv[u * kPairs + j] = low.xy;
+      bv[(u + 2) * kPairs + j] = low.zw;
+      bv[(u + 4) * kPairs + j] = high.xy;
+      bv[(u + 6) * kPairs + j] = high.zw;
+    }
+  }
+#else
   UNROLL for (int u = 0; u < kBStep; u += 2) {
     const uint at = AT_K_PAIR(k + u);
     UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
@@ -139,11 +154,16 @@ vec2[kBStep * kPairs] load_b(uint k) {
       bv[u * kPairs + j] = LOAD(b, row * ldb + at, NEXT_K(at));
     }
   }
+#endif
 #define B_VALUE(u, j) bv[(u) / 2 * 2 * kPairs + (j)][(u) & 1]
 #else
   UNROLL for (int u = 0; u < kBStep; ++u) {
     const uint row = AT_K(k + u) * ldb;
+#ifdef BLOCKS
+    UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = block_pair(row + (column[p] & ~1u));
+#else
     UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = LOAD(b, row + column[p], column_next[p]);
+#endif
   }
 #define B_VALUE(u, j) bv[(u) * kPairs + (j) / 2][(j) & 1]
 #endif

@@ -37,6 +37,17 @@ layout(local_size_x = LANES) in;
 
 #include "matmul.glsl"
 
+// B in blocks is decoded on its way into registers.
+#ifdef BLOCKS
+#define WORD_B vec4
+#define LOAD_WORD_B(i, more) block_four((i) & ~3u)
+#define VALUE_B(word) (word)
+#else
+#define WORD_B WORD
+#define LOAD_WORD_B(i, more) LOAD_WORD(b, i, more)
+#define VALUE_B(word) VALUE(word)
+#endif
+
 #include "matmul_epilogue.glsl"
 
 #define UNROLL [[unroll]]
@@ -95,7 +106,7 @@ vec4 inside_k(vec4 v, Place p, uint k, bool is_along_k) {
   UNROLL for (uint l = 0; l < kWordsB; ++l) {                                       \
     const Place p = place(l * LANES + lane, B_IS_ALONG_K, BN);                      \
     const At at = at_place(p, k, n0, N, ldb, B_IS_ALONG_K);                         \
-    b_words[l] = LOAD_WORD(b, b_offset + at.index, at.more);                        \
+    b_words[l] = LOAD_WORD_B(b_offset + at.index, at.more);                         \
   }
 
 #define PUT_WORD(panel, base, stride, p, is_along_k, v) \
@@ -111,7 +122,7 @@ vec4 inside_k(vec4 v, Place p, uint k, bool is_along_k) {
   }                                                                                   \
   UNROLL for (uint l = 0; l < kWordsB; ++l) {                                         \
     const Place p = place(l * LANES + lane, B_IS_ALONG_K, BN);                        \
-    const vec4 v = INSIDE_K(VALUE(b_words[l]), p, k, B_IS_ALONG_K);                   \
+    const vec4 v = INSIDE_K(VALUE_B(b_words[l]), p, k, B_IS_ALONG_K);                 \
     PUT_WORD(b_panel, (half) * BK * kStrideB, kStrideB, p, B_IS_ALONG_K, v)           \
   }
 
@@ -154,7 +165,7 @@ void main() {
   float acc[TM][TN];
   UNROLL for (int i = 0; i < TM; ++i) UNROLL for (int j = 0; j < TN; ++j) acc[i][j] = 0.0;
   WORD a_words[kWordsA];
-  WORD b_words[kWordsB];
+  WORD_B b_words[kWordsB];
   uint next = 0;
 #if ROW_SUMS
   vec4 a_sum = vec4(0.0);  // all words of an invocation belong to the same four rows

@@ -7,6 +7,8 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/format.hpp"
 
+#include "check/block_operand.hpp"
+
 namespace vkgpt::check {
 
 Vector embedding_forward(TokenView tokens, View wte, View wpe, std::size_t B, std::size_t T, std::size_t C) {
@@ -106,6 +108,25 @@ void decoding(Trial& t, const Size& s, bool has_positions, DType dtype) {
   }
 }
 
+/// Rows of a table in blocks, as a training step and as a decoder look them up.
+void from_blocks(Trial& t, const Size& s, BlockType type, DType dtype) {
+  const std::vector<std::int32_t> tokens = random_tokens(s.tokens(), 1, static_cast<std::int32_t>(s.Vp));
+  const BlockOperand wte = random_blocks(t, type, {s.Vp, s.C}, 2);
+  const Operand wpe = t.random({s.positions, s.C}, 3);
+  const plan::Tensor x = t.output({s.B, s.T, s.C}, dtype), step = t.output({s.B * s.T, s.C}, dtype);
+  ops::embedding_forward(
+      t.builder(), {.tokens = t.input({s.B, s.T}, tokens), .wte = wte.weight, .wpe = wpe.tensor, .x = x});
+  ops::embedding_decode(t.builder(),
+                        {.tokens = t.input({s.B * s.T}, tokens),
+                         .places = t.input({s.B * s.T, 2}, std::vector<std::int32_t>(2 * s.tokens())),
+                         .wte = wte.weight,
+                         .x = step});
+  t.expect("x", x, embedding_forward(tokens, wte.values, wpe, s.B, s.T, s.C), rounding_bound(dtype));
+  const Vector no_positions(wpe.values.size(), 0.0);
+  t.expect("step", step, embedding_forward(tokens, wte.values, no_positions, s.B, s.T, s.C),
+           rounding_bound(dtype));
+}
+
 /// Rows of the token table are cut at 64 of them; the positions are bound whole.
 std::vector<Device> devices_of(const Size& s) {
   return folded_devices(static_cast<std::uint64_t>(std::max<std::int64_t>(64, s.positions) * s.C) *
@@ -154,6 +175,14 @@ std::vector<Case> embedding_cases() {
     add_case(row, vkgpt::format(" decode {}", dtype_name(dtype)), true,
              [=](Trial& t) { decoding(t, row, true, dtype); });
     cases.back().dtype = dtype;
+  }
+  constexpr Size kTable{2, 9, 128, 300, 9};
+  for (const BlockType type : kBlockTypes) {
+    for (const DType dtype : {DType::kF32, DType::kF16}) {
+      add_case(
+          kTable, vkgpt::format(" {}", block_format(type).name), type == BlockType::kQ8_0,
+          [=](Trial& t) { from_blocks(t, kTable, type, dtype); }, dtype);
+    }
   }
   return cases;
 }

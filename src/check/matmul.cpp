@@ -8,6 +8,8 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/format.hpp"
 
+#include "check/matmul_blocks.hpp"
+
 namespace vkgpt::check {
 namespace {
 
@@ -391,6 +393,7 @@ std::vector<Case> matmul_cases() {
     cases.add(vkgpt::format("{} overflow is infinite", dtype_name(dtype)), dtype, {Device{}},
               [=](Trial& t) { overflow(t, dtype); });
   }
+  append(cases.list, matmul_block_cases());
   return std::move(cases.list);
 }
 

@@ -1,12 +1,15 @@
 #include "vkgpt/model/decode_plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/held_weights.hpp"
 #include "vkgpt/model/tensor_encoding.hpp"
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/ops/attention/attention.hpp"
@@ -65,8 +68,11 @@ struct Cache {
   Tensor v;  // (slots, NKV, T, HS)
 };
 
-/// f32 in one arena as in training; else a copy in that type, and those that are read in f32 one by one.
-ParamTensors::Arenas arenas_of(PlanBuilder& builder, const GptParams& params, DType dtype) {
+/// f32 in one arena as in training; else a copy in that type, and those that are read in f32 one by one; in
+/// blocks all one by one.
+ParamTensors::Arenas arenas_of(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options) {
+  const auto& [slots, dtype, blocks] = options;
+  if (blocks) return {.blocks = blocks};
   const Shape all{params.arena_elements()};
   if (dtype == DType::kF32) return {.values = builder.persistent(tensor::kParams, all, Role::kParameters)};
   return {.matrices = builder.persistent(kMatrices, all, Role::kParameters, dtype)};
@@ -77,7 +83,7 @@ class DecodePlanWriter {
   DecodePlanWriter(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options)
       : builder_(builder),
         config_(params.config()),
-        params_(builder, params, arenas_of(builder, params, options.dtype)),
+        params_(builder, params, arenas_of(builder, params, options)),
         options_{.config = config_,
                  .dtype = options.dtype,
                  .lora_scale = params.adaptation().lora_rank > 0 ? params.adaptation().lora_scale() : 0,
@@ -194,6 +200,7 @@ plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target,
                              const DecodeOptions& options) {
   VKGPT_CHECK(options.slots > 0 && (options.dtype == DType::kF32 || options.dtype == DType::kF16),
               "{} slots of {}", options.slots, dtype_name(options.dtype));
+  if (options.blocks) check_blocks(params, *options.blocks);
   check_cache_fits(params.config(), target.caps, options);
   PlanBuilder builder(target);
   DecodePlanWriter writer(builder, params, options);
@@ -202,13 +209,51 @@ plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target,
   return std::move(builder).finish();
 }
 
+namespace {
+
+/// Copies a matrix in blocks, some rows at a time.
+void upload_blocks(plan::TensorStore& store, const ParamSpec& spec, std::span<const float> values,
+                   BlockType type) {
+  constexpr std::size_t kMostNumbers = 1 << 22;
+  const BlockFormat& format = block_format(type);
+  const auto width = static_cast<std::size_t>(spec.shape.back());
+  const std::size_t step = std::max<std::size_t>(kMostNumbers / width / 64 * 64, 64) * width;
+  std::vector<std::uint32_t> quants, scales;
+  const std::string name = block_tensor(spec.name);
+  for (std::size_t first = 0; first < values.size(); first += step) {
+    const std::span<const float> some = values.subspan(first, std::min(step, values.size() - first));
+    quants.resize(format.quant_words(some.size()));
+    scales.resize(format.scale_words(some.size()));
+    encode_blocks(type, some, quants, scales);
+    if (!has_finite_scales(type, scales) ||
+        !std::ranges::all_of(some, [](float x) { return std::isfinite(x); })) {
+      fail("{} holds numbers that {} cannot express; choose --dtype f32", spec.name, format.name);
+    }
+    store.upload(name, std::as_bytes(std::span(quants)), format.quant_words(first) * sizeof(std::uint32_t));
+    store.upload(name + ".scales", std::as_bytes(std::span(scales)),
+                 format.scale_words(first) * sizeof(std::uint32_t));
+  }
+}
+
+}  // namespace
+
+DecodeOptions decode_options(std::string_view dtype, std::int64_t slots) {
+  return {
+      .slots = slots, .dtype = dtype == "f16" ? DType::kF16 : DType::kF32, .blocks = find_block_type(dtype)};
+}
+
 void upload_decode_params(plan::TensorStore& store, const GptParams& params, std::span<const float> arena,
-                          DType dtype) {
-  if (dtype == DType::kF32) return store.upload(tensor::kParams, std::as_bytes(arena));
+                          const DecodeOptions& options) {
+  const auto& [slots, dtype, blocks] = options;
+  if (dtype == DType::kF32 && !blocks) return store.upload(tensor::kParams, std::as_bytes(arena));
   for (const ParamSpec& spec : params.specs()) {
     const auto values =
         arena.subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.numel()));
-    if (spec.shape.rank() == 1 || spec.name == "wpe.weight") {
+    if (const auto type = block_type_of(spec, blocks)) {
+      upload_blocks(store, spec, values, *type);
+      continue;
+    }
+    if (blocks || spec.shape.rank() == 1 || spec.name == "wpe.weight") {
       store.upload(f32_param_tensor(spec.name), std::as_bytes(values));
       continue;
     }

@@ -26,7 +26,7 @@ void backward_weight(PlanBuilder& builder, const LinearTensors& dparams, const T
   if (!dparams.weight && !dparams.bias) return;
   Tensor dweight;
   if (dparams.weight) {
-    dweight = *dparams.weight;
+    dweight = dparams.weight->values;
   } else {
     // Only the bias is trained: the sums come with a product that nobody needs.
     dweight = builder.transient("frozen_dweight", weight);

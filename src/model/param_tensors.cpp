@@ -1,5 +1,7 @@
 #include "model/param_tensors.hpp"
 
+#include "vkgpt/model/held_weights.hpp"
+
 namespace vkgpt::model {
 
 using plan::Tensor;
@@ -19,10 +21,13 @@ std::optional<Tensor> ParamTensors::find(const std::string& name) const {
   return builder_.view(arena, spec->offset, spec->shape, name);
 }
 
-std::optional<Tensor> ParamTensors::find_matrix(const std::string& name) const {
-  if (!arenas_.matrices) return find(name);
+std::optional<ops::Weight> ParamTensors::find_matrix(const std::string& name) const {
   const ParamSpec* spec = params_.find_if_present(name);
   if (spec == nullptr) return std::nullopt;
+  if (const auto type = block_type_of(*spec, arenas_.blocks)) {
+    return ops::persistent_blocks(builder_, block_tensor(name), *type, spec->shape);
+  }
+  if (!arenas_.matrices) return find(name);
   return builder_.view(*arenas_.matrices, spec->offset, spec->shape, name);
 }
 
@@ -49,7 +54,7 @@ BlockTensors ParamTensors::block(std::int64_t layer) const {
           .mlp_c_proj = linear(h + ".mlp.c_proj")};
 }
 
-std::optional<Tensor> ParamTensors::head() const {
+std::optional<ops::Weight> ParamTensors::head() const {
   return find_matrix(params_.config().tie_weights ? "wte.weight" : "lm_head.weight");
 }
 

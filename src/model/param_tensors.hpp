@@ -4,7 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "vkgpt/core/blocks.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/ops/weight.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
 namespace vkgpt::model {
@@ -16,10 +18,10 @@ struct NormTensors {
 
 /// Weight and bias of a linear layer, and its LoRA adapter.
 struct LinearTensors {
-  std::optional<plan::Tensor> weight = {};  // (out, in)
-  std::optional<plan::Tensor> bias = {};    // (out)
-  std::optional<plan::Tensor> lora_a = {};  // (r, in)
-  std::optional<plan::Tensor> lora_b = {};  // (out, r)
+  std::optional<ops::Weight> weight = {};  // (out, in)
+  std::optional<plan::Tensor> bias = {};   // (out)
+  std::optional<ops::Weight> lora_a = {};  // (r, in)
+  std::optional<ops::Weight> lora_b = {};  // (out, r)
 };
 
 /// One block's parameters, or their gradients. What the model lacks, or what is frozen, is absent.
@@ -43,11 +45,13 @@ class ParamTensors {
   /// `values` holds f32 parameters (arena), or gradients (its trainable part). `matrices`, where matrix
   /// products read another type, is a copy of the whole arena in that type; `trained` replaces the trainable
   /// part (an average of the weights, say). Without `values` each f32 parameter that is asked for is a
-  /// persistent tensor of its own, `f32_param_tensor`.
+  /// persistent tensor of its own, `f32_param_tensor`. With `blocks` matrices of which `block_type_of` says
+  /// so are persistent tensors in blocks.
   struct Arenas {
     std::optional<plan::Tensor> values = {};
     std::optional<plan::Tensor> matrices = {};
     std::optional<plan::Tensor> trained = {};
+    std::optional<BlockType> blocks = {};
   };
   ParamTensors(plan::PlanBuilder& builder, const GptParams& params, Arenas arenas)
       : builder_(builder), params_(params), arenas_(std::move(arenas)) {}
@@ -55,13 +59,13 @@ class ParamTensors {
   /// In f32; nothing where the model lacks it or the arena does not hold it.
   std::optional<plan::Tensor> find(const std::string& name) const;
   /// As operand of a matrix product.
-  std::optional<plan::Tensor> find_matrix(const std::string& name) const;
+  std::optional<ops::Weight> find_matrix(const std::string& name) const;
 
   NormTensors norm(const std::string& name) const;
   LinearTensors linear(const std::string& name) const;
   BlockTensors block(std::int64_t layer) const;
   /// The classifier's weight (Vp, C): its own or the embedding's.
-  std::optional<plan::Tensor> head() const;
+  std::optional<ops::Weight> head() const;
 
  private:
   plan::PlanBuilder& builder_;

@@ -212,7 +212,7 @@ class TrainPlanWriter {
     const Tensor losses = builder_.transient("losses", {rows});
     Tensor dy;
     if (pass == Pass::kTrain) dy = builder_.transient("dy", y.shape, dtype);
-    const std::optional<Tensor> dhead = gradients().head();
+    const std::optional<ops::Weight> dhead = gradients().head();
     // Chunks of whole multiples of 64 rows, which keep every bound offset aligned, and all of about one size.
     const std::int64_t most =
         std::max<std::int64_t>(64, logits_bytes(builder_.caps()) / (Vp * dtype_size(dtype)) / 64 * 64);
@@ -238,7 +238,7 @@ class TrainPlanWriter {
                                update_.loss_scale);
       const Tensor dy_rows = builder_.view(dy, first * config_.n_embd, {count, config_.n_embd});
       ops::linear_backward_input(builder_, {.dy = logits, .weight = *params.head(), .dx = dy_rows});
-      if (dhead) ops::linear_backward_weight(builder_, {.dy = logits, .x = y_rows, .dweight = *dhead});
+      if (dhead) ops::linear_backward_weight(builder_, {.dy = logits, .x = y_rows, .dweight = dhead->values});
     }
     ops::loss_sum(builder_, losses, targets_, loss_);
     return dy;

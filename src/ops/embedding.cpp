@@ -15,6 +15,7 @@ namespace {
 using plan::PushWords;
 using plan::read;
 using plan::read_write;
+using plan::rows;
 using plan::write;
 
 /// `rows` tokens, `T` to a sequence, each a row of `C` in x; `Vp` rows of wte.
@@ -27,9 +28,8 @@ struct EmbeddingShape {
   std::int64_t row_bytes() const { return C * sizeof(float); }
 };
 
-void check_wte(const plan::Tensor& wte, const EmbeddingShape& shape) {
-  VKGPT_CHECK(wte.shape == (Shape{shape.Vp, shape.C}), "wte {} for rows of {}", wte.shape.to_string(),
-              shape.C);
+void check_wte(const Shape& wte, const EmbeddingShape& shape) {
+  VKGPT_CHECK(wte == (Shape{shape.Vp, shape.C}), "wte {} for rows of {}", wte.to_string(), shape.C);
 }
 
 void check_wpe(const plan::Tensor& wpe, const EmbeddingShape& shape) {
@@ -44,10 +44,10 @@ void check_tokens(const plan::Tensor& tokens, const plan::Tensor& x, const Embed
 }
 
 /// The checked sizes of tokens (B, T), their rows x (B, T, C) and a table of Vp rows.
-EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x,
-                        const std::optional<plan::Tensor>& wte, const std::optional<plan::Tensor>& wpe) {
+EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x, const std::optional<Shape>& wte,
+                        const std::optional<plan::Tensor>& wpe) {
   VKGPT_CHECK(tokens.shape.rank() == 2, "tokens {}", tokens.shape.to_string());
-  const EmbeddingShape shape{tokens.shape.numel(), tokens.shape[1], x.shape.back(), wte ? wte->shape[0] : 0};
+  const EmbeddingShape shape{tokens.shape.numel(), tokens.shape[1], x.shape.back(), wte ? (*wte)[0] : 0};
   check_tokens(tokens, x, shape);
   if (wte) check_wte(*wte, shape);
   if (wpe) check_wpe(*wpe, shape);
@@ -60,24 +60,32 @@ std::vector<Slice> token_slices(const vk::DeviceCaps& caps, const EmbeddingShape
   return row_slices(caps, shape.rows, shape.C * dtype_size(x.dtype), slice_granule(any_16bit({x})));
 }
 
+/// Runs of the rows of wte that are bound at once.
+std::vector<Slice> table_slices(const vk::DeviceCaps& caps, const Weight& wte) {
+  const bool has_wide_granule = wte.blocks || any_16bit({wte.values});
+  return row_slices(caps, wte.shape[0], wte.row_bytes(), slice_granule(has_wide_granule));
+}
+
 /// One slice of rows of x, gathered from one slice of wte.
 plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, const EmbeddingShape& shape,
                       Slice slice, Slice vocabulary) {
   plan::Dispatch dispatch =
       subgroup_per_row(caps, "embedding_forward", slice.count, plan::Macros{}.dtype("DTYPE", args.x.dtype));
-  dispatch.kernel.macros.flag("WTE_F32", args.wte.dtype == DType::kF32 && args.x.dtype != DType::kF32);
+  const bool is_f32 = !args.wte.blocks && args.wte.values.dtype == DType::kF32;
+  dispatch.kernel.macros.flag("WTE_F32", is_f32 && args.x.dtype != DType::kF32);
   dispatch.bindings = {elements(read(args.tokens), slice),
-                       matrix_rows(read(args.wte), shape.C, vocabulary, args.wte.dtype),
+                       rows(read(args.wte.values), args.wte.values, vocabulary.first, vocabulary.count),
                        matrix_rows(write(args.x), shape.C, slice, args.x.dtype)};
   if (args.wpe) add_binding(dispatch, "WPE", read(*args.wpe));
+  add_block_bindings(dispatch, args.wte, vocabulary.first, vocabulary.count);
   dispatch.push = PushWords{}.u32(slice.count, shape.C, shape.T, slice.first, vocabulary.first,
                                   vocabulary.count, shape.Vp);
   // Of wte the rows of the tokens, of wpe those of the positions, which caches keep from sequence to
   // sequence.
   const std::int64_t positions = args.wpe ? std::min(slice.count, shape.T) : 0;
   dispatch.cost = {.flops = slice.count * shape.C,
-                   .bytes = shape.C * (slice.count * (dtype_size(args.wte.dtype) + dtype_size(args.x.dtype)) +
-                                       positions * dtype_size(DType::kF32))};
+                   .bytes = slice.count * (args.wte.row_bytes() + shape.C * dtype_size(args.x.dtype)) +
+                            shape.C * positions * dtype_size(DType::kF32)};
   return dispatch;
 }
 
@@ -130,10 +138,10 @@ void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, co
 }  // namespace
 
 void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args) {
-  const EmbeddingShape shape = shape_of(args.tokens, args.x, args.wte, args.wpe);
+  const EmbeddingShape shape = shape_of(args.tokens, args.x, args.wte.shape, args.wpe);
   const vk::DeviceCaps& caps = builder.caps();
   for (const Slice slice : token_slices(caps, shape, args.x)) {
-    for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
+    for (const Slice vocabulary : table_slices(caps, args.wte)) {
       builder.dispatch(gather(caps, args, shape, slice, vocabulary));
     }
   }
@@ -145,11 +153,10 @@ void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
   const EmbeddingShape shape{args.tokens.shape.numel(), args.wpe ? args.wpe->shape[0] : 1,
                              args.x.shape.back(), args.wte.shape[0]};
   check_tokens(args.tokens, args.x, shape);
-  check_wte(args.wte, shape);
+  check_wte(args.wte.shape, shape);
   if (args.wpe) check_wpe(*args.wpe, shape);
   const vk::DeviceCaps& caps = builder.caps();
-  const std::int64_t row_bytes = shape.C * dtype_size(args.wte.dtype);
-  for (const Slice vocabulary : row_slices(caps, shape.Vp, row_bytes, slice_granule(any_16bit({args.wte})))) {
+  for (const Slice vocabulary : table_slices(caps, args.wte)) {
     plan::Dispatch dispatch =
         gather(caps, {args.tokens, args.wte, args.wpe, args.x}, shape, {0, shape.rows}, vocabulary);
     if (args.wpe) add_binding(dispatch, "PLACES", read(args.places));
@@ -158,7 +165,8 @@ void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
 }
 
 void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& args) {
-  const EmbeddingShape shape = shape_of(args.tokens, args.dx, args.dwte, args.dwpe);
+  const EmbeddingShape shape =
+      shape_of(args.tokens, args.dx, args.dwte ? std::optional(args.dwte->shape) : std::nullopt, args.dwpe);
   for (const Slice slice : token_slices(builder.caps(), shape, args.dx)) {
     if (args.dwte) {
       const plan::Tensor sorted = builder.transient("sorted_positions", {2, slice.count}, DType::kU32);

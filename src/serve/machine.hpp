@@ -23,7 +23,7 @@ class Machine {
         store_(*context_),
         decoder_(*context_, store_, model.params, options),
         batch_(decoder_, vocab_size) {
-    model::upload_decode_params(store_, model.params, model.arena, options.dtype);
+    model::upload_decode_params(store_, model.params, model.arena, options);
   }
 
   vk::Context& context() { return *context_; }

@@ -16,8 +16,7 @@ namespace vkgpt::serve {
 void serve(const ServeConfig& config, const ListenConfig& listen, const text::SamplerConfig& sampling,
            const ServedModel& served, const std::function<std::unique_ptr<vk::Context>()>& open_device,
            const std::function<void(const std::string& address)>& started) {
-  const model::DecodeOptions options{.slots = config.slots,
-                                     .dtype = config.dtype == "f16" ? DType::kF16 : DType::kF32};
+  const model::DecodeOptions options = model::decode_options(config.dtype, config.slots);
   const auto slots = static_cast<std::size_t>(config.slots);
   Api api({.name = served.name,
            .tokenizer = served.tokenizer,

@@ -8,6 +8,7 @@
 
 #include "vkgpt/check/guarded_run.hpp"
 #include "vkgpt/check/numbers.hpp"
+#include "vkgpt/ops/weight.hpp"
 
 namespace vkgpt::check {
 
@@ -17,6 +18,7 @@ struct Operand {
   Vector values;
 
   operator const plan::Tensor&() const { return tensor; }
+  operator ops::Weight() const { return {tensor}; }
   operator View() const { return values; }
 };
 

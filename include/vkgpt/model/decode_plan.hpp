@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "vkgpt/core/blocks.hpp"
 #include "vkgpt/core/dtype.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/gpt_params.hpp"
@@ -17,7 +20,14 @@ namespace vkgpt::model {
 struct DecodeOptions {
   std::int64_t slots = 1;     // sequences whose keys and values are kept
   DType dtype = DType::kF32;  // of matrices, caches and the activations inside the branches: f32 or f16
+  std::optional<BlockType> blocks = {};  // of matrices in place of `dtype`, see `block_type_of`
 };
+
+/// The choices of `--dtype` in commands that decode.
+inline constexpr const char* kDecodeTypes = "f32|f16|q8_0|q4_0|nf4";
+
+/// The options that a choice stands for: in blocks of few bits are matrices alone, all else is f32.
+DecodeOptions decode_options(std::string_view dtype, std::int64_t slots);
 
 /// Segments and tensors of the decode plan. A row is a token with its place, (position, slot), as
 /// `ops::attention_decode` says. What a row computes has the same bits in every segment, whatever the other
@@ -46,9 +56,9 @@ std::string run_segment(std::int64_t rows);
 plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target,
                              const DecodeOptions& options = {});
 
-/// Copies a model's parameters into the tensors that its decode plan of that `dtype` reads. Throws `Error`
-/// for a value that f16 cannot hold.
+/// Copies a model's parameters into the tensors that its decode plan of the same types reads. Throws `Error`
+/// for a value that those cannot hold.
 void upload_decode_params(plan::TensorStore& store, const GptParams& params, std::span<const float> arena,
-                          DType dtype = DType::kF32);
+                          const DecodeOptions& options = {});
 
 }  // namespace vkgpt::model

@@ -2,13 +2,14 @@
 
 #include <optional>
 
+#include "vkgpt/ops/weight.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
 namespace vkgpt::ops {
 
 struct EmbeddingForward {
   plan::Tensor tokens;                   // (B, T) i32, in [0, Vp)
-  plan::Tensor wte;                      // (Vp, C) f32, or of the type of x
+  Weight wte;                            // (Vp, C) f32, of the type of x, or in blocks
   std::optional<plan::Tensor> wpe = {};  // (>= T, C), learned positions
   plan::Tensor x;                        // (B, T, C) f32, f16 or bf16, out
 };
@@ -20,7 +21,7 @@ void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args)
 struct EmbeddingDecode {
   plan::Tensor tokens;                   // (rows) i32
   plan::Tensor places;                   // (rows, 2) i32, see ops/attention/attention.hpp
-  plan::Tensor wte;                      // (Vp, C) f32, or of the type of x
+  Weight wte;                            // (Vp, C) f32, of the type of x, or in blocks
   std::optional<plan::Tensor> wpe = {};  // (T, C)
   plan::Tensor x;                        // (rows, C) f32, f16 or bf16, out
 };

@@ -62,8 +62,10 @@ struct ServeConfig {
           self.block_size);
     visit(FieldInfo{.name = "dtype",
                     .group = kGroup,
-                    .help = "Of weights and cache; f16 takes half the memory",
-                    .choices = "f32|f16"},
+                    .help =
+                        "Of weights and cache; f16 takes half the memory, the others hold matrices in 8.5 or "
+                        "4.5 bits a number",
+                    .choices = "f32|f16|q8_0|q4_0|nf4"},
           self.dtype);
     visit(FieldInfo{.name = "use_ema",
                     .group = kGroup,

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vkgpt/core/error.hpp"
@@ -9,6 +11,7 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/held_weights.hpp"
 #include "vkgpt/text/generate/decoder.hpp"
 
 #include "cli/bench/bench.hpp"
@@ -37,28 +40,49 @@ void check_interrupt() {
   if (interrupted()) throw Error("interrupted", ExitCode::kInterrupted);
 }
 
-}  // namespace
+/// Bytes of the parameters as the device holds them.
+std::int64_t bytes_of(const model::GptParams& params, const model::DecodeOptions& options) {
+  double bytes = 0;
+  for (const model::ParamSpec& spec : params.specs()) {
+    const auto count = static_cast<double>(spec.numel());
+    const auto blocks = model::block_type_of(spec, options.blocks);
+    if (!blocks) {
+      bytes += 4 * count;
+      continue;
+    }
+    const BlockFormat& format = block_format(*blocks);
+    bytes += count * (4.0 / static_cast<double>(format.per_word) +
+                      static_cast<double>(format.scale_bytes) / static_cast<double>(format.values));
+  }
+  return static_cast<std::int64_t>(bytes);
+}
 
-std::vector<Figure> bench_decode(vk::Context& context, const model::GptConfig& model,
-                                 const DeviceLimits& limits) {
-  model::GptConfig config = model;
-  config.block_size = std::min(config.block_size, kMostTokens);
-  const model::GptParams params(config);
+bool has_whole_blocks(const model::GptConfig& config) {
+  return config.n_embd % 64 == 0 && config.inner_width() % 64 == 0 && config.attention_width() % 64 == 0;
+}
+
+/// Decoding by weights of one type.
+std::vector<Figure> bench_type(vk::Context& context, const model::GptParams& params,
+                               std::span<const float> arena, const std::string& dtype,
+                               const DeviceLimits& limits) {
+  const model::GptConfig& config = params.config();
+  const model::DecodeOptions options = model::decode_options(dtype, model::decode::kMostRows);
   plan::TensorStore store(context);
-  text::Decoder decoder(context, store, params, {.slots = model::decode::kMostRows});
-  model::upload_decode_params(store, params, model::initial_parameters(params, 1));
+  text::Decoder decoder(context, store, params, options);
+  model::upload_decode_params(store, params, arena, options);
+  const std::int64_t held = bytes_of(params, options);
   const auto count = static_cast<std::size_t>(config.block_size);
   const std::int64_t parameters = params.parameter_count();
   std::vector<Figure> figures;
   const auto add = [&](const std::string& what, double seconds, std::int64_t tokens, std::int64_t readings) {
-    const plan::Cost cost{.flops = 2 * parameters * tokens, .bytes = 4 * parameters * readings};
-    figures.push_back(
-        {.bench = "decode",
-         .name = vkgpt::format("{:.2f} M parameters f32, {}", static_cast<double>(parameters) / 1e6, what),
-         .milliseconds = 1e3 * seconds / static_cast<double>(readings),
-         .rate = static_cast<double>(tokens) / seconds,
-         .unit = "tokens/s",
-         .share = share_of_limit(cost, seconds, DType::kF32, limits)});
+    const plan::Cost cost{.flops = 2 * parameters * tokens, .bytes = held * readings};
+    figures.push_back({.bench = "decode",
+                       .name = vkgpt::format("{:.2f} M parameters {}, {}",
+                                             static_cast<double>(parameters) / 1e6, dtype, what),
+                       .milliseconds = 1e3 * seconds / static_cast<double>(readings),
+                       .rate = static_cast<double>(tokens) / seconds,
+                       .unit = "tokens/s",
+                       .share = share_of_limit(cost, seconds, DType::kF32, limits)});
   };
   // Steps of one token each; those at an empty cache are the cheapest.
   for (const std::int64_t rows : {1, 8, 16}) {
@@ -80,6 +104,25 @@ std::vector<Figure> bench_decode(vk::Context& context, const model::GptConfig& m
     decoder.run(prompt, 0, 0);
   });
   add(vkgpt::format("a prompt of {}", prompt.size()), seconds, static_cast<std::int64_t>(prompt.size()), 1);
+  return figures;
+}
+
+}  // namespace
+
+std::vector<Figure> bench_decode(vk::Context& context, const model::GptConfig& model,
+                                 const DeviceLimits& limits) {
+  model::GptConfig config = model;
+  config.block_size = std::min(config.block_size, kMostTokens);
+  const model::GptParams params(config);
+  const std::vector<float> arena = model::initial_parameters(params, 1);
+  std::vector<std::string> types = {"f32"};
+  if (has_whole_blocks(config)) types.insert(types.end(), {"q8_0", "q4_0", "nf4"});
+  std::vector<Figure> figures;
+  for (const std::string& dtype : types) {
+    for (Figure& figure : bench_type(context, params, arena, dtype, limits)) {
+      figures.push_back(std::move(figure));
+    }
+  }
   return figures;
 }
 

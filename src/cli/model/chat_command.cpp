@@ -11,7 +11,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
-#include "vkgpt/model/train_plan.hpp"
+#include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/text/chat/chat_format.hpp"
 #include "vkgpt/text/generate/generator.hpp"
 #include "vkgpt/text/generate/sampler.hpp"
@@ -35,6 +35,7 @@ struct ChatOptions {
   std::string turn_end;
   std::int64_t max_new_tokens = 512;
   std::uint64_t seed = 1337;
+  std::string dtype = "f32";
   bool use_ema = false;
 
   template <typename Visitor, typename Self>
@@ -63,6 +64,13 @@ struct ChatOptions {
                     .max = 1e9},
           self.max_new_tokens);
     visit(FieldInfo{.name = "seed", .group = kGroup, .help = "Same seed and words, same replies"}, self.seed);
+    visit(FieldInfo{.name = "dtype",
+                    .group = kGroup,
+                    .help =
+                        "Of weights and cache; f16 takes half the memory, the others hold matrices in 8.5 or "
+                        "4.5 bits a number",
+                    .choices = "f32|f16|q8_0|q4_0|nf4"},
+          self.dtype);
     visit(FieldInfo{.name = "use_ema",
                     .group = kGroup,
                     .help = "Take the averaged weights of a model that was trained with --ema"},
@@ -106,8 +114,10 @@ class Chat {
         format_(format_of(options, tokenizer_)),
         context_(context),
         store_(context),
-        generator_(context, store_, open.model.params, tokenizer_.vocab_size()) {
-    store_.upload(model::tensor::kParams, std::as_bytes(std::span(open.model.arena)));
+        generator_(context, store_, open.model.params, tokenizer_.vocab_size(),
+                   model::decode_options(options.dtype, 1)) {
+    model::upload_decode_params(store_, open.model.params, open.model.arena,
+                                model::decode_options(options.dtype, 1));
     reset();
   }
 

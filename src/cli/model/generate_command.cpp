@@ -157,8 +157,9 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
   vk::Context context(context_options(run));
   plan::TensorStore store(context);
   const std::int64_t together = std::min(config.num_samples, model::decode::kMostRows);
-  text::Generator generator(context, store, open.model.params, tokenizer.vocab_size(), together);
-  model::upload_decode_params(store, open.model.params, open.model.arena);
+  const model::DecodeOptions options = model::decode_options(config.dtype, together);
+  text::Generator generator(context, store, open.model.params, tokenizer.vocab_size(), options);
+  model::upload_decode_params(store, open.model.params, open.model.arena, options);
 
   Samples samples(config, run.json, tokenizer, prompt, prompt_text);
   generator.generate_all(prompt, config, sampling,

@@ -27,7 +27,8 @@ bool set_flag(MatmulKey& key, std::string_view word) {
   if (word == "row_sums") return key.row_sums = true;
   if (word == "gelu") key.epilogue = Epilogue::kGelu;
   if (word == "gelu_grad") key.epilogue = Epilogue::kGeluGrad;
-  return word == "gelu" || word == "gelu_grad";
+  if (const auto blocks = find_block_type(word)) key.blocks = blocks;
+  return word == "gelu" || word == "gelu_grad" || find_block_type(word).has_value();
 }
 
 }  // namespace
@@ -46,6 +47,7 @@ std::string to_string(const MatmulKey& key) {
   if (key.epilogue == Epilogue::kGeluGrad) text += " gelu_grad";
   if (key.accumulate) text += " accumulate";
   if (key.row_sums) text += " row_sums";
+  if (key.blocks) text += vkgpt::format(" {}", block_format(*key.blocks).name);
   return text;
 }
 

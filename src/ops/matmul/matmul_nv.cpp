@@ -48,7 +48,7 @@ constexpr std::array kSubgroupTiles = {tile(16, 16, 8), tile(32, 32, 16)};
 }  // namespace
 
 std::vector<MatmulKernel> nv_kernels(const vk::DeviceCaps& caps, const Product& product, const Extents& e) {
-  if (dtype_size(product.a.dtype) != 2 || e.m == 1) return {};
+  if (dtype_size(product.a.dtype) != 2 || e.m == 1 || product.b.blocks) return {};
   std::vector<MatmulKernel> usable;
   const auto add_from = [&](const auto& tiles) {
     std::ranges::copy_if(tiles, std::back_inserter(usable), [&](const MatmulKernel& kernel) {

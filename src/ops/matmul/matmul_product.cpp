@@ -38,8 +38,9 @@ void check_types(const Product& p) {
   const DType dtype = p.a.dtype;
   const bool has_f32_c = p.c.dtype == DType::kF32 && (p.by_rows || p.transposition == Transposition::kTN);
   const bool has_own_c = p.c.dtype == dtype && p.transposition != Transposition::kTN;
-  VKGPT_CHECK(p.b.dtype == dtype && (has_f32_c || has_own_c) && (!p.pre || p.pre->dtype == dtype),
-              "{}: a {}, b {}, c {}", p.stem, dtype_name(dtype), dtype_name(p.b.dtype),
+  VKGPT_CHECK(!p.b.blocks || p.transposition != Transposition::kTN, "{}: blocks", p.stem);
+  VKGPT_CHECK(p.b.is_for(dtype) && (has_f32_c || has_own_c) && (!p.pre || p.pre->dtype == dtype),
+              "{}: a {}, b {}, c {}", p.stem, dtype_name(dtype), dtype_name(p.b.values.dtype),
               dtype_name(p.c.dtype));
   VKGPT_CHECK(!p.bias || p.bias->dtype == DType::kF32, "{}: bias {}", p.stem, dtype_name(p.bias->dtype));
   VKGPT_CHECK(!p.row_sums || p.row_sums->dtype == DType::kF32, "{}: dbias {}", p.stem,
@@ -74,7 +75,8 @@ MatmulKey key_of(const Product& p) {
           .bias = p.bias.has_value(),
           .epilogue = p.epilogue,
           .accumulate = p.accumulate,
-          .row_sums = p.row_sums.has_value()};
+          .row_sums = p.row_sums.has_value(),
+          .blocks = p.b.blocks};
 }
 
 bool has_rows_of(const Product& p, std::int64_t elements) {
@@ -84,7 +86,8 @@ bool has_rows_of(const Product& p, std::int64_t elements) {
 
 Slicing slice(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::int64_t k_limit) {
   const std::int64_t size = dtype_size(p.a.dtype);
-  const std::int64_t granule = slice_granule(size == 2);
+  const std::int64_t granule = slice_granule(size == 2 || p.b.blocks);
+  const std::int64_t b_rows = max_binding_bytes(caps) / p.b.row_bytes();
   const auto fitting = [&](std::int64_t row_elements, std::int64_t element_size) {
     return max_binding_bytes(caps) / element_size / row_elements;
   };
@@ -93,11 +96,11 @@ Slicing slice(const vk::DeviceCaps& caps, const Product& p, const Extents& e, st
   switch (p.transposition) {
     case Transposition::kNN:
       m_limit = std::min(m_limit, fitting(e.k, size));
-      k_slices = slices_of(e.k, std::min(k_limit, fitting(e.n, size)), granule);
+      k_slices = slices_of(e.k, std::min(k_limit, b_rows), granule);
       break;
     case Transposition::kNT:
       m_limit = std::min(m_limit, fitting(e.k, size));
-      n_slices = slices_of(e.n, fitting(e.k, size), granule);
+      n_slices = slices_of(e.n, b_rows, granule);
       break;
     case Transposition::kTN:
       k_slices = slices_of(e.k, std::min(k_limit, fitting(std::max(e.m, e.n), size)), granule);
@@ -142,7 +145,7 @@ Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, 
   const Slice a_rows = p.transposition == Transposition::kTN ? k_rows : part.m;
   const Slice b_rows = p.transposition == Transposition::kNT ? part.n : k_rows;
   Dispatch d;
-  d.bindings = {bind(read(p.a), p.a, a_rows), bind(read(p.b), p.b, b_rows),
+  d.bindings = {bind(read(p.a), p.a, a_rows), bind(read(p.b.values), p.b.values, b_rows),
                 bind(work.reads_c() ? read_write(work.c) : write(work.c), work.c, part.m)};
   if (work.has_bias) d.bindings.push_back(elements(read(*p.bias), part.n));
   if (work.epilogue == Epilogue::kGelu) d.bindings.push_back(bind(write(*p.pre), *p.pre, part.m));
@@ -163,6 +166,7 @@ Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, 
                             .value("EPILOGUE", work.epilogue)
                             .value("ACCUMULATE", work.accumulate)
                             .value("ROW_SUMS", work.row_sums)};
+  add_block_bindings(d, p.b, b_rows.first, b_rows.count);
 
   const std::int64_t a_column = p.transposition == Transposition::kTN   ? part.m.first
                                 : p.transposition == Transposition::kNN ? part.k.first
@@ -173,7 +177,8 @@ Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, 
   const std::int64_t size = dtype_size(p.a.dtype);
   const std::int64_t c_bytes = dtype_size(work.c.dtype) * (work.reads_c() ? 2 : 1) +
                                (work.epilogue != Epilogue::kNone ? size : 0) + (reads_partials ? 4 : 0);
-  d.cost = {.flops = 2 * m * n * k, .bytes = size * (m * k + k * n) + c_bytes * m * n};
+  d.cost = {.flops = 2 * m * n * k,
+            .bytes = size * m * k + p.b.row_bytes() * k * n / p.b.shape.back() + c_bytes * m * n};
   return d;
 }
 

@@ -7,6 +7,7 @@
 
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/matmul/matmul_key.hpp"
+#include "vkgpt/ops/weight.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
 // A matrix product as every backend of the matmul ops gets it.
@@ -16,7 +17,9 @@ namespace vkgpt::ops {
 struct Product {
   std::string stem;  // of the scalar kernel; other backends add theirs
   Transposition transposition;
-  plan::Tensor a, b, c;                   // a and b of one type; c of theirs or f32
+  plan::Tensor a;
+  Weight b;                               // of a's type, or in blocks
+  plan::Tensor c;                         // of a's type or f32
   bool accumulate = false;                // c += the finished elements
   bool by_rows = false;                   // see `LinearForward`
   std::optional<plan::Tensor> bias = {};  // (N) f32, added before the epilogue

@@ -57,7 +57,7 @@ void append_scalar(PlanBuilder& builder, const Product& product, const Extents& 
   const vk::DeviceCaps& caps = builder.caps();
   if (prefers_gemv(caps, product, extents)) return append_gemv(builder, product, extents);
   const Variant variant = choose_variant(caps, product, extents);
-  const std::int64_t cached_k = kCachedColumnBytes / dtype_size(product.a.dtype);
+  const std::int64_t cached_k = kCachedColumnBytes * product.b.shape.back() / product.b.row_bytes();
   const KParts k_parts{.limit = caps.is_cpu() ? cached_k : extents.k};
   append_parts(builder, product, extents, k_parts, [&](Dispatch& d, const Part& part) {
     d.kernel.macros.value("LANES", variant.lanes)

@@ -18,10 +18,12 @@ Product product_of(plan::PlanBuilder& builder, const MatmulKey& key) {
   const auto tensor = [&](const char* name, Shape shape, DType dtype) {
     return builder.persistent(name, std::move(shape), plan::Role::kActivations, dtype);
   };
+  const Shape b_shape = is_nt ? Shape{n, k} : Shape{k, n};
   Product product{.stem = kStems[static_cast<std::size_t>(key.transposition)],
                   .transposition = key.transposition,
                   .a = tensor("a", is_tn ? Shape{k, m} : Shape{m, k}, key.dtype),
-                  .b = tensor("b", is_nt ? Shape{n, k} : Shape{k, n}, key.dtype),
+                  .b = key.blocks ? persistent_blocks(builder, "b", *key.blocks, b_shape)
+                                  : Weight(tensor("b", b_shape, key.dtype)),
                   .c = tensor("c", {m, n}, is_tn ? DType::kF32 : key.dtype),
                   .accumulate = key.accumulate,
                   .epilogue = key.epilogue};

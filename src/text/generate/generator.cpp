@@ -23,8 +23,8 @@ Continuation continuation(std::span<const Token> prompt, const GenerateConfig& c
 }  // namespace
 
 Generator::Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
-                     std::int64_t vocab_size, std::int64_t texts)
-    : decoder_(context, store, params, {.slots = texts}), batch_(decoder_, vocab_size), texts_(texts) {}
+                     std::int64_t vocab_size, const model::DecodeOptions& options)
+    : decoder_(context, store, params, options), batch_(decoder_, vocab_size), texts_(options.slots) {}
 
 std::vector<Token> Generator::generate(std::span<const Token> prompt, const GenerateConfig& config,
                                        const SamplerConfig& sampling, std::uint32_t sample,

@@ -7,11 +7,15 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <string>
 
 #include <gtest/gtest.h>
 
+#include "vkgpt/core/blocks.hpp"
+#include "vkgpt/core/error.hpp"
 #include "vkgpt/core/rng.hpp"
 #include "vkgpt/model/decode_plan.hpp"
+#include "vkgpt/model/held_weights.hpp"
 
 #include "gpu_context.hpp"
 #include "support/tiny_config.hpp"
@@ -22,14 +26,33 @@ namespace {
 /// A model with random weights, large enough that its texts differ, and a decoder of it.
 class Machine {
  public:
-  Machine(const model::GptConfig& config, std::int64_t slots, DType dtype, float poison = 0)
+  Machine(const model::GptConfig& config, std::int64_t slots, const std::string& dtype, float poison = 0)
       : params_(config), store_(test::shared_context()) {
-    decoder_.emplace(test::shared_context(), store_, params_,
-                     model::DecodeOptions{.slots = slots, .dtype = dtype});
+    const model::DecodeOptions options = model::decode_options(dtype, slots);
+    decoder_.emplace(test::shared_context(), store_, params_, options);
     std::vector<float> weights = model::initial_parameters(params_, 3);
     for (float& weight : weights) weight *= 4;
     if (poison != 0) weights[0] = poison;
-    model::upload_decode_params(store_, params_, weights, dtype);
+    model::upload_decode_params(store_, params_, weights, options);
+  }
+  /// The same model with the numbers that matrices in blocks of `type` stand for, held in f32.
+  Machine(const model::GptConfig& config, BlockType type) : params_(config), store_(test::shared_context()) {
+    const model::DecodeOptions options = model::decode_options("f32", 1);
+    decoder_.emplace(test::shared_context(), store_, params_, options);
+    std::vector<float> weights = model::initial_parameters(params_, 3);
+    for (float& weight : weights) weight *= 4;
+    for (const model::ParamSpec& spec : params_.specs()) {
+      const auto held = model::block_type_of(spec, type);
+      if (!held) continue;
+      const auto count = static_cast<std::size_t>(spec.numel());
+      const std::span<float> values =
+          std::span(weights).subspan(static_cast<std::size_t>(spec.offset), count);
+      std::vector<std::uint32_t> quants(block_format(*held).quant_words(count)),
+          scales(block_format(*held).scale_words(count));
+      encode_blocks(*held, values, quants, scales);
+      decode_blocks(*held, quants, scales, values);
+    }
+    model::upload_decode_params(store_, params_, weights, options);
   }
   Decoder& decoder() { return *decoder_; }
 
@@ -42,7 +65,10 @@ class Machine {
 model::GptConfig config_of(bool is_llama) {
   model::GptConfig config = is_llama ? test::tiny_llama_config() : test::tiny_gpt2_config();
   config.block_size = 96;
-  if (is_llama) config.attention_window = 40;
+  if (is_llama) {
+    config.attention_window = 40;
+    config.n_inner = 64;  // whole blocks
+  }
   return config;
 }
 
@@ -87,13 +113,17 @@ Texts alone(Machine& machine, std::uint64_t count) {
 
 struct Kind {
   bool is_llama;
-  DType dtype;
+  std::string dtype;
 };
+
+bool is_stored(const Kind& kind) {
+  return kind.dtype != "f16" || test::stores(DType::kF16);
+}
 
 class GpuBatch : public testing::TestWithParam<Kind> {};
 
 TEST_P(GpuBatch, GivesTheSameTextsAloneAndAmongOthers) {
-  if (!test::stores(GetParam().dtype)) GTEST_SKIP() << "no 16-bit storage";
+  if (!is_stored(GetParam())) GTEST_SKIP() << "no 16-bit storage";
   constexpr std::uint64_t kTexts = 24;
   const model::GptConfig config = config_of(GetParam().is_llama);
   Machine single(config, 1, GetParam().dtype), many(config, 16, GetParam().dtype);
@@ -119,7 +149,7 @@ TEST_P(GpuBatch, GivesTheSameTextsAloneAndAmongOthers) {
 }
 
 TEST_P(GpuBatch, ReusesTheBeginningThatASlotHolds) {
-  if (!test::stores(GetParam().dtype)) GTEST_SKIP() << "no 16-bit storage";
+  if (!is_stored(GetParam())) GTEST_SKIP() << "no 16-bit storage";
   Machine machine(config_of(GetParam().is_llama), 2, GetParam().dtype);
   Batch batch(machine.decoder());
   Continuation first = wish(2);
@@ -154,15 +184,33 @@ TEST_P(GpuBatch, ReusesTheBeginningThatASlotHolds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, GpuBatch,
-                         testing::Values(Kind{false, DType::kF32}, Kind{false, DType::kF16},
-                                         Kind{true, DType::kF32}, Kind{true, DType::kF16}),
+                         testing::Values(Kind{false, "f32"}, Kind{false, "f16"}, Kind{false, "q8_0"},
+                                         Kind{true, "f32"}, Kind{true, "f16"}, Kind{true, "q8_0"},
+                                         Kind{true, "q4_0"}, Kind{true, "nf4"}),
                          [](const auto& each) {
-                           return std::string(each.param.is_llama ? "llama_" : "gpt2_") +
-                                  std::string(dtype_name(each.param.dtype));
+                           return std::string(each.param.is_llama ? "llama_" : "gpt2_") + each.param.dtype;
                          });
 
+TEST(GpuBatchTexts, OfBlocksAreThoseOfTheirNumbers) {
+  for (const BlockType type : {BlockType::kQ8_0, BlockType::kQ4_0, BlockType::kNF4}) {
+    Machine blocks(config_of(true), 1, std::string(block_format(type).name)), numbers(config_of(true), type);
+    EXPECT_EQ(alone(blocks, 3), alone(numbers, 3)) << block_format(type).name;
+  }
+}
+
+TEST(GpuBatchTexts, NeedRowsOfWholeBlocks) {
+  model::GptConfig config = test::tiny_llama_config();
+  try {
+    Machine machine(config, 1, "q8_0");
+    FAIL() << "rows of 40 numbers";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), ExitCode::kUsage);
+    EXPECT_NE(std::string(error.what()).find("h.0.mlp.c_proj.weight have 40"), std::string::npos);
+  }
+}
+
 TEST(GpuBatchTexts, FreesTheSlotOfATextThatIsRemoved) {
-  Machine machine(config_of(false), 2, DType::kF32);
+  Machine machine(config_of(false), 2, "f32");
   Batch batch(machine.decoder());
   const std::uint64_t first = batch.add(wish(2)), second = batch.add(wish(3)), third = batch.add(wish(4));
   batch.step();
@@ -180,7 +228,7 @@ TEST(GpuBatchTexts, FreesTheSlotOfATextThatIsRemoved) {
 }
 
 TEST(GpuBatchTexts, EndWhereTheContextIsFull) {
-  Machine machine(config_of(false), 1, DType::kF32);
+  Machine machine(config_of(false), 1, "f32");
   Batch batch(machine.decoder());
   Continuation text = wish(0);
   text.prompt = random_prompt(90, 1);
@@ -196,7 +244,7 @@ TEST(GpuBatchTexts, EndWhereTheContextIsFull) {
 }
 
 TEST(GpuBatchTexts, GiveLogProbabilities) {
-  Machine machine(config_of(false), 1, DType::kF32);
+  Machine machine(config_of(false), 1, "f32");
   Batch batch(machine.decoder(), 20);
   Continuation text = wish(0);
   text.likeliest = 20;
@@ -219,7 +267,7 @@ TEST(GpuBatchTexts, GiveLogProbabilities) {
 }
 
 TEST(GpuBatchTexts, AModelOfDamagedWeightsGivesAnErrorAndFreesTheSlot) {
-  Machine machine(config_of(false), 1, DType::kF32, std::numeric_limits<float>::quiet_NaN());
+  Machine machine(config_of(false), 1, "f32", std::numeric_limits<float>::quiet_NaN());
   Batch batch(machine.decoder());
   Continuation text = wish(0);
   text.prompt = {0};

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "vkgpt/ops/weight.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
 namespace vkgpt::ops {
@@ -10,11 +11,11 @@ namespace vkgpt::ops {
 /// Any sizes are good. Operands larger than one descriptor may cover are worked on in slices of rows.
 /// D is f32, f16 or bf16, one for all tensors of an op that are marked with it; the others are f32. 16-bit
 /// types need the device's 16-bit storage. Sums are fp32, in an order that depends on the device and the
-/// shape only, and are rounded to D once, after bias and GELU.
+/// shape only, and are rounded to D once, after bias and GELU. Weights may be in blocks.
 
 struct LinearForward {
   plan::Tensor x;                         // (..., K) D
-  plan::Tensor weight;                    // (N, K) D
+  Weight weight;                          // (N, K) D or blocks
   std::optional<plan::Tensor> bias = {};  // (N)
   plan::Tensor y;                         // (..., N) D, out; by rows also f32
   bool accumulate = false;                // y += instead of y =
@@ -28,7 +29,7 @@ void linear_forward(plan::PlanBuilder& builder, const LinearForward& args);
 
 struct LinearGeluForward {
   plan::Tensor x;                         // (..., K) D
-  plan::Tensor weight;                    // (N, K) D
+  Weight weight;                          // (N, K) D or blocks
   std::optional<plan::Tensor> bias = {};  // (N)
   plan::Tensor pre;                       // (..., N) D, out: x W^T + bias, which the backward needs
   plan::Tensor y;                         // (..., N) D, out: gelu(pre), of pre as rounded to D
@@ -39,9 +40,9 @@ struct LinearGeluForward {
 void linear_gelu_forward(plan::PlanBuilder& builder, const LinearGeluForward& args);
 
 struct LinearBackwardInput {
-  plan::Tensor dy;      // (..., N) D
-  plan::Tensor weight;  // (N, K) D
-  plan::Tensor dx;      // (..., K) D, out
+  plan::Tensor dy;  // (..., N) D
+  Weight weight;    // (N, K) D or blocks
+  plan::Tensor dx;  // (..., K) D, out
   /// (..., K) D: x was gelu(pre_gelu), and dx becomes the gradient of pre_gelu.
   std::optional<plan::Tensor> pre_gelu = {};
   bool accumulate = false;  // dx += instead of dx =

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "vkgpt/core/blocks.hpp"
 #include "vkgpt/core/dtype.hpp"
 
 namespace vkgpt::ops {
@@ -24,18 +25,19 @@ struct Extents {
 /// `plan::Dispatch::work` of the product's dispatches and its name in `vk::KernelChoices::measured`.
 struct MatmulKey {
   Transposition transposition;
-  DType dtype;  // of A and B
+  DType dtype;  // of A, and of B without blocks
   Extents extents;
   bool bias = false;
   Epilogue epilogue = Epilogue::kNone;
   bool accumulate = false;
   bool row_sums = false;
+  std::optional<BlockType> blocks = {};  // of B
 
   /// Multiplications and additions.
   double flops() const;
 };
 
-/// "nt f16 2048x768x768 bias gelu".
+/// "nt f16 2048x768x768 bias gelu", "nt f16 8x768x768 q8_0".
 std::string to_string(const MatmulKey& key);
 
 /// The key of that text; nothing when it is none.

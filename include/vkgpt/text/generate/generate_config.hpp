@@ -18,6 +18,7 @@ struct GenerateConfig {
   std::uint64_t seed = 1337;
   bool stream = false;
   bool kv_cache = true;
+  std::string dtype = "f32";
   bool use_ema = false;
   std::string stop;
   std::string logits;
@@ -52,6 +53,13 @@ struct GenerateConfig {
                     .group = kGroup,
                     .help = "Keep keys and values of earlier tokens; the text is the same either way"},
           self.kv_cache);
+    visit(FieldInfo{.name = "dtype",
+                    .group = kGroup,
+                    .help =
+                        "Of weights and cache; f16 takes half the memory, the others hold matrices in 8.5 or "
+                        "4.5 bits a number",
+                    .choices = "f32|f16|q8_0|q4_0|nf4"},
+          self.dtype);
     visit(FieldInfo{.name = "use_ema",
                     .group = kGroup,
                     .help = "Take the averaged weights of a model that was trained with --ema"},

@@ -24,10 +24,10 @@ namespace vkgpt::text {
 class Generator {
  public:
   /// Reserves memory in `store`; `context` and `store` outlive the generator. Only tokens below `vocab_size`,
-  /// the tokenizer's, are drawn: a model may have more. 0 = all of the model's. Up to `texts` are continued
-  /// together.
+  /// the tokenizer's, are drawn: a model may have more. 0 = all of the model's. Up to `options.slots` texts
+  /// are continued together.
   Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
-            std::int64_t vocab_size = 0, std::int64_t texts = 1);
+            std::int64_t vocab_size = 0, const model::DecodeOptions& options = {});
 
   /// Builds and records everything now, so that generating allocates nothing on the device. Without it that
   /// happens when a length is first needed.

@@ -1,0 +1,57 @@
+// A matrix in blocks (ops/weight.hpp) as numbers in fp32. Before it, the including file declares the buffers and defines
+//   BLOCKS          the type of blocks, as core/blocks.hpp numbers them: 1 q8_0, 2 q4_0, 3 nf4
+//   BLOCK_QUANTS    the array of the quants' words
+//   BLOCK_SCALES    that of the scales' words
+#ifndef VKGPT_BLOCKS_GLSL
+#define VKGPT_BLOCKS_GLSL
+
+#if BLOCKS == 1
+#define QUANTS_PER_WORD 4
+float block_level(uint word, uint i) { return float(bitfieldExtract(int(word), int(8 * i), 8)); }
+#else
+#define QUANTS_PER_WORD 8
+#if BLOCKS == 2
+float block_level(uint word, uint i) { return float(int(bitfieldExtract(word, int(4 * i), 4)) - 8); }
+#else
+const float kNf4[16] =
+    float[](-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
+            -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
+            0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0);
+float block_level(uint word, uint i) { return kNf4[bitfieldExtract(word, int(4 * i), 4)]; }
+#endif
+#endif
+
+// The scale of the block that has number `at`.
+float block_scale(uint at) {
+#if BLOCKS == 3
+  return uintBitsToFloat(BLOCK_SCALES[at / 64]);
+#else
+  const uint block = at / 32;
+  return unpackHalf2x16(BLOCK_SCALES[block / 2] >> (block % 2 * 16)).x;
+#endif
+}
+
+// The words with the quants of four neighbours from number `at` on, a multiple of four, in its low bits.
+uint four_quants(uint at) {
+#if QUANTS_PER_WORD == 4
+  return BLOCK_QUANTS[at / 4];
+#else
+  return BLOCK_QUANTS[at / 8] >> (at % 8 * 4);
+#endif
+}
+
+vec4 four_levels(uint word) {
+  return vec4(block_level(word, 0), block_level(word, 1), block_level(word, 2), block_level(word, 3));
+}
+
+// Number `at`; two neighbours from an even one on; four from a multiple of four on.
+float block_value(uint at) {
+  return block_scale(at) * block_level(BLOCK_QUANTS[at / QUANTS_PER_WORD], at % QUANTS_PER_WORD);
+}
+vec2 block_pair(uint at) {
+  const uint word = BLOCK_QUANTS[at / QUANTS_PER_WORD] >> (at % QUANTS_PER_WORD * (32 / QUANTS_PER_WORD));
+  return block_scale(at) * vec2(block_level(word, 0), block_level(word, 1));
+}
+vec4 block_four(uint at) { return block_scale(at) * four_levels(four_quants(at)); }
+
+#endif
