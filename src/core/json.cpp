@@ -3,6 +3,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "vkgpt/core/lfs_pointer.hpp"
+
 namespace vkgpt {
 
 Json parse_json(std::string_view text, std::string_view where, int max_depth) {
@@ -31,7 +33,9 @@ Json parse_json(std::string_view text, std::string_view where, int max_depth) {
 }
 
 Json read_json_file(const Path& path, std::uint64_t max_bytes) {
-  return parse_json(read_file(path, max_bytes), path.string());
+  const std::string text = read_file(path, max_bytes);
+  refuse_lfs_pointer(path, text);
+  return parse_json(text, path.string());
 }
 
 std::string json_quoted(std::string_view text) {

@@ -12,6 +12,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/core/lfs_pointer.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 #include "model/ggml_types.hpp"
@@ -190,13 +191,7 @@ GgufFile::GgufFile(const Path& path) : file_(path) {
   const std::string where = path.string();
   Cursor cursor(file_);
   constexpr std::uint32_t kMagic = 0x46554747;
-  constexpr std::string_view kPointer = "version https://git-lfs";
-  std::string start(std::min<std::size_t>(file_.size(), kPointer.size()), '\0');
-  file_.read_at(0, std::as_writable_bytes(std::span(start)));
-  if (start == kPointer) {
-    fail("{} is a Git LFS pointer, not the file itself: run 'git lfs pull' in its repository",
-         printable(where, 200));
-  }
+  refuse_lfs_pointer(file_);
   if (file_.size() < 24 || cursor.number<std::uint32_t>() != kMagic) {
     fail("{} is no GGUF file: it does not begin with GGUF", printable(where, 200));
   }

@@ -1,13 +1,15 @@
 #include "vkgpt/model/weight_files.hpp"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <set>
-#include <span>
 #include <system_error>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/core/lfs_pointer.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt::model {
@@ -28,30 +30,36 @@ bool is_shard_name(const std::string& name) {
 }
 
 std::string bare_name(std::string_view name) {
-  constexpr std::string_view kCompiled = "_orig_mod.";
   constexpr std::string_view kParallel = "module.";
   std::string bare(name);
-  for (std::size_t at = bare.find(kCompiled); at != bare.npos; at = bare.find(kCompiled, at)) {
-    if (at == 0 || bare[at - 1] == '.') {
-      bare.erase(at, kCompiled.size());
-    } else {
-      at += kCompiled.size();
+  for (const std::string_view wrapper :
+       {"_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."}) {
+    for (std::size_t at = bare.find(wrapper); at != bare.npos; at = bare.find(wrapper, at)) {
+      if (at == 0 || bare[at - 1] == '.') {
+        bare.erase(at, wrapper.size());
+      } else {
+        at += wrapper.size();
+      }
     }
   }
   while (bare.starts_with(kParallel)) bare.erase(0, kParallel.size());
   return bare;
 }
 
-/// A clone without Git LFS leaves a few lines of text in place of a large file.
-void refuse_pointer(const Path& path) {
-  constexpr std::string_view kStart = "version https://git-lfs";
-  const InputFile file(path);
-  if (file.size() < kStart.size()) return;
-  std::string start(kStart.size(), '\0');
-  file.read_at(0, std::as_writable_bytes(std::span(start)));
-  if (start != kStart) return;
-  fail("{} is a Git LFS pointer, not the file itself: run 'git lfs pull' in its repository",
-       printable(path.string(), 200));
+/// What stands before the names of all tensors, "net.model." say, where it is found by that of the embedding
+/// or the head; empty where these have the names that a model expects.
+std::string foreign_prefix(const std::map<std::string, std::size_t, std::less<>>& names) {
+  constexpr std::array<std::string_view, 5> kAnchors = {"model.embed_tokens.weight", "transformer.wte.weight",
+                                                        "embed_tokens.weight", "wte.weight",
+                                                        "lm_head.weight"};
+  if (std::ranges::any_of(kAnchors, [&](std::string_view anchor) { return names.contains(anchor); }))
+    return {};
+  for (const std::string_view anchor : kAnchors) {
+    for (const auto& [name, shard] : names) {
+      if (name.ends_with("." + std::string(anchor))) return name.substr(0, name.size() - anchor.size());
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -67,24 +75,40 @@ WeightFiles::WeightFiles(const Path& directory, std::string_view name) : path_(d
   if (!is_there(path_) && is_there(directory / "pytorch_model.bin")) {
     fail("{} has pytorch_model.bin but no {}: save it as safetensors", directory.string(), name);
   }
-  refuse_pointer(path_);
+  refuse_lfs_pointer(InputFile(path_));
   files_.emplace_back(path_);
   for (const SafetensorsEntry& entry : files_[0].entries()) shard_of_[entry.name] = 0;
   drop_wrappers();
 }
 
 void WeightFiles::drop_wrappers() {
+  rename([](std::string_view name) { return bare_name(name); });
+  const std::string prefix = foreign_prefix(shard_of_);
+  if (prefix.empty()) return;
+  rename([&](std::string_view name) {
+    return std::string(name.starts_with(prefix) ? name.substr(prefix.size()) : name);
+  });
+}
+
+void WeightFiles::rename(const std::function<std::string(std::string_view)>& to) {
   std::map<std::string, std::size_t, std::less<>> plain;
+  std::map<std::string, std::string, std::less<>> stored;
   for (const auto& [name, shard] : shard_of_) {
-    std::string bare = bare_name(name);
+    std::string bare = to(name);
     const auto [place, fresh] = plain.emplace(bare, shard);
     if (!fresh) {
       fail("{}: {} and another tensor are both {} without their prefixes", path_.string(), json_quoted(name),
            json_quoted(bare));
     }
-    if (bare != name) stored_name_.emplace(std::move(bare), name);
+    const auto old = stored_name_.find(name);
+    if (old != stored_name_.end()) {
+      stored.emplace(std::move(bare), old->second);
+    } else if (bare != name) {
+      stored.emplace(std::move(bare), name);
+    }
   }
   shard_of_ = std::move(plain);
+  stored_name_ = std::move(stored);
 }
 
 void WeightFiles::open_index() {
@@ -100,7 +124,7 @@ void WeightFiles::open_index() {
     const auto [shard, is_new] = shards.try_emplace(file.get<std::string>(), shards.size());
     if (shards.size() > kMaxShards) fail("{}: more than {} shards", where, kMaxShards);
     if (is_new) {
-      refuse_pointer(path_.parent_path() / shard->first);
+      refuse_lfs_pointer(InputFile(path_.parent_path() / shard->first));
       files_.emplace_back(path_.parent_path() / shard->first);
     }
     if (files_[shard->second].find(tensor) == nullptr) {

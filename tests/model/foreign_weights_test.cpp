@@ -68,6 +68,8 @@ TEST_F(ForeignWeights, PrefixesOfWrappersAreNoPartOfNames) {
     return name.starts_with("transformer.h.0.") ? "transformer.h.0._orig_mod." + name.substr(16) : name;
   });
   EXPECT_EQ(load_model(temp_.path()).arena, arena) << "blocks may be compiled one by one";
+  rename_tensors([](const std::string& name) { return "net._fsdp_wrapped_module." + name; });
+  EXPECT_EQ(load_model(temp_.path()).arena, arena) << "a prefix of any name";
 }
 
 TEST_F(ForeignWeights, TiedWeightsMayStandUnderTheHeadsName) {
@@ -85,6 +87,8 @@ TEST_F(ForeignWeights, GitLfsPointersAreNamed) {
   write_file(temp_ / kModelWeightsFile,
              "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n");
   expect_error([&] { load_model(temp_.path()); }, "is a Git LFS pointer");
+  write_file(temp_ / "config.json", read_file(temp_ / kModelWeightsFile));
+  expect_error([&] { load_model(temp_.path()); }, "config.json is a Git LFS pointer");
 }
 
 TEST_F(ForeignWeights, RopeScalingReplacesRopeParameters) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -31,8 +32,8 @@ class WeightFiles {
   /// Throws `Error` when there is no such tensor or its shape is not `shape`.
   Tensor expect(std::string_view name, const Shape& shape) const;
 
-  /// The name of every tensor, without what wrappers put into it: torch.compile's "_orig_mod." and
-  /// DistributedDataParallel's "module.".
+  /// The name of every tensor, without what wrappers put into it (torch.compile's "_orig_mod.",
+  /// DistributedDataParallel's "module.", FSDP's "_fsdp_wrapped_module.") or stands before all of them.
   std::vector<std::string_view> names() const;
   /// The types that the tensors have, in the format's words: "BF16", or "F16, F32".
   std::string dtypes() const;
@@ -42,6 +43,8 @@ class WeightFiles {
  private:
   void open_index();
   void drop_wrappers();
+  /// Gives every tensor the name that `to` makes of its name. Throws `Error` where two would have the same.
+  void rename(const std::function<std::string(std::string_view)>& to);
 
   Path path_;
   std::vector<SafetensorsFile> files_;

@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "vkgpt/core/lfs_pointer.hpp"
+
 namespace vkgpt::text {
 namespace {
 
@@ -15,6 +17,7 @@ struct Kind {
 };
 
 constexpr auto kKinds = std::to_array<Kind>({
+    {kLfsPointer, "a Git LFS pointer, not the file itself: run 'git lfs pull' in its repository"sv},
     {"PAR1"sv, "a Parquet file: export its text column as .jsonl or .txt first"sv},
     {"\x1f\x8b"sv, "compressed by gzip: unpack it first (gzip -d)"sv},
     {"\x28\xb5\x2f\xfd"sv, "compressed by zstd: unpack it first (zstd -d)"sv},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/lfs_pointer.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/gguf_import.hpp"
 
@@ -43,10 +44,7 @@ std::vector<Path> chat_template_files(const Path& directory) {
 
 std::string read_tokenizer_file(const Path& path) {
   std::string contents = read_file(path, kMaxBytes);
-  if (contents.starts_with("version https://git-lfs")) {
-    fail("{} is a Git LFS pointer, not the file itself: run 'git lfs pull' in its repository",
-         printable(path.string(), 200));
-  }
+  refuse_lfs_pointer(path, contents);
   return contents;
 }
 

@@ -117,6 +117,7 @@ TEST_F(PackedTest, WhatIsNoTextIsNamed) {
   const std::string binary("\x01\x02\x00\x03 some words", 16);
   const std::vector<std::pair<std::string, std::string>> files = {
       {"PAR1....", "a Parquet file"},
+      {"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"},
       {"\xff\xfeh", "UTF-16"},
       {std::string("\xff\xfe\0\0h\0\0\0", 8), "UTF-32"},
       {utf16, "UTF-16"},
