@@ -42,9 +42,12 @@ std::string manifest_to_json(const CheckpointManifest& manifest) {
 CheckpointManifest manifest_from_json(std::string_view text, const std::string& where) {
   const Json json = parse_json(text, where);
   const Json& body = json_member(json, "checkpoint", where);
-  // Members are sorted and numbers print as they were parsed, so that equal contents give equal text.
-  if (json_string(json, "sha256", where) !=
-      sha256(body.dump(-1, ' ', false, Json::error_handler_t::replace))) {
+  // Members are sorted and numbers print as they were parsed, so that equal contents give equal text, here
+  // too.
+  const auto dump = [](const Json& value, int indent) {
+    return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+  };
+  if (json_string(json, "sha256", where) != sha256(dump(body, -1)) || dump(json, 1) + "\n" != text) {
     fail("{}: it does not match its own checksum; the checkpoint is damaged", where);
   }
   if (json_string(body, "format", where) != kFormat) fail("{}: not the manifest of a checkpoint", where);

@@ -145,31 +145,21 @@ TEST(CheckpointStore, AnyFlippedBitOfAManifestIsNoticed) {
   ASSERT_TRUE(save(store, 10, 1.25));
   const Path path = temp / "step-10/manifest.json";
   const std::string text = read_file(path);
-  const CheckpointManifest manifest = manifest_from_json(text, "m");
+  EXPECT_EQ(manifest_from_json(text, "m").step, 10U);
   for (std::size_t at = 0; at < text.size(); ++at) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string changed = text;
       changed[at] = static_cast<char>(text[at] ^ (1 << bit));
-      try {
-        // White space is no content; everything else is.
-        EXPECT_EQ(manifest_from_json(changed, "m"), manifest) << at;
-      } catch (const Error&) {
-      }
+      EXPECT_THROW(manifest_from_json(changed, "m"), Error) << at;
     }
-    EXPECT_TRUE(at + 2 >= text.size() || [&] {
-      try {
-        manifest_from_json(text.substr(0, at), "m");
-        return false;
-      } catch (const Error&) {
-        return true;
-      }
-    }()) << at;
+    EXPECT_THROW(manifest_from_json(text.substr(0, at), "m"), Error) << at;
   }
+  EXPECT_THROW(manifest_from_json(text + " ", "m"), Error);
 }
 
 TEST(CheckpointManifest, RefusesHostileContentsWithAValidChecksum) {
   const auto signed_text = [](const Json& body) {
-    return Json{{"checkpoint", body}, {"sha256", sha256(body.dump())}}.dump();
+    return Json{{"checkpoint", body}, {"sha256", sha256(body.dump())}}.dump(1) + "\n";
   };
   const Json valid = {{"format", "vkgpt checkpoint"},
                       {"version", 1},
