@@ -122,10 +122,18 @@ std::uint64_t Executor::submit(std::string_view segment, int slot) {
   SegmentState& state = this->state(segment);
   if (state.slots.empty()) record(segment);
   store_.flush(slot);
-  for (const vk::CommandBuffer& commands : state.slots.at(static_cast<std::size_t>(slot)).commands) {
-    context_.queue().submit(commands, segment);
-  }
+  const Recording& recording = state.slots.at(static_cast<std::size_t>(slot));
+  const std::uint64_t before = context_.queue().submitted();
+  for (const vk::CommandBuffer& commands : recording.commands) context_.queue().submit(commands, segment);
+  state.cut_values.clear();
+  for (const std::size_t commands : recording.cut_commands) state.cut_values.push_back(before + commands);
   return context_.queue().submitted();
+}
+
+const std::vector<std::uint64_t>& Executor::cut_values(std::string_view segment) const {
+  const auto found = segments_.find(segment);
+  VKGPT_CHECK(found != segments_.end(), "no segment {}", segment);
+  return found->second.cut_values;
 }
 
 std::size_t Executor::submissions_of(std::string_view segment) const {
@@ -157,8 +165,14 @@ Executor::Recording Executor::record_slot(const SegmentState& state, int slot) {
   Replay replay(context_, segment.name);
   const SegmentRecorder recorder(context_, store_, schedule_);
   DescriptorSets descriptors = recorder.describe(state.index, slot);
-  recorder.record(state.index, descriptors, cuts_within(nanoseconds, submit_budget_ns_), replay);
-  Recording recording{std::move(descriptors), std::move(replay).take()};
+  const CutPlan cuts = with_cuts(cuts_within(nanoseconds, submit_budget_ns_), schedule_.cuts_of(segment.name),
+                                 segment.dispatches.size());
+  recorder.record(state.index, descriptors, cuts, replay);
+  Recording recording{std::move(descriptors), std::move(replay).take(), {}};
+  for (const Cut& cut : schedule_.cuts_of(segment.name)) {
+    recording.cut_commands.push_back(
+        static_cast<std::size_t>(std::ranges::lower_bound(cuts, cut.end) - cuts.begin()));
+  }
   recorded_count_ += static_cast<int>(recording.commands.size());
   return recording;
 }

@@ -22,6 +22,15 @@ CutPlan cuts_within(std::span<const double> nanoseconds, double budget_ns) {
   return cuts;
 }
 
+CutPlan with_cuts(CutPlan cuts, std::span<const Cut> own, std::size_t dispatches) {
+  for (const Cut& cut : own) {
+    const auto place = std::ranges::lower_bound(cuts, cut.end);
+    const bool is_new = place == cuts.end() || *place != cut.end;
+    if (cut.end < dispatches && is_new) cuts.insert(place, cut.end);
+  }
+  return cuts;
+}
+
 CutPlan cuts_everywhere(std::size_t dispatches) {
   CutPlan cuts(dispatches);
   std::iota(cuts.begin(), cuts.end(), std::size_t{0});

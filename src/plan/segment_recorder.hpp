@@ -19,6 +19,9 @@ using CutPlan = std::vector<std::size_t>;
 /// `nanoseconds` has the time of each dispatch.
 CutPlan cuts_within(std::span<const double> nanoseconds, double budget_ns);
 
+/// The same with the segment's own cuts.
+CutPlan with_cuts(CutPlan cuts, std::span<const Cut> own, std::size_t dispatches);
+
 /// One dispatch per command buffer.
 CutPlan cuts_everywhere(std::size_t dispatches);
 

@@ -10,6 +10,7 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/ops/backend.hpp"
+#include "vkgpt/plan/bucket_planner.hpp"
 #include "vkgpt/plan/limits.hpp"
 #include "vkgpt/plan/taps.hpp"
 #include "vkgpt/vk/glsl_support.hpp"
@@ -149,7 +150,14 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                                         .ranks = ranks};
   plan::Plan plan = model::build_train_plan(params, options, target);
   if (tapped) plan = plan::add_taps(plan, target.caps, model::activation_taps(params.config()));
-  return plan::make_schedule(std::move(plan), target.caps);
+  std::vector<plan::Cut> cuts;
+  if (ranks.size > 0) {
+    cuts = plan::add_sends(plan, model::segment::kMicroStep, model::segment::kPack,
+                           model::segment::kMicroStepSend);
+  }
+  plan::Schedule schedule = plan::make_schedule(std::move(plan), target.caps);
+  if (!cuts.empty()) schedule.cuts.emplace(model::segment::kMicroStepSend, std::move(cuts));
+  return schedule;
 }
 
 std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfig& config,

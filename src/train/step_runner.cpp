@@ -24,10 +24,10 @@ float bias_correction(double beta, std::int64_t step) {
 }
 
 constexpr std::array kStepSegments = {
-    model::segment::kZeroGrads, model::segment::kMicroStep, model::segment::kUpdate,
-    model::segment::kPack,      model::segment::kFold,      model::segment::kNorm,
-    model::segment::kDecide,    model::segment::kSpread,    model::segment::kShardUpdate,
-    model::segment::kGradsOut,  model::segment::kGradsIn};
+    model::segment::kZeroGrads,   model::segment::kMicroStep, model::segment::kUpdate,
+    model::segment::kPack,        model::segment::kFold,      model::segment::kNorm,
+    model::segment::kDecide,      model::segment::kSpread,    model::segment::kMicroStepSend,
+    model::segment::kShardUpdate, model::segment::kGradsOut,  model::segment::kGradsIn};
 
 /// Those of a step that a plan has.
 std::vector<std::string> step_segments(const plan::Plan& plan) {

@@ -27,12 +27,21 @@ void StepRunner::run_rank_step(Stage& stage, std::int64_t step, double learning_
   drain();
 }
 
-/// Gives the timeline value at which the gradients are packed, where they are.
+/// Gives, for the buckets and after them the loss, the timeline values at which they are packed.
 std::vector<std::uint64_t> StepRunner::run_micro_step(Stage& stage, int slot, bool sends, Mode mode) {
-  run_segment(stage, model::segment::kMicroStep, slot, mode);
-  if (!sends) return {};
-  run_segment(stage, model::segment::kPack, slot, mode);
-  return std::vector<std::uint64_t>(rank_step_->layout().buckets.size(), context_.queue().submitted());
+  if (mode == Mode::kStats || !sends) {
+    run_segment(stage, model::segment::kMicroStep, slot, mode);
+    if (!sends) return {};
+    run_segment(stage, model::segment::kPack, slot, mode);
+  } else {
+    run_segment(stage, model::segment::kMicroStepSend, slot, mode);
+  }
+  std::vector<std::uint64_t> ready(rank_step_->layout().buckets.size() + 1, context_.queue().submitted());
+  if (mode != Mode::kReplay) return ready;
+  const std::vector<plan::Cut>& cuts = stage.executor.schedule().cuts_of(model::segment::kMicroStepSend);
+  const std::vector<std::uint64_t>& values = stage.executor.cut_values(model::segment::kMicroStepSend);
+  for (std::size_t i = 0; i < values.size(); ++i) ready[cuts[i].send] = values[i];
+  return ready;
 }
 
 double StepRunner::evaluate_batch(Split split, std::int64_t batch, Weights weights) {

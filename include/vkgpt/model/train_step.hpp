@@ -26,9 +26,10 @@ inline constexpr const char* kEmaEvalStep = "ema_eval_step";
 inline constexpr const char* kEmaEvalEnd = "ema_eval_end";
 
 // Of a step that several ranks take together (see `write_exchange`); these replace kUpdate.
-inline constexpr const char* kPack = "exchange_pack";        // all buckets, after kMicroStep
-inline constexpr const char* kFold = "exchange_fold";        // contributions into the shard's sum
-inline constexpr const char* kNorm = "exchange_norm";        // partial sums of the shard's norm
+inline constexpr const char* kMicroStepSend = "micro_step_send";  // with each bucket packed as it is ready
+inline constexpr const char* kPack = "exchange_pack";             // all buckets, after kMicroStep
+inline constexpr const char* kFold = "exchange_fold";             // contributions into the shard's sum
+inline constexpr const char* kNorm = "exchange_norm";             // partial sums of the shard's norm
 inline constexpr const char* kDecide = "exchange_decide";    // on rank 0: norm, clip scale, skip, results
 inline constexpr const char* kShardUpdate = "shard_update";  // optimizer on the shard
 inline constexpr const char* kSpread = "exchange_spread";    // the others' weights, average, copy in 16 bits

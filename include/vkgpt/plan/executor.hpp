@@ -58,6 +58,9 @@ class Executor {
   /// Replays the segment, recording it first if that has not happened. Returns the timeline value of its end.
   std::uint64_t submit(std::string_view segment, int slot);
 
+  /// Timeline values of the segment's cuts (see `Schedule::cuts`) in its last submission.
+  const std::vector<std::uint64_t>& cut_values(std::string_view segment) const;
+
   /// Command buffers recorded so far and those one replay of `segment` submits.
   int recorded_count() const { return recorded_count_; }
   std::size_t submissions_of(std::string_view segment) const;
@@ -66,13 +69,15 @@ class Executor {
   struct Recording {
     DescriptorSets descriptors;
     std::vector<vk::CommandBuffer> commands;
+    std::vector<std::size_t> cut_commands;  // how many of them lie before each cut
   };
   struct SegmentState {
-    std::size_t index = 0;              // in the schedule
-    std::vector<double> nanoseconds;    // measured, per dispatch; empty before the first eager run
-    std::vector<Recording> slots;       // one per slot once recorded
-    std::vector<DescriptorSets> eager;  // one per slot once reserved
-    bool is_built = false;              // its pipelines exist and fit their shaders
+    std::size_t index = 0;                  // in the schedule
+    std::vector<double> nanoseconds;        // measured, per dispatch; empty before the first eager run
+    std::vector<Recording> slots;           // one per slot once recorded
+    std::vector<std::uint64_t> cut_values;  // of the last submission
+    std::vector<DescriptorSets> eager;      // one per slot once reserved
+    bool is_built = false;                  // its pipelines exist and fit their shaders
   };
 
   SegmentState& state(std::string_view segment);
