@@ -10,6 +10,7 @@
 #include "vkgpt/comm/communicator.hpp"
 #include "vkgpt/model/exchange_layout.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
+#include "vkgpt/train/rank_balance.hpp"
 #include "vkgpt/vk/queue.hpp"
 
 namespace vkgpt::train {
@@ -19,21 +20,6 @@ enum class SumOrder {
   kRank,  // each rank its own in place, then rank by rank: one exchange
   kStep,  // each from zero, then micro-step by micro-step: the same bits for any number of ranks
 };
-
-/// Which rank runs which micro-steps: wave by wave, each rank at most one in a wave.
-struct MicroStepPlan {
-  std::vector<std::vector<int>> waves;  // the ranks of each, ascending; micro-steps are numbered along them
-
-  /// Of one rank, ascending.
-  std::vector<std::int64_t> of(int rank) const;
-};
-
-/// "even", or "5,3": one number for each of `ranks`. Throws usage errors.
-std::vector<double> parse_shares(const std::string& balance, int ranks);
-
-/// `shares` by rank, in any unit; every rank gets at least one of `micro_steps`. Throws a usage error where
-/// there are fewer micro-steps than ranks.
-MicroStepPlan plan_micro_steps(std::int64_t micro_steps, std::span<const double> shares);
 
 /// Takes a step together with other ranks: packed gradients leave as they are ready, each rank sums its shard
 /// and updates it, weights come back.

@@ -15,7 +15,8 @@
 #include "vkgpt/plan/limits.hpp"
 #include "vkgpt/plan/memory_limit.hpp"
 #include "vkgpt/plan/plan_dump.hpp"
-#include "vkgpt/train/step_runner.hpp"
+#include "vkgpt/train/plan_options.hpp"
+#include "vkgpt/train/rank_cost.hpp"
 #include "vkgpt/vk/device_profile.hpp"
 
 #include "cli/command/command_line.hpp"
@@ -27,6 +28,11 @@ namespace {
 
 struct PlanOptions {
   std::string device_profile;
+  std::int64_t ranks = 1;
+  double net_gbit = 10;
+  double net_latency_us = 50;
+  double micro_step_ms = 0;
+  double tflops = 0;
   bool presets = false;
   bool verbose = false;
   bool json = false;
@@ -40,12 +46,49 @@ struct PlanOptions {
                   .help = "Device to plan for: h100, rtx4090, ... or a file of 'vkgpt devices --save'; empty "
                           "plans for no device in particular"},
         self.device_profile);
+    visit_ranks(visit, self);
     visit(
         FieldInfo{
             .name = "presets", .group = kGroup, .help = "Table of all presets: parameters, memory, work"},
         self.presets);
     visit(FieldInfo{.name = "verbose", .group = kGroup, .help = "List every dispatch"}, self.verbose);
     visit(FieldInfo{.name = "json", .group = kGroup, .help = "Print the plan as JSON"}, self.json);
+  }
+
+ private:
+  template <typename Visitor, typename Self>
+  static void visit_ranks(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Several devices";
+    visit(FieldInfo{.name = "ranks",
+                    .group = kGroup,
+                    .help = "Predict a step of so many ranks; needs --micro_step_ms or --tflops",
+                    .min = 1,
+                    .max = 1024},
+          self.ranks);
+    visit(FieldInfo{.name = "net_gbit",
+                    .group = kGroup,
+                    .help = "Gbit/s of each rank's line to the others",
+                    .min = 1e-4,
+                    .max = 1e5},
+          self.net_gbit);
+    visit(FieldInfo{.name = "net_latency_us",
+                    .group = kGroup,
+                    .help = "Microseconds that a message takes",
+                    .min = 0,
+                    .max = 1e7},
+          self.net_latency_us);
+    visit(FieldInfo{.name = "micro_step_ms",
+                    .group = kGroup,
+                    .help = "Measured step of one device and one micro-step, as 'vkgpt bench step' gives it",
+                    .min = 0,
+                    .max = 1e9},
+          self.micro_step_ms);
+    visit(FieldInfo{.name = "tflops",
+                    .group = kGroup,
+                    .help = "Or what a device keeps up in training, in TFLOP/s",
+                    .min = 0,
+                    .max = 1e6},
+          self.tflops);
   }
 };
 
@@ -65,10 +108,13 @@ struct PlanRequest {
     model.validate();
     config.validate();
     if (config.batch_size == 0) fail_usage("--batch_size auto asks a device: give a number here");
+    if (options.ranks > 1 && (options.micro_step_ms > 0) == (options.tflops > 0)) {
+      fail_usage("--ranks {} needs the speed of a device: either --micro_step_ms or --tflops", options.ranks);
+    }
     return true;
   }
 
-  plan::Schedule schedule() const {
+  vk::Target target() const {
     vk::Target target;
     if (options.device_profile.empty()) {
       target.caps.max_allocation_bytes = UINT64_MAX;
@@ -76,9 +122,21 @@ struct PlanRequest {
     } else {
       target.caps = vk::load_device_profile(options.device_profile);
     }
-    plan::Schedule schedule = train::train_schedule(params(), config, model.block_size, target);
-    plan::check_memory(schedule.memory, target.caps);
+    return target;
+  }
+  plan::Schedule schedule() const {
+    const vk::Target device = target();
+    plan::Schedule schedule = train::train_schedule(params(), config, model.block_size, device);
+    plan::check_memory(schedule.memory, device.caps);
     return schedule;
+  }
+  train::RankSpeed speed() const {
+    const auto tokens = static_cast<double>(config.batch_size * model.block_size);
+    return {.micro_step_seconds = options.micro_step_ms > 0
+                                      ? 1e-3 * options.micro_step_ms
+                                      : flops_per_token() * tokens / (1e12 * options.tflops),
+            .line_bits_per_second = 1e9 * options.net_gbit,
+            .latency_seconds = 1e-6 * options.net_latency_us};
   }
   model::GptParams params() const { return model::GptParams(model, train::adaptation(config)); }
   std::int64_t parameters() const { return params().parameter_count(); }
@@ -145,6 +203,52 @@ int print_presets(std::span<const std::string> args, bool json) {
   return 0;
 }
 
+/// One rank, 2, 4, ... and as many as asked for.
+std::vector<train::RankCost> predict(const PlanRequest& request) {
+  const auto ranks = static_cast<int>(request.options.ranks);
+  std::vector<int> sizes;
+  for (int size = 1; size < ranks && request.config.balance == "even"; size *= 2) sizes.push_back(size);
+  sizes.push_back(ranks);
+  std::vector<train::RankCost> costs;
+  for (const int size : sizes) {
+    costs.push_back(
+        train::predict_step(request.params(), request.config, request.target(), size, request.speed()));
+  }
+  return costs;
+}
+
+int print_ranks(const PlanRequest& request) {
+  const std::vector<train::RankCost> costs = predict(request);
+  const auto tokens = static_cast<double>(request.config.batch_size * request.config.grad_accum_steps *
+                                          request.model.block_size);
+  if (request.options.json) {
+    nlohmann::ordered_json records = nlohmann::ordered_json::array();
+    for (const train::RankCost& cost : costs) {
+      records.push_back({{"ranks", cost.ranks},
+                         {"predicted_step_ms", 1e3 * cost.step_seconds},
+                         {"predicted_compute_ms", 1e3 * cost.compute_seconds},
+                         {"predicted_tokens_per_second", tokens / cost.step_seconds},
+                         {"predicted_efficiency", cost.efficiency()},
+                         {"sent_bytes", cost.sent_bytes},
+                         {"memory_bytes", cost.memory_bytes}});
+    }
+    std::print("{}\n", records.dump(2));
+    return 0;
+  }
+  std::print(
+      "Predicted by a cost model, not measured: {} micro-steps of {} x {}, {:.4g} ms each on one device, "
+      "lines of {:.4g} Gbit/s\n\n{:>5} {:>12} {:>12} {:>12} {:>11} {:>12} {:>12}\n",
+      request.config.grad_accum_steps, request.config.batch_size, request.model.block_size,
+      1e3 * request.speed().micro_step_seconds, request.options.net_gbit, "ranks", "step", "computing",
+      "tokens/s", "efficiency", "rank sends", "rank holds");
+  for (const train::RankCost& cost : costs) {
+    std::print("{:>5} {:>9.2f} ms {:>9.2f} ms {:>12.0f} {:>9.1f} % {:>12} {:>12}\n", cost.ranks,
+               1e3 * cost.step_seconds, 1e3 * cost.compute_seconds, tokens / cost.step_seconds,
+               100 * cost.efficiency(), format_bytes(cost.sent_bytes), format_bytes(cost.memory_bytes));
+  }
+  return 0;
+}
+
 }  // namespace
 
 int run_plan(std::span<const std::string> args) {
@@ -152,6 +256,7 @@ int run_plan(std::span<const std::string> args) {
   if (!request.parse(args)) return 0;
   const PlanOptions& options = request.options;
   if (options.presets) return print_presets(args, options.json);
+  if (options.ranks > 1) return print_ranks(request);
   const plan::Schedule schedule = request.schedule();
   const std::int64_t parameters = request.parameters();
   const double flops = request.flops_per_token();

@@ -1,4 +1,4 @@
-#include "vkgpt/train/rank_step.hpp"
+#include "vkgpt/train/rank_balance.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
