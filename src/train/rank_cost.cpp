@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vkgpt/model/exchange_layout.hpp"
+#include "vkgpt/train/outer_codec.hpp"
 #include "vkgpt/train/plan_options.hpp"
 #include "vkgpt/train/rank_balance.hpp"
 
@@ -128,7 +129,7 @@ class StepModel {
       compute(times_.of(segment::kZeroGrads));
       send_wave(wave, sent);
       sent = std::max(now_, arrived_) + times_.of(segment::kFold);
-      compute_ += times_.of(segment::kFold);
+      compute(times_.of(segment::kFold));
     }
     now_ = std::max(now_, sent);
   }
@@ -177,6 +178,24 @@ class StepModel {
   double arrived_ = 0;
 };
 
+/// The mean step of a round that each worker takes alone.
+RankCost round_step(RankCost cost, const plan::Schedule& alone, std::int64_t elements,
+                    const TrainConfig& config, const RankSpeed& speed) {
+  const double others = 1 - 1.0 / cost.ranks;
+  const double bytes =
+      others * static_cast<double>(outer_bytes(elements, static_cast<int>(config.outer_bits)) +
+                                   outer_bytes(elements, 32));
+  const auto steps = static_cast<double>(config.sync_every);
+  const double messages = 2 * (speed.latency_seconds + kLookSeconds);
+  const double exchange =
+      cost.ranks == 1 ? 0 : 8 * bytes / (kPayload * speed.line_bits_per_second) + messages;
+  cost.compute_seconds = cost.one_device_seconds / cost.ranks;
+  cost.step_seconds = cost.compute_seconds + exchange / steps;
+  cost.sent_bytes = static_cast<std::uint64_t>(bytes / steps);
+  cost.memory_bytes = alone.memory.total_bytes();
+  return cost;
+}
+
 }  // namespace
 
 RankCost predict_step(const model::GptParams& params, const TrainConfig& config, const vk::Target& target,
@@ -191,6 +210,7 @@ RankCost predict_step(const model::GptParams& params, const TrainConfig& config,
   RankCost cost{.ranks = ranks};
   cost.one_device_seconds =
       unit * (outside + static_cast<double>(config.grad_accum_steps) * work.of(segment::kMicroStep));
+  if (config.is_diloco()) return round_step(cost, alone, params.trainable_elements(), config, speed);
   model::RankOptions options = rank_options(config, 0, ranks);
   if (options.size == 0) {
     cost.step_seconds = cost.compute_seconds = cost.one_device_seconds;

@@ -10,12 +10,12 @@ namespace {
 /// A backward that finishes the last third of `grads` first, and a loss that it writes at the end.
 Plan backward_and_sends() {
   PlanBuilder builder(vk::DeviceCaps{});
-  const Tensor grads = builder.persistent("grads", {3, 8}, Role::kGradients);
+  const Tensor grads = builder.persistent("grads", {3, 64}, Role::kGradients);
   const Tensor loss = builder.persistent("loss", {1}, Role::kGradients);
-  const Tensor out = builder.readback("out", {3, 8}, DType::kF32);
+  const Tensor out = builder.readback("out", {3, 64}, DType::kF32);
   const Tensor loss_out = builder.readback("loss_out", {1}, DType::kF32);
   builder.begin_segment("step");
-  const Tensor x = builder.transient("x", {8});
+  const Tensor x = builder.transient("x", {64});
   builder.dispatch({.kernel = {"forward"}, .bindings = {write(x)}});
   for (const std::int64_t row : {2, 1, 0, 1}) {
     builder.dispatch({.kernel = {"backward"}, .bindings = {read(x), rows(write(grads), grads, row, 1)}});
