@@ -48,16 +48,18 @@ class ContextCloser : public testing::Environment {
 
 }  // namespace
 
+std::unique_ptr<vk::Context> open_context() {
+  vk::ContextOptions options;
+  options.device = environment("VKGPT_DEVICE", "");
+  options.validation = vk::parse_validation_mode(environment("VKGPT_VALIDATION", "off"));
+  options.shader_dir = g_shader_dir;
+  // Beside the tests, so that they neither use nor fill the user's cache.
+  options.cache_dir = program().parent_path() / "test-cache";
+  return std::make_unique<vk::Context>(options);
+}
+
 vk::Context& shared_context() {
-  if (g_context == nullptr) {
-    vk::ContextOptions options;
-    options.device = environment("VKGPT_DEVICE", "");
-    options.validation = vk::parse_validation_mode(environment("VKGPT_VALIDATION", "off"));
-    options.shader_dir = g_shader_dir;
-    // Beside the tests, so that they neither use nor fill the user's cache.
-    options.cache_dir = program().parent_path() / "test-cache";
-    g_context = std::make_unique<vk::Context>(options);
-  }
+  if (g_context == nullptr) g_context = open_context();
   return *g_context;
 }
 

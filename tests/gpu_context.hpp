@@ -1,9 +1,14 @@
 #pragma once
 
+#include <memory>
+
 #include "vkgpt/core/dtype.hpp"
 #include "vkgpt/vk/context.hpp"
 
 namespace vkgpt::test {
+
+/// Opens the device of `shared_context` once more.
+std::unique_ptr<vk::Context> open_context();
 
 /// The device that every Gpu suite shares, opened at first use: the one that the environment variable
 /// VKGPT_DEVICE selects, with the validation of VKGPT_VALIDATION (off, core, sync or gpu). A missing driver

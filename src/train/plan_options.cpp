@@ -90,7 +90,7 @@ model::OptimizerKind optimizer_kind(const TrainConfig& config) {
 }
 
 model::RankOptions rank_options(const TrainConfig& config, int rank, int size) {
-  if (size == 1 && config.sum_order == "rank") return {};
+  if (config.is_diloco() || (size == 1 && config.sum_order == "rank")) return {};
   return {.rank = rank,
           .size = size,
           .bf16_wire = config.wire == "bf16",

@@ -38,6 +38,12 @@ std::vector<std::string> step_segments(const plan::Plan& plan) {
   return names;
 }
 
+/// With the micro-steps of one worker, where workers train apart.
+TrainConfig own_config(TrainConfig config, int ranks) {
+  if (config.is_diloco()) config.grad_accum_steps /= ranks;
+  return config;
+}
+
 TensorStats tensor_stats(std::string name, std::span<const float> row) {
   return {std::move(name), row[0], row[1], static_cast<std::uint64_t>(row[2]),
           static_cast<std::uint64_t>(row[3])};
@@ -59,7 +65,7 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
                        const DataLoader& loader, std::function<bool()> keep_going, double submit_budget_ns,
                        comm::Communicator* ranks)
     : context_(context),
-      config_(config),
+      config_(own_config(config, ranks == nullptr ? 1 : ranks->size())),
       keep_going_(std::move(keep_going)),
       params_(model_config, adaptation(config)),
       solo_(ranks == nullptr ? comm::make_solo() : nullptr),
@@ -67,7 +73,9 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
       rank_options_(rank_options(config, ranks_.rank(), ranks_.size())),
       store_(context),
       curriculum_(curriculum_stages(config, model_config.block_size)),
-      ring_(context.queue()) {
+      ring_(context.queue()),
+      first_micro_step_(config.is_diloco() ? ranks_.rank() * config_.grad_accum_steps : 0),
+      all_micro_steps_(config.grad_accum_steps) {
   if (const std::string notice = matrix_notice(config_, context_.target()); !notice.empty()) {
     log_info("{}", notice);
   }
@@ -134,7 +142,7 @@ void StepRunner::prepare() {
 }
 
 std::int64_t StepRunner::step_tokens(std::int64_t step) const {
-  return config_.batch_size * config_.grad_accum_steps * curriculum_[stage_of(curriculum_, step)].T;
+  return config_.batch_size * all_micro_steps_ * curriculum_[stage_of(curriculum_, step)].T;
 }
 
 bool StepRunner::submit(std::int64_t step, double learning_rate) {
@@ -163,7 +171,7 @@ bool StepRunner::run_step(std::int64_t step, double learning_rate, Mode mode) {
     if (!keep_going_()) return false;
     const int slot = ring_.acquire();
     collect(slot);
-    fill_slot(stage, slot, step, micro_step, learning_rate);
+    fill_slot(stage, slot, step, first_micro_step_ + micro_step, learning_rate);
     if (micro_step == 0) run_segment(stage, model::segment::kZeroGrads, slot, mode);
     run_segment(stage, model::segment::kMicroStep, slot, mode);
     if (micro_step + 1 == config_.grad_accum_steps) {
@@ -207,7 +215,7 @@ void StepRunner::fill_params(int slot, std::int64_t step, std::int64_t micro_ste
   params.learning_rate = static_cast<float>(learning_rate);
   params.bias_correction1 = bias_correction(config_.beta1, step);
   params.bias_correction2 = bias_correction(config_.beta2, step);
-  params.dropout_step = static_cast<std::uint32_t>(step * config_.grad_accum_steps + micro_step);
+  params.dropout_step = static_cast<std::uint32_t>(step * all_micro_steps_ + micro_step);
   std::memcpy(store_.upload_slot<std::byte>(model::tensor::kStepParams, slot).data(), &params,
               sizeof(params));
 }

@@ -2,9 +2,13 @@
 
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "vkgpt/comm/collectives.hpp"
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/train/step_runner.hpp"
 
 namespace vkgpt::train {
@@ -16,10 +20,12 @@ void StepRunner::run_rank_step(Stage& stage, std::int64_t step, double learning_
       .run = [&](const char* segment, int slot) { run_segment(stage, segment, slot, mode); },
       .micro_step = [&](int slot, bool sends) { return run_micro_step(stage, slot, sends, mode); },
       .wants_sums = mode == Mode::kStats};
+  micro_step_ns_ = 0;
   const RankStep::Result result = rank_step_->run(hooks, !keep_going_());
   stop_agreed_ = result.stop;
   outcomes_.push_back({step, result.results});
   if (mode == Mode::kReplay) return;
+  if (config_.balance == "auto") follow_speed();
   if (mode == Mode::kStats) {
     run_segment(stage, model::segment::kGradStats, rank_step_->slot(), mode);
     read_stats(rank_step_->slot(), result.results.loss_scale);
@@ -29,19 +35,50 @@ void StepRunner::run_rank_step(Stage& stage, std::int64_t step, double learning_
 
 /// Gives, for the buckets and after them the loss, the timeline values at which they are packed.
 std::vector<std::uint64_t> StepRunner::run_micro_step(Stage& stage, int slot, bool sends, Mode mode) {
-  if (mode == Mode::kStats || !sends) {
-    run_segment(stage, model::segment::kMicroStep, slot, mode);
-    if (!sends) return {};
-    run_segment(stage, model::segment::kPack, slot, mode);
-  } else {
-    run_segment(stage, model::segment::kMicroStepSend, slot, mode);
-  }
-  std::vector<std::uint64_t> ready(rank_step_->layout().buckets.size() + 1, context_.queue().submitted());
-  if (mode != Mode::kReplay) return ready;
+  const std::size_t first = eager_times_.size();
+  const bool merged = sends && mode != Mode::kStats;
+  run_segment(stage, merged ? model::segment::kMicroStepSend : model::segment::kMicroStep, slot, mode);
+  for (std::size_t i = first; i < eager_times_.size(); ++i) micro_step_ns_ += eager_times_[i].nanoseconds;
+  if (!sends) return {};
+  if (!merged) run_segment(stage, model::segment::kPack, slot, mode);
+  if (mode == Mode::kReplay) return bucket_values(stage);
+  return std::vector<std::uint64_t>(rank_step_->layout().buckets.size() + 1, context_.queue().submitted());
+}
+
+std::vector<std::uint64_t> StepRunner::bucket_values(const Stage& stage) const {
   const std::vector<plan::Cut>& cuts = stage.executor.schedule().cuts_of(model::segment::kMicroStepSend);
   const std::vector<std::uint64_t>& values = stage.executor.cut_values(model::segment::kMicroStepSend);
+  std::vector<std::uint64_t> ready(rank_step_->layout().buckets.size() + 1);
+  VKGPT_CHECK(values.size() == ready.size(), "{} cuts for {} buckets", values.size(), ready.size() - 1);
   for (std::size_t i = 0; i < values.size(); ++i) ready[cuts[i].send] = values[i];
   return ready;
+}
+
+/// After an eager step, whose dispatches were timed: the network has no part in that.
+void StepRunner::follow_speed() {
+  const std::vector<std::int64_t> counts = rank_step_->micro_steps().counts(ranks_.size());
+  const double own = micro_step_ns_ / static_cast<double>(counts[static_cast<std::size_t>(ranks_.rank())]);
+  const std::vector<double> times = comm::all_gather_value(ranks_, own, "times of a micro-step");
+  const std::vector<std::int64_t> better = balanced_counts(counts, times);
+  if (better == counts) return;
+  rank_step_->set_micro_steps(plan_of_counts(better));
+  std::string text;
+  for (std::size_t rank = 0; rank < better.size(); ++rank) {
+    text += vkgpt::format("{}{} ({:.3g} ms each)", rank == 0 ? "" : ", ", better[rank], times[rank] / 1e6);
+  }
+  log_info("micro-steps of the ranks from now on: {}", text);
+}
+
+std::vector<std::int64_t> StepRunner::shares() const {
+  if (!rank_step_ || config_.balance != "auto") return {};
+  return rank_step_->micro_steps().counts(ranks_.size());
+}
+
+void StepRunner::set_shares(std::span<const std::int64_t> shares) {
+  const bool fits =
+      rank_step_ && config_.balance == "auto" && std::ssize(shares) == ranks_.size() &&
+      std::accumulate(shares.begin(), shares.end(), std::int64_t{0}) == config_.grad_accum_steps;
+  if (fits) rank_step_->set_micro_steps(plan_of_counts(shares));
 }
 
 double StepRunner::evaluate_batch(Split split, std::int64_t batch, Weights weights) {

@@ -3,6 +3,24 @@
 #include "vkgpt/core/error.hpp"
 
 namespace vkgpt::train {
+namespace {
+
+void validate_rounds(const TrainConfig& config) {
+  if (config.outer_bits != 32 && config.outer_bits != 8 && config.outer_bits != 4) {
+    fail_usage("--outer_bits {}: 32, 8 or 4", config.outer_bits);
+  }
+  if (config.outer_momentum < 0 && config.outer_momentum != -1) {
+    fail_usage("--outer_momentum {}: from 0 to below 1, or -1 for what fits the number of rounds",
+               config.outer_momentum);
+  }
+  if (!config.is_diloco()) return;
+  if (config.ema) fail_usage("--ema averages the weights of every step, --sync diloco has none in common");
+  if (config.sum_order != "rank" || config.wire != "f32" || config.balance != "even") {
+    fail_usage("--sum_order, --wire and --balance are of steps taken together, not of --sync diloco");
+  }
+}
+
+}  // namespace
 
 void TrainConfig::validate() const {
   if (lr_schedule != "constant" && min_lr > learning_rate) {
@@ -19,6 +37,7 @@ void TrainConfig::validate() const {
   if (lora_rank > 0 && keep_optimizer) {
     fail_usage("--keep_optimizer: the state of whole matrices does not fit the adapters of --lora_rank");
   }
+  validate_rounds(*this);
   if (out_dir.empty()) fail_usage("out_dir is empty: give the run directory with --out_dir DIR");
 }
 

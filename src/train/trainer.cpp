@@ -16,6 +16,7 @@
 #include "vkgpt/train/resume.hpp"
 #include "vkgpt/vk/result.hpp"
 
+#include "train/outer_state.hpp"
 #include "train/run_state.hpp"
 
 namespace vkgpt::train {
@@ -52,8 +53,9 @@ Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig&
       loader_(loader_of(input, config)),
       schedule_(config),
       runner_(
-          context, input.model, config_, loader_, [] { return !interrupted(); }, submit_budget_ns,
-          input.ranks) {
+          context, input.model, config_, loader_,
+          // Workers that train apart end with a round.
+          [apart = config.is_diloco()] { return apart || !interrupted(); }, submit_budget_ns, input.ranks) {
   if (config_.sample_interval > 0 && input_.leads()) {
     generator_.emplace(context_, runner_.store(), runner_.params(), input_.tokenizer.vocab_size());
   }
@@ -64,7 +66,8 @@ Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig&
   } else {
     start_fresh();
   }
-  first_step_ = finished();
+  begin_rounds();
+  first_step_ = last_common_ = finished();
   if (input_.on_ready) input_.on_ready();
   if (input_.leads()) reporter_.emplace(config_, finished());
 }
@@ -86,6 +89,7 @@ void Trainer::start_fresh() {
 void Trainer::restore(const Checkpoint& checkpoint) {
   state_ = resume_state(checkpoint, input_.model, config_, input_.corpus.fingerprint());
   read_run_state(checkpoint.directory, runner_);
+  runner_.set_shares(state_.shares);
   saved_step_ = finished();
   log_info("resumed from {} (step {})", checkpoint.directory.string(), state_.step);
 }
@@ -101,10 +105,12 @@ void Trainer::save() {
 
 /// Whether it is written; of several ranks, rank 0 writes.
 bool Trainer::write_checkpoint() {
+  std::optional<OuterState> workers;
+  if (outer_) workers.emplace(gather_outer_state(runner_, *outer_));
   if (!input_.leads()) runner_.state().send();
   std::byte saved{0};
   if (input_.leads()) {
-    if (save_run()) saved = std::byte{1};
+    if (save_run(workers ? &*workers : nullptr)) saved = std::byte{1};
     runner_.state().finish();
   }
   if (input_.ranks != nullptr) {
@@ -113,19 +119,21 @@ bool Trainer::write_checkpoint() {
   return saved != std::byte{0};
 }
 
-bool Trainer::save_run() {
+bool Trainer::save_run(const OuterState* workers) {
+  state_.shares = runner_.shares();
   const std::optional<double> val_loss = evaluated_step_ == finished() ? summary_.val_loss : std::nullopt;
   const auto saved = input_.checkpoints.save(state_.step, val_loss, [&](CheckpointWriter& out) {
     for (const text::TokenizerFile& file : input_.tokenizer.files()) out.write(file.name, file.contents);
     out.write(kTrainerStateFile, trainer_state_to_json(state_));
     write_run_state(out, runner_, input_.tokenizer.token_ids());
+    if (workers != nullptr) write_outer_state(out, *workers);
   });
   if (saved) log_info("saved {}", saved->directory.string());
   return saved.has_value();
 }
 
 void Trainer::save_before_ending() {
-  if (input_.ranks != nullptr) return;  // the others may not be where this one is
+  if (input_.ranks != nullptr || !in_common()) return;  // the others may not be where this one is
   try {
     save();
   } catch (const std::exception& error) {
@@ -134,20 +142,45 @@ void Trainer::save_before_ending() {
 }
 
 bool Trainer::ending() const {
+  if (outer_) return outer_stop_;
   return input_.ranks != nullptr ? runner_.stop_agreed() : interrupted();
 }
 
+/// What falls into a round waits for its end.
 bool Trainer::due(std::int64_t interval) const {
-  return interval > 0 && finished() % interval == 0;
+  return interval > 0 && in_common() && finished() / interval > last_common_ / interval;
+}
+
+bool Trainer::in_common() const {
+  return !outer_ || finished() % config_.sync_every == 0 || finished() == config_.max_steps;
+}
+
+void Trainer::begin_rounds() {
+  if (!config_.is_diloco()) return;
+  if (input_.ranks == nullptr) solo_ = comm::make_solo();
+  outer_.emplace(solo_ ? *solo_ : *input_.ranks, runner_.store(), runner_.params().trainable_elements(),
+                 outer_options(config_));
+  if (checkpoint_) read_outer_state(checkpoint_->directory, runner_, *outer_);
+  outer_->begin();
+}
+
+void Trainer::end_round() {
+  runner_.drain();
+  outer_->run();
+  runner_.prepare();
+  const auto wishes =
+      comm::all_gather_value<std::uint8_t>(outer_->ranks(), interrupted() ? 1 : 0, "end of a round");
+  outer_stop_ = std::ranges::contains(wishes, std::uint8_t{1});
 }
 
 bool Trainer::train() {
-  while (!ending() && !stopped_ && finished() < config_.max_steps) {
+  while (!ending() && !(stopped_ && in_common()) && finished() < config_.max_steps) {
     if (!train_step()) return false;
     if (due(config_.eval_interval) && !evaluate()) return false;
     if (due(config_.sample_interval) && generator_) sample();
     // After the last step the evaluation comes first: the checkpoint records its loss.
     if (due(config_.save_interval) && finished() < config_.max_steps) save();
+    if (in_common()) last_common_ = finished();
     context_.instance().check_messages();
   }
   runner_.drain();
@@ -198,6 +231,7 @@ bool Trainer::train_step() {
     runner_.record_steps();
     pace_.restart(finished());
   }
+  if (outer_ && in_common()) end_round();
   take_outcomes();
   if (with_stats && reporter_) {
     reporter_->stats(state_.step, {.gradients = runner_.gradient_stats(),

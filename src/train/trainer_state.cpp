@@ -16,12 +16,25 @@ constexpr std::uint64_t kVersion = 1;
 // Counter-based random numbers have 32 bits for the step.
 constexpr std::uint64_t kMaxStep = UINT32_MAX;
 constexpr std::uint64_t kMaxBatchSize = 1 << 20;
+constexpr std::size_t kMaxRanks = 1 << 16;
+
+std::vector<std::int64_t> shares_from(const Json& json, const std::string& where) {
+  if (!json.is_array() || json.size() > kMaxRanks) fail("{}: \"shares\" must be a list of numbers", where);
+  std::vector<std::int64_t> shares;
+  for (const Json& share : json) {
+    const bool fits = share.is_number_unsigned() && share.get<std::uint64_t>() >= 1 &&
+                      share.get<std::uint64_t>() <= kMaxStep;
+    if (!fits) fail("{}: \"shares\" must be whole numbers from 1", where);
+    shares.push_back(share.get<std::int64_t>());
+  }
+  return shares;
+}
 
 }  // namespace
 
 std::string trainer_state_to_json(const TrainerState& state) {
   VKGPT_CHECK(!state.best_val_loss || std::isfinite(*state.best_val_loss));
-  const nlohmann::ordered_json json = {
+  nlohmann::ordered_json json = {
       {"version", kVersion},
       {"step", state.step},
       {"seed", state.seed},
@@ -30,6 +43,7 @@ std::string trainer_state_to_json(const TrainerState& state) {
       {"best_step", state.best_step},
       {"batch_size", state.batch_size},
       {"data_sha256", state.data_sha256}};
+  if (!state.shares.empty()) json["shares"] = state.shares;
   return json.dump(1) + "\n";
 }
 
@@ -39,8 +53,9 @@ TrainerState trainer_state_from_json(std::string_view text, const std::string& w
     fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kVersion);
   }
   // Losing a part of the state silently would break the continuation.
-  constexpr std::array<std::string_view, 8> kKeys = {
-      "version", "step", "seed", "tokens_seen", "best_val_loss", "best_step", "batch_size", "data_sha256"};
+  constexpr std::array<std::string_view, 9> kKeys = {"version",     "step",          "seed",
+                                                     "tokens_seen", "best_val_loss", "best_step",
+                                                     "batch_size",  "data_sha256",   "shares"};
   for (const auto& [key, value] : json.items()) {
     if (std::ranges::find(kKeys, key) == kKeys.end()) fail("{}: unknown key {}", where, json_quoted(key));
   }
@@ -64,6 +79,7 @@ TrainerState trainer_state_from_json(std::string_view text, const std::string& w
        state.data_sha256.find_first_not_of("0123456789abcdef") != std::string::npos)) {
     fail("{}: \"data_sha256\" must be 64 hexadecimal digits", where);
   }
+  if (json.contains("shares")) state.shares = shares_from(json["shares"], where);
   return state;
 }
 

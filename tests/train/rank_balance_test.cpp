@@ -29,6 +29,20 @@ TEST(MicroStepPlan, FollowsShares) {
   }
 }
 
+TEST(BalancedCounts, LetAllEndTogether) {
+  const std::vector<std::int64_t> even = {4, 4};
+  EXPECT_THAT(balanced_counts(even, std::vector<double>{3, 5}), ElementsAre(5, 3));
+  EXPECT_THAT(balanced_counts(even, std::vector<double>{1, 100}), ElementsAre(7, 1));
+  EXPECT_THAT(balanced_counts(even, std::vector<double>{1, 1.02}), ElementsAre(4, 4));
+  EXPECT_THAT(balanced_counts(std::vector<std::int64_t>{6, 1, 1}, std::vector<double>{2, 1, 1}),
+              ElementsAre(2, 3, 3));
+}
+
+TEST(BalancedCounts, AreThoseOfTheirPlan) {
+  const std::vector<std::int64_t> counts = {2, 3, 3};
+  EXPECT_EQ(plan_of_counts(counts).counts(3), counts);
+}
+
 TEST(MicroStepPlan, RefusesWhatDoesNotDivide) {
   EXPECT_THROW(plan_micro_steps(1, parse_shares("even", 2)), Error);
   EXPECT_THROW(parse_shares("1,2,3", 2), Error);

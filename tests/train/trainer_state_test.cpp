@@ -18,7 +18,8 @@ TrainerState sample() {
           .best_val_loss = 1.0 / 3.0,
           .best_step = 100,
           .batch_size = 48,
-          .data_sha256 = std::string(64, 'a')};
+          .data_sha256 = std::string(64, 'a'),
+          .shares = {5, 3}};
 }
 
 TEST(TrainerState, RoundTripsExactly) {
@@ -45,6 +46,8 @@ TEST(TrainerState, RefusesHostileValues) {
   expect_refused("batch_size", Json::array(), "\"batch_size\"");
   expect_refused("data_sha256", "zz", "64 hexadecimal digits");
   expect_refused("data_sha256", std::string(64, 'G'), "64 hexadecimal digits");
+  expect_refused("shares", Json::array({5, 0}), "\"shares\"");
+  expect_refused("shares", "5,3", "\"shares\"");
   expect_refused("extra", 1, "unknown key \"extra\"");
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vkgpt/comm/communicator.hpp"
@@ -42,6 +43,8 @@ class RankStep {
            model::ExchangeLayout layout, MicroStepPlan micro_steps, SumOrder order);
 
   const MicroStepPlan& micro_steps() const { return micro_steps_; }
+  /// From the next step on; the same on all ranks.
+  void set_micro_steps(MicroStepPlan plan) { micro_steps_ = std::move(plan); }
   comm::Communicator& ranks() { return ranks_; }
   const model::ExchangeLayout& layout() const { return layout_; }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,11 @@ class StepRunner {
   /// Times of the last eager pass, dispatch by dispatch.
   const std::vector<plan::DispatchTime>& eager_times() const { return eager_times_; }
 
+  /// Micro-steps of the ranks where they follow measured speed, else none.
+  std::vector<std::int64_t> shares() const;
+  /// Those of a run that goes on, where they fit this one.
+  void set_shares(std::span<const std::int64_t> shares);
+
   /// Whether a rank wished to end; the same on all of them.
   bool stop_agreed() const { return stop_agreed_; }
   /// The optimizer's state, whole in files.
@@ -119,6 +125,8 @@ class StepRunner {
   double evaluate_batch(Split split, std::int64_t batch, Weights weights);
   void run_rank_step(Stage& stage, std::int64_t step, double learning_rate, Mode mode);
   std::vector<std::uint64_t> run_micro_step(Stage& stage, int slot, bool sends, Mode mode);
+  std::vector<std::uint64_t> bucket_values(const Stage& stage) const;
+  void follow_speed();
   bool run_step(std::int64_t step, double learning_rate, Mode mode);
   void run_segment(Stage& stage, const char* segment, int slot, Mode mode);
   void fill_slot(Stage& stage, int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
@@ -146,6 +154,10 @@ class StepRunner {
   std::vector<TensorStats> gradient_stats_;
   std::vector<TensorStats> activation_stats_;
   std::vector<plan::DispatchTime> eager_times_;
+  double micro_step_ns_ = 0;  // of the micro-steps of an eager step of several ranks
+  // Of the run's micro-steps, this worker's first and how many there are; `config_` has its own.
+  std::int64_t first_micro_step_ = 0;
+  std::int64_t all_micro_steps_ = 1;
 };
 
 }  // namespace vkgpt::train

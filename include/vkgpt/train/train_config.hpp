@@ -58,6 +58,11 @@ struct TrainConfig {
   double bucket_mib = 25;
   std::string balance = "even";
   double comm_timeout = 300;
+  std::string sync = "step";
+  std::int64_t sync_every = 100;
+  double outer_lr = 0.7;
+  double outer_momentum = -1;  ///< -1 = by the number of rounds
+  std::int64_t outer_bits = 32;
 
   std::string init_from;
   bool keep_optimizer = false;
@@ -81,6 +86,9 @@ struct TrainConfig {
   /// And those that contradict the model.
   void validate(const model::GptConfig& model) const;
 
+  /// Whether ranks train apart for rounds of steps.
+  bool is_diloco() const { return sync == "diloco"; }
+
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
 
   template <typename Visitor, typename Self>
@@ -93,6 +101,7 @@ struct TrainConfig {
     TrainFields::visit_regularization(visit, self);
     TrainFields::visit_memory(visit, self);
     TrainFields::visit_ranks(visit, self);
+    TrainFields::visit_rounds(visit, self);
     TrainFields::visit_fine_tuning(visit, self);
     TrainFields::visit_reports(visit, self);
   }

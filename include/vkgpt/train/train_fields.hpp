@@ -272,16 +272,53 @@ struct TrainFields {
                     .min = 0.001,
                     .max = 1024},
           self.bucket_mib);
-    visit(FieldInfo{.name = "balance",
-                    .group = kGroup,
-                    .help = "Micro-steps of the ranks: even, or shares such as 5,3"},
-          self.balance);
+    visit(
+        FieldInfo{.name = "balance",
+                  .group = kGroup,
+                  .help = "Micro-steps of the ranks: even, auto (by measured speed), or shares such as 5,3"},
+        self.balance);
     visit(FieldInfo{.name = "comm_timeout",
                     .group = kGroup,
                     .help = "Seconds without a message after which a rank counts as lost",
                     .min = 1,
                     .max = 1e6},
           self.comm_timeout);
+  }
+
+  template <typename Visitor, typename Self>
+  static void visit_rounds(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Several devices";
+    visit(FieldInfo{.name = "sync",
+                    .group = kGroup,
+                    .help = "When ranks come together: every step, or (experimental) after rounds of steps "
+                            "that each takes alone",
+                    .choices = "step|diloco"},
+          self.sync);
+    visit(FieldInfo{.name = "sync_every",
+                    .group = kGroup,
+                    .help = "Steps of a round of --sync diloco",
+                    .min = 1,
+                    .max = 1e6},
+          self.sync_every);
+    visit(FieldInfo{.name = "outer_lr",
+                    .group = kGroup,
+                    .help = "Learning rate of the step between rounds",
+                    .min = 0,
+                    .max = 10},
+          self.outer_lr);
+    visit(FieldInfo{.name = "outer_momentum",
+                    .group = kGroup,
+                    .help = "Its momentum; -1 is 0.9 for a run of 100 rounds or more, else 0.5",
+                    .min = -1,
+                    .max = 1,
+                    .max_open = true},
+          self.outer_momentum);
+    visit(FieldInfo{.name = "outer_bits",
+                    .group = kGroup,
+                    .help = "Bits in which a weight's difference travels after a round: 32, 8 or 4",
+                    .min = 4,
+                    .max = 32},
+          self.outer_bits);
   }
 
   template <typename Visitor, typename Self>

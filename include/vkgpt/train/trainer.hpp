@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "vkgpt/comm/communicator.hpp"
@@ -13,6 +14,7 @@
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/data_loader.hpp"
 #include "vkgpt/train/lr_schedule.hpp"
+#include "vkgpt/train/outer_step.hpp"
 #include "vkgpt/train/pace.hpp"
 #include "vkgpt/train/progress.hpp"
 #include "vkgpt/train/run_reporter.hpp"
@@ -51,6 +53,8 @@ struct RunInput {
   bool leads() const { return ranks == nullptr || ranks->rank() == 0; }
 };
 
+struct OuterState;
+
 /// The training loop: steps, evaluations, samples, statistics, checkpoints.
 class Trainer {
  public:
@@ -72,7 +76,7 @@ class Trainer {
   /// Whether a signal asked to end; of several ranks, whether all know.
   bool ending() const;
   bool write_checkpoint();
-  bool save_run();
+  bool save_run(const OuterState* workers);
   /// False when a signal arrived instead.
   bool train_step();
   bool evaluate();
@@ -80,6 +84,10 @@ class Trainer {
   void take_outcomes();
   void take_outcome(const StepOutcome& outcome);
   bool due(std::int64_t interval) const;
+  /// Whether all ranks hold the same weights: always, but for workers that train apart for a round.
+  bool in_common() const;
+  void begin_rounds();
+  void end_round();
   std::int64_t finished() const { return static_cast<std::int64_t>(state_.step); }
 
   vk::Context& context_;
@@ -90,12 +98,16 @@ class Trainer {
   DataLoader loader_;
   LrSchedule schedule_;
   StepRunner runner_;
+  std::unique_ptr<comm::Communicator> solo_;  // of a run of workers that has one
+  std::optional<OuterStep> outer_;            // where workers train apart
   std::optional<text::Generator> generator_;  // where samples are asked for
   TrainerState state_;
   std::optional<RunReporter> reporter_;
   Pace pace_;
   TrainSummary summary_;
   std::int64_t first_step_ = 0;                 // of this process
+  std::int64_t last_common_ = 0;                // the last step before this one with the same weights on all
+  bool outer_stop_ = false;                     // a worker wished to end, known to all after a round
   std::optional<std::int64_t> saved_step_;      // of the newest checkpoint
   std::optional<std::int64_t> evaluated_step_;  // whose weights summary_.val_loss speaks of
   std::int64_t skipped_in_a_row_ = 0;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vkgpt::train {
 
@@ -23,6 +24,8 @@ struct TrainerState {
   /// SHA-256 of the training text or tokens (64 hexadecimal digits), so that a run is not resumed on other
   /// data.
   std::string data_sha256;
+  /// Micro-steps of each rank, where they follow measured speed.
+  std::vector<std::int64_t> shares = {};
 
   friend bool operator==(const TrainerState&, const TrainerState&) = default;
 };

@@ -1,10 +1,12 @@
 #include "cli/train/ranks.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <ranges>
 #include <string_view>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -19,9 +21,10 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/log_prefix.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/exchange_layout.hpp"
 #include "vkgpt/train/plan_options.hpp"
-#include "vkgpt/train/rank_step.hpp"
+#include "vkgpt/train/rank_balance.hpp"
 #include "vkgpt/vk/instance.hpp"
 #include "vkgpt/vk/physical_device.hpp"
 
@@ -133,7 +136,34 @@ void agree_on_run(comm::Communicator& ranks, const FieldSet& fields, const train
   comm::agree(ranks, facts);
 }
 
+void agree_on_directory(comm::Communicator& ranks, const std::string& out_dir) {
+  const Path mark = Path(out_dir) / ".ranks";
+  std::string written;
+  comm::together(ranks, "run directory", [&] {
+    if (ranks.rank() != 0) return;
+    written = vkgpt::format("{} {}\n", getpid(), std::chrono::system_clock::now().time_since_epoch().count());
+    replace_file(mark, written);
+  });
+  const std::string expected = comm::all_gather_text(ranks, written, "run directory")[0];
+  std::error_code error;
+  const bool is_same = std::filesystem::exists(mark, error) && read_file(mark, 1000) == expected;
+  comm::barrier(ranks, "run directory");
+  if (ranks.rank() == 0) std::filesystem::remove(mark, error);
+  comm::together(ranks, "run directory", [&] {
+    if (is_same) return;
+    fail("{} here is not where rank 0 writes checkpoints: every rank has to see it, on a shared file system",
+         printable(out_dir, 200));
+  });
+}
+
 void check_division(const model::GptConfig& model, const train::TrainConfig& config, int size) {
+  if (config.is_diloco()) {
+    if (config.grad_accum_steps % size == 0) return;
+    fail_usage(
+        "--grad_accum_steps {} counts the micro-steps of all {} workers, each of which takes as many: "
+        "give a multiple",
+        config.grad_accum_steps, size);
+  }
   const std::vector<double> shares = train::parse_shares(config.balance, size);
   static_cast<void>(train::plan_micro_steps(config.grad_accum_steps, shares));
   static_cast<void>(model::exchange_layout(model::GptParams(model, train::adaptation(config)),

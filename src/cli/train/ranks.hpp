@@ -67,6 +67,9 @@ std::string device_of_rank(const RankSettings& settings, const RunOptions& run,
 /// Refuses ranks whose program, settings, data, checkpoint differ from rank 0's.
 void agree_on_run(comm::Communicator& ranks, const FieldSet& fields, const train::RunSetup& setup);
 
+/// Refuses a rank that does not see the run directory that rank 0 has made.
+void agree_on_directory(comm::Communicator& ranks, const std::string& out_dir);
+
 /// Refuses a model or micro-steps that do not divide between so many ranks.
 void check_division(const model::GptConfig& model, const train::TrainConfig& config, int size);
 

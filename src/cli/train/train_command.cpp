@@ -120,12 +120,14 @@ void describe(const train::TrainData& data, const model::GptParams& params) {
 }
 
 /// Rank 0 first: it makes the run directory.
-void set_up_together(comm::Communicator* ranks, const std::function<void(train::StoreAccess)>& set_up) {
+void set_up_together(comm::Communicator* ranks, const std::string& out_dir,
+                     const std::function<void(train::StoreAccess)>& set_up) {
   if (ranks == nullptr) return set_up(train::StoreAccess::kWrite);
   const bool leads = ranks->rank() == 0;
   comm::together(*ranks, "run directory", [&] {
     if (leads) set_up(train::StoreAccess::kWrite);
   });
+  agree_on_directory(*ranks, out_dir);
   comm::together(*ranks, "run directory", [&] {
     if (!leads) set_up(train::StoreAccess::kRead);
   });
@@ -179,7 +181,7 @@ int run_train(std::span<const std::string> args) {
   }
 
   std::optional<train::RunSetup> setup;
-  set_up_together(ranks.get(), [&](train::StoreAccess access) {
+  set_up_together(ranks.get(), config.out_dir, [&](train::StoreAccess access) {
     setup.emplace(command.fields(), model, config, command.changes(), access);
   });
   if (ranks != nullptr) {
