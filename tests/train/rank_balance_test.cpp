@@ -38,6 +38,11 @@ TEST(BalancedCounts, LetAllEndTogether) {
               ElementsAre(2, 3, 3));
 }
 
+TEST(BalancedCounts, StayWhereNothingWasMeasured) {
+  const std::vector<std::int64_t> even = {4, 4};
+  EXPECT_EQ(balanced_counts(even, std::vector<double>{0, 5}), even);
+}
+
 TEST(BalancedCounts, AreThoseOfTheirPlan) {
   const std::vector<std::int64_t> counts = {2, 3, 3};
   EXPECT_EQ(plan_of_counts(counts).counts(3), counts);
