@@ -1,6 +1,6 @@
 // A matrix in blocks (ops/weight.hpp) as numbers in fp32. Before it, the including file declares the buffers and defines
 //   BLOCKS          the type of blocks, as core/blocks.hpp numbers them: 1 q8_0, 2 q4_0, 3 nf4
-//   BLOCK_QUANTS    the array of the quants' words
+//   BLOCK_WORD(i)   a word of the quants; BLOCK_TWO_WORDS(i) that and the next, i being even
 //   BLOCK_SCALES    that of the scales' words
 #ifndef VKGPT_BLOCKS_GLSL
 #define VKGPT_BLOCKS_GLSL
@@ -34,9 +34,9 @@ float block_scale(uint at) {
 // The words with the quants of four neighbours from number `at` on, a multiple of four, in its low bits.
 uint four_quants(uint at) {
 #if QUANTS_PER_WORD == 4
-  return BLOCK_QUANTS[at / 4];
+  return BLOCK_WORD(at / 4);
 #else
-  return BLOCK_QUANTS[at / 8] >> (at % 8 * 4);
+  return BLOCK_WORD(at / 8) >> (at % 8 * 4);
 #endif
 }
 
@@ -46,12 +46,23 @@ vec4 four_levels(uint word) {
 
 // Number `at`; two neighbours from an even one on; four from a multiple of four on.
 float block_value(uint at) {
-  return block_scale(at) * block_level(BLOCK_QUANTS[at / QUANTS_PER_WORD], at % QUANTS_PER_WORD);
+  return block_scale(at) * block_level(BLOCK_WORD(at / QUANTS_PER_WORD), at % QUANTS_PER_WORD);
 }
 vec2 block_pair(uint at) {
-  const uint word = BLOCK_QUANTS[at / QUANTS_PER_WORD] >> (at % QUANTS_PER_WORD * (32 / QUANTS_PER_WORD));
+  const uint word = BLOCK_WORD(at / QUANTS_PER_WORD) >> (at % QUANTS_PER_WORD * (32 / QUANTS_PER_WORD));
   return block_scale(at) * vec2(block_level(word, 0), block_level(word, 1));
 }
 vec4 block_four(uint at) { return block_scale(at) * four_levels(four_quants(at)); }
+
+// The quants of eight neighbours from a multiple of eight on, and the levels of the first four and of the others.
+#if QUANTS_PER_WORD == 4
+uvec2 eight_quants(uint at) { return BLOCK_TWO_WORDS(at / 4); }
+vec4 low_levels(uvec2 quants) { return four_levels(quants.x); }
+vec4 high_levels(uvec2 quants) { return four_levels(quants.y); }
+#else
+uvec2 eight_quants(uint at) { return uvec2(BLOCK_WORD(at / 8), 0); }
+vec4 low_levels(uvec2 quants) { return four_levels(quants.x); }
+vec4 high_levels(uvec2 quants) { return four_levels(quants.x >> 16); }
+#endif
 
 #endif

@@ -24,9 +24,16 @@
 
 layout(set = 0, binding = 0, std430) readonly buffer A { OPERAND a[]; };
 #ifdef BLOCKS
+#ifdef BLOCK_WORDS64
+layout(set = 0, binding = 1, std430) readonly buffer B { uint64_t b[]; };
+#define BLOCK_WORD(i) unpackUint2x32(b[(i) / 2])[(i) % 2]
+#define BLOCK_TWO_WORDS(i) unpackUint2x32(b[(i) / 2])
+#else
 layout(set = 0, binding = 1, std430) readonly buffer B { uint b[]; };
+#define BLOCK_WORD(i) b[i]
+#define BLOCK_TWO_WORDS(i) uvec2(b[i], b[(i) + 1])
+#endif
 layout(set = 0, binding = SCALES, std430) readonly buffer Scales { uint b_scales[]; };
-#define BLOCK_QUANTS b
 #define BLOCK_SCALES b_scales
 #include "blocks.glsl"
 #else

@@ -14,6 +14,9 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 #if WIDE_F32
 #include "words64.glsl"
+#if defined(BLOCKS) && BLOCKS == 1
+#define BLOCK_WORDS64
+#endif
 #endif
 
 #include "matmul_forms.glsl"
@@ -135,11 +138,15 @@ vec2[kBStep * kPairs] load_b(uint k) {
   vec2 bv[kBStep * kPairs];
 #if TRANSPOSITION == TRANSPOSITION_NT
 #ifdef BLOCKS
+  // An iteration begins where a block does, or takes a part of one.
+  float scales[2 * kPairs];
   UNROLL for (int u = 0; u < kBStep; u += 8) {
     const uint at = AT_EIGHT_K(k + u);
     UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
-      const uint row = column[j / 2] + j % 2 * column_next[j / 2];
-      const vec4 low = block_four(row * ldb + at), high = block_four(row * ldb + at + 4);
+      const uint number = (column[j / 2] + j % 2 * column_next[j / 2]) * ldb + at;
+      if (u % 32 == 0) scales[j] = block_scale(number);
+      const uvec2 quants = eight_quants(number);
+      const vec4 low = scales[j] * low_levels(quants), high = scales[j] * high_levels(quants);
       bv[u * kPairs + j] = low.xy;
       bv[(u + 2) * kPairs + j] = low.zw;
       bv[(u + 4) * kPairs + j] = high.xy;

@@ -62,7 +62,7 @@ Block quantize_q4(std::span<const float> values) {
   const bool has_inverse = std::isnormal(scale);
   const float inverse = has_inverse ? 1.0F / scale : 0.0F;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const double shifted = double{values[i]} * inverse + 8.5;
+    const auto shifted = static_cast<float>(double{values[i]} * inverse + 8.5);
     block.quants[i] = static_cast<std::uint32_t>(std::min(15, static_cast<int>(shifted)));
   }
   return block;
