@@ -20,7 +20,7 @@ export LP_NUM_THREADS=1 VKGPT_DEVICE=llvmpipe
 for i in $(seq 20000); do echo "line $i: $((i * i % 9973)) quick brown foxes, $((i % 17)) lazy dogs"; done >"$work/text.txt"
 model=(--n_layer 2 --n_head 4 --n_embd 128 --block_size 64 --batch_size 4)
 run=(train --data_path "$work/text.txt" "${model[@]}" --max_steps 14 --eval_interval 0 --stats_interval 0
-     --sample_interval 0 --save_interval 100 --log_interval 1 --bucket_mib 0.25 --eval_iters 1)
+     --sample_interval 0 --save_interval 100 --log_interval 1 --bucket_mib 1 --eval_iters 1)
 
 # Milliseconds of a step: the mean of those after the first.
 step_ms() {  # run directory
@@ -29,10 +29,15 @@ rows = [json.loads(line) for line in open(sys.argv[1] + "/metrics.jsonl")]
 print("%.2f" % [1e3 * row["step_seconds"] for row in rows if row.get("step_seconds")][-1])' "$1"
 }
 bits() { cat "$1"/step-14/{model,optimizer}.safetensors | sha256sum | cut -c1-16; }
-train() {  # log command...
-  local log=$1
+# Trains three times and prints the least step: other work on the machine must not count.
+train() {  # run directory, command...
+  local out=$1
   shift
-  timeout 600 "$@" >"$work/$log.log" 2>&1 || { tail -n 5 "$work/$log.log" >&2; exit 1; }
+  for _ in 1 2 3; do
+    rm -rf "${work:?}/$out"
+    timeout 600 "$@" --out_dir "$work/$out" >"$work/$out.log" 2>&1 || { tail -n 5 "$work/$out.log" >&2; exit 1; }
+    step_ms "$work/$out"
+  done | sort -n | head -n 1
 }
 
 ip netns add "$a" && ip netns add "$b"
@@ -51,28 +56,23 @@ exec ip netns exec $b unshare --uts sh -c "hostname rank-b; \$*"
 EOF
 chmod +x "$work/agent"
 printf '10.77.0.1 slots=1\n10.77.0.2 slots=1\n' >"$work/hosts"
+# A message of a real bucket, 25 MiB, hides what its handshake takes; these small ones go without.
 line=(--allow-run-as-root --hostfile "$work/hosts" -n 2 --map-by ppr:1:node --bind-to none
       --prtemca plm_ssh_agent "$work/agent" --prtemca prte_if_include 10.77.0.0/24
-      --mca pml ob1 --mca btl self,tcp --mca btl_tcp_if_include 10.77.0.0/24)
+      --mca pml ob1 --mca btl self,tcp --mca btl_tcp_if_include 10.77.0.0/24 --mca btl_tcp_eager_limit 4194304)
 
-# One device and one micro-step, two at a time, so that each has the core that it will have.
-"$build/vkgpt" "${run[@]}" --out_dir "$work/other" >/dev/null 2>&1 &
-train alone "$build/vkgpt" "${run[@]}" --out_dir "$work/alone"
-wait
-micro_step_ms=$(step_ms "$work/alone")
-train host "$build/vkgpt" "${run[@]}" --grad_accum_steps 2 --nproc_per_node 2 --out_dir "$work/host"
-echo "one micro-step on one device: $micro_step_ms ms; two ranks of one host: $(step_ms "$work/host") ms"
+micro_step_ms=$(train alone "$build/vkgpt" "${run[@]}")
+host_ms=$(train host "$build/vkgpt" "${run[@]}" --grad_accum_steps 2 --nproc_per_node 2)
+echo "one micro-step on one device: $micro_step_ms ms; two ranks of one host: $host_ms ms"
 printf '%10s %12s %13s %10s %s\n' Mbit/s 'measured ms' 'predicted ms' ratio bits
 failed=0
 for mbit in "$@"; do
   for name in "$a" "$b"; do
-    ip netns exec "$name" tc qdisc replace dev data root tbf rate "${mbit}mbit" burst 64kb latency 100ms
+    ip netns exec "$name" tc qdisc replace dev data root tbf rate "${mbit}mbit" burst 64kb limit 16mb
   done
-  rm -rf "$work/net"
-  train net ip netns exec "$a" unshare --uts sh -c 'hostname rank-a; exec "$@"' sh \
-    mpirun "${line[@]}" "$build/vkgpt" "${run[@]}" --grad_accum_steps 2 --out_dir "$work/net"
-  measured=$(step_ms "$work/net")
-  predicted=$("$build/vkgpt" plan "${model[@]}" --vocab_size 40 --bucket_mib 0.25 --grad_accum_steps 2 --ranks 2 \
+  measured=$(train net ip netns exec "$a" unshare --uts sh -c 'hostname rank-a; exec "$@"' sh \
+    mpirun "${line[@]}" "$build/vkgpt" "${run[@]}" --grad_accum_steps 2)
+  predicted=$("$build/vkgpt" plan "${model[@]}" --vocab_size 40 --bucket_mib 1 --grad_accum_steps 2 --ranks 2 \
     --net_gbit "$(python3 -c "print($mbit / 1000)")" --micro_step_ms "$micro_step_ms" --json |
     python3 -c 'import json, sys; print("%.2f" % json.load(sys.stdin)[-1]["predicted_step_ms"])')
   same=equal
