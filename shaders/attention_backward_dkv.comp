@@ -45,7 +45,7 @@ void store_keys(float dk[ROWS][DIMS], float dv[ROWS][DIMS], uint row[ROWS], uint
 // Turns the scores of a tile, whose first query is `query`, into weights of dout, and dp into the gradients of the
 // scores: ds = p (dp - row_sum).
 void differentiate(inout float s[ROWS][TILE], inout float dp[ROWS][TILE], uint head, uint row[ROWS], uint query,
-                   uint t[TILE], uint lane) {
+                   uint end[ROWS], uint t[TILE], uint lane) {
 #ifdef DROPOUT
   float masks[ROWS][TILE];
   UNROLL for (uint g = 0; g < ROWS; ++g) masks[g] = keep_masks_of_key(head, query, row[g], lane / SPLIT);
@@ -54,7 +54,7 @@ void differentiate(inout float s[ROWS][TILE], inout float dp[ROWS][TILE], uint h
     float row_lse = lse[head * T + t[r]] * LOG2E;
     float row_sum = row_sums[head * T + t[r]];
     UNROLL for (uint g = 0; g < ROWS; ++g) {
-      bool seen = SEES(query + r, row[g]) && query + r < T;
+      bool seen = SEES(query + r, row[g]) && query + r < end[g];
       // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
       float p = exp2(min(sum_parts(s[g][r]) - row_lse, 0));
       float dprob = sum_parts(dp[g][r]);
@@ -82,17 +82,19 @@ void main() {
   uint k_base = b * T * row_stride + (NH + kv_head) * HS;
 
   uint row[ROWS];
+  uint row_end[ROWS];
   float k[ROWS][DIMS];
   float v[ROWS][DIMS];
   float dk[ROWS][DIMS];
   float dv[ROWS][DIMS];
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     row[g] = first + g * OWNERS + lane / SPLIT;
+    row_end[g] = end_of(b, row[g]);
     UNROLL for (uint i = 0; i < DIMS; ++i) dk[g][i] = dv[g][i] = 0;
   }
   load_keys(k, v, row, k_base, lane);
 
-  uint end = END_OF_QUERIES(first, OWNERS * ROWS);
+  uint end = min(END_OF_QUERIES(first, OWNERS * ROWS), end_of(b, first + OWNERS * ROWS - 1));
 #if GROUPED
   uint heads_end = (kv_head + 1) * (NH / NKV);
   for (uint h = kv_head * (NH / NKV); h < heads_end; ++h)
@@ -121,7 +123,7 @@ void main() {
       add_scores(s, k, q[c], c);
       add_scores(dp, v, dy[c], c);
     }
-    differentiate(s, dp, head, row, query, t, lane);
+    differentiate(s, dp, head, row, query, row_end, t, lane);
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       add_weighted(dv, s, dy[c], c);
       add_weighted(dk, dp, q[c], c);

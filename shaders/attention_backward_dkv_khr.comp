@@ -41,6 +41,7 @@ void main() {
   uint k_base = b * T * row_stride + (NH + kv_head) * HS;
   uint v_base = k_base + NKV * HS;
   uint key = first + OWN_ROW;
+  uint key_end = end_of(b, key);
 
 #if OWN_REGISTERS
   OperandA k[HS / FRAG_K];
@@ -55,7 +56,7 @@ void main() {
   Accumulator dv[DIMS];
   UNROLL for (uint j = 0; j < DIMS; ++j) dk[j] = dv[j] = Accumulator(0);
 
-  uint end = END_OF_QUERIES(first);
+  uint end = min(END_OF_QUERIES(first), end_of(b, first + OWN - 1));
 #if GROUPED
   uint heads_end = (kv_head + 1) * (NH / NKV);
   for (uint h = kv_head * (NH / NKV); h < heads_end; ++h)
@@ -86,12 +87,12 @@ void main() {
     differentiate(s, dp);
     store_scores(s);
     rows_barrier();
-    STORE_WEIGHTS(SEES(query + column, key) && query + column < T)
+    STORE_WEIGHTS(SEES(query + column, key) && query + column < key_end)
     rows_barrier();
     store_scores(dp);
     ADD_WEIGHTED(dv, dout_transposed)
     rows_barrier();
-    STORE_WEIGHTS(SEES(query + column, key) && query + column < T)
+    STORE_WEIGHTS(SEES(query + column, key) && query + column < key_end)
     rows_barrier();
     ADD_WEIGHTED(dk, q_transposed)
   }

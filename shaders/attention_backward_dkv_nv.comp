@@ -23,7 +23,7 @@ float probability(const in uint row, const in uint column, const in float s, con
                   const in uint query) {
   // At most 1: the bound keeps rounding of huge scores from overflowing.
   float p = exp2(min(s * (SCALE * LOG2E) - column_lse[column], 0));
-  return SEES(query + column, first + row) && query + column < T ? p : 0;
+  return SEES(query + column, first + row) && query + column < ROW_END(row) ? p : 0;
 }
 float centered(const in uint row, const in uint column, const in float dp) { return dp - column_sum[column]; }
 
@@ -45,7 +45,8 @@ void main() {
   Results dk = Results(0);
   Results dv = Results(0);
 
-  uint end = END_OF_QUERIES(first);
+  STAGE_LIMITS(end_of, b, first)
+  uint end = min(END_OF_QUERIES(first), end_of(b, first + OWN - 1));
 #if GROUPED
   uint heads_end = (kv_head + 1) * (NH / NKV);
   for (uint h = kv_head * (NH / NKV); h < heads_end; ++h)

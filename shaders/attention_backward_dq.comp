@@ -30,7 +30,7 @@ void load_queries(out float q[ROWS][DIMS], out float dout[ROWS][DIMS], uint row[
 
 // Turns the scores of a tile, whose first key is `key`, into their gradients: ds = p (dp - row_sum).
 void differentiate(inout float s[ROWS][TILE], float dp[ROWS][TILE], float row_lse[ROWS], float row_sum[ROWS],
-                   uint head, uint row[ROWS], uint key) {
+                   uint head, uint row[ROWS], uint begin[ROWS], uint key) {
   UNROLL for (uint g = 0; g < ROWS; ++g) {
 #ifdef DROPOUT
     float masks[TILE] = keep_masks(head, row[g], key);
@@ -43,7 +43,7 @@ void differentiate(inout float s[ROWS][TILE], float dp[ROWS][TILE], float row_ls
       dprob *= masks[r];
 #endif
       float ds = p * (dprob - row_sum[g]);
-      s[g][r] = SEES(row[g], key + r) ? ds : 0;
+      s[g][r] = SEES(row[g], key + r) && key + r >= begin[g] ? ds : 0;
     }
   }
 }
@@ -61,7 +61,7 @@ void main() {
   uint q_base = b * T * row_stride + h * HS;
   uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
 
-  uint row[ROWS];
+  uint row[ROWS], begin[ROWS];
   float q[ROWS][DIMS];
   float dout[ROWS][DIMS];
   float dq[ROWS][DIMS];
@@ -69,6 +69,7 @@ void main() {
   float row_sum[ROWS];
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     row[g] = first + g * OWNERS + lane / SPLIT;
+    begin[g] = begin_of(b, row[g]);
     uint t = head * T + min(row[g], T - 1);
     row_lse[g] = lse[t] * LOG2E;
     row_sum[g] = row_sums[t];
@@ -77,8 +78,9 @@ void main() {
   load_queries(q, dout, row, b, h, lane);
 
   uint end = min(T, first + OWNERS * ROWS);
-  for (uint key = FIRST_KEY(first); key < end; key += TILE) {
-    NEXT_TILE(key, FIRST_KEY(first), qkv, k_base, row_stride, qkv, k_base + NKV * HS, row_stride)
+  uint first_key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE);
+  for (uint key = first_key; key < end; key += TILE) {
+    NEXT_TILE(key, first_key, qkv, k_base, row_stride, qkv, k_base + NKV * HS, row_stride)
     uint base[TILE];
     float s[ROWS][TILE];
     float dp[ROWS][TILE];
@@ -96,7 +98,7 @@ void main() {
       add_scores(s, q, k[c], c);
       add_scores(dp, dout, v, c);
     }
-    differentiate(s, dp, row_lse, row_sum, head, row, key);
+    differentiate(s, dp, row_lse, row_sum, head, row, begin, key);
     UNROLL for (uint c = 0; c < CHUNKS; ++c) add_weighted(dq, s, k[c], c);
   }
 

@@ -45,6 +45,7 @@ void main() {
   uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
   uint dout_base = b * T * NH * HS + h * HS;
   uint query = first + OWN_ROW;
+  uint begin = begin_of(b, query);
 
 #if OWN_REGISTERS
   OperandA q[HS / FRAG_K];
@@ -61,7 +62,7 @@ void main() {
   UNROLL for (uint j = 0; j < DIMS; ++j) dq[j] = Accumulator(0);
 
   uint end = min(T, first + OWN);
-  for (uint key = FIRST_KEY(first); key < end; key += TILE) {
+  for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
     barrier();
     STAGE_TRANSPOSED(k_transposed, qkv4, k_base, row_stride, key, KEEP_ROWS(k_tile))
     STAGE_ROWS(v_tile, 0, qkv4, k_base + NKV * HS, row_stride, key, TILE)
@@ -77,7 +78,7 @@ void main() {
     differentiate(s, dp);
     store_scores(dp);
     rows_barrier();
-    STORE_WEIGHTS(SEES(query, key + column))
+    STORE_WEIGHTS(SEES(query, key + column) && key + column >= begin)
     rows_barrier();
     ADD_WEIGHTED(dq, k_transposed)
   }

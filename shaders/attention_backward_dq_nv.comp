@@ -21,7 +21,7 @@ float probability(const in uint row, const in uint column, const in float s, con
                   const in uint key) {
   // At most 1: the bound keeps rounding of huge scores from overflowing.
   float p = exp2(min(s * (SCALE * LOG2E) - row_lse[row], 0));
-  return SEES(first + row, key + column) ? p : 0;
+  return SEES(first + row, key + column) && key + column >= ROW_BEGIN(row) ? p : 0;
 }
 float centered(const in uint row, const in uint column, const in float dp) { return dp - row_sum[row]; }
 
@@ -48,8 +48,9 @@ void main() {
   }
   Results dq = Results(0);
 
+  STAGE_LIMITS(begin_of, b, first)
   uint end = min(T, first + OWN);
-  for (uint key = FIRST_KEY(first); key < end; key += TILE) {
+  for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
     barrier();
     STAGE_ROWS(k_tile, 0, qkv4, k_base, row_stride, key, TILE)
     STAGE_ROWS(v_tile, 0, qkv4, k_base + NKV * HS, row_stride, key, TILE)

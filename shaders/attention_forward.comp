@@ -23,11 +23,11 @@ void load_queries(out float q[ROWS][DIMS], uint row[ROWS], uint q_base, uint row
 // Turns the scores of a tile, whose first key is `key`, into weights of its values, and rescales the earlier sums to
 // the new maximum: the online softmax.
 void weigh(inout float s[ROWS][TILE], inout float acc[ROWS][DIMS], inout float row_max[ROWS],
-           inout float row_sum[ROWS], uint head, uint row[ROWS], uint key) {
+           inout float row_sum[ROWS], uint head, uint row[ROWS], uint begin[ROWS], uint key) {
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     float new_max = row_max[g];
     UNROLL for (uint r = 0; r < TILE; ++r) {
-      s[g][r] = SEES(row[g], key + r) ? sum_parts(s[g][r]) : MASKED;
+      s[g][r] = SEES(row[g], key + r) && key + r >= begin[g] ? sum_parts(s[g][r]) : MASKED;
       new_max = max(new_max, s[g][r]);
     }
     float shrink = exp2(row_max[g] - new_max);
@@ -59,12 +59,14 @@ void main() {
   uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
 
   uint row[ROWS];
+  uint begin[ROWS];
   float q[ROWS][DIMS];
   float acc[ROWS][DIMS];
   float row_max[ROWS];
   float row_sum[ROWS];
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     row[g] = first + g * OWNERS + lane / SPLIT;
+    begin[g] = begin_of(b, row[g]);
     UNROLL for (uint i = 0; i < DIMS; ++i) acc[g][i] = 0;
     row_max[g] = MASKED;
     row_sum[g] = 0;
@@ -72,8 +74,9 @@ void main() {
   load_queries(q, row, q_base, row_stride, lane);
 
   uint end = min(T, first + OWNERS * ROWS);
-  for (uint key = FIRST_KEY(first); key < end; key += TILE) {
-    NEXT_TILE(key, FIRST_KEY(first), qkv, k_base, row_stride, qkv, k_base + NKV * HS, row_stride)
+  uint first_key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE);
+  for (uint key = first_key; key < end; key += TILE) {
+    NEXT_TILE(key, first_key, qkv, k_base, row_stride, qkv, k_base + NKV * HS, row_stride)
     uint base[TILE];
     float s[ROWS][TILE];
     UNROLL for (uint r = 0; r < TILE; ++r) {
@@ -85,7 +88,7 @@ void main() {
       UNROLL for (uint r = 0; r < TILE; ++r) k[r] = ROW_OF(0, qkv, base[r], c, r);
       add_scores(s, q, k, c);
     }
-    weigh(s, acc, row_max, row_sum, head, row, key);
+    weigh(s, acc, row_max, row_sum, head, row, begin, key);
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk v[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) v[r] = ROW_OF(1, qkv, base[r] + NKV * HS, c, r);

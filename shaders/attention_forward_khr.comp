@@ -28,13 +28,14 @@ void scale_rows(inout Accumulator acc[DIMS]) {
 // Turns this invocation's scores of a tile, whose first key is `key`, into weights, and brings the maximum and the sum
 // of their row up to date: the online softmax. Returns the factor that rescales the earlier sums. The maximum is of
 // scores in units of log 2.
-float weigh(uint query, uint key, inout float row_max, inout float row_sum) {
+float weigh(uint query, uint begin, uint key, inout float row_max, inout float row_sum) {
   vec4 p[TILE / (4 * ROW_LANES)];
   float new_max = row_max;
   UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
     vec4 x = scores[OWN_ROW * SCORE_WORDS + (c + OWN_COLUMN) / 4] * (SCALE * LOG2E);
     UNROLL for (uint i = 0; i < 4; ++i) {
-      x[i] = SEES(query, key + c + OWN_COLUMN + i) ? x[i] : MASKED;
+      uint column = key + c + OWN_COLUMN + i;
+      x[i] = SEES(query, column) && column >= begin ? x[i] : MASKED;
       new_max = max(new_max, x[i]);
     }
     p[c / (4 * ROW_LANES)] = x;
@@ -64,6 +65,7 @@ void main() {
   uint q_base = b * T * row_stride + h * HS;
   uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
   uint query = first + OWN_ROW;
+  uint begin = begin_of(b, query);
 
 #if OWN_REGISTERS
   OperandA q[HS / FRAG_K];
@@ -77,7 +79,7 @@ void main() {
   float row_sum = 0;
 
   uint end = min(T, first + OWN);
-  for (uint key = FIRST_KEY(first); key < end; key += TILE) {
+  for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
     barrier();
     STAGE_ROWS(k_tile, 0, qkv4, k_base, row_stride, key, TILE)
     STAGE_TRANSPOSED(v_transposed, qkv4, k_base + NKV * HS, row_stride, key, KEEP_NONE)
@@ -88,7 +90,7 @@ void main() {
     store_scores(s);
     rows_barrier();
 
-    float shrink = weigh(query, key, row_max, row_sum);
+    float shrink = weigh(query, begin, key, row_max, row_sum);
     // Maxima seldom change after the first tiles. Subgroups that share rows do not see each other's maxima.
     bool shrinks = WAYS > 1 || subgroupMin(shrink) < 1;
     if (shrinks) {

@@ -20,7 +20,7 @@ float sum_of(const in float a, const in float b) { return a + b; }
 // A score in units of log 2.
 float masked_score(const in uint row, const in uint column, const in float s, const in uint first,
                    const in uint key) {
-  return SEES(first + row, key + column) ? s * (SCALE * LOG2E) : MASKED;
+  return SEES(first + row, key + column) && key + column >= ROW_BEGIN(row) ? s * (SCALE * LOG2E) : MASKED;
 }
 float larger_element(const in uint row, const in uint column, const in float a, const in float b) {
   return max(a, b);
@@ -48,8 +48,9 @@ void main() {
   Scores row_max = Scores(MASKED);
   Scores row_sum = Scores(0);
 
+  STAGE_LIMITS(begin_of, b, first)
   uint end = min(T, first + OWN);
-  for (uint key = FIRST_KEY(first); key < end; key += TILE) {
+  for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
     barrier();
     STAGE_ROWS(k_tile, 0, qkv4, k_base, row_stride, key, TILE)
     STAGE_ROWS(v_tile, 0, qkv4, k_base + NKV * HS, row_stride, key, TILE)

@@ -6,8 +6,8 @@
 
 // x = wte[token], or with WPE x = wte[token] + wpe[t]. wte is bound in slices of its rows, each with a dispatch
 // of its own: this one serves the tokens of its slice. A token beyond the table reads the last row, so that no
-// input can leave it. With PLACES every row stands at a position of its own instead of at row % T. WPE and PLACES
-// are the numbers of bindings, DTYPE is the type of x and, without WTE_F32, of wte; with BLOCKS wte is in blocks of that
+// input can leave it. With PLACES or POSITIONS every row stands at a position of its own instead of at row % T. WPE,
+// PLACES and POSITIONS are the numbers of bindings, DTYPE is the type of x and, without WTE_F32, of wte; with BLOCKS wte is in blocks of that
 // type (blocks.glsl), whose scales have the binding SCALES.
 #ifdef BLOCKS
 #define WTE_ELEMENT uint
@@ -44,6 +44,9 @@ layout(set = 0, binding = 2, std430) writeonly buffer X { ELEMENT x[]; };       
 #ifdef WPE
 layout(set = 0, binding = WPE, std430) readonly buffer Wpe { float wpe[]; };  // (>= T, C)
 #endif
+#ifdef POSITIONS
+layout(set = 0, binding = POSITIONS, std430) readonly buffer Positions { int positions[]; };  // (rows)
+#endif
 #ifdef PLACES
 layout(set = 0, binding = PLACES, std430) readonly buffer Places { ivec2 places[]; };  // (rows) of (position, slot)
 #endif
@@ -54,6 +57,8 @@ void main() {
     if (local >= wte_count) continue;
 #ifdef PLACES
     const uint t = min(uint(places[row].x), T - 1);
+#elif defined(POSITIONS)
+    const uint t = min(uint(positions[row]), T - 1);
 #else
     const uint t = (first_row + row) % T;
 #endif

@@ -8,6 +8,7 @@
 //   SPLIT      neighbouring invocations that share a row, each with HS / SPLIT of its elements (a power of 2)
 //   WINDOW     1: query t sees the keys in (t - window, t] only
 //   GROUPED    1: _dkv sums over the query heads that share a key head
+//   DOCUMENTS  see attention_documents.glsl
 //   DROPOUT    defined where probabilities are dropped after the softmax: the binding of StepParams
 //   QUADS      1: a subgroup holds four neighbouring rows that an invocation each owns
 //   DTYPE      of q, k, v, the output and their gradients (element.glsl)
@@ -156,6 +157,7 @@ float sum_parts(float x) { return x; }
 #define FIRST_KEY(first) 0
 #define END_OF_QUERIES(first, count) T
 #endif
+#include "attention_documents.glsl"
 
 #ifdef DROPOUT
 #include "dropout.glsl"

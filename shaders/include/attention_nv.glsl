@@ -23,6 +23,17 @@
 #define Scores coopmat<float, SCOPE, OWN, TILE, gl_MatrixUseAccumulator>
 #define Results coopmat<float, SCOPE, OWN, HS, gl_MatrixUseAccumulator>
 #define Weights coopmat<OPERAND, SCOPE, OWN, TILE, gl_MatrixUseA>  // scores as an operand
+#ifdef DOCUMENTS
+shared uint row_limit[OWN];  // of the owned rows: begin_of queries or end_of keys
+#define ROW_BEGIN(row) row_limit[row]
+#define ROW_END(row) row_limit[row]
+#define STAGE_LIMITS(limit_of, b, first) \
+  for (uint row = gl_LocalInvocationIndex; row < OWN; row += LANES) row_limit[row] = limit_of(b, (first) + row);
+#else
+#define ROW_BEGIN(row) 0
+#define ROW_END(row) T
+#define STAGE_LIMITS(limit_of, b, first)
+#endif
 #define OwnRows coopmat<OPERAND, SCOPE, OWN, HS, gl_MatrixUseA>
 #define TileRows coopmat<OPERAND, SCOPE, TILE, HS, gl_MatrixUseB>
 #define TileColumns coopmat<OPERAND, SCOPE, HS, TILE, gl_MatrixUseB>  // their transpose

@@ -1,6 +1,6 @@
 // Shared by the attention kernels on cooperative matrices (attention_khr.glsl, attention_nv.glsl): push constants,
 // visibility of keys, and staging in shared memory. The includer defines LANES (invocations), OWN (rows that a
-// workgroup owns), TILE, HS, DTYPE, WINDOW, and UNROLL_STAGING.
+// workgroup owns), TILE, HS, DTYPE, WINDOW, UNROLL_STAGING and, where there are several, DOCUMENTS.
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_KHR_cooperative_matrix : require
@@ -44,6 +44,7 @@ layout(push_constant) uniform Push {
 #define FIRST_KEY(first) 0
 #define END_OF_QUERIES(first) T
 #endif
+#include "attention_documents.glsl"
 
 #define ROW_WORDS ((HS + 8) / 4)  // of four elements in a staged row of q, k, v or dout, padded to spread over banks
 

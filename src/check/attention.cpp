@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "vkgpt/check/op_table.hpp"
 #include "vkgpt/core/format.hpp"
@@ -44,7 +45,13 @@ struct BothPasses {
   plan::Tensor out, lse, dqkv;
 };
 
+std::optional<ops::Documents> documents_of(Trial& t, const Variant& v) {
+  if (v.document == 0) return std::nullopt;
+  return ops::Documents{t.input({v.B, v.T}, v.positions()), t.input({v.B, v.T}, v.ends())};
+}
+
 BothPasses append_both(Trial& t, const Variant& v, const plan::Tensor& qkv, const plan::Tensor& dout) {
+  const std::optional<ops::Documents> documents = documents_of(t, v);
   const BothPasses result{t.output({v.B, v.T, v.C()}, v.dtype), t.output({v.B, v.NH, v.T}),
                           t.output({v.B, v.T, v.width()}, v.dtype)};
   t.pass(v.text() + " forward", v.flops(2));
@@ -54,7 +61,8 @@ BothPasses append_both(Trial& t, const Variant& v, const plan::Tensor& qkv, cons
                                        .n_head = v.NH,
                                        .n_kv_head = v.NKV,
                                        .window = v.window,
-                                       .dropout = v.dropout});
+                                       .dropout = v.dropout,
+                                       .documents = documents});
   t.pass(v.text() + " backward", v.flops(5));
   ops::attention_backward(t.builder(), {.dout = dout,
                                         .qkv = qkv,
@@ -64,7 +72,8 @@ BothPasses append_both(Trial& t, const Variant& v, const plan::Tensor& qkv, cons
                                         .n_head = v.NH,
                                         .n_kv_head = v.NKV,
                                         .window = v.window,
-                                        .dropout = v.dropout});
+                                        .dropout = v.dropout,
+                                        .documents = documents});
   return result;
 }
 
@@ -78,13 +87,16 @@ void both_passes(Trial& t, const Variant& v) {
     mask = probability_mask(v.dropout.p, {std::uint64_t{kStep.seed_hi} << 32 | kStep.seed_lo, v.dropout.site,
                                           kStep.dropout_step});
   }
-  const Attention expected = attention_forward(qkv, v.shape(), mask);
+  const std::vector<std::int32_t> positions = v.positions();
+  AttentionShape shape = v.shape();
+  shape.positions = positions;
+  const Attention expected = attention_forward(qkv, shape, mask);
   t.replay(kStep);
   t.expect("out", out, expected.out, output_bound(v.dtype));
   t.expect("lse", lse, expected.lse, kFp32Nmse);
   // A query that sees only itself has p = 1 whatever q and k are: no gradient but rounding.
   const bool sees_itself = v.window == 1 || v.T == 1;
-  const Vector gradient = attention_backward(dout, qkv, v.shape(), mask);
+  const Vector gradient = attention_backward(dout, qkv, shape, mask);
   for (int part = sees_itself ? 2 : 0; part < 3; ++part) {
     constexpr const char* kParts[] = {"dq", "dk", "dv"};
     t.expect(kParts[part], dqkv, gradient, gradient_bound(v.dtype), part_of(v, part));
@@ -308,7 +320,7 @@ std::vector<Case> attention_cases() {
   for (const Variant& v : attention_variants()) add(v, some_kernels(v));
   for (const Variant& v : attention_matrix_variants()) {
     add(v, {matrix_kernels(v.HS)});
-    cases.back().has_own_kernel = v.HS == 40 || v.HS == 24;
+    cases.back().has_own_kernel = v.document == 0 && (v.HS == 40 || v.HS == 24);
   }
   for (const Variant& v : {Variant{1, 33, 2, 20}, {1, 33, 2, 24}}) {
     for (const float scale : {30.0F, 300.0F, 1e14F}) {

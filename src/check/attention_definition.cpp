@@ -35,7 +35,7 @@ struct Row {
 Row attend(View qkv, const Offsets& at, std::size_t t) {
   const AttentionShape& s = at.s;
   const double scale = 1.0 / std::sqrt(static_cast<double>(s.HS()));
-  const std::size_t first = s.first_key(t);
+  const std::size_t first = s.first_key(at.b, t);
   Row row{.probabilities = Vector(t + 1, 0.0)};
   Vector& p = row.probabilities;
   for (std::size_t j = first; j <= t; ++j) p[j] = scale * dot(&qkv[at.q(t)], &qkv[at.k(j)], s.HS());
@@ -68,7 +68,7 @@ Attention attention_forward(View qkv, const AttentionShape& s, const Probability
       for (std::size_t t = 0; t < s.T; ++t) {
         const Row row = attend(qkv, at, t);
         double* out = &result.out[(b * s.T + t) * s.C + head * s.HS()];
-        for (std::size_t j = s.first_key(t); j <= t; ++j) {
+        for (std::size_t j = s.first_key(at.b, t); j <= t; ++j) {
           const double p = mask_at(mask, at, t, j) * row.probabilities[j];
           for (std::size_t i = 0; i < s.HS(); ++i) out[i] += p * qkv[at.v(j) + i];
         }
@@ -92,11 +92,11 @@ Vector attention_backward(View dout, View qkv, const AttentionShape& s, const Pr
         const double* d = &dout[(b * s.T + t) * s.C + head * s.HS()];
         Vector dp(t + 1);
         double row_sum = 0.0;
-        for (std::size_t j = s.first_key(t); j <= t; ++j) {
+        for (std::size_t j = s.first_key(at.b, t); j <= t; ++j) {
           dp[j] = mask_at(mask, at, t, j) * dot(d, &qkv[at.v(j)], s.HS());
           row_sum += p[j] * dp[j];
         }
-        for (std::size_t j = s.first_key(t); j <= t; ++j) {
+        for (std::size_t j = s.first_key(at.b, t); j <= t; ++j) {
           const double dscore = scale * p[j] * (dp[j] - row_sum);
           const double weight = mask_at(mask, at, t, j) * p[j];
           for (std::size_t i = 0; i < s.HS(); ++i) {

@@ -18,7 +18,11 @@ constexpr AttentionVariant kMatrixVariants[] = {
     {.B = 2, .T = 71, .NH = 4, .HS = 40, .NKV = 2, .window = 9, .dtype = DType::kF16},
     {.B = 1, .T = 131, .NH = 2, .HS = 48, .NKV = 1, .dtype = DType::kF16},
     {.B = 2, .T = 37, .NH = 4, .HS = 24, .NKV = 2, .window = 21, .dtype = DType::kF16},
-    {.B = 1, .T = 67, .NH = 3, .HS = 16, .dtype = DType::kF16}};
+    {.B = 1, .T = 67, .NH = 3, .HS = 16, .dtype = DType::kF16},
+    {.B = 2, .T = 71, .NH = 4, .HS = 40, .NKV = 2, .dtype = DType::kF16, .document = 15},
+    {.B = 2, .T = 131, .NH = 2, .HS = 48, .NKV = 1, .window = 40, .dtype = DType::kF16, .document = 30},
+    {.B = 2, .T = 67, .NH = 4, .HS = 24, .NKV = 2, .dtype = DType::kF16, .document = 9},
+    {.B = 2, .T = 131, .NH = 3, .HS = 16, .window = 37, .dtype = DType::kF16, .document = 40}};
 
 }  // namespace
 
@@ -32,7 +36,36 @@ std::string AttentionVariant::text() const {
   std::string text =
       vkgpt::format("{} {}x{} heads {} of {} of {}", dtype_name(dtype), B, T, NH, kv_heads(), HS);
   if (window != 0) text += vkgpt::format(" window {}", window);
+  if (document != 0) text += vkgpt::format(" documents of {}", document);
   return dropout.p == 0 ? text : text + " dropout";
+}
+
+std::vector<std::int32_t> AttentionVariant::positions() const {
+  std::vector<std::int32_t> result;
+  if (document == 0) return result;
+  // Lengths between 1 and about twice the usual one, in another order in every sequence.
+  for (std::int64_t b = 0; b < B; ++b) {
+    std::int64_t left = 0, position = 0, next = b;
+    for (std::int64_t t = 0; t < T; ++t, --left, ++position) {
+      if (left == 0) {
+        left = 1 + next++ * 7 % (2 * document);
+        position = 0;
+      }
+      result.push_back(static_cast<std::int32_t>(position));
+    }
+  }
+  return result;
+}
+
+std::vector<std::int32_t> AttentionVariant::ends() const {
+  const std::vector<std::int32_t> starts = positions();
+  std::vector<std::int32_t> result(starts.size());
+  for (auto i = std::ssize(starts) - 1; i >= 0; --i) {
+    const bool is_last = i % T == T - 1 || starts[static_cast<std::size_t>(i + 1)] == 0;
+    const auto at = static_cast<std::size_t>(i);
+    result[at] = is_last ? static_cast<std::int32_t>(i % T + 1) : result[at + 1];
+  }
+  return result;
 }
 
 std::int64_t AttentionVariant::flops(std::int64_t products) const {
@@ -74,6 +107,11 @@ std::vector<AttentionVariant> attention_variants() {
                  .window = 21,
                  .dtype = DType::kF16,
                  .dropout = kDropout});
+  for (const std::int64_t HS : {20, 24}) {
+    all.push_back({.B = 2, .T = 70, .NH = 2, .HS = HS, .NKV = 1, .document = 9});
+    all.push_back({.B = 2, .T = 66, .NH = 2, .HS = HS, .window = 7, .dtype = DType::kF16, .document = 20});
+  }
+  all.push_back({.B = 2, .T = 37, .NH = 2, .HS = 20, .dropout = kDropout, .document = 11});
   // Tiles of 2 keys in the backward of CPU drivers.
   all.push_back({.B = 1, .T = 19, .NH = 2, .HS = 40, .dropout = kDropout});
   return all;
@@ -90,6 +128,7 @@ std::vector<AttentionVariant> quick_attention_variants() {
     if (dtype == DType::kBF16) continue;
     all.push_back({.B = 2, .T = 70, .NH = 4, .HS = 16, .NKV = 2, .window = 23, .dtype = dtype});
   }
+  all.push_back({.B = 2, .T = 70, .NH = 4, .HS = 64, .NKV = 2, .dtype = DType::kF16, .document = 23});
   all.push_back({.B = 1,
                  .T = 33,
                  .NH = 3,

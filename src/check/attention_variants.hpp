@@ -17,12 +17,16 @@ struct AttentionVariant {
   std::int64_t window = 0;
   DType dtype = DType::kF32;
   ops::Dropout dropout = {};
+  std::int64_t document = 0;  // documents of about so many tokens share a sequence; 0: none do
 
   std::int64_t kv_heads() const { return NKV == 0 ? NH : NKV; }
   std::int64_t C() const { return NH * HS; }
   std::int64_t width() const { return (NH + 2 * kv_heads()) * HS; }
   AttentionShape shape() const;
   std::string text() const;
+  /// (B, T): of each token in its document, and where that ends; empty without documents.
+  std::vector<std::int32_t> positions() const;
+  std::vector<std::int32_t> ends() const;
   /// Operations of `products` products over all pairs of a query and a key that it sees.
   std::int64_t flops(std::int64_t products) const;
 };

@@ -205,20 +205,20 @@ void sum_and_mean(Trial& t, std::int64_t rows, bool has_statistics) {
     scale = t.given({4}, std::vector{1024.0F, 0.0F, 0.0F, 0.0F}, DType::kU32);
   }
   for (int step = 0; step < 2; ++step) ops::loss_sum(t.builder(), losses, ids, accumulator);
-  ops::loss_mean(t.builder(), accumulator, mean, norm, scale);
+  ops::loss_mean(t.builder(), accumulator, mean, norm, scale, has_statistics ? 3 * counted : 0);
   t.expect_near("sum and count", accumulator, {sum, double{std::bit_cast<float>(counted)}}, 1e-5);
   const double average = sum / counted;
-  t.expect_near(
-      "mean", mean,
-      has_statistics ? Vector{average, 0.25, 0.5, 0, 1024, 0, 0, 0} : Vector{average, 0, 0, 0, 1, 0, 0, 0},
-      1e-5);
+  t.expect_near("mean", mean,
+                has_statistics ? Vector{average, 0.25, 0.5, 0, 1024, static_cast<double>(counted), 3, 0}
+                               : Vector{average, 0, 0, 0, 1, static_cast<double>(counted), 1, 0},
+                1e-5);
 }
 
 /// Without a row that counts.
 void mean_of_nothing(Trial& t) {
   const plan::Tensor mean = t.output({8});
   ops::loss_mean(t.builder(), t.zeros({2}, DType::kU32), mean);
-  t.expect_exactly("mean", mean, std::vector<float>{0, 0, 0, 0, 1, 0, 0, 0});
+  t.expect_exactly("mean", mean, std::vector<float>{0, 0, 0, 0, 1, 0, 1, 0});
 }
 
 std::vector<Variant> variants() {

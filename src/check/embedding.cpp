@@ -10,22 +10,32 @@
 #include "check/block_operand.hpp"
 
 namespace vkgpt::check {
+namespace {
 
-Vector embedding_forward(TokenView tokens, View wte, View wpe, std::size_t B, std::size_t T, std::size_t C) {
+std::size_t position_of(TokenView positions, std::size_t b, std::size_t t, std::size_t T) {
+  return positions.empty() ? t : static_cast<std::size_t>(positions[b * T + t]);
+}
+
+}  // namespace
+
+Vector embedding_forward(TokenView tokens, View wte, View wpe, std::size_t B, std::size_t T, std::size_t C,
+                         TokenView positions) {
   VKGPT_CHECK(tokens.size() == B * T && wpe.size() >= T * C);
   Vector out(B * T * C);
   for (std::size_t b = 0; b < B; ++b) {
     for (std::size_t t = 0; t < T; ++t) {
       const auto token = static_cast<std::size_t>(tokens[b * T + t]);
       VKGPT_CHECK((token + 1) * C <= wte.size(), "token {}", token);
-      for (std::size_t c = 0; c < C; ++c) out[(b * T + t) * C + c] = wte[token * C + c] + wpe[t * C + c];
+      const std::size_t at = position_of(positions, b, t, T);
+      for (std::size_t c = 0; c < C; ++c) out[(b * T + t) * C + c] = wte[token * C + c] + wpe[at * C + c];
     }
   }
   return out;
 }
 
 EmbeddingGradients embedding_backward(View dout, TokenView tokens, std::size_t B, std::size_t T,
-                                      std::size_t C, std::size_t wte_rows, std::size_t wpe_rows) {
+                                      std::size_t C, std::size_t wte_rows, std::size_t wpe_rows,
+                                      TokenView positions) {
   VKGPT_CHECK(dout.size() == B * T * C && tokens.size() == B * T && wpe_rows >= T);
   EmbeddingGradients gradients{.dwte = Vector(wte_rows * C, 0.0), .dwpe = Vector(wpe_rows * C, 0.0)};
   for (std::size_t b = 0; b < B; ++b) {
@@ -35,7 +45,7 @@ EmbeddingGradients embedding_backward(View dout, TokenView tokens, std::size_t B
       for (std::size_t c = 0; c < C; ++c) {
         const double d = dout[(b * T + t) * C + c];
         gradients.dwte[token * C + c] += d;
-        gradients.dwpe[t * C + c] += d;
+        gradients.dwpe[position_of(positions, b, t, T) * C + c] += d;
       }
     }
   }
@@ -53,7 +63,7 @@ struct Size {
 
 /// Forward and backward; the gradients are added to what is there.
 void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& tokens, bool has_positions,
-                 DType dtype = DType::kF32) {
+                 DType dtype = DType::kF32, const std::vector<std::int32_t>& documents = {}) {
   const plan::Tensor ids = t.input({s.B, s.T}, tokens);
   const Operand wte = t.random({s.Vp, s.C}, 2), wpe = t.random({s.positions, s.C}, 3);
   const Operand dx = t.random({s.B, s.T, s.C}, 4, 3.0F, dtype);
@@ -61,9 +71,11 @@ void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& token
   const plan::Tensor x = t.output({s.B, s.T, s.C}, dtype);
   ops::EmbeddingForward forward{.tokens = ids, .wte = wte, .x = x};
   if (has_positions) forward.wpe = wpe;
+  if (!documents.empty()) forward.positions = t.input({s.B, s.T}, documents);
   ops::embedding_forward(t.builder(), forward);
   if (has_positions) {
-    ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids, .dwte = dwte, .dwpe = dwpe});
+    ops::embedding_backward(
+        t.builder(), {.dx = dx, .tokens = ids, .dwte = dwte, .dwpe = dwpe, .positions = forward.positions});
   } else {  // frozen tables
     ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids, .dwte = dwte});
     ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids, .dwpe = dwpe});
@@ -74,9 +86,11 @@ void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& token
     if (token < 0 || token >= s.Vp) token = static_cast<std::int32_t>(s.Vp - 1);
   }
   const Vector no_positions(wpe.values.size(), 0.0);
-  t.expect("x", x, embedding_forward(inside, wte, has_positions ? View(wpe) : no_positions, s.B, s.T, s.C),
+  t.expect("x", x,
+           embedding_forward(inside, wte, has_positions ? View(wpe) : no_positions, s.B, s.T, s.C, documents),
            rounding_bound(dtype));
-  const EmbeddingGradients gradients = embedding_backward(dx, inside, s.B, s.T, s.C, s.Vp, s.positions);
+  const EmbeddingGradients gradients =
+      embedding_backward(dx, inside, s.B, s.T, s.C, s.Vp, s.positions, documents);
   t.expect("dwte", dwte, add(gradients.dwte, dwte), kFp32Nmse);
   t.expect("dwpe", dwpe, add(gradients.dwpe, dwpe), kFp32Nmse);
 }
@@ -164,6 +178,11 @@ std::vector<Case> embedding_cases() {
       add_case(s, "", is_small, [=](Trial& t) { both_passes(t, s, tokens, true, dtype); }, dtype);
     }
   }
+  const Size packed{2, 6, 33, 64, 7};
+  add_case(packed, " positions of documents", false, [=](Trial& t) {
+    both_passes(t, packed, random_tokens(packed.tokens(), 1, 64), true, DType::kF32,
+                {0, 1, 2, 0, 1, 0, 0, 0, 1, 2, 3, 4});
+  });
   std::vector<std::int32_t> one_token(1024, 1);
   one_token[5] = 0;
   const Size many{4, 256, 40, 3, 256}, few{1, 4, 5, 4, 4}, row{3, 1, 100, 130, 16};

@@ -59,6 +59,18 @@ void norm_of(Trial& t, std::int64_t n, float clip, double loss_scale) {
   t.expect_near("state", state, {norm, clip_scale(norm, double{clip}) / loss_scale, 0, 0}, 1e-6);
 }
 
+/// Gradients of the sum of losses over all positions become those of the mean over the rows that count.
+void norm_of_counted(Trial& t, std::uint32_t counted) {
+  constexpr std::int64_t kPositions = 96;
+  const Operand g = t.random({70}, 1);
+  const plan::Tensor state = t.zeros({4}, DType::kU32);
+  const std::vector<float> accumulated{1.0F, std::bit_cast<float>(counted)};
+  ops::global_norm(t.builder(), g, 1.0F, state, t.given({2}, accumulated, DType::kU32), {}, kPositions);
+  const double spread = static_cast<double>(kPositions) / std::max(counted, 1U);
+  const double norm = spread * global_norm(View(g));
+  t.expect_near("state", state, {norm, clip_scale(norm, 1) * spread, 0, 0}, 1e-6);
+}
+
 /// A loss that is not finite sets the flag.
 void flag_of(Trial& t, float loss) {
   const plan::Tensor state = t.zeros({4}, DType::kU32);
@@ -84,6 +96,10 @@ std::vector<Case> global_norm_cases() {
   }
   cases.back().timed = [](Trial& t, const Workload& work) { norm_of(t, work.parameters, 1.0F, 1); };
   for (const float clip : {0.0F, 1.0F, 1e6F}) add(2500, clip, 1024);
+  for (const std::uint32_t counted : {96U, 7U, 0U}) {
+    cases.push_back({.variant = vkgpt::format("f32 70 of which {} count", counted),
+                     .build = [=](Trial& t) { norm_of_counted(t, counted); }});
+  }
   for (const float loss :
        {1.5F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     cases.push_back(

@@ -29,7 +29,7 @@ Vector rotate(View qkv, const AttentionShape& s, const Rope& rope, double direct
   for (std::size_t row = 0; row < s.B * s.T; ++row) {
     for (std::size_t head = 0; head < s.NH + s.kv_heads(); ++head) {
       for (std::size_t i = 0; i < half; ++i) {
-        const auto t = static_cast<double>(row % s.T);
+        const auto t = static_cast<double>(s.position(row / s.T, row % s.T));
         const double angle = direction * t * frequency(rope, i, s.HS());
         const std::size_t at = row * s.qkv_width() + head * s.HS() + i;
         result[at] = qkv[at] * std::cos(angle) - qkv[at + half] * std::sin(angle);
@@ -62,19 +62,26 @@ struct Size {
   }
 };
 
-void there_and_back(Trial& t, DType dtype, const Size& s, const ops::RopeAngles& angles) {
+void there_and_back(Trial& t, DType dtype, const Size& s, const ops::RopeAngles& angles,
+                    const std::vector<std::int32_t>& positions = {}) {
   const Shape all{s.B, s.T, s.width()};
   const Operand qkv = t.random(all, 1, 2.0F, dtype), dqkv = t.random(all, 2, 2.0F, dtype);
   const plan::Tensor table = ops::rope_table(t.builder(), s.T + 2, s.HS, angles);
-  ops::rope_forward(t.builder(), {.qkv = qkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV});
-  ops::rope_backward(t.builder(), {.dqkv = dqkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV});
+  std::optional<plan::Tensor> places;
+  if (!positions.empty()) places = t.input({s.B, s.T}, positions);
+  ops::rope_forward(t.builder(),
+                    {.qkv = qkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV, .positions = places});
+  ops::rope_backward(t.builder(),
+                     {.dqkv = dqkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV, .positions = places});
+  AttentionShape shape = s.shape(s.T);
+  shape.positions = positions;
   const Rope rope{.theta = angles.theta,
                   .factor = angles.factor,
                   .low = angles.low,
                   .high = angles.high,
                   .original_context = angles.original_context};
-  t.expect("qkv", qkv, rope_forward(qkv, s.shape(s.T), rope), rounding_bound(dtype));
-  t.expect("dqkv", dqkv, rope_backward(dqkv, s.shape(s.T), rope), rounding_bound(dtype));
+  t.expect("qkv", qkv, rope_forward(qkv, shape, rope), rounding_bound(dtype));
+  t.expect("dqkv", dqkv, rope_backward(dqkv, shape, rope), rounding_bound(dtype));
 }
 
 /// The same row of each sequence at several positions, beside position t of a longer sequence.
@@ -129,6 +136,15 @@ std::vector<Case> rope_cases() {
                      .dtype = dtype,
                      .build = [=](Trial& t) { decoding(t, dtype); }});
   }
+  constexpr Size kPacked{2, 40, 3, 1, 20};
+  std::vector<std::int32_t> positions;
+  for (std::int64_t row = 0; row < kPacked.B * kPacked.T; ++row) {
+    positions.push_back(static_cast<std::int32_t>(row % kPacked.T % 7));
+  }
+  cases.push_back(
+      {.variant = "f32 positions of documents",
+       .devices = folded_devices(static_cast<std::uint64_t>(64 * kPacked.width()) * sizeof(float)),
+       .build = [=](Trial& t) { there_and_back(t, DType::kF32, kPacked, {.theta = 1000}, positions); }});
   // Wavelengths from 6 to 4e4: kept, between, and stretched.
   const ops::RopeAngles llama{.theta = 1e4, .factor = 8, .low = 1, .high = 4, .original_context = 100};
   cases.push_back({.variant = "f32 stretched as Llama 3.1",

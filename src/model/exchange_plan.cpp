@@ -83,8 +83,9 @@ class ExchangeWriter {
         tensor::kNormIn, {static_cast<std::int64_t>(layout_.parts.size()) * kNormBlocks, 2}, DType::kF32);
     const Tensor loss = builder_.upload(tensor::kLossIn, {2}, DType::kU32);
     ops::global_norm_decide(builder_, partials, static_cast<float>(options_.grad_clip), norm, loss,
-                            tensors_.loss_scale);
-    ops::loss_mean(builder_, loss, builder_.readback(tensor::kStepResults, {8}), norm, tensors_.loss_scale);
+                            tensors_.loss_scale, step_positions(params_, options_));
+    ops::loss_mean(builder_, loss, builder_.readback(tensor::kStepResults, {8}), norm, tensors_.loss_scale,
+                   step_positions(params_, options_));
     ops::exchange_pack(builder_, norm, builder_.readback(tensor::kDecisionOut, {4}, DType::kU32));
   }
 

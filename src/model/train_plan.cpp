@@ -71,6 +71,7 @@ class TrainPlanWriter {
     if (options.ema_decay > 0) {
       update_.ema = builder.persistent(tensor::kEma, {params.trainable_elements()}, Role::kOptimizer);
     }
+    if (options.documents) documents_ = {batch(tensor::kPositions), batch(tensor::kDocumentEnds)};
     if (options.has_loss_scale()) update_.loss_scale = ops::loss_scale_state(builder);
   }
 
@@ -127,6 +128,10 @@ class TrainPlanWriter {
             .lora_scale = params_.adaptation().lora_rank > 0 ? params_.adaptation().lora_scale() : 0};
   }
 
+  std::optional<Tensor> positions() const {
+    return documents_ ? std::optional(documents_->positions) : std::nullopt;
+  }
+
   Tensor rope_table() {
     return ops::rope_table(builder_, config_.block_size, config_.head_size(), rope_angles(config_));
   }
@@ -138,9 +143,11 @@ class TrainPlanWriter {
   Attend attend(const BlockOptions& options) {
     return [this, options](PlanBuilder& builder, const Tensor& qkv) {
       if (config_.has_rope()) {
-        ops::rope_forward(
-            builder,
-            {.qkv = qkv, .table = rope_table(), .n_head = config_.n_head, .n_kv_head = config_.kv_heads()});
+        ops::rope_forward(builder, {.qkv = qkv,
+                                    .table = rope_table(),
+                                    .n_head = config_.n_head,
+                                    .n_kv_head = config_.kv_heads(),
+                                    .positions = positions()});
       }
       const Tensor out = builder.transient("out", {B_, T_, config_.attention_width()}, options.dtype);
       const Tensor lse = builder.transient("lse", {B_, config_.n_head, T_});
@@ -150,7 +157,8 @@ class TrainPlanWriter {
                                        .n_head = config_.n_head,
                                        .n_kv_head = config_.kv_heads(),
                                        .window = config_.attention_window,
-                                       .dropout = attention_dropout(options)});
+                                       .dropout = attention_dropout(options),
+                                       .documents = documents_});
       return Attended{out, lse};
     };
   }
@@ -167,11 +175,14 @@ class TrainPlanWriter {
                                         .n_head = config_.n_head,
                                         .n_kv_head = config_.kv_heads(),
                                         .window = config_.attention_window,
-                                        .dropout = attention_dropout(options)});
+                                        .dropout = attention_dropout(options),
+                                        .documents = documents_});
       if (config_.has_rope()) {
-        ops::rope_backward(
-            builder,
-            {.dqkv = dqkv, .table = rope_table(), .n_head = config_.n_head, .n_kv_head = config_.kv_heads()});
+        ops::rope_backward(builder, {.dqkv = dqkv,
+                                     .table = rope_table(),
+                                     .n_head = config_.n_head,
+                                     .n_kv_head = config_.kv_heads(),
+                                     .positions = positions()});
       }
       return dqkv;
     };
@@ -183,7 +194,8 @@ class TrainPlanWriter {
     ops::embedding_forward(builder_, {.tokens = tokens_,
                                       .wte = *params.find("wte.weight"),
                                       .wpe = params.find("wpe.weight"),
-                                      .x = forward.x});
+                                      .x = forward.x,
+                                      .positions = positions()});
     if (pass == Pass::kTrain && options_.dropout > 0) {
       const Tensor dropped = builder_.transient("embedding_dropped", forward.x.shape, forward.x.dtype);
       ops::dropout(builder_, forward.x, dropped, {.p = options_.dropout, .site = kEmbeddingSite});
@@ -209,7 +221,9 @@ class TrainPlanWriter {
     const std::int64_t rows = B_ * T_;
     const std::int64_t Vp = config_.padded_vocab_size();
     const DType dtype = options_.activation_dtype;
-    const Tensor losses = builder_.transient("losses", {rows});
+    const bool is_read = options_.row_losses && pass == Pass::kEvaluate;
+    const Tensor losses =
+        is_read ? builder_.readback(tensor::kRowLosses, {rows}) : builder_.transient("losses", {rows});
     Tensor dy;
     if (pass == Pass::kTrain) dy = builder_.transient("dy", y.shape, dtype);
     const std::optional<ops::Weight> dhead = gradients().head();
@@ -286,7 +300,8 @@ class TrainPlanWriter {
       dx = builder_.transient("dembedding", dstream.shape, dstream.dtype);
       ops::dropout(builder_, dstream, dx, {.p = options_.dropout, .site = kEmbeddingSite});
     }
-    ops::embedding_backward(builder_, {.dx = dx, .tokens = tokens_, .dwte = dwte, .dwpe = dwpe});
+    ops::embedding_backward(
+        builder_, {.dx = dx, .tokens = tokens_, .dwte = dwte, .dwpe = dwpe, .positions = positions()});
   }
 
   void write_grad_stats() {
@@ -321,9 +336,10 @@ class TrainPlanWriter {
   const TrainPlanOptions& options_;
   std::int64_t B_;
   std::int64_t T_;
-  Tensor tokens_;         // (B, T)
-  Tensor targets_;        // (B, T)
-  Tensor loss_;           // loss accumulator
+  Tensor tokens_;   // (B, T)
+  Tensor targets_;  // (B, T)
+  Tensor loss_;     // loss accumulator
+  std::optional<ops::Documents> documents_;
   UpdateTensors update_;  // the arenas
 };
 

@@ -7,12 +7,15 @@ namespace vkgpt::model {
 StepResults step_results(std::span<const float> readback) {
   VKGPT_CHECK(readback.size() == 8, "{} results of a step", readback.size());
   const float loss_scale = readback[4];
-  // On the device the clip scale also takes the loss scale back.
+  const float spread = readback[6] == 0 ? 1 : readback[6];
+  // On the device the clip scale also takes the loss scale back and makes up for what does not count.
   return {.loss = readback[0],
           .grad_norm = readback[1],
-          .clip_scale = readback[2] * loss_scale,
+          .clip_scale = readback[2] * loss_scale / spread,
           .skipped = readback[3] != 0,
-          .loss_scale = loss_scale};
+          .loss_scale = loss_scale,
+          .counted = readback[5],
+          .spread = spread};
 }
 
 }  // namespace vkgpt::model

@@ -161,12 +161,17 @@ void write_optimizer(PlanBuilder& builder, const GptParams& params, const TrainP
   OptimizerWriter(builder, params, options, range, weights, grads, norm, copy).write();
 }
 
+std::int64_t step_positions(const GptParams& params, const TrainPlanOptions& options) {
+  const std::int64_t T = options.sequence_length == 0 ? params.config().block_size : options.sequence_length;
+  return options.batch_size * T * options.grad_accum_steps;
+}
+
 void write_update(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
                   const UpdateTensors& tensors) {
   const std::int64_t n = params.trainable_elements();
   const Tensor norm = ops::global_norm_state(builder);
   ops::global_norm(builder, tensors.grads, static_cast<float>(options.grad_clip), norm, tensors.loss,
-                   tensors.loss_scale);
+                   tensors.loss_scale, step_positions(params, options));
   const Tensor weights = builder.view(tensors.params, 0, {n});
   std::optional<Tensor> copy;
   if (tensors.matrices) copy = builder.view(*tensors.matrices, 0, {n});
@@ -176,8 +181,8 @@ void write_update(PlanBuilder& builder, const GptParams& params, const TrainPlan
                     {.ema = *tensors.ema, .weights = weights, .norm = norm, .decay = options.ema_decay});
   }
   if (copy && options.optimizer != OptimizerKind::kAdamW) ops::cast(builder, weights, *copy);
-  ops::loss_mean(builder, tensors.loss, builder.readback(tensor::kStepResults, {8}), norm,
-                 tensors.loss_scale);
+  ops::loss_mean(builder, tensors.loss, builder.readback(tensor::kStepResults, {8}), norm, tensors.loss_scale,
+                 step_positions(params, options));
   if (tensors.loss_scale) ops::loss_scale_update(builder, *tensors.loss_scale, norm);
 }
 

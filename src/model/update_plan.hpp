@@ -26,6 +26,10 @@ void write_optimizer(plan::PlanBuilder& builder, const GptParams& params, const 
                      ArenaRange range, const plan::Tensor& weights, const plan::Tensor& grads,
                      const plan::Tensor& norm, const std::optional<plan::Tensor>& copy = {});
 
+/// Positions of all micro-steps of a step, whether they count or not: the losses' gradients are divided by it
+/// as they are made, and brought to the mean over those that counted in the update.
+std::int64_t step_positions(const GptParams& params, const TrainPlanOptions& options);
+
 /// Appends to the current segment: gradient norm and skip decision, optimizer, average, the copy of the
 /// weights that matrix products read, the loss scale, and the results for the host.
 void write_update(plan::PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,

@@ -169,12 +169,14 @@ void loss_sum(plan::PlanBuilder& builder, const plan::Tensor& losses, const plan
 }
 
 void loss_mean(plan::PlanBuilder& builder, const plan::Tensor& accumulator, const plan::Tensor& result,
-               const std::optional<plan::Tensor>& norm, const std::optional<plan::Tensor>& loss_scale) {
+               const std::optional<plan::Tensor>& norm, const std::optional<plan::Tensor>& loss_scale,
+               std::int64_t positions) {
   check_accumulator(accumulator);
   VKGPT_CHECK(result.shape == Shape{8} && result.dtype == DType::kF32, "result {}", result.shape.to_string());
   plan::Dispatch dispatch;
   dispatch.kernel.stem = "loss_mean";
   dispatch.bindings = {read(accumulator), write(result)};
+  dispatch.push = PushWords{}.f32(static_cast<double>(positions));
   if (norm) add_binding(dispatch, "NORM", read(*norm));
   if (loss_scale) add_binding(dispatch, "LOSS_SCALE", read(*loss_scale));
   dispatch.cost.flops = 1;

@@ -78,6 +78,7 @@ plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, 
                        matrix_rows(write(args.x), shape.C, slice, args.x.dtype)};
   if (args.wpe) add_binding(dispatch, "WPE", read(*args.wpe));
   add_block_bindings(dispatch, args.wte, vocabulary.first, vocabulary.count);
+  if (args.wpe && args.positions) add_binding(dispatch, "POSITIONS", elements(read(*args.positions), slice));
   dispatch.push = PushWords{}.u32(slice.count, shape.C, shape.T, slice.first, vocabulary.first,
                                   vocabulary.count, shape.Vp);
   // Of wte the rows of the tokens, of wpe those of the positions, which caches keep from sequence to
@@ -89,39 +90,54 @@ plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, 
   return dispatch;
 }
 
-void sort_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, const EmbeddingShape& shape,
-                    Slice slice, const plan::Tensor& sorted) {
+/// Rows of x that are read from a table, and the rows of it.
+struct TableSum {
+  const plan::Tensor& dx;      // (rows, C)
+  const plan::Tensor& tokens;  // (rows) i32: rows of the table
+  const plan::Tensor& dtable;  // (rows of the table, C), added to
+  std::int64_t C;
+  std::int64_t table_rows;  // of which the last stands for all beyond
+};
+
+void sort_positions(plan::PlanBuilder& builder, const TableSum& sum, Slice slice,
+                    const plan::Tensor& sorted) {
   // On a GPU the few positions spread best with one each.
   const std::uint32_t items = builder.caps().is_cpu() ? 0 : 1;
   plan::Dispatch dispatch = elementwise(builder.caps(), "embedding_backward_sort", slice.count, {}, items);
-  dispatch.bindings = {elements(read(args.tokens), slice), write(sorted)};
-  dispatch.push = PushWords{}.u32(slice.count, shape.Vp);
+  dispatch.bindings = {elements(read(sum.tokens), slice), write(sorted)};
+  dispatch.push = PushWords{}.u32(slice.count, sum.table_rows);
   dispatch.cost.flops = 3 * slice.count * slice.count;
   builder.dispatch(std::move(dispatch));
 }
 
-void sum_tokens(plan::PlanBuilder& builder, const EmbeddingBackward& args, const EmbeddingShape& shape,
-                Slice slice, const plan::Tensor& sorted) {
+void sum_tokens(plan::PlanBuilder& builder, const TableSum& sum, Slice slice, const plan::Tensor& sorted) {
   const vk::DeviceCaps& caps = builder.caps();
   // A CPU driver's workgroup walks over all columns of a run; a GPU's takes 32 or 64 of them and cuts long
   // runs.
   const std::uint32_t width = caps.subgroup_size;
   const std::uint32_t parts = subgroups_per_workgroup(caps);
-  const std::int64_t column_groups = caps.is_cpu() ? 1 : ceil_div(shape.C, width);
-  for (const Slice vocabulary : row_slices(caps, shape.Vp, shape.row_bytes())) {
+  const std::int64_t column_groups = caps.is_cpu() ? 1 : ceil_div(sum.C, width);
+  const auto row_bytes = static_cast<std::int64_t>(sum.C * sizeof(float));
+  for (const Slice vocabulary : row_slices(caps, sum.table_rows, row_bytes)) {
     plan::Dispatch dispatch;
     dispatch.kernel.stem = "embedding_backward_wte";
-    dispatch.kernel.macros.dtype("DTYPE", args.dx.dtype);
+    dispatch.kernel.macros.dtype("DTYPE", sum.dx.dtype);
     dispatch.kernel.spec_constants = {width, parts, static_cast<std::uint32_t>(column_groups)};
-    dispatch.bindings = {read(sorted), matrix_rows(read(args.dx), shape.C, slice, args.dx.dtype),
-                         matrix_rows(read_write(*args.dwte), shape.C, vocabulary)};
+    dispatch.bindings = {read(sorted), matrix_rows(read(sum.dx), sum.C, slice, sum.dx.dtype),
+                         matrix_rows(read_write(sum.dtable), sum.C, vocabulary)};
     dispatch.groups = fold_grid(caps, slice.count * column_groups);
-    dispatch.push = PushWords{}.u32(slice.count, shape.C, vocabulary.first, vocabulary.count);
+    dispatch.push = PushWords{}.u32(slice.count, sum.C, vocabulary.first, vocabulary.count);
     const std::int64_t touched = std::min(slice.count, vocabulary.count);
-    dispatch.cost = {.flops = slice.count * shape.C,
-                     .bytes = shape.C * (slice.count * dtype_size(args.dx.dtype) + 8 * touched)};
+    dispatch.cost = {.flops = slice.count * sum.C,
+                     .bytes = sum.C * (slice.count * dtype_size(sum.dx.dtype) + 8 * touched)};
     builder.dispatch(std::move(dispatch));
   }
+}
+
+void sum_rows(plan::PlanBuilder& builder, const TableSum& sum, Slice slice) {
+  const plan::Tensor sorted = builder.transient("sorted_positions", {2, slice.count}, DType::kU32);
+  sort_positions(builder, sum, slice, sorted);
+  sum_tokens(builder, sum, slice, sorted);
 }
 
 void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, const EmbeddingShape& shape,
@@ -139,6 +155,7 @@ void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, co
 
 void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args) {
   const EmbeddingShape shape = shape_of(args.tokens, args.x, args.wte.shape, args.wpe);
+  if (args.positions) check_positions(*args.positions, shape.rows);
   const vk::DeviceCaps& caps = builder.caps();
   for (const Slice slice : token_slices(caps, shape, args.x)) {
     for (const Slice vocabulary : table_slices(caps, args.wte)) {
@@ -167,13 +184,15 @@ void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
 void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& args) {
   const EmbeddingShape shape =
       shape_of(args.tokens, args.dx, args.dwte ? std::optional(args.dwte->shape) : std::nullopt, args.dwpe);
+  if (args.positions) check_positions(*args.positions, shape.rows);
   for (const Slice slice : token_slices(builder.caps(), shape, args.dx)) {
-    if (args.dwte) {
-      const plan::Tensor sorted = builder.transient("sorted_positions", {2, slice.count}, DType::kU32);
-      sort_positions(builder, args, shape, slice, sorted);
-      sum_tokens(builder, args, shape, slice, sorted);
+    if (args.dwte) sum_rows(builder, {args.dx, args.tokens, *args.dwte, shape.C, shape.Vp}, slice);
+    if (!args.dwpe) continue;
+    if (args.positions) {
+      sum_rows(builder, {args.dx, *args.positions, *args.dwpe, shape.C, shape.T}, slice);
+    } else {
+      sum_positions(builder, args, shape, slice);
     }
-    if (args.dwpe) sum_positions(builder, args, shape, slice);
   }
 }
 

@@ -40,6 +40,26 @@ void fill_crops(const TokenView& split, std::size_t T, RngStream stream, std::sp
   }
 }
 
+/// A sequence without anything, or what is left of one.
+void pad_row(std::size_t from, std::size_t row, std::size_t T, const BatchTarget& batch) {
+  for (std::size_t t = from; t < T; ++t) {
+    batch.tokens[row * T + t] = 0;
+    batch.targets[row * T + t] = -1;
+    if (batch.positions.empty()) continue;
+    // Documents of one token each: attention to them costs next to nothing.
+    batch.positions[row * T + t] = 0;
+    batch.ends[row * T + t] = static_cast<std::int32_t>(t + 1);
+  }
+}
+
+/// Each sequence is one document.
+void whole_rows(std::size_t T, const BatchTarget& batch) {
+  for (std::size_t i = 0; i < batch.positions.size(); ++i) {
+    batch.positions[i] = static_cast<std::int32_t>(i % T);
+    batch.ends[i] = static_cast<std::int32_t>(T);
+  }
+}
+
 }  // namespace
 
 DataLoader::DataLoader(TokenView train, TokenView validation, std::int64_t T, std::uint64_t seed,
@@ -50,33 +70,109 @@ DataLoader::DataLoader(TokenView train, TokenView validation, std::int64_t T, st
   if (validation_.size() != 0) check_length("validation", validation_, T_);
 }
 
-void DataLoader::fill_train(std::uint64_t step, std::uint32_t micro_step, std::span<std::int32_t> tokens,
-                            std::span<std::int32_t> targets) const {
-  VKGPT_CHECK(step <= UINT32_MAX, "step = {}", step);
-  if (order_.order != BatchOrder::kRandom) {
-    check_shape(T_, tokens, targets);
-    const std::size_t B = tokens.size() / T_;
-    const std::uint64_t first = (step * static_cast<std::uint64_t>(order_.micro_steps) + micro_step) * B;
-    for (std::size_t row = 0; row < B; ++row) {
-      const std::uint64_t window = window_of(order_.order, first + row, (train_.size() - 1) / T_, seed_);
-      fill_row(train_, window * T_, T_, row, tokens, targets);
-    }
-    return;
-  }
-  const RngStream stream{.seed = seed_,
-                         .purpose = RngPurpose::kTrainData,
-                         .sub = micro_step,
-                         .step = static_cast<std::uint32_t>(step)};
-  fill_crops(train_, T_, stream, tokens, targets);
+DataLoader::DataLoader(const text::Corpus& corpus, const PackedSplits& packed, std::uint64_t seed,
+                       DataOrder order)
+    : train_(corpus.train()),
+      validation_(corpus.validation()),
+      T_(static_cast<std::size_t>(packed.windows[0].T())),
+      seed_(seed),
+      order_(order),
+      corpus_(&corpus),
+      packed_(&packed) {
+  if (order_.order == BatchOrder::kRandom) order_.order = BatchOrder::kShuffled;
+  if (packed.windows[0].size() == 0) fail("no document is left to train on");
 }
 
-void DataLoader::fill_eval(Split split, std::uint32_t index, std::span<std::int32_t> tokens,
-                           std::span<std::int32_t> targets) const {
+DataLoader DataLoader::with_length(std::int64_t T) const {
+  if (packed_ == nullptr) return {train_, validation_, T, seed_, order_};
+  VKGPT_CHECK(static_cast<std::size_t>(T) == T_, "documents were packed into {} positions, not {}", T_, T);
+  return *this;
+}
+
+bool DataLoader::has_validation() const {
+  return packed_ != nullptr ? packed_->windows[1].size() > 0 : validation_.size() > 0;
+}
+
+std::size_t DataLoader::sample_window(std::uint64_t index) const {
+  const std::uint64_t windows = packed_ != nullptr ? packed_->windows[0].size() : (train_.size() - 1) / T_;
+  return window_of(order_.order, index, windows, seed_);
+}
+
+void DataLoader::fill_window(Split split, std::size_t window, std::size_t row,
+                             const BatchTarget& batch) const {
+  const std::size_t number = split == Split::kTrain ? 0 : 1;
+  const TokenView& tokens = split == Split::kTrain ? train_ : validation_;
+  const std::vector<bool>& counted = corpus_->documents(number).counted;
+  std::size_t t = 0;
+  for (const text::DocumentSpan& document : packed_->windows[number].window(window)) {
+    const std::size_t count = document.tokens - 1, at = row * T_ + t;
+    tokens.copy(document.begin, batch.tokens.subspan(at, count));
+    tokens.copy(document.begin + 1, batch.targets.subspan(at, count));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (packed_->replies_only && !counted[document.begin + 1 + i]) batch.targets[at + i] = -1;
+      if (batch.positions.empty()) continue;
+      batch.positions[at + i] = static_cast<std::int32_t>(i);
+      batch.ends[at + i] = static_cast<std::int32_t>(t + count);
+    }
+    t += count;
+  }
+  pad_row(t, row, T_, batch);
+}
+
+void DataLoader::fill_train(std::uint64_t step, std::uint32_t micro_step, const BatchTarget& batch) const {
+  VKGPT_CHECK(step <= UINT32_MAX, "step = {}", step);
+  check_shape(T_, batch.tokens, batch.targets);
+  if (order_.order == BatchOrder::kRandom) {
+    const RngStream stream{.seed = seed_,
+                           .purpose = RngPurpose::kTrainData,
+                           .sub = micro_step,
+                           .step = static_cast<std::uint32_t>(step)};
+    whole_rows(T_, batch);
+    return fill_crops(train_, T_, stream, batch.tokens, batch.targets);
+  }
+  if (packed_ == nullptr) whole_rows(T_, batch);
+  const std::size_t B = batch.tokens.size() / T_;
+  const std::uint64_t first = (step * static_cast<std::uint64_t>(order_.micro_steps) + micro_step) * B;
+  for (std::size_t row = 0; row < B; ++row) {
+    const std::size_t window = sample_window(first + row);
+    if (packed_ != nullptr) {
+      fill_window(Split::kTrain, window, row, batch);
+    } else {
+      fill_row(train_, window * T_, T_, row, batch.tokens, batch.targets);
+    }
+  }
+}
+
+void DataLoader::fill_eval(Split split, std::uint32_t index, const BatchTarget& batch) const {
   const bool train = split == Split::kTrain;
-  VKGPT_CHECK(train || validation_.size() != 0, "no validation split");
-  const RngStream stream{
-      .seed = seed_, .purpose = RngPurpose::kEvalData, .sub = train ? 1U : 0U, .step = index};
-  fill_crops(train ? train_ : validation_, T_, stream, tokens, targets);
+  VKGPT_CHECK(train || has_validation(), "no validation split");
+  if (packed_ == nullptr) {
+    const RngStream stream{
+        .seed = seed_, .purpose = RngPurpose::kEvalData, .sub = train ? 1U : 0U, .step = index};
+    whole_rows(T_, batch);
+    return fill_crops(train ? train_ : validation_, T_, stream, batch.tokens, batch.targets);
+  }
+  check_shape(T_, batch.tokens, batch.targets);
+  const std::size_t B = batch.tokens.size() / T_, windows = packed_->windows[train ? 0 : 1].size();
+  for (std::size_t row = 0; row < B; ++row) {
+    const std::size_t sample = index * B + row;
+    if (sample >= windows) {
+      pad_row(0, row, T_, batch);
+    } else {
+      fill_window(split, train ? sample_window(sample) : sample, row, batch);
+    }
+  }
+}
+
+std::int64_t DataLoader::step_tokens(std::uint64_t step, std::int64_t B) const {
+  const std::int64_t samples = order_.micro_steps * B;
+  if (packed_ == nullptr) return samples * static_cast<std::int64_t>(T_);
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < samples; ++i) {
+    const std::uint64_t index = step * static_cast<std::uint64_t>(samples) + static_cast<std::uint64_t>(i);
+    sum += packed_->windows[0].tokens(sample_window(index));
+  }
+  return sum;
 }
 
 }  // namespace vkgpt::train

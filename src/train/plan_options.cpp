@@ -143,6 +143,7 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                                         .muon_steps = config.muon_steps,
                                         .activation_dtype = activation_dtype(config, target.caps),
                                         .grad_checkpoint = grad_checkpoint(config),
+                                        .documents = config.pack == "documents",
                                         .dropout = config.dropout,
                                         .label_smoothing = config.label_smoothing,
                                         .z_loss = config.z_loss,

@@ -7,6 +7,7 @@
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/train/resume.hpp"
 
@@ -49,7 +50,7 @@ RunSetup::RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig&
     config_.bpe_vocab_size = model_.vocab_size;
   }
   data_.emplace(open_train_data(config_, origin_));
-  data_->corpus.check_length(model_.block_size, data_->name);
+  settle_packing();
   settle_vocabulary();
   settle_prompt(fields);
   if (checkpoint_) reached_ = check_continuation(changes);
@@ -95,6 +96,45 @@ void RunSetup::settle_shape(const FieldSet& fields) {
   model_ = loaded;
 }
 
+/// Cuts documents into windows; a long text has none.
+void RunSetup::settle_packing() {
+  if (config_.pack == "auto") config_.pack = data_->conversations ? "documents" : "none";
+  const bool several = config_.pack == "documents";
+  if (!several && !data_->conversations) {
+    data_->corpus.check_length(model_.block_size, data_->name);
+    return;
+  }
+  if (config_.curriculum)
+    fail_usage("--curriculum reads a long text: it does not go with documents in windows");
+  if (!data_->conversations) {
+    const std::optional<text::Token> end = data_->tokenizer->end_of_text();
+    if (!end) fail_usage("--pack documents: the tokenizer has no token that ends documents");
+    data_->corpus.find_documents(*end);
+  }
+  const Overlong overlong = data_->conversations ? parse_overlong(config_.overlong) : Overlong::kSplit;
+  packed_.emplace();
+  packed_->replies_only = data_->conversations && config_.train_on == "responses";
+  for (std::size_t split = 0; split < packed_->windows.size(); ++split) {
+    Packing& packing = packed_->windows[split];
+    packing = {data_->corpus.documents(split), model_.block_size, several, overlong, data_->name};
+    const auto& [cut, dropped, empty] = packing.report();
+    const std::string_view name = text::kSplitNames[split];
+    if (cut > 0 && overlong == Overlong::kTruncate) {
+      log_warning("{}: {} conversations of {} are longer than {} tokens and were cut", data_->name, cut, name,
+                  model_.block_size + 1);
+    }
+    if (dropped > 0) {
+      log_warning("{}: {} conversations of {} are longer than {} tokens and were dropped", data_->name,
+                  dropped, name, model_.block_size + 1);
+    }
+    if (empty > 0 && data_->conversations) {
+      log_warning("{}: {} conversations of {} have no reply in the window and were dropped", data_->name,
+                  empty, name);
+    }
+  }
+  if (packed_->windows[0].size() == 0) fail("{}: no document is left to train on", data_->name);
+}
+
 /// V of a new model is the tokenizer's; a model that is continued may have more, as padding.
 void RunSetup::settle_vocabulary() {
   const std::int64_t V = data_->tokenizer->vocab_size();
@@ -111,6 +151,10 @@ void RunSetup::settle_vocabulary() {
 
 /// A prompt of the user's that cannot be continued is an error now, not at the first sample.
 void RunSetup::settle_prompt(const FieldSet& fields) {
+  if (data_->conversations && (config_.sample_prompt.empty() || !fields.was_set("sample_prompt"))) {
+    config_.sample_prompt.clear();  // those of the conversations
+    return;
+  }
   if (!fields.was_set("sample_prompt")) {
     config_.sample_prompt = usable_prompt(config_.sample_prompt, *data_);
   } else if (config_.sample_interval > 0 && data_->tokenizer->encode(config_.sample_prompt).empty()) {

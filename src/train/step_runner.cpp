@@ -142,7 +142,8 @@ void StepRunner::prepare() {
 }
 
 std::int64_t StepRunner::step_tokens(std::int64_t step) const {
-  return config_.batch_size * all_micro_steps_ * curriculum_[stage_of(curriculum_, step)].T;
+  return stages_[stage_of(curriculum_, step)].loader.step_tokens(static_cast<std::uint64_t>(step),
+                                                                 config_.batch_size);
 }
 
 bool StepRunner::submit(std::int64_t step, double learning_rate) {
@@ -177,7 +178,7 @@ bool StepRunner::run_step(std::int64_t step, double learning_rate, Mode mode) {
     if (micro_step + 1 == config_.grad_accum_steps) {
       if (mode == Mode::kStats) run_segment(stage, model::segment::kGradStats, slot, mode);
       run_segment(stage, model::segment::kUpdate, slot, mode);
-      if (mode == Mode::kStats) read_stats(slot, results(model::tensor::kStepResults, slot).loss_scale);
+      if (mode == Mode::kStats) read_stats(slot, results(model::tensor::kStepResults, slot));
       pending_[slot] = step;
     }
     ring_.submitted(context_.queue().submitted());
@@ -196,14 +197,23 @@ void StepRunner::run_segment(Stage& stage, const char* segment, int slot, Mode m
   eager_times_.insert(eager_times_.end(), times.begin(), times.end());
 }
 
+BatchTarget StepRunner::batch_target(const Stage& stage, int slot) {
+  const auto count = static_cast<std::size_t>(config_.batch_size * stage.T);
+  const auto upload = [&](const char* tensor) {
+    return store_.upload_slot<std::int32_t>(tensor, slot).first(count);
+  };
+  BatchTarget batch{upload(model::tensor::kTokens), upload(model::tensor::kTargets)};
+  if (config_.pack != "documents") return batch;
+  batch.positions = upload(model::tensor::kPositions);
+  batch.ends = upload(model::tensor::kDocumentEnds);
+  return batch;
+}
+
 void StepRunner::fill_slot(Stage& stage, int slot, std::int64_t step, std::int64_t micro_step,
                            double learning_rate) {
-  const auto batch_tokens = static_cast<std::size_t>(config_.batch_size * stage.T);
   fill_params(slot, step, micro_step, learning_rate);
-  stage.loader.fill_train(
-      static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step),
-      store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot).first(batch_tokens),
-      store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot).first(batch_tokens));
+  stage.loader.fill_train(static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step),
+                          batch_target(stage, slot));
 }
 
 void StepRunner::fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate) {
@@ -257,9 +267,7 @@ std::optional<double> StepRunner::evaluate(Split split, std::int64_t batches, We
     // An evaluation of the average ends as it should even when interrupted: it gives the weights back.
     if (!going && (!average || batch == 0)) return std::nullopt;
     const int slot = ring_.acquire();
-    stage.loader.fill_eval(split, static_cast<std::uint32_t>(batch),
-                           store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot),
-                           store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot));
+    stage.loader.fill_eval(split, static_cast<std::uint32_t>(batch), batch_target(stage, slot));
     if (batch == 0) run(model::segment::kEvalBegin, model::segment::kEmaEvalBegin, slot);
     if (going) run(model::segment::kEvalStep, model::segment::kEmaEvalStep, slot);
     if (last || !going) run(model::segment::kEvalEnd, model::segment::kEmaEvalEnd, slot);
@@ -272,7 +280,8 @@ std::optional<double> StepRunner::evaluate(Split split, std::int64_t batches, We
   return std::nullopt;
 }
 
-void StepRunner::read_stats(int slot, double scale) {
+void StepRunner::read_stats(int slot, const model::StepResults& results) {
+  const double scale = double{results.loss_scale} / results.spread;
   constexpr std::size_t kColumns = 4;
   gradient_stats_.clear();
   activation_stats_.clear();

@@ -1,5 +1,6 @@
 // What StepRunner does when several ranks take steps together.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -28,7 +29,7 @@ void StepRunner::run_rank_step(Stage& stage, std::int64_t step, double learning_
   if (config_.balance == "auto") follow_speed();
   if (mode == Mode::kStats) {
     run_segment(stage, model::segment::kGradStats, rank_step_->slot(), mode);
-    read_stats(rank_step_->slot(), result.results.loss_scale);
+    read_stats(rank_step_->slot(), result.results);
   }
   drain();
 }
@@ -81,13 +82,11 @@ void StepRunner::set_shares(std::span<const std::int64_t> shares) {
   if (fits) rank_step_->set_micro_steps(plan_of_counts(shares));
 }
 
-double StepRunner::evaluate_batch(Split split, std::int64_t batch, Weights weights) {
+model::StepResults StepRunner::evaluate_batch(Split split, std::int64_t batch, Weights weights) {
   const bool average = weights == Weights::kAverage;
   Stage& stage = stages_.back();
   const int slot = ring_.acquire();
-  stage.loader.fill_eval(split, static_cast<std::uint32_t>(batch),
-                         store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot),
-                         store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot));
+  stage.loader.fill_eval(split, static_cast<std::uint32_t>(batch), batch_target(stage, slot));
   for (const auto& [current, averaged] :
        {std::pair(model::segment::kEvalBegin, model::segment::kEmaEvalBegin),
         std::pair(model::segment::kEvalStep, model::segment::kEmaEvalStep),
@@ -96,18 +95,21 @@ double StepRunner::evaluate_batch(Split split, std::int64_t batch, Weights weigh
   }
   ring_.submitted(context_.queue().submitted());
   context_.queue().wait_idle();
-  return results(model::tensor::kEvalResults, slot).loss;
+  return results(model::tensor::kEvalResults, slot);
 }
 
 std::optional<double> StepRunner::evaluate_share(Split split, std::int64_t batches, Weights weights) {
   const int size = ranks_.size();
-  std::vector<double> mine;  // at the end 1 where this rank wishes to stop
+  std::vector<double> mine;  // sums of losses and counts in turn, at the end 1 where this rank wishes to stop
   bool stop = false;
   for (std::int64_t batch = ranks_.rank(); batch < batches + ranks_.rank(); batch += size) {
     stop = stop || !keep_going_();
-    mine.push_back(stop || batch >= batches ? 0 : evaluate_batch(split, batch, weights));
+    model::StepResults results;
+    if (!stop && batch < batches) results = evaluate_batch(split, batch, weights);
+    mine.push_back(double{results.loss} * results.counted);
+    mine.push_back(results.counted);
   }
-  mine.resize(static_cast<std::size_t>((batches + size - 1) / size));
+  mine.resize(static_cast<std::size_t>(2 * ((batches + size - 1) / size)));
   mine.push_back(stop ? 1 : 0);
   const auto all = comm::all_gather(ranks_, std::as_bytes(std::span(mine)), "losses of an evaluation");
   const auto value = [&](std::int64_t rank, std::int64_t index) {
@@ -115,12 +117,15 @@ std::optional<double> StepRunner::evaluate_share(Split split, std::int64_t batch
     std::memcpy(&number, all[static_cast<std::size_t>(rank)].data() + index * sizeof(double), sizeof(double));
     return number;
   };
-  double sum = 0;
-  for (std::int64_t batch = 0; batch < batches; ++batch) sum += value(batch % size, batch / size);
+  double sum = 0, counted = 0;
+  for (std::int64_t batch = 0; batch < batches; ++batch) {
+    sum += value(batch % size, 2 * (batch / size));
+    counted += value(batch % size, 2 * (batch / size) + 1);
+  }
   for (int rank = 0; rank < size; ++rank) {
     if (value(rank, std::ssize(mine) - 1) != 0) return std::nullopt;
   }
-  return sum / static_cast<double>(batches);
+  return sum / std::max(counted, 1.0);
 }
 
 }  // namespace vkgpt::train

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/corpus/chat_data.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
@@ -45,6 +47,27 @@ TrainData open_shards(const TrainConfig& config, const std::optional<Path>& orig
   return data;
 }
 
+TrainData open_conversations(const TrainConfig& config, const std::optional<Path>& origin) {
+  if (!origin && (config.tokenizer.empty() || text::is_learned({.name = config.tokenizer}))) {
+    fail_usage("{} holds conversations: give --init_from MODEL, or a tokenizer that is there already",
+               printable(config.data_path, 200));
+  }
+  TrainData data{.tokenizer = origin ? fixed_tokenizer(*origin, config.tokenizer)
+                                     : text::open_tokenizer(config.tokenizer),
+                 .corpus = {},
+                 .name = config.data_path,
+                 .conversations = true};
+  const Path file = config.data_path;
+  text::ChatData chat = text::read_chat_data({&file, 1}, *data.tokenizer,
+                                             {.chat_template = config.chat_template,
+                                              .val_fraction = config.val_fraction,
+                                              .skip_bad = config.bad_data == "skip"});
+  log_info("{}: {}, {} of them for validation", printable(config.data_path, 200), chat.counts.text(),
+           chat.splits[1].documents.spans.size());
+  data.corpus = text::Corpus::of_documents(std::move(chat.splits), data.tokenizer->vocab_size());
+  return data;
+}
+
 }  // namespace
 
 void check_data_path(const std::string& path) {
@@ -66,8 +89,10 @@ TrainData open_train_data(const TrainConfig& config, const std::optional<Path>& 
   if (text::is_dataset(config.data_path)) {
     data.tokenizer = fixed_tokenizer(origin ? *origin : Path(config.data_path), config.tokenizer);
     data.corpus = text::Corpus::open_dataset(config.data_path, *data.tokenizer);
+    data.conversations = data.corpus.has_replies();
     return data;
   }
+  if (text::holds_conversations(config.data_path)) return open_conversations(config, origin);
   const std::string text = text::read_text(config.data_path);
   data.tokenizer = origin ? fixed_tokenizer(*origin, config.tokenizer) : learned_or_opened(config, text);
   if (config.special) data.tokenizer->find_special_names();

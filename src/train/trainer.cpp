@@ -27,6 +27,7 @@ constexpr std::int64_t kMaxSkippedInARow = 100;
 DataLoader loader_of(const RunInput& input, const TrainConfig& config) {
   const DataOrder order{.order = parse_batch_order(config.batch_order),
                         .micro_steps = config.grad_accum_steps};
+  if (input.packed != nullptr) return {input.corpus, *input.packed, config.seed, order};
   return {input.corpus.train(), input.corpus.validation(), input.model.block_size, config.seed, order};
 }
 
@@ -281,7 +282,7 @@ bool Trainer::evaluate() {
   take_outcomes();
   if (!train_loss) return false;
   EvaluationLosses losses{.train = *train_loss, .validation = {}, .average = {}};
-  if (input_.corpus.validation().size() > 0) {
+  if (loader_.has_validation()) {
     losses.validation = runner_.evaluate(Split::kValidation, config_.eval_iters);
     if (!losses.validation) return false;
     if (runner_.has_average()) {
@@ -302,17 +303,36 @@ bool Trainer::evaluate() {
   return true;
 }
 
+std::vector<text::Token> Trainer::sample_prompt() const {
+  if (!config_.sample_prompt.empty() || !input_.corpus.has_replies()) {
+    return input_.tokenizer.encode(config_.sample_prompt);
+  }
+  // A conversation up to its first reply, another one each time; held-out ones where there are any.
+  const std::size_t split = loader_.has_validation() ? 1 : 0;
+  const text::Documents& documents = input_.corpus.documents(split);
+  const std::uint64_t number = state_.step / static_cast<std::uint64_t>(config_.sample_interval);
+  const text::DocumentSpan& span = documents.spans[number % documents.spans.size()];
+  std::size_t count = 1;
+  while (count < span.tokens && !documents.counted[span.begin + count]) ++count;
+  std::vector<text::Token> prompt(std::min(count, static_cast<std::size_t>(input_.model.block_size)));
+  const text::TokenView tokens = split == 1 ? input_.corpus.validation() : input_.corpus.train();
+  tokens.copy(span.begin + count - prompt.size(), prompt);
+  return prompt;
+}
+
 void Trainer::sample() {
   runner_.drain();
   take_outcomes();
   text::GenerateConfig config;
-  config.prompt = config_.sample_prompt;
   config.max_new_tokens = config_.sample_tokens;
   config.seed = config_.seed;
-  const std::vector<text::Token> prompt = input_.tokenizer.encode(config.prompt);
+  const std::vector<text::Token> prompt = sample_prompt();
   generator_->forget();
-  const std::vector<text::Token> tokens = generator_->generate(prompt, config, text::SamplerConfig{}, 0);
-  reporter_->sample(state_.step, config.prompt + input_.tokenizer.decode_more(tokens));
+  const bool is_reply = config_.sample_prompt.empty();
+  const std::vector<text::Token> tokens = generator_->generate(
+      prompt, config, text::SamplerConfig{}, 0,
+      [&](text::Token token) { return !is_reply || !input_.tokenizer.ends_text(token); });
+  reporter_->sample(state_.step, input_.tokenizer.decode(prompt) + input_.tokenizer.decode_more(tokens));
   pace_.restart(finished());
 }
 

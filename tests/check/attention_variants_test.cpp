@@ -43,6 +43,22 @@ TEST(ReferenceAttention, RepeatedKeyAndValueHeadsGiveTheSameAsGroups) {
   EXPECT_EQ(attention_forward(qkv, grouped).out, attention_forward(repeated, full).out);
 }
 
+TEST(ReferenceAttention, DocumentsOfASequenceAreSequencesOfTheirOwn) {
+  constexpr std::int32_t kPositions[] = {0, 1, 0, 1, 2, 0, 0, 1, 2, 3};
+  AttentionShape packed = kGrouped;
+  packed.positions = kPositions;
+  Vector qkv = random_doubles(packed.B * packed.T * packed.qkv_width(), 5);
+  const Vector dout = random_doubles(packed.B * packed.T * packed.C, 6);
+  const Attention all = attention_forward(qkv, packed);
+  AttentionShape alone = kGrouped;
+  alone.B = 1, alone.T = 3;  // the second document of the first sequence
+  const View own = View(qkv).subspan(2 * packed.qkv_width(), 3 * packed.qkv_width());
+  const Vector out = attention_forward(own, alone).out;
+  for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(all.out[2 * packed.C + i], out[i]);
+  expect_gradient(qkv, attention_backward(dout, qkv, packed),
+                  [&] { return weighted_sum(dout, attention_forward(qkv, packed).out); });
+}
+
 TEST(ReferenceAttention, AWindowHidesWhatLiesBeforeIt) {
   const AttentionShape& shape = kGrouped;
   Vector qkv = random_doubles(shape.T * shape.B * shape.qkv_width(), 4);

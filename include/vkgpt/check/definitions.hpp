@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -95,14 +96,24 @@ struct AttentionShape {
   std::size_t NH = 0;
   std::size_t NKV = 0;
   std::size_t window = 0;
+  /// (B, T), of each token in its document, from 0, where documents share a sequence; a query then sees keys
+  /// of its own document only, and rotary angles are those of the position. Empty: none do.
+  std::span<const std::int32_t> positions = {};
 
   std::size_t HS() const { return C / NH; }
   std::size_t kv_heads() const { return NKV == 0 ? NH : NKV; }
   std::size_t kv_head(std::size_t head) const { return head / (NH / kv_heads()); }
   /// Elements of a row of qkv: q heads | k heads | v heads.
   std::size_t qkv_width() const { return (NH + 2 * kv_heads()) * HS(); }
-  /// The first key that query t sees.
-  std::size_t first_key(std::size_t t) const { return window == 0 || t < window ? 0 : t - window + 1; }
+  /// The position of token t of sequence b.
+  std::size_t position(std::size_t b, std::size_t t) const {
+    return positions.empty() ? t : static_cast<std::size_t>(positions[b * T + t]);
+  }
+  /// The first key that query t of sequence b sees.
+  std::size_t first_key(std::size_t b, std::size_t t) const {
+    const std::size_t seen = position(b, t);
+    return t - (window == 0 ? seen : std::min(seen, window - 1));
+  }
 };
 
 /// What dropout multiplies the probability of `key` in row (b NH + head) T + t by: 0 or 1 / (1 - p).
@@ -157,7 +168,9 @@ Vector rope_backward(View dqkv, const AttentionShape& shape, const Rope& rope);
 using TokenView = std::span<const std::int32_t>;
 
 /// out[b,t,:] = wte[tokens[b,t]] + wpe[t]; tokens (B, T), wte (rows, C), wpe (at least T, C) -> (B, T, C).
-Vector embedding_forward(TokenView tokens, View wte, View wpe, std::size_t B, std::size_t T, std::size_t C);
+/// With positions (B, T) they stand for t.
+Vector embedding_forward(TokenView tokens, View wte, View wpe, std::size_t B, std::size_t T, std::size_t C,
+                         TokenView positions = {});
 
 struct EmbeddingGradients {
   Vector dwte;  // (wte_rows, C)
@@ -165,7 +178,8 @@ struct EmbeddingGradients {
 };
 /// dout (B, T, C), tokens (B, T).
 EmbeddingGradients embedding_backward(View dout, TokenView tokens, std::size_t B, std::size_t T,
-                                      std::size_t C, std::size_t wte_rows, std::size_t wpe_rows);
+                                      std::size_t C, std::size_t wte_rows, std::size_t wpe_rows,
+                                      TokenView positions = {});
 
 /// cap * tanh(x / cap) (Gemma 2, arXiv:2408.00118); x itself where cap is 0.
 Vector softcap_forward(View x, double cap);

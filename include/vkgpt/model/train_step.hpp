@@ -40,17 +40,20 @@ inline constexpr const char* kGradsIn = "exchange_grads_in";    // the sums of a
 /// Tensors of the train plan that the host fills, reads or saves. An arena of parameters or gradients is laid
 /// out by `GptParams`; all of Role::kOptimizer is what a resumed run needs besides the parameters.
 namespace tensor {
-inline constexpr const char* kParams = "params";      // (arena)
-inline constexpr const char* kGrads = "grads";        // (trainable)
-inline constexpr const char* kEma = "ema";            // (trainable), average of the weights
-inline constexpr const char* kAdamM = "adam_m";       // (trainable)
-inline constexpr const char* kAdamV = "adam_v";       // (trainable)
-inline constexpr const char* kMomentum = "momentum";  // (trainable), of Lion and Muon
-inline constexpr const char* kTokens = "tokens";      // (B * block_size) i32, upload: (B, T) at its front
-inline constexpr const char* kTargets = "targets";    // (B * block_size) i32, upload, likewise
+inline constexpr const char* kParams = "params";        // (arena)
+inline constexpr const char* kGrads = "grads";          // (trainable)
+inline constexpr const char* kEma = "ema";              // (trainable), average of the weights
+inline constexpr const char* kAdamM = "adam_m";         // (trainable)
+inline constexpr const char* kAdamV = "adam_v";         // (trainable)
+inline constexpr const char* kMomentum = "momentum";    // (trainable), of Lion and Muon
+inline constexpr const char* kTokens = "tokens";        // (B * block_size) i32, upload: (B, T) at its front
+inline constexpr const char* kTargets = "targets";      // (B * block_size) i32, upload, likewise
+inline constexpr const char* kPositions = "positions";  // likewise, where documents share sequences:
+inline constexpr const char* kDocumentEnds = "document_ends";  // see ops::Documents
 inline constexpr const char* kStepParams = "step_params";
 inline constexpr const char* kStepResults = "step_results";  // (8): see StepResults
 inline constexpr const char* kEvalResults = "eval_results";  // (8), likewise
+inline constexpr const char* kRowLosses = "row_losses";      // (B T) of an evaluation, nats
 inline constexpr const char* kGradStats = "grad_stats";      // (trainable tensors, 4): norm, max, NaNs, Infs
 
 // What ranks exchange; words are u32. See `ExchangeLayout`.
@@ -73,6 +76,8 @@ struct StepResults {
   float clip_scale = 0;  // by which clipping multiplied the gradients
   bool skipped = false;  // a gradient was not finite and the weights stayed as they were
   float loss_scale = 1;  // with which the step was taken
+  float counted = 0;     // tokens that the loss is the mean of
+  float spread = 1;      // positions / counted, by which the update multiplied the gradients
 };
 
 /// The contents (8) of kStepResults or kEvalResults, as shaders/loss_mean.comp writes them. An evaluation has
@@ -115,6 +120,8 @@ struct TrainPlanOptions {
 
   DType activation_dtype = DType::kF32;  // f16 comes with dynamic loss scaling
   GradCheckpoint grad_checkpoint = GradCheckpoint::kNone;
+  bool documents = false;   // share sequences: attention stays inside each
+  bool row_losses = false;  // evaluations leave them in kRowLosses
   double dropout = 0;
   double label_smoothing = 0;
   double z_loss = 0;

@@ -42,11 +42,12 @@ plan::Tensor loss_accumulator(plan::PlanBuilder& builder, std::string_view name)
 void loss_sum(plan::PlanBuilder& builder, const plan::Tensor& losses, const plan::Tensor& targets,
               const plan::Tensor& accumulator);
 
-/// Writes {mean loss, gradient norm, clip scale, 1 if the step is skipped, loss scale, 0, 0, 0} to `result`,
-/// a readback tensor (8) f32. Without `norm` (see `global_norm`) the second to fourth are 0, without
-/// `loss_scale` (see `loss_scale_state`) the fifth is 1.
+/// Writes {mean loss, gradient norm, clip scale, 1 if the step is skipped, loss scale, rows that counted,
+/// positions / rows that counted (1 where positions is 0), 0} to `result`, a readback tensor (8) f32. Without
+/// `norm` (see `global_norm`) the second to fourth are 0, without `loss_scale` (see `loss_scale_state`) the
+/// fifth is 1.
 void loss_mean(plan::PlanBuilder& builder, const plan::Tensor& accumulator, const plan::Tensor& result,
                const std::optional<plan::Tensor>& norm = {},
-               const std::optional<plan::Tensor>& loss_scale = {});
+               const std::optional<plan::Tensor>& loss_scale = {}, std::int64_t positions = 0);
 
 }  // namespace vkgpt::ops

@@ -8,14 +8,16 @@
 namespace vkgpt::ops {
 
 struct EmbeddingForward {
-  plan::Tensor tokens;                   // (B, T) i32, in [0, Vp)
-  Weight wte;                            // (Vp, C) f32, of the type of x, or in blocks
-  std::optional<plan::Tensor> wpe = {};  // (>= T, C), learned positions
-  plan::Tensor x;                        // (B, T, C) f32, f16 or bf16, out
+  plan::Tensor tokens;                         // (B, T) i32, in [0, Vp)
+  Weight wte;                                  // (Vp, C) f32, of the type of x, or in blocks
+  std::optional<plan::Tensor> wpe = {};        // (>= T, C), learned positions
+  plan::Tensor x;                              // (B, T, C) f32, f16 or bf16, out
+  std::optional<plan::Tensor> positions = {};  // (B, T) i32, where documents share a sequence
 };
 
-/// x[b,t] = wte[tokens[b,t]] + wpe[t], the latter if there is one. wte may exceed what the device binds at
-/// once: it is taken in slices. A token outside the table reads its last row.
+/// x[b,t] = wte[tokens[b,t]] + wpe[t], the latter if there is one, with positions[b,t] for t where given. wte
+/// may exceed what the device binds at once: it is taken in slices. A token outside the table reads its last
+/// row.
 void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args);
 
 struct EmbeddingDecode {
@@ -34,10 +36,12 @@ struct EmbeddingBackward {
   plan::Tensor tokens;                    // (B, T) i32
   std::optional<plan::Tensor> dwte = {};  // (Vp, C), added to; not computed without
   std::optional<plan::Tensor> dwpe = {};  // (>= T, C), added to in the first T rows; not computed without
+  std::optional<plan::Tensor> positions = {};  // of the forward
 };
 
 /// The gradients of `embedding_forward`, without atomics: positions are put in the order of their tokens,
-/// then one workgroup sums those of a token, always in the same order.
+/// then one workgroup sums those of a token, always in the same order. Where positions are given, dwpe is
+/// made in the same way.
 void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& args);
 
 }  // namespace vkgpt::ops

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "vkgpt/train/checkpoint.hpp"
+#include "vkgpt/train/packing.hpp"
 #include "vkgpt/train/run_settings.hpp"
 #include "vkgpt/train/train_data.hpp"
 #include "vkgpt/train/trainer.hpp"
@@ -28,6 +29,7 @@ class RunSetup {
             .tokenizer = *data_->tokenizer,
             .corpus = data_->corpus,
             .checkpoints = *checkpoints_,
+            .packed = packed_ ? &*packed_ : nullptr,
             .on_ready = [this] {
               if (access_ == StoreAccess::kWrite) write_settings();
             }};
@@ -40,6 +42,7 @@ class RunSetup {
   void find_origin();
   void settle_shape(const FieldSet& fields);
   void settle_vocabulary();
+  void settle_packing();
   void settle_prompt(const FieldSet& fields);
   void write_settings() const;
   std::int64_t check_continuation(std::span<const SettingChange> changes) const;
@@ -52,7 +55,8 @@ class RunSetup {
   std::optional<Checkpoint> checkpoint_;  // to go on from
   std::optional<Path> origin_;            // directory of the model to go on with or to start from
   std::optional<TrainData> data_;
-  std::int64_t reached_ = 0;  // step of the checkpoint
+  std::optional<PackedSplits> packed_;  // windows of documents
+  std::int64_t reached_ = 0;            // step of the checkpoint
 };
 
 }  // namespace vkgpt::train

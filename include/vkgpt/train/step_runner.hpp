@@ -122,18 +122,19 @@ class StepRunner {
 
   /// This rank's share of the evaluation's batches; all ranks give the same mean.
   std::optional<double> evaluate_share(Split split, std::int64_t batches, Weights weights);
-  double evaluate_batch(Split split, std::int64_t batch, Weights weights);
+  model::StepResults evaluate_batch(Split split, std::int64_t batch, Weights weights);
   void run_rank_step(Stage& stage, std::int64_t step, double learning_rate, Mode mode);
   std::vector<std::uint64_t> run_micro_step(Stage& stage, int slot, bool sends, Mode mode);
   std::vector<std::uint64_t> bucket_values(const Stage& stage) const;
   void follow_speed();
   bool run_step(std::int64_t step, double learning_rate, Mode mode);
   void run_segment(Stage& stage, const char* segment, int slot, Mode mode);
+  BatchTarget batch_target(const Stage& stage, int slot);
   void fill_slot(Stage& stage, int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
   void fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
   model::StepResults results(const char* tensor, int slot) const;
   void collect(int slot);
-  void read_stats(int slot, double loss_scale);
+  void read_stats(int slot, const model::StepResults& results);
 
   vk::Context& context_;
   TrainConfig config_;

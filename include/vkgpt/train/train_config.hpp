@@ -4,6 +4,7 @@
 #include <string>
 
 #include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/train/conversation_fields.hpp"
 #include "vkgpt/train/train_fields.hpp"
 
 namespace vkgpt::train {
@@ -25,6 +26,12 @@ struct TrainConfig {
   std::int64_t grad_accum_steps = 1;
   std::string batch_order = "random";
   std::uint64_t seed = 1337;
+
+  std::string pack = "auto";  ///< settled by `RunSetup`; else auto is none
+  std::string train_on = "responses";
+  std::string overlong = "truncate";
+  std::string bad_data = "error";
+  std::string chat_template = "auto";
 
   double learning_rate = 1e-3;
   double min_lr = 1e-4;
@@ -95,6 +102,7 @@ struct TrainConfig {
   static void visit_fields(Visitor&& visit, Self& self) {
     TrainFields::visit_data(visit, self);
     TrainFields::visit_steps(visit, self);
+    ConversationFields::visit(visit, self);
     TrainFields::visit_optimizer(visit, self);
     TrainFields::visit_schedule(visit, self);
     TrainFields::visit_update(visit, self);

@@ -15,7 +15,8 @@ namespace vkgpt::train {
 struct TrainData {
   std::unique_ptr<text::Tokenizer> tokenizer;
   text::Corpus corpus;
-  std::string name;  ///< for messages
+  std::string name;            ///< for messages
+  bool conversations = false;  ///< of which the corpus knows the replies
 };
 
 /// Refuses, before anything is read, what is neither a text nor prepared data.

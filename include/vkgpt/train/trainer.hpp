@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "vkgpt/comm/communicator.hpp"
 #include "vkgpt/model/gpt_config.hpp"
@@ -43,6 +44,8 @@ struct RunInput {
   const text::Tokenizer& tokenizer;
   const text::Corpus& corpus;
   CheckpointStore& checkpoints;
+  /// The windows of documents; null where the corpus is one long text.
+  const PackedSplits* packed = nullptr;
   /// Called once the run can begin: nothing refuses it any more.
   std::function<void()> on_ready = {};
   /// Called after every step, in order, at most two steps late; false ends the run, which is saved.
@@ -81,6 +84,8 @@ class Trainer {
   bool train_step();
   bool evaluate();
   void sample();
+  /// What the next sample continues.
+  std::vector<text::Token> sample_prompt() const;
   void take_outcomes();
   void take_outcome(const StepOutcome& outcome);
   bool due(std::int64_t interval) const;

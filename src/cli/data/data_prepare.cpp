@@ -1,17 +1,25 @@
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <print>
+#include <span>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/units.hpp"
+#include "vkgpt/text/corpus/chat_data.hpp"
 #include "vkgpt/text/corpus/prepare.hpp"
 #include "vkgpt/text/corpus/text_cutter.hpp"
 #include "vkgpt/text/tokenizer/make_split.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
 #include "vkgpt/train/progress.hpp"
 
@@ -75,6 +83,49 @@ void report(const text::PrepareResult& result, const std::string& out, double se
   }
 }
 
+/// Files, those of directories whose names say JSON Lines, globs.
+std::vector<Path> chat_files(std::span<const std::string> inputs) {
+  std::vector<Path> files;
+  for (const std::string& input : inputs) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(input, error)) {
+      std::ranges::move(text::files_matching(input), std::back_inserter(files));
+      continue;
+    }
+    for (const Path& path : list_directory(input)) {
+      if (text::holds_conversations(path)) files.push_back(path);
+    }
+  }
+  if (files.empty()) fail("no file of conversations is named");
+  return files;
+}
+
+void print_record(const text::PrepareResult& result, const std::string& out, bool json) {
+  if (!json) return print_path(out);
+  nlohmann::ordered_json record = {
+      {"out", out}, {"tokenizer", result.manifest.tokenizer}, {"vocab_size", result.manifest.vocab_size}};
+  for (std::size_t i = 0; i < text::kSplitNames.size(); ++i) {
+    record[text::kSplitNames[i]] = text::to_json(result.manifest.splits[i]);
+  }
+  std::print("{}\n", record.dump());
+}
+
+int prepare_chat(const text::PrepareConfig& config, std::span<const std::string> inputs, bool json) {
+  if (text::is_learned({.name = config.tokenizer})) {
+    fail_usage("--chat: --tokenizer {} would be learned: name the model's directory or file",
+               config.tokenizer);
+  }
+  const std::unique_ptr<text::Tokenizer> tokenizer = text::open_tokenizer(config.tokenizer);
+  const std::vector<Path> files = chat_files(inputs);
+  const text::PrepareResult result = text::prepare_chat_dataset(config, files, *tokenizer);
+  const auto& [train, validation] = result.manifest.splits;
+  log_info("{}{}: {} training tokens in {} conversations, {} for validation in {}", config.out,
+           result.was_there ? " is complete" : "", train.tokens, train.documents, validation.tokens,
+           validation.documents);
+  print_record(result, config.out, json);
+  return 0;
+}
+
 }  // namespace
 
 int run_data_prepare(std::span<const std::string> args) {
@@ -90,6 +141,7 @@ int run_data_prepare(std::span<const std::string> args) {
   if (command.positionals().empty()) fail_usage("no input is given: name files, directories or globs");
   if (config.out.empty()) fail_usage("--out is missing: give the directory for the shards");
   install_interrupt_handlers();
+  if (config.chat) return prepare_chat(config, command.positionals(), output.json);
   const text::TextSourceConfig texts = source_config(config, command.positionals());
   text::TextSource source(texts);
   std::optional<ByteProgress> progress;
@@ -114,17 +166,7 @@ int run_data_prepare(std::span<const std::string> args) {
     return static_cast<int>(ExitCode::kInterrupted);
   }
   report(result, config.out, seconds, done - std::min(done, result.resumed_at));
-  if (output.json) {
-    nlohmann::ordered_json record = {{"out", config.out},
-                                     {"tokenizer", result.manifest.tokenizer},
-                                     {"vocab_size", result.manifest.vocab_size}};
-    for (std::size_t i = 0; i < text::kSplitNames.size(); ++i) {
-      record[text::kSplitNames[i]] = text::to_json(result.manifest.splits[i]);
-    }
-    std::print("{}\n", record.dump());
-  } else {
-    print_path(config.out);
-  }
+  print_record(result, config.out, output.json);
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/chat/chat_format.hpp"
+#include "vkgpt/text/chat/conversation.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 #include "cli/command/command_line.hpp"
@@ -21,6 +22,7 @@ namespace {
 struct ChatTextOptions {
   std::string tokenizer = "gpt2";
   std::string chat_template = "auto";
+  bool learn = false;
   bool json = false;
 
   template <typename Visitor, typename Self>
@@ -37,6 +39,13 @@ struct ChatTextOptions {
             .help = "How turns are written; auto: by the model's own template, else by its special tokens",
             .choices = "auto|own|chatml|llama3|plain"},
         self.chat_template);
+    visit(
+        FieldInfo{
+            .name = "learn",
+            .group = kGroup,
+            .help = "Conversations to learn from, in any form that training takes; with --json by_assistant "
+                    "tells what is learned"},
+        self.learn);
     visit(
         FieldInfo{
             .name = "json",
@@ -72,18 +81,26 @@ text::ChatRequest request_of(const text::ChatJson& json, const std::string& wher
   return request;
 }
 
+text::ChatRequest conversation_of(std::string_view line, const std::string& where) {
+  try {
+    return text::parse_conversation(line).request;
+  } catch (const text::BadConversation& error) {
+    fail("{}: {}: {}", where, text::bad_record_name(error.kind()), error.what());
+  }
+}
+
 void write_text(const text::ChatFormat& format, const text::ChatRequest& request) {
   for (const text::ChatPiece& piece : format.render(request)) std::print("{}", piece.text);
   std::print("\n");
 }
 
 /// Conversations that the template refuses are told in their place.
-void write_json(const text::ChatFormat& format, const text::ChatRequest& request) {
+void write_json(const text::ChatFormat& format, const text::ChatRequest& request, bool learn) {
   text::ChatJson record;
   try {
     std::string written;
     for (const text::ChatPiece& piece : format.render(request)) written += piece.text;
-    const text::ChatPrompt prompt = format.encode(request);
+    const text::ChatPrompt prompt = learn ? format.encode_to_learn(request) : format.encode(request);
     record = {{"text", written}, {"tokens", prompt.tokens}, {"by_assistant", text::ChatJson::array()}};
     for (const bool marked : prompt.by_assistant) record["by_assistant"].push_back(marked ? 1 : 0);
   } catch (const Error& error) {
@@ -114,8 +131,9 @@ int run_tokenizer_chat(std::span<const std::string> args) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const std::string where = vkgpt::format("{}: line {}", printable(command.positionals()[0]), number);
-    const text::ChatRequest request = request_of(text::parse_chat_json(line, where), where);
-    options.json ? write_json(format, request) : write_text(format, request);
+    const text::ChatRequest request =
+        options.learn ? conversation_of(line, where) : request_of(text::parse_chat_json(line, where), where);
+    options.json ? write_json(format, request, options.learn) : write_text(format, request);
   }
   std::fflush(stdout);
   return 0;

@@ -21,6 +21,7 @@
 
 #include "cli/command/command_line.hpp"
 #include "cli/commands.hpp"
+#include "cli/model/eval_task.hpp"
 #include "cli/model/open_model.hpp"
 #include "cli/run_options.hpp"
 
@@ -126,27 +127,42 @@ std::optional<train::Evaluation> evaluate(train::Evaluator& evaluator, const tex
   });
 }
 
-}  // namespace
-
-int run_eval(std::span<const std::string> args) {
-  EvalOptions options;
-  RunOptions run;
-  CommandLine command("eval", "Measures a model on a text: loss, perplexity, bits per byte.");
-  command.add(options).add(run);
-  if (!command.parse(args)) return 0;
-  install_interrupt_handlers();
-
-  if (!options.data_path.empty() && !options.memmap_dataset.empty()) {
-    fail_usage("--data_path and --memmap_dataset are both given: one of them is the data");
-  }
-  const std::string name = options.memmap_dataset.empty() ? options.data_path : options.memmap_dataset;
-  if (options.memmap_dataset.empty()) train::check_data_path(options.data_path);
+OpenModel open_evaluated(const EvalOptions& options) {
   OpenModel open = open_model(options.model, options.use_ema);
   if (options.block_size > open.model.params.config().block_size) {
     fail_usage("--block_size {}: the model's context is {}", options.block_size,
                open.model.params.config().block_size);
   }
   if (options.block_size > 0) model::shorten_context(open.model, options.block_size);
+  return open;
+}
+
+int evaluate_task(const EvalOptions& options, const TaskOptions& task, const RunOptions& run) {
+  if (!options.data_path.empty() || !options.memmap_dataset.empty()) {
+    fail_usage("--task and a text are both given: one of them is measured");
+  }
+  return run_eval_task(task, open_evaluated(options), options.batch_size, run);
+}
+
+}  // namespace
+
+int run_eval(std::span<const std::string> args) {
+  EvalOptions options;
+  TaskOptions task;
+  RunOptions run;
+  CommandLine command(
+      "eval", "Measures a model on a text (loss, perplexity, bits per byte) or on questions (--task).");
+  command.add(options).add(task).add(run);
+  if (!command.parse(args)) return 0;
+  install_interrupt_handlers();
+
+  if (!task.task.empty()) return evaluate_task(options, task, run);
+  if (!options.data_path.empty() && !options.memmap_dataset.empty()) {
+    fail_usage("--data_path and --memmap_dataset are both given: one of them is the data");
+  }
+  const std::string name = options.memmap_dataset.empty() ? options.data_path : options.memmap_dataset;
+  if (options.memmap_dataset.empty()) train::check_data_path(options.data_path);
+  const OpenModel open = open_evaluated(options);
   const model::GptConfig& config = open.model.params.config();
   const text::Corpus corpus = open_corpus(options, *open.tokenizer);
   const bool is_validation = options.split == "val" && corpus.validation().size() > 0;

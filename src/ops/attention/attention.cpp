@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,11 +49,10 @@ void check(const plan::Tensor& t, const Shape& shape, DType dtype = DType::kF32)
 /// what a descriptor covers and, as far as alignment lets it, with no more work than a slow device does well
 /// within a submission's time.
 std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, std::int64_t flops,
-                                   std::initializer_list<Extent> extents) {
+                                   std::span<const Extent> extents) {
   constexpr std::int64_t kWordBytes = 16;  // of what kernels read at a time
   const std::int64_t max_range = max_binding_bytes(caps);
-  const std::int64_t max_flops =
-      caps.is_cpu() ? 500'000'000 : max_product_flops(caps, extents.begin()->dtype);
+  const std::int64_t max_flops = caps.is_cpu() ? 500'000'000 : max_product_flops(caps, extents.front().dtype);
   const auto alignment = std::max<std::int64_t>(kWordBytes, caps.storage_buffer_alignment);
   std::int64_t granule = 1;  // sequences
   std::int64_t bindable = B;
@@ -107,6 +106,32 @@ plan::Dispatch dispatch_of(const vk::Target& target, const AttentionWork& work) 
     if (std::optional<plan::Dispatch> dispatch = of->dispatch(target.caps, work)) return *std::move(dispatch);
   }
   VKGPT_CHECK(false, "no kernel of attention for heads of {}", work.shape.heads.HS);
+}
+
+/// The bytes of a sequence of what confines attention to documents.
+Extent document_extent(std::int64_t T) {
+  return {T, DType::kI32};
+}
+
+/// What a pass reads and writes of a sequence.
+std::vector<Extent> extents_of(const AttentionShape& shape, const std::optional<Documents>& documents) {
+  std::vector<Extent> extents = {shape.qkv(), shape.out(), shape.row_values()};
+  if (documents) extents.push_back(document_extent(shape.T));
+  return extents;
+}
+
+void check_documents(const std::optional<Documents>& documents, const AttentionShape& shape) {
+  if (!documents) return;
+  check(documents->positions, {shape.B, shape.T}, DType::kI32);
+  check(documents->ends, {shape.B, shape.T}, DType::kI32);
+}
+
+/// Makes a dispatch over `slice`, with its bindings, stay inside documents.
+void confine(plan::Dispatch& dispatch, const std::optional<Documents>& documents, AttentionPass pass,
+             const AttentionShape& shape, Slice slice) {
+  if (!documents) return;
+  const plan::Tensor& limits = pass == AttentionPass::kBackwardKV ? documents->ends : documents->positions;
+  add_binding(dispatch, "DOCUMENTS", sequences(read(limits), document_extent(shape.T), slice));
 }
 
 /// Makes a dispatch over `slice`, with its bindings, drop probabilities.
@@ -174,12 +199,14 @@ void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args)
   check(args.out, {B, T, heads.C()}, dtype);
   check(args.lse, {B, heads.NH, T});
   const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
+  check_documents(args.documents, shape);
   const std::int64_t flops = 2 * shape.product_flops();
-  for (const Slice slice : sequence_slices(caps, B, flops, {qkv, out, row_values})) {
+  for (const Slice slice : sequence_slices(caps, B, flops, extents_of(shape, args.documents))) {
     plan::Dispatch dispatch =
         dispatch_of(builder.target(), {shape, slice, AttentionPass::kForward, heads.NH, args.dropout.p > 0});
     dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.out), out, slice),
                          sequences(write(args.lse), row_values, slice)};
+    confine(dispatch, args.documents, AttentionPass::kForward, shape, slice);
     drop_probabilities(builder, dispatch, shape, slice, args.dropout);
     dispatch.cost.flops = flops * slice.count;
     builder.dispatch(std::move(dispatch));
@@ -195,9 +222,10 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
   check(args.lse, {B, heads.NH, T});
   check(args.dqkv, args.qkv.shape, dtype);
   const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
+  check_documents(args.documents, shape);
   const plan::Tensor row_sums = builder.transient("attention_row_sums", {B, heads.NH, T});
   const std::vector<Slice> slices =
-      sequence_slices(caps, B, 4 * shape.product_flops(), {qkv, out, row_values});
+      sequence_slices(caps, B, 4 * shape.product_flops(), extents_of(shape, args.documents));
 
   for (const Slice slice : slices) {
     plan::Dispatch dispatch =
@@ -224,6 +252,7 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
                            sequences(read(args.lse), row_values, slice),
                            sequences(read(row_sums), row_values, slice),
                            sequences(write(args.dqkv), qkv, slice)};
+      confine(dispatch, args.documents, pass, shape, slice);
       drop_probabilities(builder, dispatch, shape, slice, args.dropout);
       // Of dqkv, each writes its owners' rows alone.
       const std::int64_t written = (pass == AttentionPass::kBackwardQ ? 1 : 2) * T * owners * heads.HS;

@@ -28,6 +28,7 @@ void rotate(plan::PlanBuilder& builder, const std::string& stem, const RopeForwa
   const DType dtype = args.qkv.dtype;
   VKGPT_CHECK(args.places || args.qkv.shape.rank() == 3, "qkv {}", args.qkv.shape.to_string());
   if (args.places) check_places(*args.places, args.qkv.shape.rows());
+  if (args.positions) check_positions(*args.positions, args.qkv.shape.rows());
   const std::int64_t T = args.places ? 1 : args.qkv.shape[1];
   const std::int64_t T_max = args.table.shape[0];
   VKGPT_CHECK(args.table.shape == (Shape{T_max, heads.HS / 2, 2}) && T <= T_max, "table {} for {} positions",
@@ -42,6 +43,7 @@ void rotate(plan::PlanBuilder& builder, const std::string& stem, const RopeForwa
     plan::Dispatch dispatch = elementwise(caps, stem, pairs, macros);
     dispatch.bindings = {matrix_rows(read_write(args.qkv), heads.width(), slice, dtype), read(args.table)};
     if (args.places) dispatch.bindings.push_back(matrix_rows(read(*args.places), 2, slice));
+    if (args.positions) add_binding(dispatch, "POSITIONS", elements(read(*args.positions), slice));
     dispatch.push =
         PushWords{}.u32(pairs, heads.normed(), heads.width(), slice.first % T, args.places ? T_max : T);
     dispatch.cost = {.flops = 6 * pairs, .bytes = 4 * pairs * dtype_size(dtype)};
@@ -85,7 +87,11 @@ void rope_forward(plan::PlanBuilder& builder, const RopeForward& args) {
 
 void rope_backward(plan::PlanBuilder& builder, const RopeBackward& args) {
   rotate(builder, "rope_backward",
-         {.qkv = args.dqkv, .table = args.table, .n_head = args.n_head, .n_kv_head = args.n_kv_head});
+         {.qkv = args.dqkv,
+          .table = args.table,
+          .n_head = args.n_head,
+          .n_kv_head = args.n_kv_head,
+          .positions = args.positions});
 }
 
 }  // namespace vkgpt::ops

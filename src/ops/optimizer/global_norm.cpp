@@ -30,7 +30,7 @@ plan::Tensor global_norm_state(plan::PlanBuilder& builder) {
 
 void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, float clip,
                  const plan::Tensor& state, const std::optional<plan::Tensor>& accumulator,
-                 const std::optional<plan::Tensor>& loss_scale) {
+                 const std::optional<plan::Tensor>& loss_scale, std::int64_t positions) {
   VKGPT_CHECK(gradients.dtype == DType::kF32, "gradients are {}", dtype_name(gradients.dtype));
   const vk::DeviceCaps& caps = builder.caps();
   const std::int64_t blocks = reduction_blocks(caps);
@@ -41,7 +41,7 @@ void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, floa
     append_partials(builder, elements(plan::read(gradients), slices[s]), slices[s].count,
                     matrix_rows(plan::write(partials), 2, {s * blocks, blocks}), blocks);
   }
-  global_norm_decide(builder, partials, clip, state, accumulator, loss_scale);
+  global_norm_decide(builder, partials, clip, state, accumulator, loss_scale, positions);
 }
 
 void global_norm_partials(plan::PlanBuilder& builder, const plan::Tensor& gradients,
@@ -54,7 +54,7 @@ void global_norm_partials(plan::PlanBuilder& builder, const plan::Tensor& gradie
 
 void global_norm_decide(plan::PlanBuilder& builder, const plan::Tensor& partials, float clip,
                         const plan::Tensor& state, const std::optional<plan::Tensor>& accumulator,
-                        const std::optional<plan::Tensor>& loss_scale) {
+                        const std::optional<plan::Tensor>& loss_scale, std::int64_t positions) {
   VKGPT_CHECK(state.shape == Shape{4} && state.dtype == DType::kU32, "state {}", state.shape.to_string());
   const vk::DeviceCaps& caps = builder.caps();
   plan::Dispatch dispatch = workgroups(caps, "global_norm_clip", 1, subgroups_per_workgroup(caps));
@@ -69,7 +69,7 @@ void global_norm_decide(plan::PlanBuilder& builder, const plan::Tensor& partials
     add_binding(dispatch, "LOSS_SCALE", plan::read(*loss_scale));
   }
   const std::int64_t blocks = partials.shape[0];
-  dispatch.push = plan::PushWords{}.u32(blocks).f32(clip);
+  dispatch.push = plan::PushWords{}.u32(blocks).f32(clip, static_cast<double>(positions));
   dispatch.cost.flops = blocks;
   builder.dispatch(std::move(dispatch));
 }

@@ -9,6 +9,7 @@
 #include "vkgpt/core/utf8.hpp"
 
 #include "text/chat/evaluator.hpp"
+#include "text/chat/mark_replies.hpp"
 #include "text/chat/prompt_encoder.hpp"
 #include "text/chat/request_values.hpp"
 #include "text/chat/turns_template.hpp"
@@ -99,7 +100,7 @@ auto run(const CompiledChat& compiled, const ChatRequest& request, const Use& us
     }
     // What follows counts before variables of the same names.
     for (const auto& [name, token] : compiled.named_tokens) evaluator.define(name, jinja::text_value(token));
-    evaluator.define("messages", jinja::request_value(request.messages, evaluator.heap()));
+    evaluator.define("messages", jinja::request_messages(request.messages, evaluator.heap()));
     evaluator.define("tools", jinja::request_value(request.tools, evaluator.heap()));
     evaluator.define("documents", jinja::request_value(request.documents, evaluator.heap()));
     evaluator.define("add_generation_prompt", request.add_generation_prompt);
@@ -113,7 +114,10 @@ std::vector<ChatPiece> pieces_of_text(const jinja::Text& text) {
   std::vector<ChatPiece> pieces;
   for (std::size_t begin = 0; begin < text.size();) {
     std::size_t end = begin + 1;
-    while (end < text.size() && text.marks_at(end) == text.marks_at(begin)) ++end;
+    const auto kind = [&](std::size_t at) {
+      return text.marks_at(at) & (jinja::kFromRequest | jinja::kByAssistant);
+    };
+    while (end < text.size() && kind(end) == kind(begin)) ++end;
     pieces.push_back({.text = std::string(text.bytes.substr(begin, end - begin)),
                       .from_template = (text.marks_at(begin) & jinja::kFromRequest) == 0,
                       .by_assistant = (text.marks_at(begin) & jinja::kByAssistant) != 0});
@@ -132,11 +136,13 @@ ChatJson parse_chat_json(std::string_view text, std::string_view where) {
 ChatFormat::ChatFormat(const Tokenizer& tokenizer, std::string_view name)
     : tokenizer_(&tokenizer), compiled_(compile(tokenizer, name)) {
   find_stops();
+  find_generation_prompt();
 }
 
 ChatFormat::ChatFormat(const Tokenizer& tokenizer, const ChatTurns& turns)
     : tokenizer_(&tokenizer), compiled_(compile_turns(turns, tokenizer)) {
   find_stops();
+  find_generation_prompt();
 }
 
 ChatFormat::ChatFormat(ChatFormat&&) noexcept = default;
@@ -155,8 +161,39 @@ ChatPrompt ChatFormat::encode(const ChatRequest& request) const {
   return prompt;
 }
 
+ChatPrompt ChatFormat::encode_to_learn(const ChatRequest& request) const {
+  if (compiled_->choose(request).marks_replies) return encode(request);
+  ChatPrompt prompt = run(*compiled_, request, [&](jinja::Text text) {
+    const std::vector<jinja::Marks> marks =
+        mark_replies(text, generation_prompt_, stops_.empty() ? std::string_view() : stops_.front());
+    text.each = marks.data();
+    return encode_marked(text, *tokenizer_);
+  });
+  prompt.tokens.insert(prompt.tokens.begin(), compiled_->before.begin(), compiled_->before.end());
+  prompt.by_assistant.insert(prompt.by_assistant.begin(), compiled_->before.size(), false);
+  return prompt;
+}
+
 bool ChatFormat::marks_replies() const {
   return compiled_->by_default.marks_replies;
+}
+
+/// What asking for a reply adds to a conversation.
+void ChatFormat::find_generation_prompt() {
+  ChatRequest request{.messages = {{{"role", "user"}, {"content", "Hi"}}}, .add_generation_prompt = true};
+  const auto written = [&] {
+    std::string text;
+    for (const ChatPiece& piece : render(request)) text += piece.text;
+    return text;
+  };
+  try {
+    const std::string asked = written();
+    request.add_generation_prompt = false;
+    const std::string plain = written();
+    if (asked.starts_with(plain)) generation_prompt_ = asked.substr(plain.size());
+  } catch (const Error&) {
+    return;  // a template that wants more than this
+  }
 }
 
 /// What stands behind a reply up to the first special token, or all of it, ends replies.

@@ -22,6 +22,7 @@ struct Refusal : Failure {
 using Marks = std::uint8_t;
 inline constexpr Marks kFromRequest = 1;  ///< written by who talks, not by the template
 inline constexpr Marks kByAssistant = 2;  ///< inside {% generation %}
+inline constexpr Marks kFromReply = 4;    ///< from a message of the assistant's
 
 /// UTF-8 whose bytes carry marks. A view: of a `Heap`, the template or the request.
 struct Text {

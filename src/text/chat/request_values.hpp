@@ -10,4 +10,7 @@ namespace vkgpt::text::jinja {
 /// too deeply.
 Value request_value(const ChatJson& json, Heap& heap);
 
+/// The same of messages: what an assistant's message holds, but its role, is marked as a reply's.
+Value request_messages(const ChatJson& messages, Heap& heap);
+
 }  // namespace vkgpt::text::jinja

@@ -18,6 +18,7 @@
 
 #include "text/corpus/encode_pipeline.hpp"
 #include "text/corpus/file_kind.hpp"
+#include "text/corpus/mark_file.hpp"
 #include "text/corpus/unpacker.hpp"
 
 namespace vkgpt::text {
@@ -216,10 +217,51 @@ Corpus Corpus::open_dataset(const Path& directory, const Tokenizer& tokenizer) {
       }
       corpus.add_piece(corpus.parts_[i], file, 0, file.size());
       hash.update(shard.sha256);
+      if (shard.marks_sha256.empty()) continue;
+      append_marks(directory / mark_file_name(shard.file), shard.tokens, corpus.parts_[i].documents);
+      hash.update(shard.marks_sha256);
     }
   }
   corpus.fingerprint_ = hash.hex();
   return corpus;
+}
+
+Corpus Corpus::of_documents(std::array<TokenizedDocuments, 2> splits, std::int64_t vocab_size) {
+  Corpus corpus;
+  corpus.vocab_size_ = vocab_size;
+  Sha256 hash;
+  for (std::size_t i = 0; i < splits.size(); ++i) {
+    Part& part = corpus.parts_[i];
+    hash.update(std::as_bytes(std::span(splits[i].tokens)));
+    std::string counted;
+    for (const bool is_counted : splits[i].documents.counted) counted += is_counted ? '1' : '0';
+    hash.update(counted);
+    part.wide = std::move(splits[i].tokens);
+    part.documents = std::move(splits[i].documents);
+  }
+  corpus.fingerprint_ = hash.hex();
+  return corpus;
+}
+
+void Corpus::find_documents(Token end) {
+  constexpr std::size_t kBlock = std::size_t{1} << 20;
+  constexpr std::uint32_t kMostTokens = 1 << 30;  // of a document
+  for (std::size_t split = 0; split < parts_.size(); ++split) {
+    const TokenView tokens = split == 0 ? train() : validation();
+    std::vector<DocumentSpan>& spans = parts_[split].documents.spans;
+    if (!spans.empty()) continue;
+    bool begins = true;
+    std::vector<Token> block;
+    for (std::size_t at = 0; at < tokens.size(); at += block.size()) {
+      block.resize(std::min(kBlock, tokens.size() - at));
+      tokens.copy(at, block);
+      for (std::size_t i = 0; i < block.size(); ++i) {
+        if (begins) spans.push_back({.begin = at + i, .tokens = 0});
+        ++spans.back().tokens;
+        begins = block[i] == end || spans.back().tokens == kMostTokens;
+      }
+    }
+  }
 }
 
 Corpus Corpus::open_shards(const std::string& pattern, std::int64_t vocab_size, double val_fraction) {

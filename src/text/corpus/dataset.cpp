@@ -36,6 +36,7 @@ nlohmann::ordered_json to_json(const DatasetSplit& split) {
   nlohmann::ordered_json shards = nlohmann::ordered_json::array();
   for (const DatasetShard& shard : split.shards) {
     shards.push_back({{"file", shard.file}, {"tokens", shard.tokens}, {"sha256", shard.sha256}});
+    if (!shard.marks_sha256.empty()) shards.back()["marks_sha256"] = shard.marks_sha256;
   }
   return {{"tokens", split.tokens},
           {"documents", split.documents},
@@ -55,7 +56,11 @@ DatasetSplit dataset_split_from_json(const Json& json, const std::string& where)
     split.shards.push_back({.file = json_string(shard, "file", where),
                             .tokens = json_unsigned(shard, "tokens", where, kMaxShardTokens),
                             .sha256 = json_string(shard, "sha256", where)});
-    const DatasetShard& added = split.shards.back();
+    DatasetShard& added = split.shards.back();
+    if (shard.contains("marks_sha256")) added.marks_sha256 = json_string(shard, "marks_sha256", where);
+    if (!added.marks_sha256.empty() && !is_sha256(added.marks_sha256)) {
+      fail("{}: the marks_sha256 of {} must be 64 hexadecimal digits", where, json_quoted(added.file));
+    }
     if (!is_plain_name(added.file)) fail("{}: {} is no file name", where, json_quoted(added.file));
     if (!names.insert(added.file).second) fail("{}: shard {} appears twice", where, json_quoted(added.file));
     if (!is_sha256(added.sha256))

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "vkgpt/ops/documents.hpp"
 #include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
@@ -10,7 +12,8 @@ namespace vkgpt::ops {
 /// Causal self-attention, flash-style (Dao et al., arXiv:2205.14135, 2307.08691). A row of qkv holds the
 /// heads of q | k | v: NH, NKV and NKV of HS elements (see `QkvHeads`: multi-head, grouped and multi-query);
 /// C is NH HS, T is any. With a window, query t sees the keys in (t - window, t] only (Beltagy et al.,
-/// arXiv:2004.05150) and the work is that of the window. Work is cut over B where a tensor exceeds what one
+/// arXiv:2004.05150) and the work is that of the window; with documents it sees those of its own document
+/// only, and tiles of others are not visited. Work is cut over B where a tensor exceeds what one
 /// descriptor may cover, and into dispatches of bounded length. There are no atomics: a row is summed by one
 /// group in a fixed order. qkv, out, their gradients and the caches are all f32, all f16 or all bf16; lse is
 /// f32, and so are scores, probabilities and sums.
@@ -23,6 +26,7 @@ struct AttentionForward {
   std::int64_t n_kv_head = 0;  // 0 = n_head
   std::int64_t window = 0;     // 0 = all
   Dropout dropout = {};
+  std::optional<Documents> documents = {};
 };
 
 /// out = softmax(q k^T / sqrt(HS)) v, each query over the keys that it sees. Dropout strikes the
@@ -41,6 +45,7 @@ struct AttentionBackward {
   std::int64_t n_kv_head = 0;  // 0 = n_head
   std::int64_t window = 0;     // 0 = all
   Dropout dropout = {};
+  std::optional<Documents> documents = {};
 };
 
 /// The gradient of `attention_forward`: probabilities are recomputed from lse, once for dq and once for dk

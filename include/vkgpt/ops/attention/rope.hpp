@@ -35,6 +35,7 @@ struct RopeForward {
   std::int64_t n_kv_head = 0;  // 0 = n_head
   /// (rows, 2) i32: every row stands at a position of its own, see attention.hpp.
   std::optional<plan::Tensor> places = {};
+  std::optional<plan::Tensor> positions = {};  // (B, T) i32, where documents share a sequence
 };
 
 /// Turns the q and k heads of position t by t's angles; v stays.
@@ -44,7 +45,8 @@ struct RopeBackward {
   plan::Tensor dqkv;   // (B, T, (NH + 2 NKV) HS) f32, f16 or bf16, in place
   plan::Tensor table;  // (T_max, HS / 2, 2), of the forward
   std::int64_t n_head = 0;
-  std::int64_t n_kv_head = 0;  // 0 = n_head
+  std::int64_t n_kv_head = 0;                  // 0 = n_head
+  std::optional<plan::Tensor> positions = {};  // of the forward
 };
 
 /// Turns the gradients of the q and k heads back.

@@ -36,6 +36,12 @@ class ChatFormat {
   /// Its tokens: those of transformers, but that only the template can name special tokens.
   ChatPrompt encode(const ChatRequest& request) const;
 
+  /// The same of a conversation to learn from: `by_assistant` tells the replies also where the template does
+  /// not mark them. A reply then begins behind what asking for one writes (the generation prompt) and ends
+  /// with what ends replies (the first of `stops`); where those are not found, with the assistant's own
+  /// words.
+  ChatPrompt encode_to_learn(const ChatRequest& request) const;
+
   /// What ends a reply, as text; beside it a reply ends with every token of which `Tokenizer::ends_text` is
   /// true. May be empty.
   const std::vector<std::string>& stops() const { return stops_; }
@@ -45,10 +51,12 @@ class ChatFormat {
 
  private:
   void find_stops();
+  void find_generation_prompt();
 
   const Tokenizer* tokenizer_;
   std::unique_ptr<CompiledChat> compiled_;
   std::vector<std::string> stops_;
+  std::string generation_prompt_;
 };
 
 /// The turns of a name that `ChatFormat` takes, but "own"; "auto" goes by the tokenizer's special tokens.

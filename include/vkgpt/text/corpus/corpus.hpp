@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vkgpt/core/file.hpp"
+#include "vkgpt/text/corpus/documents.hpp"
 #include "vkgpt/text/corpus/token_file.hpp"
 #include "vkgpt/text/corpus/token_view.hpp"
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
@@ -32,6 +33,12 @@ struct TextSplit {
 /// `text`.
 TextSplit split_text(std::string_view text, double val_fraction);
 
+/// The tokens of documents, one after the other.
+struct TokenizedDocuments {
+  std::vector<Token> tokens;
+  Documents documents;
+};
+
 /// Tokens to train on and to validate with: of a text, in memory, or of files that stay on the disk.
 class Corpus {
  public:
@@ -49,8 +56,19 @@ class Corpus {
   /// are read.
   static Corpus open_shards(const std::string& pattern, std::int64_t vocab_size, double val_fraction);
 
+  /// Documents for training and for validation.
+  static Corpus of_documents(std::array<TokenizedDocuments, 2> splits, std::int64_t vocab_size);
+
   TokenView train() const { return view(parts_[0]); }
   TokenView validation() const { return view(parts_[1]); }  ///< may be empty
+
+  /// What is known of the documents of a split, 0 or 1; nothing but of conversations and after
+  /// `find_documents`.
+  const Documents& documents(std::size_t split) const { return parts_[split].documents; }
+  /// Whether it tells what assistants say.
+  bool has_replies() const { return !parts_[0].documents.counted.empty(); }
+  /// Reads all tokens, and takes each `end` for the last of a document.
+  void find_documents(Token end);
 
   /// SHA-256 in hexadecimal that tells one text or set of shards from another, however it is split: of the
   /// text, of a data set's checksums, or of the sizes and both ends of other programs' token files.
@@ -65,6 +83,7 @@ class Corpus {
     std::vector<std::uint16_t> narrow;
     std::vector<Token> wide;
     std::vector<TokenPiece> pieces;  // of `files_`
+    Documents documents;
   };
 
   TokenView view(const Part& part) const;

@@ -17,6 +17,7 @@ struct DatasetShard {
   std::string file;  ///< name in the data set's directory
   std::uint64_t tokens = 0;
   std::string sha256;
+  std::string marks_sha256 = {};  ///< of the sidecar with documents and what is learned; empty: there is none
 
   friend bool operator==(const DatasetShard&, const DatasetShard&) = default;
 };

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "vkgpt/core/config_field.hpp"
@@ -24,7 +25,31 @@ struct PrepareConfig {
   std::string document_separator;
   bool special = false;
   bool skip_bad_lines = false;
+  bool chat = false;
+  std::string chat_template = "auto";
+  std::string bad_data = "error";
   std::int64_t threads = 0;
+
+  template <typename Visitor, typename Self>
+  static void visit_chat(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Preparation";
+    visit(
+        FieldInfo{.name = "chat",
+                  .group = kGroup,
+                  .help = "The inputs are conversations: written by the tokenizer's chat template, with what "
+                          "assistants say beside the shards"},
+        self.chat);
+    visit(FieldInfo{.name = "template",
+                    .group = kGroup,
+                    .help = "With --chat, how turns are written; auto: by the model's own template",
+                    .choices = "auto|own|chatml|llama3|plain"},
+          self.chat_template);
+    visit(FieldInfo{.name = "bad_data",
+                    .group = kGroup,
+                    .help = "With --chat, conversations that cannot be used: refuse them, or pass over them",
+                    .choices = "error|skip"},
+          self.bad_data);
+  }
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -72,6 +97,7 @@ struct PrepareConfig {
                     .group = kGroup,
                     .help = "Pass over lines of JSON Lines that cannot be read, and say how many"},
           self.skip_bad_lines);
+    visit_chat(visit, self);
     visit(FieldInfo{.name = "threads",
                     .group = kGroup,
                     .help = "Threads that encode; auto: one for each processor",
@@ -107,6 +133,11 @@ using MakeTokenizer = std::function<std::unique_ptr<Tokenizer>()>;
 PrepareResult prepare_dataset(const PrepareConfig& config, TextSource& source,
                               const MakeTokenizer& make_tokenizer,
                               const std::function<void(const PrepareProgress&)>& on_progress);
+
+/// The same of files of conversations (see `read_chat_data`), which are held in memory: beside each shard
+/// lies its sidecar of marks. A killed one is begun anew by the same call.
+PrepareResult prepare_chat_dataset(const PrepareConfig& config, std::span<const Path> files,
+                                   const Tokenizer& tokenizer);
 
 /// The least number of plain text files that are not cut but drawn whole.
 inline constexpr std::size_t kManyTextFiles = 65;

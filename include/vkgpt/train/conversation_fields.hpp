@@ -1,0 +1,46 @@
+#pragma once
+
+#include "vkgpt/core/config_field.hpp"
+
+namespace vkgpt::train {
+
+/// The names and help of `TrainConfig`'s fields about documents and conversations.
+struct ConversationFields {
+  template <typename Visitor, typename Self>
+  static void visit(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Documents and conversations";
+    visit(
+        FieldInfo{
+            .name = "pack",
+            .group = kGroup,
+            .help =
+                "Whole documents share windows, attention stays inside each; none: conversations alone in "
+                "theirs, texts as one long stretch; auto: documents for conversations",
+            .choices = "auto|documents|none"},
+        self.pack);
+    visit(FieldInfo{.name = "train_on",
+                    .group = kGroup,
+                    .help = "Of conversations, what is learned: what the assistant says, or everything",
+                    .choices = "responses|all"},
+          self.train_on);
+    visit(FieldInfo{.name = "overlong",
+                    .group = kGroup,
+                    .help = "Conversations that are longer than block_size; documents of texts are split",
+                    .choices = "truncate|drop|error"},
+          self.overlong);
+    visit(FieldInfo{.name = "bad_data",
+                    .group = kGroup,
+                    .help = "Conversations that cannot be used: refuse the file, or pass over them",
+                    .choices = "error|skip"},
+          self.bad_data);
+    visit(
+        FieldInfo{
+            .name = "template",
+            .group = kGroup,
+            .help = "How turns are written; auto: by the model's own template, else by its special tokens",
+            .choices = "auto|own|chatml|llama3|plain"},
+        self.chat_template);
+  }
+};
+
+}  // namespace vkgpt::train

@@ -1,0 +1,260 @@
+#include "vkgpt/text/corpus/chat_data.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
+#include "vkgpt/core/hash.hpp"
+#include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/log.hpp"
+#include "vkgpt/core/utf8.hpp"
+#include "vkgpt/text/chat/chat_format.hpp"
+#include "vkgpt/text/corpus/prepare.hpp"
+
+#include "text/corpus/file_kind.hpp"
+#include "text/corpus/unpacker.hpp"
+
+namespace vkgpt::text {
+namespace {
+
+constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 30;
+constexpr std::string_view kSpace = " \t\r\n";
+
+/// A record and where it stands.
+struct Record {
+  std::string_view text;
+  std::size_t number;
+};
+
+/// A file's records: lines, or the elements of an array.
+class RecordFile {
+ public:
+  explicit RecordFile(const Path& path)
+      : name_(printable(path.string(), 200)), bytes_(read_bytes(path, kMaxBytes)) {
+    std::string_view text = bytes_;
+    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    const std::size_t begin = text.find_first_not_of(kSpace);
+    if (begin == std::string_view::npos) fail("{} is empty", name_);
+    if (text[begin] == '[') {
+      read_array(text);
+    } else {
+      read_lines(text);
+    }
+  }
+
+  const std::vector<Record>& records() const { return records_; }
+  std::string place(const Record& record) const {
+    return vkgpt::format("{}: {} {}", name_, is_array_ ? "record" : "line", record.number);
+  }
+
+ private:
+  void read_lines(std::string_view text) {
+    std::size_t number = 0;
+    while (!text.empty()) {
+      const std::size_t end = std::min(text.find('\n'), text.size());
+      const std::string_view line = text.substr(0, end);
+      text.remove_prefix(std::min(end + 1, text.size()));
+      ++number;
+      if (line.find_first_not_of(kSpace) != std::string_view::npos) records_.push_back({line, number});
+    }
+  }
+
+  void read_array(std::string_view text) {
+    is_array_ = true;
+    const ChatJson all = parse_chat_json(text, name_);
+    for (const ChatJson& record : all) {
+      elements_.push_back(record.dump(-1, ' ', false, ChatJson::error_handler_t::replace));
+    }
+    for (std::size_t i = 0; i < elements_.size(); ++i) records_.push_back({elements_[i], i + 1});
+  }
+
+  std::string name_;
+  std::string bytes_;
+  bool is_array_ = false;
+  std::vector<std::string> elements_;
+  std::vector<Record> records_;
+};
+
+/// A conversation in tokens, or why it is none.
+struct Encoded {
+  ChatPrompt prompt;
+  std::size_t form = 0;
+  bool for_validation = false;
+  std::optional<BadRecord> bad;
+  std::string why;
+};
+
+std::size_t number_of_form(std::string_view form) {
+  return static_cast<std::size_t>(std::ranges::find(kConversationForms, form) -
+                                  std::begin(kConversationForms));
+}
+
+Encoded encode(std::string_view record, const ChatFormat& format, double val_fraction) {
+  Encoded encoded;
+  try {
+    const Conversation conversation = parse_conversation(record);
+    encoded.form = number_of_form(conversation.form);
+    const std::string words =
+        conversation.request.messages.dump(-1, ' ', false, ChatJson::error_handler_t::replace);
+    encoded.for_validation = draw_validation(sha256(words), val_fraction);
+    try {
+      encoded.prompt = format.encode_to_learn(conversation.request);
+    } catch (const Error& error) {
+      throw BadConversation(BadRecord::kTemplate, error.what());
+    }
+    if (!std::ranges::contains(encoded.prompt.by_assistant, true)) {
+      throw BadConversation(BadRecord::kNoReply, "the template writes nothing that an assistant says");
+    }
+  } catch (const BadConversation& error) {
+    encoded.bad = error.kind();
+    encoded.why = error.what();
+  }
+  return encoded;
+}
+
+/// The records in their order, on all processors; less where a signal arrived.
+std::vector<Encoded> encode_all(const std::vector<Record>& records, const ChatFormat& format,
+                                double val_fraction) {
+  std::vector<Encoded> all(records.size());
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < records.size() && !interrupted(); i = next++) {
+      all[i] = encode(records[i].text, format, val_fraction);
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned i = 1; i < std::max(1U, std::thread::hardware_concurrency()); ++i)
+      threads.emplace_back(work);
+    work();
+  }
+  if (interrupted()) throw Error("interrupted while conversations were encoded", ExitCode::kInterrupted);
+  return all;
+}
+
+void append(TokenizedDocuments& split, const ChatPrompt& prompt) {
+  split.documents.spans.push_back(
+      {.begin = split.tokens.size(), .tokens = static_cast<std::uint32_t>(prompt.tokens.size())});
+  split.tokens.insert(split.tokens.end(), prompt.tokens.begin(), prompt.tokens.end());
+  split.documents.counted.insert(split.documents.counted.end(), prompt.by_assistant.begin(),
+                                 prompt.by_assistant.end());
+}
+
+void note(ChatDataCounts& counts, const Encoded& encoded, const std::string& place) {
+  if (!encoded.bad) {
+    ++counts.conversations;
+    ++counts.forms[encoded.form];
+    return;
+  }
+  ChatDataCounts::Bad& bad = counts.bad[static_cast<std::size_t>(*encoded.bad)];
+  if (bad.count++ == 0) bad.first = place + ": " + encoded.why;
+}
+
+/// The beginning of a file's text.
+std::string beginning(const Path& path) {
+  constexpr std::size_t kBytes = std::size_t{4} << 20;
+  const InputFile file(path);
+  std::string bytes(std::min<std::uint64_t>(file.size(), kBytes), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(bytes)));
+  if (!is_packed(bytes)) return bytes;
+  Unpacker unpacker(path);
+  bytes.resize(kBytes);
+  bytes.resize(unpacker.read(bytes));
+  return bytes;
+}
+
+/// A record as far as the beginning of a text holds it; nothing where it cannot be read.
+ChatJson first_record(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  if (text[begin] == '[') {
+    // Its first element: up to the brace at which it can be read.
+    const std::size_t open = text.find('{', begin);
+    for (std::size_t end = text.find('}', begin);
+         open != std::string_view::npos && end != std::string_view::npos; end = text.find('}', end + 1)) {
+      ChatJson record = ChatJson::parse(text.substr(open, end + 1 - open), nullptr, false);
+      if (record.is_object()) return record;
+      if (end - open > 65536) break;
+    }
+    return {};
+  }
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    ChatJson record = ChatJson::parse(text.substr(0, end), nullptr, false);
+    if (record.is_object()) return record;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::uint64_t ChatDataCounts::bad_count() const {
+  std::uint64_t sum = 0;
+  for (const Bad& kind : bad) sum += kind.count;
+  return sum;
+}
+
+std::string ChatDataCounts::text() const {
+  std::string kinds;
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    if (forms[i] == 0) continue;
+    if (!kinds.empty()) kinds += ", ";
+    kinds += forms[i] == conversations ? std::string(kConversationForms[i])
+                                       : vkgpt::format("{} {}", forms[i], kConversationForms[i]);
+  }
+  return vkgpt::format("{} conversations ({})", conversations, kinds);
+}
+
+std::string ChatDataCounts::bad_text() const {
+  std::string text;
+  for (std::size_t i = 0; i < bad.size(); ++i) {
+    if (bad[i].count == 0) continue;
+    if (!text.empty()) text += "; ";
+    text +=
+        vkgpt::format("{} {} ({})", bad[i].count, bad_record_name(static_cast<BadRecord>(i)), bad[i].first);
+  }
+  return text;
+}
+
+bool holds_conversations(const Path& file) {
+  if (!is_json_lines(file)) return false;
+  const std::string text = beginning(file);
+  const ChatJson record =
+      first_record(std::string_view(text).starts_with("\xef\xbb\xbf") ? std::string_view(text).substr(3)
+                                                                      : std::string_view(text));
+  return is_conversation(record) && !record.contains("text");
+}
+
+ChatData read_chat_data(std::span<const Path> files, const Tokenizer& tokenizer,
+                        const ChatDataConfig& config) {
+  const ChatFormat format(tokenizer, config.chat_template);
+  ChatData data;
+  for (const Path& path : files) {
+    const RecordFile file(path);
+    const std::vector<Encoded> all = encode_all(file.records(), format, config.val_fraction);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      note(data.counts, all[i], file.place(file.records()[i]));
+      if (!all[i].bad) append(data.splits[all[i].for_validation ? 1 : 0], all[i].prompt);
+    }
+  }
+  const std::uint64_t bad = data.counts.bad_count();
+  if (bad > 0 && (!config.skip_bad || data.counts.conversations == 0)) {
+    fail("{} of {} conversations cannot be used: {}{}", bad, bad + data.counts.conversations,
+         data.counts.bad_text(),
+         data.counts.conversations == 0 ? "" : ": mend them, or pass over them with --bad_data skip");
+  }
+  if (bad > 0)
+    log_warning("{} of {} conversations are passed over: {}", bad, bad + data.counts.conversations,
+                data.counts.bad_text());
+  if (data.splits[0].tokens.empty()) fail("no conversation is left to train on");
+  return data;
+}
+
+}  // namespace vkgpt::text
