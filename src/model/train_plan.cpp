@@ -18,6 +18,7 @@
 #include "vkgpt/ops/optimizer/loss_scale.hpp"
 #include "vkgpt/plan/dead_dispatches.hpp"
 
+#include "model/arena.hpp"
 #include "model/exchange_plan.hpp"
 #include "model/gpt_block.hpp"
 #include "model/train_limits.hpp"
@@ -59,18 +60,18 @@ class TrainPlanWriter {
         T_(options.sequence_length == 0 ? config_.block_size : options.sequence_length),
         tokens_(batch(tensor::kTokens)),
         targets_(batch(tensor::kTargets)),
+        order_(builder.view(builder.upload(tensor::kTokenOrder, {2 * B_ * config_.block_size}, DType::kU32),
+                            0, {2 * B_ * T_})),
         loss_(ops::loss_accumulator(builder, "loss_accumulator")) {
     VKGPT_CHECK(T_ <= config_.block_size, "{} tokens in a context of {}", T_, config_.block_size);
-    update_.params = builder.persistent(tensor::kParams, {params.arena_elements()}, Role::kParameters);
-    update_.grads = builder.persistent(tensor::kGrads, {params.trainable_elements()}, Role::kGradients);
+    const std::int64_t all = params.arena_elements(), trained = params.trainable_elements();
+    update_.params = arena(builder, params, tensor::kParams, all, Role::kParameters);
+    update_.grads = arena(builder, params, tensor::kGrads, trained, Role::kGradients);
     update_.loss = loss_;
     if (options.activation_dtype != DType::kF32) {
-      update_.matrices = builder.persistent("matrices", {params.arena_elements()}, Role::kParameters,
-                                            options.activation_dtype);
+      update_.matrices = arena(builder, params, "matrices", all, Role::kParameters, options.activation_dtype);
     }
-    if (options.ema_decay > 0) {
-      update_.ema = builder.persistent(tensor::kEma, {params.trainable_elements()}, Role::kOptimizer);
-    }
+    if (options.ema_decay > 0) update_.ema = arena(builder, params, tensor::kEma, trained, Role::kOptimizer);
     if (options.has_loss_scale()) update_.loss_scale = ops::loss_scale_state(builder);
   }
 
@@ -286,7 +287,7 @@ class TrainPlanWriter {
       dx = builder_.transient("dembedding", dstream.shape, dstream.dtype);
       ops::dropout(builder_, dstream, dx, {.p = options_.dropout, .site = kEmbeddingSite});
     }
-    ops::embedding_backward(builder_, {.dx = dx, .tokens = tokens_, .dwte = dwte, .dwpe = dwpe});
+    ops::embedding_backward(builder_, {.dx = dx, .order = order_, .dwte = dwte, .dwpe = dwpe});
   }
 
   void write_grad_stats() {
@@ -323,6 +324,7 @@ class TrainPlanWriter {
   std::int64_t T_;
   Tensor tokens_;         // (B, T)
   Tensor targets_;        // (B, T)
+  Tensor order_;          // (2 * B * T)
   Tensor loss_;           // loss accumulator
   UpdateTensors update_;  // the arenas
 };

@@ -1,6 +1,7 @@
 #include "vkgpt/model/train_step.hpp"
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/embedding.hpp"
 
 namespace vkgpt::model {
 
@@ -13,6 +14,11 @@ StepResults step_results(std::span<const float> readback) {
           .clip_scale = readback[2] * loss_scale,
           .skipped = readback[3] != 0,
           .loss_scale = loss_scale};
+}
+
+std::vector<std::uint32_t> order_tokens(const GptConfig& config, DType activation_dtype,
+                                        const vk::DeviceCaps& caps, std::span<const std::int32_t> tokens) {
+  return ops::embedding_order(caps, tokens, config.n_embd, activation_dtype, config.padded_vocab_size());
 }
 
 }  // namespace vkgpt::model

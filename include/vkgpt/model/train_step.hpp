@@ -2,8 +2,11 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "vkgpt/core/dtype.hpp"
+#include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/vk/device_caps.hpp"
 
 // The names and the options of a train step's plan, and what it leaves for the host.
 
@@ -48,6 +51,8 @@ inline constexpr const char* kAdamV = "adam_v";       // (trainable)
 inline constexpr const char* kMomentum = "momentum";  // (trainable), of Lion and Muon
 inline constexpr const char* kTokens = "tokens";      // (B * block_size) i32, upload: (B, T) at its front
 inline constexpr const char* kTargets = "targets";    // (B * block_size) i32, upload, likewise
+inline constexpr const char* kTokenOrder =
+    "token_order";  // (2 * B * block_size) u32, upload: see order_tokens
 inline constexpr const char* kStepParams = "step_params";
 inline constexpr const char* kStepResults = "step_results";  // (8): see StepResults
 inline constexpr const char* kEvalResults = "eval_results";  // (8), likewise
@@ -78,6 +83,10 @@ struct StepResults {
 /// The contents (8) of kStepResults or kEvalResults, as shaders/loss_mean.comp writes them. An evaluation has
 /// a loss only.
 StepResults step_results(std::span<const float> readback);
+
+/// What a micro-step on `tokens` (B * T) finds at the front of kTokenOrder.
+std::vector<std::uint32_t> order_tokens(const GptConfig& config, DType activation_dtype,
+                                        const vk::DeviceCaps& caps, std::span<const std::int32_t> tokens);
 
 enum class OptimizerKind { kAdamW, kAdamW8, kLion, kMuon };
 
