@@ -123,6 +123,7 @@ void StepRunner::record_steps() {
       stage.executor.record(segment);
     }
   }
+  record_ahead(false);  // evaluation again, now that its kernels were timed
 }
 
 void StepRunner::set_parameters(std::span<const float> arena) {
@@ -200,10 +201,15 @@ void StepRunner::fill_slot(Stage& stage, int slot, std::int64_t step, std::int64
                            double learning_rate) {
   const auto batch_tokens = static_cast<std::size_t>(config_.batch_size * stage.T);
   fill_params(slot, step, micro_step, learning_rate);
+  // In the process's own memory first: the slot's may be slow to read.
+  tokens_.resize(batch_tokens);
   stage.loader.fill_train(
-      static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step),
-      store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot).first(batch_tokens),
+      static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step), tokens_,
       store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot).first(batch_tokens));
+  std::ranges::copy(tokens_, store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot).begin());
+  const std::vector<std::uint32_t> order = model::order_tokens(
+      params_.config(), activation_dtype(config_, context_.caps()), context_.caps(), tokens_);
+  std::ranges::copy(order, store_.upload_slot<std::uint32_t>(model::tensor::kTokenOrder, slot).begin());
 }
 
 void StepRunner::fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate) {
