@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/ops/matmul/matmul_tuning.hpp"
@@ -81,6 +82,11 @@ std::vector<TunedProduct> tune_products(vk::Context& context, const std::vector<
     }
     const auto best = tune_product(context, products[i].key, left / static_cast<double>(products.size() - i));
     if (!best) continue;
+    if (best->candidates == 0) {
+      std::print(stderr, "{:<44} no kernel is right\n", ops::to_string(best->key));
+      tuned.push_back(*best);
+      continue;
+    }
     const double flops = best->key.flops();
     std::print(stderr, "{:<44} {:>9.1f}  {:<26} {:>9.1f}  {:<26} {:>5.2f}x\n", ops::to_string(best->key),
                flops / best->usual_seconds / 1e9, ops::to_string(best->usual),
@@ -121,7 +127,11 @@ int run_tune(std::span<const std::string> args) {
 
   vk::KernelRecord record = vk::read_kernel_record(opening.cache_dir, context.caps());
   nlohmann::ordered_json products = nlohmann::ordered_json::array();
+  const std::string today =
+      vkgpt::format("{:%F}", std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()));
   for (const TunedProduct& product : tuned) {
+    record_wrong(record, product, today);
+    if (product.candidates == 0) continue;
     record.measured[ops::to_string(product.key)] = ops::to_string(product.best);
     products.push_back({{"key", ops::to_string(product.key)},
                         {"usual", ops::to_string(product.usual)},
@@ -131,7 +141,7 @@ int run_tune(std::span<const std::string> args) {
                         {"candidates", product.candidates}});
   }
   vk::write_kernel_record(opening.cache_dir, context.caps(), record);
-  std::print(stderr, "{} products are kept in {}\n", tuned.size(),
+  std::print(stderr, "{} products are kept in {}\n", products.size(),
              vk::kernel_record_path(opening.cache_dir, context.caps()).string());
   if (run.json) {
     const nlohmann::ordered_json out = {

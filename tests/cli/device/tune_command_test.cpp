@@ -36,6 +36,24 @@ TEST(GpuTune, TimesTheUsualKernelAndKeepsTheBest) {
   EXPECT_GT(tuned->usual_seconds, 0);
 }
 
+TEST(GpuTune, AWrongKernelIsNotTakenAndItsBackendIsOff) {
+  const ops::MatmulKey key = ops::parse_matmul_key("tn f32 64x64x64 accumulate").value();
+  const auto tuned = tune_product(test::shared_context(), key, 1e9,
+                                  [](const ops::MatmulKernel& kernel, std::span<float> values) {
+                                    if (kernel.backend == vk::Backend::kSimt) values[7] += 3;
+                                  });
+  ASSERT_TRUE(tuned.has_value());
+  EXPECT_GE(tuned->candidates, 1U);
+  EXPECT_NE(tuned->best.backend, vk::Backend::kSimt);
+  ASSERT_FALSE(tuned->wrong.empty());
+  for (const WrongKernel& wrong : tuned->wrong) EXPECT_EQ(wrong.kernel.backend, vk::Backend::kSimt);
+  vk::KernelRecord record;
+  record_wrong(record, *tuned, "2026-11-27");
+  ASSERT_TRUE(record.disabled.contains("matmul simt"));
+  EXPECT_EQ(record.disabled.size(), 1U);
+  EXPECT_THAT(record.disabled["matmul simt"].reason, HasSubstr("tn f32 64x64x64"));
+}
+
 TEST(GpuTuneCommand, KeepsWhatItFoundForThisDevice) {
   const TempDirectory cache;
   const RunResult result = run_on_tiny_model({"tune", "--json", "--seconds", "2"}, cache);
