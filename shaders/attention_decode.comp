@@ -141,13 +141,17 @@ void merge_subgroups() {
   }
   barrier();
   if (gl_SubgroupID != 0) return;
-  EACH_QUERY for (uint other = 1; other < gl_NumSubgroups; ++other) {
-    precise const float new_largest = max(largest[q], parts_max[other][q]);
-    precise const float shrink = exp2(largest[q] - new_largest);
-    precise const float grow = exp2(parts_max[other][q] - new_largest);
-    largest[q] = new_largest;
-    sum[q] = fma(sum[q], shrink, parts_sum[other][q] * grow);
-    EACH_PART acc[q][i] = fma(acc[q][i], shrink, parts_acc[other][q][min(element_of(i), HS - 1)] * grow);
+  // Rows within the loop: a compiler that does not unroll the loop over rows around this one keeps the sums in
+  // memory.
+  for (uint other = 1; other < gl_NumSubgroups; ++other) {
+    EACH_QUERY {
+      precise const float new_largest = max(largest[q], parts_max[other][q]);
+      precise const float shrink = exp2(largest[q] - new_largest);
+      precise const float grow = exp2(parts_max[other][q] - new_largest);
+      largest[q] = new_largest;
+      sum[q] = fma(sum[q], shrink, parts_sum[other][q] * grow);
+      EACH_PART acc[q][i] = fma(acc[q][i], shrink, parts_acc[other][q][min(element_of(i), HS - 1)] * grow);
+    }
   }
 }
 #endif
