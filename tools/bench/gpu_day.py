@@ -129,12 +129,16 @@ def torch_matmul(name, device):
 
 
 def torch_attention(name, device):
-    """TFLOP/s of torch's attention for "forward f16 B8 T1024 NH12 HS64 khr"."""
+    """TFLOP/s of torch's attention for "f16 8x1024 heads 12 of 12 of 64 forward khr"."""
     words = name.split()
-    B, T, NH, HS = (int(next(w for w in words if w.startswith(p))[len(p):]) for p in ("B", "T", "NH", "HS"))
-    kind = torch_types()[words[1]]
-    backward = words[0] == "backward"
-    q, k, v = (torch.randn((B, NH, T, HS), device=device, dtype=kind, requires_grad=backward) for _ in range(3))
+    B, T = map(int, words[1].split("x"))
+    NH, NKV, HS = (int(words[i]) for i in (3, 5, 7))
+    kind = torch_types()[words[0]]
+    backward = words[8] == "backward"
+    q, k, v = (torch.randn((B, heads, T, HS), device=device, dtype=kind, requires_grad=backward)
+               for heads in (NH, NKV, NKV))
+    if NKV != NH:
+        k, v = (x.repeat_interleave(NH // NKV, dim=1) for x in (k, v))
     attention = torch.nn.functional.scaled_dot_product_attention
     products = 5 if backward else 2
     if backward:
@@ -165,7 +169,7 @@ def stage_b(stage):
             try:
                 if product not in known and torch and stage.left() > 20:
                     known[product] = theirs(name, device)
-            except (RuntimeError, KeyError) as error:
+            except (RuntimeError, KeyError, ValueError, IndexError) as error:
                 print(f"torch, {name}: {error}", file=sys.stderr)
             peer = known.get(product)
             stage.row(what, name, f"{rate:.3g}", f"{peer:.3g}" if peer else "-", f"{rate / peer:.2f}" if peer else "-")
