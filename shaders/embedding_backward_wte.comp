@@ -4,7 +4,7 @@
 #include "grid.glsl"
 
 // dwte[token] += the sum of dx over the token's positions. The workgroup of the first place of a run of equal
-// tokens (embedding_backward_sort) sums the run, the others exit. A run is cut into gl_WorkGroupSize.y
+// tokens (ops::embedding_order) sums the run, the others exit. A run is cut into gl_WorkGroupSize.y
 // interleaved parts, added in order.
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 layout(constant_id = 2) const uint kColumnGroups = 1;  // workgroups that share a run's columns

@@ -10,7 +10,7 @@
 //   ACCUMULATE  1: adds the old C, after the epilogue
 //   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: stores that sum
 //   BLOCKS      (not TN) where defined, B is in blocks of that type (blocks.glsl), and SCALES is the binding of the scales
-//   SPLITS      (TN only) where defined, K is computed in parts side by side, one for each gl_WorkGroupID.z, whose sums
+//   SPLITS      (NN and TN) where defined, K is computed in parts side by side, one for each gl_WorkGroupID.z, whose sums
 //               are stored apart from each other
 
 #ifndef OPERAND
@@ -80,7 +80,11 @@ layout(push_constant) uniform Push {
 #ifdef SPLITS
 #define FIRST_K (gl_WorkGroupID.z * part_k)
 #define K min(part_k, all_k - FIRST_K)
+#if TRANSPOSITION == TRANSPOSITION_TN
 #define a_offset (first_a + FIRST_K * lda)
+#else
+#define a_offset (first_a + FIRST_K)
+#endif
 #define b_offset (FIRST_K * ldb)
 #define c_offset (first_c + gl_WorkGroupID.z * part_rows * ldc)
 #define FIRST_ROW_SUM (gl_WorkGroupID.z * part_rows)

@@ -69,17 +69,24 @@ void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& token
   const Operand dx = t.random({s.B, s.T, s.C}, 4, 3.0F, dtype);
   const Operand dwte = t.random({s.Vp, s.C}, 5), dwpe = t.random({s.positions, s.C}, 6);
   const plan::Tensor x = t.output({s.B, s.T, s.C}, dtype);
+  const std::vector<std::uint32_t> order = ops::embedding_order(t.builder().caps(), tokens, s.C, dtype, s.Vp);
+  const plan::Tensor places = t.input({2 * s.B * s.T}, std::span<const std::uint32_t>(order));
   ops::EmbeddingForward forward{.tokens = ids, .wte = wte, .x = x};
   if (has_positions) forward.wpe = wpe;
   if (!documents.empty()) forward.positions = t.input({s.B, s.T}, documents);
   ops::embedding_forward(t.builder(), forward);
   if (has_positions) {
-    ops::embedding_backward(
-        t.builder(), {.dx = dx, .tokens = ids, .dwte = dwte, .dwpe = dwpe, .positions = forward.positions});
+    ops::EmbeddingBackward backward{.dx = dx, .order = places, .dwte = dwte, .dwpe = dwpe};
+    if (!documents.empty()) {
+      const std::vector<std::uint32_t> restarts =
+          ops::embedding_order(t.builder().caps(), documents, s.C, dtype, s.T);
+      backward.position_order = t.input({2 * s.B * s.T}, std::span<const std::uint32_t>(restarts));
+    }
+    ops::embedding_backward(t.builder(), backward);
   } else {  // frozen tables
-    ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids, .dwte = dwte});
-    ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids, .dwpe = dwpe});
-    ops::embedding_backward(t.builder(), {.dx = dx, .tokens = ids});
+    ops::embedding_backward(t.builder(), {.dx = dx, .order = places, .dwte = dwte});
+    ops::embedding_backward(t.builder(), {.dx = dx, .order = places, .dwpe = dwpe});
+    ops::embedding_backward(t.builder(), {.dx = dx, .order = places});
   }
   std::vector<std::int32_t> inside = tokens;
   for (std::int32_t& token : inside) {

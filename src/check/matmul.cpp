@@ -221,12 +221,10 @@ std::vector<Device> f32_devices(const Size& s) {
 
 /// Rows that these bindings cut, in each role of `kSliced`.
 constexpr std::uint64_t kSlicedBytes = std::uint64_t{128} * 4 * 150;
-// Tails of everything; tails of tiles of words; one row; sliced rows; odd ones. Rows of eight with tails in
-// all directions, and none; a long K.
+// Tails of everything; of tiles of words; one row; sliced rows; odd ones; rows of eight, with tails and none.
 constexpr Size kTails{8, 70, 42}, kVectors{20, 36, 28}, kOneRow{1, 34, 48}, kSliced{140, 150, 34},
-    kOdd{7, 5, 33}, kMatrixTails{40, 72, 24}, kMatrixWhole{64, 32, 32}, kLongK{600, 24, 32};
-// For every device: whole tiles of most kernels; tails of everything; one row, as decoding has it; sums that
-// GPUs cut.
+    kOdd{7, 5, 33}, kMatrixTails{40, 72, 24}, kMatrixWhole{64, 32, 32};
+// For every device: whole tiles of most kernels; tails of everything; one row; sums that GPUs cut.
 constexpr Size kAligned{128, 192, 64}, kAnyOdd{67, 131, 53}, kAnyRow{1, 192, 64}, kManyRows{2049, 70, 66};
 
 class Cases {
@@ -360,9 +358,11 @@ void add_16bit(Cases& cases, Product product, DType dtype) {
   on(kMatrixWhole,
      {{.name = "nv", .backend = kNv},
       {.name = "khr as NVIDIA's", .backend = kKhr, .is_gpu = true, .vendor_id = vk::kVendorNvidia}});
-  if (product == Product::kWeightBias) {  // K in parts, which fill a large device
-    on(kLongK, {{.name = "khr as a GPU", .backend = kKhr, .is_gpu = true},
-                {.name = "nv as a GPU", .backend = kNv, .is_gpu = true}})
+  if (product == Product::kWeightBias || product == Product::kInput || product == Product::kInputAdd) {
+    on(product == Product::kWeightBias ? Size{600, 24, 32}
+                                       : Size{24, 600, 32},  // K in parts, which fill a large device
+       {{.name = "khr as a GPU", .backend = kKhr, .is_gpu = true},
+        {.name = "nv as a GPU", .backend = kNv, .is_gpu = true}})
         .has_own_kernel = true;  // the reduction
   }
 }

@@ -20,6 +20,7 @@
 #include "vkgpt/ops/row_select.hpp"
 #include "vkgpt/ops/softcap.hpp"
 
+#include "model/arena.hpp"
 #include "model/gpt_block.hpp"
 #include "model/linear.hpp"
 
@@ -73,9 +74,11 @@ struct Cache {
 ParamTensors::Arenas arenas_of(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options) {
   const auto& [slots, dtype, blocks] = options;
   if (blocks) return {.blocks = blocks};
-  const Shape all{params.arena_elements()};
-  if (dtype == DType::kF32) return {.values = builder.persistent(tensor::kParams, all, Role::kParameters)};
-  return {.matrices = builder.persistent(kMatrices, all, Role::kParameters, dtype)};
+  const std::int64_t all = params.arena_elements();
+  if (dtype == DType::kF32) {
+    return {.values = arena(builder, params, tensor::kParams, all, Role::kParameters)};
+  }
+  return {.matrices = arena(builder, params, kMatrices, all, Role::kParameters, dtype)};
 }
 
 class DecodePlanWriter {

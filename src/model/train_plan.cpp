@@ -18,6 +18,7 @@
 #include "vkgpt/ops/optimizer/loss_scale.hpp"
 #include "vkgpt/plan/dead_dispatches.hpp"
 
+#include "model/arena.hpp"
 #include "model/exchange_plan.hpp"
 #include "model/gpt_block.hpp"
 #include "model/train_limits.hpp"
@@ -59,19 +60,19 @@ class TrainPlanWriter {
         T_(options.sequence_length == 0 ? config_.block_size : options.sequence_length),
         tokens_(batch(tensor::kTokens)),
         targets_(batch(tensor::kTargets)),
+        order_(order(tensor::kTokenOrder)),
         loss_(ops::loss_accumulator(builder, "loss_accumulator")) {
     VKGPT_CHECK(T_ <= config_.block_size, "{} tokens in a context of {}", T_, config_.block_size);
-    update_.params = builder.persistent(tensor::kParams, {params.arena_elements()}, Role::kParameters);
-    update_.grads = builder.persistent(tensor::kGrads, {params.trainable_elements()}, Role::kGradients);
+    const std::int64_t all = params.arena_elements(), trained = params.trainable_elements();
+    update_.params = arena(builder, params, tensor::kParams, all, Role::kParameters);
+    update_.grads = arena(builder, params, tensor::kGrads, trained, Role::kGradients);
     update_.loss = loss_;
     if (options.activation_dtype != DType::kF32) {
-      update_.matrices = builder.persistent("matrices", {params.arena_elements()}, Role::kParameters,
-                                            options.activation_dtype);
+      update_.matrices = arena(builder, params, "matrices", all, Role::kParameters, options.activation_dtype);
     }
-    if (options.ema_decay > 0) {
-      update_.ema = builder.persistent(tensor::kEma, {params.trainable_elements()}, Role::kOptimizer);
-    }
+    if (options.ema_decay > 0) update_.ema = arena(builder, params, tensor::kEma, trained, Role::kOptimizer);
     if (options.documents) documents_ = {batch(tensor::kPositions), batch(tensor::kDocumentEnds)};
+    if (options.documents && orders_positions(config_)) position_order_ = order(tensor::kPositionOrder);
     if (options.has_loss_scale()) update_.loss_scale = ops::loss_scale_state(builder);
   }
 
@@ -126,6 +127,10 @@ class TrainPlanWriter {
             .dropout = pass == Pass::kTrain ? options_.dropout : 0,
             .dropout_site = kEmbeddingSite + 1 + kBlockDropoutSites * static_cast<std::uint32_t>(layer),
             .lora_scale = params_.adaptation().lora_rank > 0 ? params_.adaptation().lora_scale() : 0};
+  }
+
+  Tensor order(const char* name) {
+    return builder_.view(builder_.upload(name, {2 * B_ * config_.block_size}, DType::kU32), 0, {2 * B_ * T_});
   }
 
   std::optional<Tensor> positions() const {
@@ -301,7 +306,7 @@ class TrainPlanWriter {
       ops::dropout(builder_, dstream, dx, {.p = options_.dropout, .site = kEmbeddingSite});
     }
     ops::embedding_backward(
-        builder_, {.dx = dx, .tokens = tokens_, .dwte = dwte, .dwpe = dwpe, .positions = positions()});
+        builder_, {.dx = dx, .order = order_, .dwte = dwte, .dwpe = dwpe, .position_order = position_order_});
   }
 
   void write_grad_stats() {
@@ -338,9 +343,11 @@ class TrainPlanWriter {
   std::int64_t T_;
   Tensor tokens_;   // (B, T)
   Tensor targets_;  // (B, T)
+  Tensor order_;    // (2 * B * T)
   Tensor loss_;     // loss accumulator
   std::optional<ops::Documents> documents_;
-  UpdateTensors update_;  // the arenas
+  std::optional<Tensor> position_order_;  // (2 * B * T)
+  UpdateTensors update_;                  // the arenas
 };
 
 }  // namespace

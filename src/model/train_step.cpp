@@ -1,6 +1,7 @@
 #include "vkgpt/model/train_step.hpp"
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/embedding.hpp"
 
 namespace vkgpt::model {
 
@@ -16,6 +17,21 @@ StepResults step_results(std::span<const float> readback) {
           .loss_scale = loss_scale,
           .counted = readback[5],
           .spread = spread};
+}
+
+std::vector<std::uint32_t> order_tokens(const GptConfig& config, DType activation_dtype,
+                                        const vk::DeviceCaps& caps, std::span<const std::int32_t> tokens) {
+  return ops::embedding_order(caps, tokens, config.n_embd, activation_dtype, config.padded_vocab_size());
+}
+
+std::vector<std::uint32_t> order_positions(const GptConfig& config, DType activation_dtype,
+                                           const vk::DeviceCaps& caps,
+                                           std::span<const std::int32_t> positions) {
+  return ops::embedding_order(caps, positions, config.n_embd, activation_dtype, config.block_size);
+}
+
+bool orders_positions(const GptConfig& config) {
+  return config.pos_encoding == "learned";
 }
 
 }  // namespace vkgpt::model

@@ -12,6 +12,8 @@
 #include "vkgpt/ops/optimizer/optimizer_lion.hpp"
 #include "vkgpt/ops/optimizer/optimizer_muon.hpp"
 
+#include "model/arena.hpp"
+
 namespace vkgpt::model {
 namespace {
 
@@ -87,7 +89,12 @@ class OptimizerWriter {
   }
 
  private:
-  Tensor arena(const char* name) { return builder_.persistent(name, {range_.count}, Role::kOptimizer); }
+  /// Of a rank: for its shard alone.
+  Tensor state(const char* name) {
+    if (range_.count == params_.trainable_elements())
+      return arena(builder_, params_, name, range_.count, Role::kOptimizer);
+    return builder_.persistent(name, {range_.count}, Role::kOptimizer);
+  }
 
   ops::AdamW adamw() const {
     return {.beta1 = options_.beta1,
@@ -100,8 +107,8 @@ class OptimizerWriter {
     ops::optimizer_adamw(builder_,
                          {.weights = weights_,
                           .gradients = grads_,
-                          .m = arena(tensor::kAdamM),
-                          .v = arena(tensor::kAdamV),
+                          .m = state(tensor::kAdamM),
+                          .v = state(tensor::kAdamV),
                           .decay = decay_,
                           .norm = norm_,
                           .active = active,
@@ -124,7 +131,7 @@ class OptimizerWriter {
         builder_,
         {.weights = weights_,
          .gradients = grads_,
-         .m = arena(tensor::kMomentum),
+         .m = state(tensor::kMomentum),
          .decay = decay_,
          .norm = norm_},
         {.beta1 = options_.beta1, .beta2 = options_.beta2, .weight_decay = options_.weight_decay});
@@ -132,7 +139,7 @@ class OptimizerWriter {
 
   void write_muon() {
     const std::vector<ops::MuonMatrix> matrices = muon_matrices(params_, range_);
-    const Tensor momentum = arena(tensor::kMomentum);
+    const Tensor momentum = state(tensor::kMomentum);
     if (matrices.empty()) return;
     ops::optimizer_muon(
         builder_,

@@ -11,7 +11,7 @@ void cast(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor&
   VKGPT_CHECK(x.shape.numel() == y.shape.numel(), "cast of {} -> {}", x.shape.to_string(),
               y.shape.to_string());
   const vk::DeviceCaps& caps = builder.caps();
-  for (const Slice slice : element_slices(caps, x.shape.numel(), slice_granule(any_16bit({x, y})))) {
+  for (const Slice slice : element_slices(builder, {x, y})) {
     plan::Dispatch dispatch = elementwise(caps, "cast", slice.count,
                                           plan::Macros{}.dtype("X_DTYPE", x.dtype).dtype("Y_DTYPE", y.dtype));
     dispatch.bindings = {elements(plan::read(x), slice, x.dtype), elements(plan::write(y), slice, y.dtype)};

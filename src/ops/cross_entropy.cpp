@@ -39,7 +39,10 @@ struct HeldRow {
 /// As many subgroups as leave each invocation two words, up to what the device allows; nothing where that is
 /// too few.
 std::optional<HeldRow> held_row(const vk::DeviceCaps& caps, std::int64_t Vp, DType dtype) {
-  if (caps.is_cpu() || !vk::knows_subgroup_size(caps)) return std::nullopt;
+  // Intel's threads have too few registers for it.
+  if (caps.is_cpu() || caps.vendor_id == vk::kVendorIntel || !vk::knows_subgroup_size(caps)) {
+    return std::nullopt;
+  }
   const std::int64_t most =
       std::min(caps.max_workgroup_invocations, caps.max_workgroup_size[0]) / caps.subgroup_size;
   const std::int64_t words = Vp * dtype_size(dtype) / 16;

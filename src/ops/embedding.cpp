@@ -1,6 +1,7 @@
 #include "vkgpt/ops/embedding.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
@@ -43,21 +44,14 @@ void check_tokens(const plan::Tensor& tokens, const plan::Tensor& x, const Embed
               x.shape.to_string());
 }
 
-/// The checked sizes of tokens (B, T), their rows x (B, T, C) and a table of Vp rows.
-EmbeddingShape shape_of(const plan::Tensor& tokens, const plan::Tensor& x, const std::optional<Shape>& wte,
-                        const std::optional<plan::Tensor>& wpe) {
-  VKGPT_CHECK(tokens.shape.rank() == 2, "tokens {}", tokens.shape.to_string());
-  const EmbeddingShape shape{tokens.shape.numel(), tokens.shape[1], x.shape.back(), wte ? (*wte)[0] : 0};
-  check_tokens(tokens, x, shape);
-  if (wte) check_wte(*wte, shape);
-  if (wpe) check_wpe(*wpe, shape);
-  return shape;
+void check_order(const plan::Tensor& order, const EmbeddingShape& shape) {
+  VKGPT_CHECK(order.shape == Shape{2 * shape.rows} && order.dtype == DType::kU32, "order {} of {} rows",
+              order.shape.to_string(), shape.rows);
 }
 
-/// Runs of the tokens' rows in x.
-std::vector<Slice> token_slices(const vk::DeviceCaps& caps, const EmbeddingShape& shape,
-                                const plan::Tensor& x) {
-  return row_slices(caps, shape.rows, shape.C * dtype_size(x.dtype), slice_granule(any_16bit({x})));
+/// Runs of the tokens' rows in x or dx.
+std::vector<Slice> token_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t C, DType dtype) {
+  return row_slices(caps, rows, C * dtype_size(dtype), slice_granule(dtype_size(dtype) == 2));
 }
 
 /// Runs of the rows of wte that are bound at once.
@@ -93,24 +87,13 @@ plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, 
 /// Rows of x that are read from a table, and the rows of it.
 struct TableSum {
   const plan::Tensor& dx;      // (rows, C)
-  const plan::Tensor& tokens;  // (rows) i32: rows of the table
+  const plan::Tensor& order;   // (2 * rows) u32: see `embedding_order`
   const plan::Tensor& dtable;  // (rows of the table, C), added to
   std::int64_t C;
-  std::int64_t table_rows;  // of which the last stands for all beyond
+  std::int64_t table_rows;
 };
 
-void sort_positions(plan::PlanBuilder& builder, const TableSum& sum, Slice slice,
-                    const plan::Tensor& sorted) {
-  // On a GPU the few positions spread best with one each.
-  const std::uint32_t items = builder.caps().is_cpu() ? 0 : 1;
-  plan::Dispatch dispatch = elementwise(builder.caps(), "embedding_backward_sort", slice.count, {}, items);
-  dispatch.bindings = {elements(read(sum.tokens), slice), write(sorted)};
-  dispatch.push = PushWords{}.u32(slice.count, sum.table_rows);
-  dispatch.cost.flops = 3 * slice.count * slice.count;
-  builder.dispatch(std::move(dispatch));
-}
-
-void sum_tokens(plan::PlanBuilder& builder, const TableSum& sum, Slice slice, const plan::Tensor& sorted) {
+void sum_rows(plan::PlanBuilder& builder, const TableSum& sum, Slice slice) {
   const vk::DeviceCaps& caps = builder.caps();
   // A CPU driver's workgroup walks over all columns of a run; a GPU's takes 32 or 64 of them and cuts long
   // runs.
@@ -123,7 +106,8 @@ void sum_tokens(plan::PlanBuilder& builder, const TableSum& sum, Slice slice, co
     dispatch.kernel.stem = "embedding_backward_wte";
     dispatch.kernel.macros.dtype("DTYPE", sum.dx.dtype);
     dispatch.kernel.spec_constants = {width, parts, static_cast<std::uint32_t>(column_groups)};
-    dispatch.bindings = {read(sorted), matrix_rows(read(sum.dx), sum.C, slice, sum.dx.dtype),
+    dispatch.bindings = {elements(read(sum.order), {2 * slice.first, 2 * slice.count}),
+                         matrix_rows(read(sum.dx), sum.C, slice, sum.dx.dtype),
                          matrix_rows(read_write(sum.dtable), sum.C, vocabulary)};
     dispatch.groups = fold_grid(caps, slice.count * column_groups);
     dispatch.push = PushWords{}.u32(slice.count, sum.C, vocabulary.first, vocabulary.count);
@@ -132,12 +116,6 @@ void sum_tokens(plan::PlanBuilder& builder, const TableSum& sum, Slice slice, co
                      .bytes = sum.C * (slice.count * dtype_size(sum.dx.dtype) + 8 * touched)};
     builder.dispatch(std::move(dispatch));
   }
-}
-
-void sum_rows(plan::PlanBuilder& builder, const TableSum& sum, Slice slice) {
-  const plan::Tensor sorted = builder.transient("sorted_positions", {2, slice.count}, DType::kU32);
-  sort_positions(builder, sum, slice, sorted);
-  sum_tokens(builder, sum, slice, sorted);
 }
 
 void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, const EmbeddingShape& shape,
@@ -154,10 +132,15 @@ void sum_positions(plan::PlanBuilder& builder, const EmbeddingBackward& args, co
 }  // namespace
 
 void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args) {
-  const EmbeddingShape shape = shape_of(args.tokens, args.x, args.wte.shape, args.wpe);
+  VKGPT_CHECK(args.tokens.shape.rank() == 2, "tokens {}", args.tokens.shape.to_string());
+  const EmbeddingShape shape{args.tokens.shape.numel(), args.tokens.shape[1], args.x.shape.back(),
+                             args.wte.shape[0]};
+  check_tokens(args.tokens, args.x, shape);
+  check_wte(args.wte.shape, shape);
+  if (args.wpe) check_wpe(*args.wpe, shape);
   if (args.positions) check_positions(*args.positions, shape.rows);
   const vk::DeviceCaps& caps = builder.caps();
-  for (const Slice slice : token_slices(caps, shape, args.x)) {
+  for (const Slice slice : token_slices(caps, shape.rows, shape.C, args.x.dtype)) {
     for (const Slice vocabulary : table_slices(caps, args.wte)) {
       builder.dispatch(gather(caps, args, shape, slice, vocabulary));
     }
@@ -182,18 +165,46 @@ void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
 }
 
 void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& args) {
-  const EmbeddingShape shape =
-      shape_of(args.tokens, args.dx, args.dwte ? std::optional(args.dwte->shape) : std::nullopt, args.dwpe);
-  if (args.positions) check_positions(*args.positions, shape.rows);
-  for (const Slice slice : token_slices(builder.caps(), shape, args.dx)) {
-    if (args.dwte) sum_rows(builder, {args.dx, args.tokens, *args.dwte, shape.C, shape.Vp}, slice);
+  VKGPT_CHECK(args.dx.shape.rank() == 3, "dx {}", args.dx.shape.to_string());
+  const EmbeddingShape shape{args.dx.shape.rows(), args.dx.shape[1], args.dx.shape.back(),
+                             args.dwte ? args.dwte->shape[0] : 0};
+  check_order(args.order, shape);
+  if (args.position_order) check_order(*args.position_order, shape);
+  if (args.dwte) check_wte(args.dwte->shape, shape);
+  if (args.dwpe) check_wpe(*args.dwpe, shape);
+  for (const Slice slice : token_slices(builder.caps(), shape.rows, shape.C, args.dx.dtype)) {
+    if (args.dwte) sum_rows(builder, {args.dx, args.order, *args.dwte, shape.C, shape.Vp}, slice);
     if (!args.dwpe) continue;
-    if (args.positions) {
-      sum_rows(builder, {args.dx, *args.positions, *args.dwpe, shape.C, shape.T}, slice);
+    if (args.position_order) {
+      sum_rows(builder, {args.dx, *args.position_order, *args.dwpe, shape.C, shape.T}, slice);
     } else {
       sum_positions(builder, args, shape, slice);
     }
   }
+}
+
+std::vector<std::uint32_t> embedding_order(const vk::DeviceCaps& caps, std::span<const std::int32_t> tokens,
+                                           std::int64_t C, DType dtype, std::int64_t Vp) {
+  const auto row_of = [&](std::int32_t token) {
+    return std::min(static_cast<std::uint32_t>(token), static_cast<std::uint32_t>(Vp - 1));
+  };
+  std::vector<std::uint32_t> order(2 * tokens.size());
+  for (const Slice slice : token_slices(caps, std::ssize(tokens), C, dtype)) {
+    const auto first = static_cast<std::size_t>(slice.first), count = static_cast<std::size_t>(slice.count);
+    const std::span<const std::int32_t> own = tokens.subspan(first, count);
+    const std::span<std::uint32_t> positions = std::span(order).subspan(2 * first, count);
+    const std::span<std::uint32_t> sorted = std::span(order).subspan(2 * first + count, count);
+    std::vector<std::uint32_t> begins(static_cast<std::size_t>(Vp) + 1);  // of each token's run
+    for (const std::int32_t token : own) ++begins[row_of(token) + 1];
+    std::partial_sum(begins.begin(), begins.end(), begins.begin());
+    for (std::uint32_t position = 0; position < count; ++position) {
+      const std::uint32_t row = row_of(own[position]);
+      const std::uint32_t place = begins[row]++;
+      positions[place] = position;
+      sorted[place] = row;
+    }
+  }
+  return order;
 }
 
 }  // namespace vkgpt::ops

@@ -1,6 +1,7 @@
 #include "vkgpt/ops/exchange.hpp"
 
 #include <utility>
+#include <vector>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
@@ -14,7 +15,9 @@ void exchange_pack(plan::PlanBuilder& builder, const plan::Tensor& values, const
   VKGPT_CHECK(dtype_size(values.dtype) == 4 && dtype_size(words.dtype) == 4 && n % ratio == 0 &&
                   words.shape.numel() == n / ratio,
               "{} in {}", values.shape.to_string(), words.shape.to_string());
-  for (const Slice slice : element_slices(builder.caps(), n)) {
+  const std::vector<Slice> slices =
+      ratio == 1 ? element_slices(builder, {values, words}) : element_slices(builder, {values});
+  for (const Slice slice : slices) {
     const Slice packed{slice.first / ratio, slice.count / ratio};
     plan::Dispatch dispatch = elementwise(builder.caps(), "exchange_pack", packed.count,
                                           plan::Macros{}.flag("BF16", wire == Wire::kBF16));

@@ -22,6 +22,9 @@ std::uint32_t elementwise_workgroup(const vk::DeviceCaps& caps) {
 }
 
 std::int64_t invocations_to_fill(const vk::DeviceCaps& caps) {
+  constexpr std::int64_t kOfUnit =
+      512;  // four subgroups for each of four schedulers hide one another's waits
+  if (caps.compute_units > 0) return kOfUnit * caps.compute_units;
   switch (caps.type) {
     case vk::DeviceType::kCpu:
       return 64;

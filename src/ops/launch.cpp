@@ -1,6 +1,7 @@
 #include "vkgpt/ops/launch.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
@@ -39,8 +40,23 @@ std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std
   return slices;
 }
 
-std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements, std::int64_t granule) {
-  return row_slices(caps, elements, 4, granule);
+std::vector<Slice> element_slices(const plan::PlanBuilder& builder,
+                                  std::initializer_list<plan::Tensor> tensors, std::int64_t granule) {
+  const std::int64_t elements = tensors.begin()->shape.numel();
+  granule = std::max(granule, slice_granule(any_16bit(tensors)));
+  std::vector<std::int64_t> ends = {elements};
+  for (const plan::Tensor& t : tensors) std::ranges::copy(builder.cuts_of(t), std::back_inserter(ends));
+  std::ranges::sort(ends);
+  std::vector<Slice> slices;
+  std::int64_t begin = 0;
+  for (const std::int64_t end : ends) {
+    if (end == begin) continue;
+    for (const Slice slice : row_slices(builder.caps(), end - begin, 4, granule)) {
+      slices.push_back({begin + slice.first, slice.count});
+    }
+    begin = end;
+  }
+  return slices;
 }
 
 std::int64_t f32_width(const vk::DeviceCaps& caps, std::int64_t count) {
@@ -88,8 +104,8 @@ RegisterBudget register_budget(const vk::DeviceCaps& caps) {
 }
 
 std::int64_t max_dispatch_flops(const vk::DeviceCaps& caps) {
-  if (caps.is_cpu()) return 4'000'000'000;
-  return caps.type == vk::DeviceType::kDiscrete ? 200'000'000'000 : 20'000'000'000;
+  const double flops = caps.is_cpu() ? 4e9 : caps.type == vk::DeviceType::kDiscrete ? 200e9 : 20e9;
+  return static_cast<std::int64_t>(flops * caps.dispatch_share);
 }
 
 std::int64_t reduction_blocks(const vk::DeviceCaps& caps) {

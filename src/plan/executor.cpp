@@ -107,7 +107,10 @@ std::vector<DispatchTime> Executor::run_eager(std::string_view segment, int slot
   recorder.record(state.index, state.eager.at(static_cast<std::size_t>(slot)),
                   cuts_everywhere(dispatches.size()), run);
   state.nanoseconds.clear();
-  for (const DispatchTime& time : run.times()) state.nanoseconds.push_back(time.nanoseconds);
+  for (const DispatchTime& time : run.times()) {
+    measured_.insert_or_assign(work_of(dispatches[state.nanoseconds.size()]), time.nanoseconds);
+    state.nanoseconds.push_back(time.nanoseconds);
+  }
   return run.times();
 }
 
@@ -177,14 +180,19 @@ Executor::Recording Executor::record_slot(const SegmentState& state, int slot) {
   return recording;
 }
 
+Executor::Work Executor::work_of(const Dispatch& dispatch) {
+  return {pipeline_key(dispatch), dispatch.push, dispatch.groups};
+}
+
 double Executor::estimated_ns(const SegmentState& state, std::size_t dispatch) const {
   if (!state.nanoseconds.empty()) return state.nanoseconds[dispatch];
+  const Dispatch& work = schedule_.plan.segments[state.index].dispatches[dispatch];
+  if (const auto found = measured_.find(work_of(work)); found != measured_.end()) return found->second;
   // Rates that the slowest devices reach: a CPU driver, an old integrated GPU.
   const double flops_per_ns = context_.caps().is_cpu() ? 5 : 50;
   const double bytes_per_ns = context_.caps().is_cpu() ? 1 : 5;
-  const Cost& cost = schedule_.plan.segments[state.index].dispatches[dispatch].cost;
-  return std::max(static_cast<double>(cost.flops) / flops_per_ns,
-                  static_cast<double>(cost.bytes) / bytes_per_ns);
+  return std::max(static_cast<double>(work.cost.flops) / flops_per_ns,
+                  static_cast<double>(work.cost.bytes) / bytes_per_ns);
 }
 
 }  // namespace vkgpt::plan

@@ -51,6 +51,21 @@ std::uint64_t lowest_fit(const std::vector<Placed>& arena, const Life& life, std
   return offset;
 }
 
+std::uint64_t largest_piece(const TensorInfo& info) {
+  std::uint64_t largest = 0, begin = 0;
+  for (const std::uint64_t cut : info.cuts) {
+    largest = std::max(largest, cut - begin);
+    begin = cut;
+  }
+  return std::max(largest, info.bytes() - begin);
+}
+
+/// Throws unless a buffer of `bytes` for the tensor, or a piece of it, is one that the device allows.
+void check_tensor(const TensorInfo& info, std::uint64_t bytes, std::uint64_t most) {
+  check_fits(bytes <= most, "{} takes a buffer of {}, the device allows {} in one allocation", info.name,
+             format_bytes(bytes), format_bytes(most));
+}
+
 }  // namespace
 
 std::uint64_t MemoryPlan::total_bytes() const {
@@ -63,8 +78,7 @@ MemoryPlan plan_memory(const Plan& plan, std::uint64_t alignment, std::uint64_t 
   for (const Segment& segment : plan.segments) {
     std::vector<std::vector<Placed>> arenas;
     for (const Life& life : lives_of(plan, segment)) {
-      check_fits(life.bytes <= max_arena_bytes, "{} takes {}, the device allows {} in one allocation",
-                 plan.tensor(life.tensor).name, format_bytes(life.bytes), format_bytes(max_arena_bytes));
+      check_tensor(plan.tensor(life.tensor), life.bytes, max_arena_bytes);
       std::uint32_t index = 0;
       std::uint64_t offset = 0;
       for (;; ++index) {
@@ -84,8 +98,7 @@ MemoryPlan plan_memory(const Plan& plan, std::uint64_t alignment, std::uint64_t 
     const TensorInfo& info = plan.tensors[i];
     if (info.root != TensorId(i)) continue;
     if (info.storage == Storage::kPersistent) {
-      check_fits(info.bytes() <= max_arena_bytes, "{} takes {}, the device allows {} in one allocation",
-                 info.name, format_bytes(info.bytes()), format_bytes(max_arena_bytes));
+      check_tensor(info, largest_piece(info), max_arena_bytes);
       memory.bytes_by_role[info.role] += info.bytes();
     }
     if (info.storage == Storage::kUpload || info.storage == Storage::kReadback) {

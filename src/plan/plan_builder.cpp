@@ -49,6 +49,28 @@ Tensor PlanBuilder::persistent(std::string_view name, Shape shape, Role role, DT
   return add(std::string(name), std::move(shape), dtype, Storage::kPersistent, role);
 }
 
+void PlanBuilder::cut(const Tensor& t, std::span<const std::int64_t> elements) {
+  TensorInfo& info = plan_.tensors[static_cast<std::size_t>(t.id)];
+  VKGPT_CHECK(info.root == t.id && info.storage == Storage::kPersistent, "{} cannot be cut", info.name);
+  info.cuts.clear();
+  for (const std::int64_t element : elements) {
+    const std::uint64_t at = static_cast<std::uint64_t>(element) * dtype_size(info.dtype);
+    VKGPT_CHECK(at > (info.cuts.empty() ? 0 : info.cuts.back()) && at < info.bytes(), "{} is cut at {}",
+                info.name, element);
+    info.cuts.push_back(at);
+  }
+}
+
+std::vector<std::int64_t> PlanBuilder::cuts_of(const Tensor& t) const {
+  const TensorInfo& info = plan_.tensor(t.id);
+  std::vector<std::int64_t> elements;
+  for (const std::uint64_t cut : plan_.tensor(info.root).cuts) {
+    if (cut <= info.root_offset || cut >= info.root_offset + info.bytes()) continue;
+    elements.push_back(static_cast<std::int64_t>((cut - info.root_offset) / dtype_size(info.dtype)));
+  }
+  return elements;
+}
+
 Tensor PlanBuilder::upload(std::string_view name, Shape shape, DType dtype) {
   return add(std::string(name), std::move(shape), dtype, Storage::kUpload, Role::kInputs);
 }
@@ -80,6 +102,7 @@ Tensor PlanBuilder::view(const Tensor& base, std::int64_t first_element, Shape s
               base.shape.to_string());
   TensorInfo view = info;
   if (!name.empty()) view.name = name;
+  view.cuts.clear();
   view.shape = shape;
   view.root_offset += static_cast<std::uint64_t>(first_element) * dtype_size(base.dtype);
   plan_.tensors.push_back(std::move(view));
@@ -111,7 +134,13 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
                 dtype_name(info.dtype));
     binding.offset += info.root_offset;
     binding.tensor = info.root;
-    VKGPT_CHECK(binding.offset % caps().storage_buffer_alignment == 0,
+    std::uint64_t buffer_begin = 0;
+    for (const std::uint64_t cut : plan_.tensor(info.root).cuts) {
+      VKGPT_CHECK(cut <= binding.offset || cut >= binding.offset + binding.size,
+                  "{} binds {} across the cut at byte {}", label, info.name, cut);
+      if (cut <= binding.offset) buffer_begin = cut;
+    }
+    VKGPT_CHECK((binding.offset - buffer_begin) % caps().storage_buffer_alignment == 0,
                 "{} binds {} at byte {}, which is not a multiple of {}", label, info.name, binding.offset,
                 caps().storage_buffer_alignment);
     VKGPT_CHECK(info.storage != Storage::kUpload || !binding.writes(), "{} writes the upload tensor {}",

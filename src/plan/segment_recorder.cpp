@@ -48,7 +48,8 @@ DescriptorSets SegmentRecorder::describe(std::size_t index, int slot) const {
   DescriptorSets descriptors{
       vk::DescriptorPool(context_.device(), static_cast<std::uint32_t>(dispatches.size()),
                          static_cast<std::uint32_t>(bindings)),
-      {}};
+      {},
+      store_.copies(schedule_, index, slot)};
   for (const Dispatch& dispatch : dispatches) {
     std::vector<vk::BufferRange> ranges;
     for (const Binding& binding : dispatch.bindings) ranges.push_back(store_.range(schedule_, binding, slot));
@@ -67,6 +68,10 @@ void SegmentRecorder::record(std::size_t index, const DescriptorSets& descriptor
     const std::size_t end = cut + 1 < cuts.size() ? cuts[cut + 1] : dispatches.size();
     vk::CommandBuffer& commands = observer.open();
     commands.begin();
+    if (cut == 0 && !descriptors.copies.empty()) {
+      for (const UploadCopy& copy : descriptors.copies) commands.copy(copy.from, copy.to);
+      commands.barrier();
+    }
     for (std::size_t i = first; i < end; ++i) {
       const bool has_barrier = i > first && std::ranges::binary_search(barriers, i);
       if (has_barrier) commands.barrier();

@@ -13,7 +13,7 @@ constexpr int kMaxLosses = 3;
 }  // namespace
 
 TrainSummary train_with_recovery(const OpenDevice& open_device, const RunInput& input, TrainConfig config) {
-  double budget_ns = plan::Executor::kSubmitBudgetNs;
+  double share = 1;  // of the work that submissions and dispatches hold at first
   std::unique_ptr<vk::Context> context;
   // Closed when the next one is open: the driver stays loaded, and pointers into it, which layers keep, stay
   // good. With no instance open it is unloaded, and may come back at another address.
@@ -22,14 +22,17 @@ TrainSummary train_with_recovery(const OpenDevice& open_device, const RunInput& 
     try {
       context = open_device();
       lost.reset();
-      return Trainer(*context, input, config, budget_ns).run();
+      context->device().set_dispatch_share(share);
+      return Trainer(*context, input, config, share * plan::Executor::kSubmitBudgetNs).run();
     } catch (const vk::DeviceLost& error) {
       if (losses == kMaxLosses || input.ranks != nullptr) throw;  // other ranks cannot go back alone
-      lost = std::move(context);
-      budget_ns /= 2;
+      if (context) lost = std::move(context);
+      share /= 2;
       config.resume = true;
-      log_warning("{}; opening the device again with {:.0f} ms of work per submission", error.what(),
-                  budget_ns / 1e6);
+      log_warning(
+          "{}; opening the device again with {:.0f} ms of work per submission and dispatches of at most {} "
+          "of their size",
+          error.what(), share * plan::Executor::kSubmitBudgetNs / 1e6, share);
     }
   }
 }

@@ -16,6 +16,11 @@
 namespace vkgpt::train {
 namespace {
 
+std::span<std::int32_t> resized(std::vector<std::int32_t>& values, std::size_t count) {
+  values.resize(count);
+  return values;
+}
+
 constexpr const char* kLossScale = "loss_scale";
 
 /// 1 / (1 - beta^(step + 1)).
@@ -123,6 +128,7 @@ void StepRunner::record_steps() {
       stage.executor.record(segment);
     }
   }
+  record_ahead(false);  // evaluation again, now that its kernels were timed
 }
 
 void StepRunner::set_parameters(std::span<const float> arena) {
@@ -212,8 +218,24 @@ BatchTarget StepRunner::batch_target(const Stage& stage, int slot) {
 void StepRunner::fill_slot(Stage& stage, int slot, std::int64_t step, std::int64_t micro_step,
                            double learning_rate) {
   fill_params(slot, step, micro_step, learning_rate);
-  stage.loader.fill_train(static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step),
-                          batch_target(stage, slot));
+  // In the process's own memory first: the slot's may be slow to read.
+  BatchTarget batch = batch_target(stage, slot);
+  const std::span<std::int32_t> slot_tokens =
+      std::exchange(batch.tokens, resized(tokens_, batch.tokens.size()));
+  const std::span<std::int32_t> slot_positions =
+      std::exchange(batch.positions, resized(positions_, batch.positions.size()));
+  stage.loader.fill_train(static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(micro_step), batch);
+  std::ranges::copy(tokens_, slot_tokens.begin());
+  std::ranges::copy(positions_, slot_positions.begin());
+  const model::GptConfig& config = params_.config();
+  const DType dtype = activation_dtype(config_, context_.caps());
+  const auto upload = [&](const char* tensor, const std::vector<std::uint32_t>& order) {
+    std::ranges::copy(order, store_.upload_slot<std::uint32_t>(tensor, slot).begin());
+  };
+  upload(model::tensor::kTokenOrder, model::order_tokens(config, dtype, context_.caps(), tokens_));
+  if (!positions_.empty() && model::orders_positions(config)) {
+    upload(model::tensor::kPositionOrder, model::order_positions(config, dtype, context_.caps(), positions_));
+  }
 }
 
 void StepRunner::fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate) {

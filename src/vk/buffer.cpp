@@ -60,6 +60,8 @@ Buffer::Buffer(const Device& device, std::uint64_t bytes, MemoryKind kind, std::
   mapped_ = static_cast<std::byte*>(allocated.pMappedData);
   const bool is_unmapped = result == VK_SUCCESS && kind != MemoryKind::kDevice && mapped_ == nullptr;
   if (is_unmapped) release();
+  // To an allocator a lost device looks like missing memory.
+  if (result != VK_SUCCESS) VK_CHECK(device.table().vkDeviceWaitIdle(device.handle()), name);
   if (is_unmapped || result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY ||
       result == VK_ERROR_MEMORY_MAP_FAILED) {
     fail(

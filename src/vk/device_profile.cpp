@@ -77,6 +77,7 @@ void visit_fields(Self& caps, Visit&& visit) {
   visit("device_id", caps.device_id);
   visit("driver_version", caps.driver_version);
   visit("api_version", caps.api_version);
+  visit("compute_units", caps.compute_units);
   visit("heap_bytes", caps.heap_bytes);
   visit("heap_budget_bytes", caps.heap_budget_bytes);
   visit("max_allocation_bytes", caps.max_allocation_bytes);

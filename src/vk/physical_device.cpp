@@ -146,6 +146,24 @@ void query_memory(VkPhysicalDevice device, bool has_budget, DeviceCaps& caps) {
   }
 }
 
+/// NVIDIA's multiprocessors or AMD's compute units; 0 where no extension tells.
+std::uint32_t compute_units(VkPhysicalDevice device, const std::vector<std::string>& extensions) {
+  VkPhysicalDeviceShaderSMBuiltinsPropertiesNV nvidia{};
+  nvidia.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV;
+  VkPhysicalDeviceShaderCorePropertiesAMD amd{};
+  amd.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_PROPERTIES_AMD;
+  VkPhysicalDeviceProperties2 properties{};
+  properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
+  if (std::ranges::contains(extensions, VK_NV_SHADER_SM_BUILTINS_EXTENSION_NAME)) {
+    properties.pNext = &nvidia;
+  } else if (std::ranges::contains(extensions, VK_AMD_SHADER_CORE_PROPERTIES_EXTENSION_NAME)) {
+    properties.pNext = &amd;
+  }
+  vkGetPhysicalDeviceProperties2(device, &properties);
+  if (nvidia.shaderSMCount > 0) return nvidia.shaderSMCount;
+  return amd.shaderEngineCount * amd.shaderArraysPerEngineCount * amd.computeUnitsPerShaderArray;
+}
+
 struct Properties {
   VkPhysicalDeviceProperties2 core{};
   VkPhysicalDeviceVulkan11Properties vulkan11{};
@@ -253,6 +271,7 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
   copy_limits(properties, caps);
 
   const std::vector<std::string> extensions = device_extensions(handle);
+  caps.compute_units = compute_units(handle, extensions);
   query_memory(handle, std::ranges::contains(extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME), caps);
 
   FeatureChain features(extensions);

@@ -3,13 +3,16 @@
 #include <chrono>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/format.hpp"
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/vk/result.hpp"
 
 namespace vkgpt::vk {
 namespace {
 
 // A wait in slices notices a device that was lost in the meantime on drivers that do not end the wait then.
-constexpr std::uint64_t kWaitSliceNs = 500'000'000;
+constexpr double kSliceSeconds = 0.5;
+constexpr auto kWaitSliceNs = static_cast<std::uint64_t>(kSliceSeconds * 1e9);
 
 }  // namespace
 
@@ -24,6 +27,7 @@ Queue::Queue(const Device& device) : device_(device) {
 }
 
 void Queue::finish() const noexcept {
+  if (hangs_) return;
   // A failure here is a lost device, which has nothing in flight any more.
   static_cast<void>(device_.table().vkQueueWaitIdle(device_.queue()));
 }
@@ -59,6 +63,23 @@ std::uint64_t Queue::completed() const {
   return value;
 }
 
+VkResult Queue::wait_patiently(const VkSemaphoreWaitInfo& info) const {
+  // Slices are counted, not the clock: while this process is stopped, a CPU driver is too.
+  constexpr int kPatience = static_cast<int>(kPatienceSeconds / kSliceSeconds);
+  constexpr int kDeadline = static_cast<int>(kDeadlineSeconds / kSliceSeconds);
+  std::uint64_t reached = 0;
+  for (int slices = 1;; ++slices) {
+    const VkResult result = device_.table().vkWaitSemaphores(device_.handle(), &info, kWaitSliceNs);
+    if (result != VK_TIMEOUT || slices == kDeadline) return result;
+    if (const std::uint64_t now = completed(); now != reached) {
+      reached = now;
+      slices = 0;
+    }
+    if (slices == kPatience)
+      log_info("waiting for the GPU, {:.0f} s so far: '{}'", kPatienceSeconds, last_label_);
+  }
+}
+
 void Queue::wait(std::uint64_t value) const {
   VKGPT_CHECK(value <= submitted_, "value {} was not submitted, the last is {}", value, submitted_);
   VkSemaphoreWaitInfo info{};
@@ -67,11 +88,13 @@ void Queue::wait(std::uint64_t value) const {
   info.pSemaphores = &timeline_;
   info.pValues = &value;
   const auto start = std::chrono::steady_clock::now();
-  VkResult result = VK_TIMEOUT;
-  while (result == VK_TIMEOUT) {
-    result = device_.table().vkWaitSemaphores(device_.handle(), &info, kWaitSliceNs);
-  }
+  const VkResult result = wait_patiently(info);
   waited_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (result == VK_TIMEOUT) {
+    hangs_ = true;
+    throw DeviceLost(vkgpt::format("the GPU hangs: nothing was completed for {:.0f} s during '{}'",
+                                   kDeadlineSeconds, last_label_));
+  }
   check_result(result, "vkWaitSemaphores", last_label_);
   if (device_.instance().validation() == ValidationMode::kGpu) {
     // The layer reads what shaders reported when the queue is idle, not when a semaphore is waited for, and

@@ -77,6 +77,8 @@ TEST_P(GpuArchitecture, LossAndAllGradientsAreThoseOfTheReference) {
   store.upload(tensor::kParams, std::as_bytes(std::span(values)));
   store.poison_arenas();
   std::ranges::copy(tokens, store.upload_slot<std::int32_t>(tensor::kTokens, 0).begin());
+  std::ranges::copy(order_tokens(config_, options.activation_dtype, context.caps(), tokens),
+                    store.upload_slot<std::uint32_t>(tensor::kTokenOrder, 0).begin());
   std::ranges::copy(targets, store.upload_slot<std::int32_t>(tensor::kTargets, 0).begin());
   for (const char* name : {segment::kZeroGrads, segment::kMicroStep, segment::kUpdate}) {
     executor.submit(name, 0);

@@ -1,5 +1,9 @@
 #include "vkgpt/ops/launch.hpp"
 
+#include <algorithm>
+#include <array>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
@@ -22,7 +26,17 @@ TEST(Launch, SlicesCoverAllRowsWithinTheLimit) {
   }
   EXPECT_EQ(next, 300);
   EXPECT_EQ(row_slices(caps, 100, 40).size(), 1U);
-  EXPECT_EQ(element_slices(caps, 1001).size(), 2U);
+  EXPECT_EQ(row_slices(caps, 1001, 4).size(), 2U);
+  plan::PlanBuilder builder(caps);
+  const plan::Tensor arena = builder.persistent("arena", {3000}, plan::Role::kParameters);
+  builder.cut(arena, std::array<std::int64_t, 1>{640});
+  const plan::Tensor half = builder.persistent("half", {3000}, plan::Role::kParameters, DType::kF16);
+  std::vector<std::int64_t> firsts;
+  for (const Slice slice : element_slices(builder, {arena, half})) {
+    EXPECT_LE(slice.count * 4, static_cast<std::int64_t>(caps.max_storage_buffer_range));
+    firsts.push_back(slice.first);
+  }
+  EXPECT_TRUE(std::ranges::contains(firsts, 640)) << "a run begins at the cut";
   EXPECT_THROW(row_slices(caps, 300, 4000), plan::TooLarge);
 }
 
@@ -69,6 +83,20 @@ TEST(Launch, GridsCoverTheWork) {
 
   caps.type = vk::DeviceType::kCpu;
   EXPECT_EQ(subgroups_per_workgroup(caps), 1U);
+}
+
+TEST(Launch, WhatFillsADeviceFollowsItsUnits) {
+  vk::DeviceCaps caps;
+  EXPECT_EQ(invocations_to_fill(caps), 65536) << "where the driver tells none";
+  caps.compute_units = 132;
+  EXPECT_EQ(invocations_to_fill(caps), 132 * 512);
+}
+
+TEST(Launch, DispatchesShrinkAfterALoss) {
+  vk::DeviceCaps caps;
+  const std::int64_t whole = max_dispatch_flops(caps);
+  caps.dispatch_share = 0.5;
+  EXPECT_EQ(max_dispatch_flops(caps), whole / 2);
 }
 
 }  // namespace

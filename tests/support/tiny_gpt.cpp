@@ -28,15 +28,19 @@ TinyGpt::TinyGpt(const std::string& golden_name)
 
 TinyGpt::TinyGpt(const std::string& golden_name, const std::function<void(model::TrainPlanOptions&)>& change,
                  float learning_rate)
+    : TinyGpt(golden_name, change, learning_rate, shared_context().target()) {}
+
+TinyGpt::TinyGpt(const std::string& golden_name, const std::function<void(model::TrainPlanOptions&)>& change,
+                 float learning_rate, const vk::Target& target)
     : golden_(golden::load(golden_name)),
       config_(golden::load_config(golden_name)),
       options_(golden_options(golden_, change)),
+      caps_(target.caps),
       learning_rate_(learning_rate),
       params_(config_),
       store_(shared_context()),
       executor_(shared_context(), store_,
-                plan::make_schedule(model::build_train_plan(params_, options_, shared_context().target()),
-                                    shared_context().caps())),
+                plan::make_schedule(model::build_train_plan(params_, options_, target), target.caps)),
       ring_(shared_context().queue()) {
   std::vector<float> arena(static_cast<std::size_t>(params_.arena_elements()));
   for (const model::ParamSpec& spec : params_.specs()) {
@@ -75,6 +79,9 @@ int TinyGpt::fill_slot(std::int64_t step) {
               sizeof(params));
   std::ranges::copy(golden_.at("tokens").ints(),
                     store_.upload_slot<std::int32_t>(model::tensor::kTokens, slot).begin());
+  std::ranges::copy(
+      model::order_tokens(config_, options_.activation_dtype, caps_, golden_.at("tokens").ints()),
+      store_.upload_slot<std::uint32_t>(model::tensor::kTokenOrder, slot).begin());
   std::ranges::copy(golden_.at("targets").ints(),
                     store_.upload_slot<std::int32_t>(model::tensor::kTargets, slot).begin());
   return slot;

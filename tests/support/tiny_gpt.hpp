@@ -23,6 +23,9 @@ class TinyGpt {
   /// With the optimizer, the shape of the loss and so on changed from what tests/golden/README.md says.
   TinyGpt(const std::string& golden_name, const std::function<void(model::TrainPlanOptions&)>& change,
           float learning_rate);
+  /// Planned for another device than the shared one.
+  TinyGpt(const std::string& golden_name, const std::function<void(model::TrainPlanOptions&)>& change,
+          float learning_rate, const vk::Target& target);
 
   const std::map<std::string, golden::Tensor>& golden() const { return golden_; }
   const model::GptConfig& config() const { return config_; }
@@ -45,6 +48,7 @@ class TinyGpt {
   std::map<std::string, golden::Tensor> golden_;
   model::GptConfig config_;
   model::TrainPlanOptions options_;
+  vk::DeviceCaps caps_;
   float learning_rate_;
   model::GptParams params_;
   plan::TensorStore store_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -41,6 +42,24 @@ TEST(GpuReplay, ReplayedEagerTappedAndReRecordedAreTheSameBits) {
     EXPECT_EQ(run_steps(small_model(), config, How::kStats, kSteps), replayed);
     EXPECT_EQ(run_steps(small_model(), config, How::kReRecord, kSteps), replayed);
   }
+}
+
+TEST(GpuReplay, SmallerDispatchesGiveTheSameBits) {
+  TrainConfig config = small_training(1);
+  config.batch_size = 12;  // 204 rows of each product, 64 at a time
+  const auto count_and_run = [&] {
+    TrainRun run(small_model(), config);
+    test::CallCounter counter;
+    run.steps(0, 3);
+    const RunOutcome outcome = run.finish();
+    return std::pair(outcome, counter.dispatches());
+  };
+  const auto [whole, few] = count_and_run();
+  test::shared_context().device().set_dispatch_share(1e-9);
+  const auto [parts, many] = count_and_run();
+  test::shared_context().device().set_dispatch_share(1);
+  EXPECT_GT(many, few);
+  EXPECT_EQ(parts, whole);
 }
 
 TEST(GpuReplay, GradientsAccumulateOverMicroSteps) {

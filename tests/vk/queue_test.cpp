@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -117,6 +118,28 @@ TEST_F(GpuQueue, DeviceLossCarriesTheLabelOfTheWork) {
   }
   table.vkWaitSemaphores = real;
   queue_.wait(value);
+}
+
+/// Stands in for a device that hangs: nothing completes, and the driver does not say why.
+VKAPI_ATTR VkResult VKAPI_CALL hang(VkDevice, const VkSemaphoreWaitInfo*, std::uint64_t) {
+  return VK_TIMEOUT;
+}
+
+TEST_F(GpuQueue, AHangEndsAsALossThatNamesTheWork) {
+  const CommandBuffer commands = record(1);
+  Queue queue(context_.device());
+  const std::uint64_t value = queue.submit(commands, "micro_step part 3");
+  queue.wait(value);
+  VolkDeviceTable& table = context_.device().mutable_table();
+  const PFN_vkWaitSemaphores real = std::exchange(table.vkWaitSemaphores, hang);
+  try {
+    queue.wait(value);
+    ADD_FAILURE() << "the hang went unnoticed";
+  } catch (const DeviceLost& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("the GPU hangs"));
+    EXPECT_THAT(e.what(), testing::HasSubstr("micro_step part 3"));
+  }
+  table.vkWaitSemaphores = real;
 }
 
 }  // namespace

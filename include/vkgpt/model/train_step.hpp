@@ -2,8 +2,11 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "vkgpt/core/dtype.hpp"
+#include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/vk/device_caps.hpp"
 
 // The names and the options of a train step's plan, and what it leaves for the host.
 
@@ -50,6 +53,10 @@ inline constexpr const char* kTokens = "tokens";        // (B * block_size) i32,
 inline constexpr const char* kTargets = "targets";      // (B * block_size) i32, upload, likewise
 inline constexpr const char* kPositions = "positions";  // likewise, where documents share sequences:
 inline constexpr const char* kDocumentEnds = "document_ends";  // see ops::Documents
+inline constexpr const char* kTokenOrder =
+    "token_order";  // (2 * B * block_size) u32, upload: see order_tokens
+inline constexpr const char* kPositionOrder =
+    "position_order";  // likewise, see order_positions; where learned positions restart
 inline constexpr const char* kStepParams = "step_params";
 inline constexpr const char* kStepResults = "step_results";  // (8): see StepResults
 inline constexpr const char* kEvalResults = "eval_results";  // (8), likewise
@@ -83,6 +90,18 @@ struct StepResults {
 /// The contents (8) of kStepResults or kEvalResults, as shaders/loss_mean.comp writes them. An evaluation has
 /// a loss only.
 StepResults step_results(std::span<const float> readback);
+
+/// What a micro-step on `tokens` (B * T) finds at the front of kTokenOrder.
+std::vector<std::uint32_t> order_tokens(const GptConfig& config, DType activation_dtype,
+                                        const vk::DeviceCaps& caps, std::span<const std::int32_t> tokens);
+
+/// What a micro-step on documents with `positions` (B * T) finds at the front of kPositionOrder.
+std::vector<std::uint32_t> order_positions(const GptConfig& config, DType activation_dtype,
+                                           const vk::DeviceCaps& caps,
+                                           std::span<const std::int32_t> positions);
+
+/// Whether a plan with `options.documents` has kPositionOrder.
+bool orders_positions(const GptConfig& config);
 
 enum class OptimizerKind { kAdamW, kAdamW8, kLion, kMuon };
 

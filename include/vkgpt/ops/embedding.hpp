@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "vkgpt/ops/weight.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
@@ -33,15 +36,21 @@ void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args);
 
 struct EmbeddingBackward {
   plan::Tensor dx;                        // (B, T, C) f32, f16 or bf16
-  plan::Tensor tokens;                    // (B, T) i32
+  plan::Tensor order;                     // (2 * B * T) u32: see `embedding_order`
   std::optional<plan::Tensor> dwte = {};  // (Vp, C), added to; not computed without
   std::optional<plan::Tensor> dwpe = {};  // (>= T, C), added to in the first T rows; not computed without
-  std::optional<plan::Tensor> positions = {};  // of the forward
+  // (2 * B * T) u32, where the forward had positions: `embedding_order` of them with T for Vp
+  std::optional<plan::Tensor> position_order = {};
 };
 
-/// The gradients of `embedding_forward`, without atomics: positions are put in the order of their tokens,
-/// then one workgroup sums those of a token, always in the same order. Where positions are given, dwpe is
-/// made in the same way.
+/// The gradients of `embedding_forward`, without atomics: one workgroup sums the positions of a token, always
+/// in the same order. Where positions restart, dwpe is made in the same way.
 void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& args);
+
+/// What `EmbeddingBackward::order` holds for `tokens` (B * T) and dx (B, T, C) of `dtype`: for each slice of
+/// rows of dx that the device binds at once the positions in the slice, by (token, position), then their
+/// tokens. Tokens outside of the `Vp` rows of the table count as its last one. By counting: O(B T + Vp).
+std::vector<std::uint32_t> embedding_order(const vk::DeviceCaps& caps, std::span<const std::int32_t> tokens,
+                                           std::int64_t C, DType dtype, std::int64_t Vp);
 
 }  // namespace vkgpt::ops

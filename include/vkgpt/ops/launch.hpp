@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vkgpt/plan/dispatch.hpp"
+#include "vkgpt/plan/plan_builder.hpp"
 #include "vkgpt/vk/device_caps.hpp"
 
 namespace vkgpt::ops {
@@ -31,8 +32,10 @@ std::int64_t max_binding_bytes(const vk::DeviceCaps& caps);
 std::vector<Slice> row_slices(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t row_bytes,
                               std::int64_t granule = slice_granule(false));
 
-/// The same for a flat tensor of at most 32-bit elements.
-std::vector<Slice> element_slices(const vk::DeviceCaps& caps, std::int64_t elements,
+/// The same for flat tensors of at most 32-bit elements, and no run across a cut of one of them (see
+/// `plan::TensorInfo::cuts`). All tensors have as many elements as the first.
+std::vector<Slice> element_slices(const plan::PlanBuilder& builder,
+                                  std::initializer_list<plan::Tensor> tensors,
                                   std::int64_t granule = slice_granule(false));
 
 /// Neighbours of an f32 tensor of `count` elements that a kernel reads at a time, the macro WIDTH of

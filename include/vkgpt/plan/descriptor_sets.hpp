@@ -6,11 +6,17 @@
 
 namespace vkgpt::plan {
 
-/// The descriptor sets of a segment's dispatches for one slot, in order. They outlive the use of the commands
-/// that were recorded with them.
+/// A copy from the host's memory to the device's.
+struct UploadCopy {
+  vk::BufferRange from, to;
+};
+
+/// The descriptor sets of a segment's dispatches for one slot, in order, and what is copied before the first
+/// of them. They outlive the use of the commands that were recorded with them.
 struct DescriptorSets {
   vk::DescriptorPool pool;
   std::vector<VkDescriptorSet> sets;
+  std::vector<UploadCopy> copies;
 };
 
 }  // namespace vkgpt::plan

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "vkgpt/plan/descriptor_sets.hpp"
@@ -49,7 +51,7 @@ class Executor {
   void reserve_eager(std::string_view segment);
 
   /// Runs the segment now, one dispatch per submission, and waits. The times also become the measure by which
-  /// the next `record` splits the segment.
+  /// the next `record` splits the segment, and others that do the same work.
   std::vector<DispatchTime> run_eager(std::string_view segment, int slot);
 
   /// Records the segment for both slots, replacing what was recorded.
@@ -86,11 +88,16 @@ class Executor {
   Recording record_slot(const SegmentState& state, int slot);
   double estimated_ns(const SegmentState& state, std::size_t dispatch) const;
 
+  /// What tells the time that a dispatch takes: kernel, push constants, workgroups.
+  using Work = std::tuple<vk::PipelineKey, std::vector<std::uint32_t>, std::array<std::uint32_t, 3>>;
+  static Work work_of(const Dispatch& dispatch);
+
   vk::Context& context_;
   TensorStore& store_;
   Schedule schedule_;
   double submit_budget_ns_;
   std::map<std::string, SegmentState, std::less<>> segments_;
+  std::map<Work, double> measured_;  // nanoseconds, in whatever segment
   int recorded_count_ = 0;
   std::optional<vk::CommandBuffer> eager_commands_;
   vk::Timestamps eager_times_;  // none where the device has no timestamps

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,11 @@ class PlanBuilder {
   /// Tensors that outlive a segment. A persistent tensor declared twice under one name must agree in shape,
   /// type and role, and is the same tensor.
   Tensor persistent(std::string_view name, Shape shape, Role role, DType dtype = DType::kF32);
+  /// Cuts a persistent root tensor before these elements (see `TensorInfo::cuts`); before anything is
+  /// dispatched.
+  void cut(const Tensor& t, std::span<const std::int64_t> elements);
+  /// The elements of `t` before which its root is cut.
+  std::vector<std::int64_t> cuts_of(const Tensor& t) const;
   Tensor upload(std::string_view name, Shape shape, DType dtype = DType::kF32);
   Tensor readback(std::string_view name, Shape shape, DType dtype = DType::kF32);
   /// A persistent tensor whose contents are known while building: a table, a mask. The store uploads it once.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vkgpt/core/dtype.hpp"
 #include "vkgpt/core/shape.hpp"
@@ -56,6 +57,9 @@ struct TensorInfo {
   // A view names a part of another tensor and has no memory of its own; otherwise root is the tensor itself.
   TensorId root{};
   std::uint64_t root_offset = 0;  // bytes
+  // Of a persistent root tensor larger than one buffer may be: the bytes at which it is cut into several,
+  // ascending. No dispatch binds across a cut.
+  std::vector<std::uint64_t> cuts = {};
 
   std::uint64_t bytes() const { return static_cast<std::uint64_t>(shape.numel()) * dtype_size(dtype); }
 };

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vkgpt/plan/descriptor_sets.hpp"
 #include "vkgpt/plan/schedule.hpp"
 #include "vkgpt/vk/context.hpp"
 
@@ -17,7 +18,13 @@ namespace vkgpt::plan {
 /// arenas shared by all, since submissions run one after another.
 class TensorStore {
  public:
-  explicit TensorStore(vk::Context& context) : context_(context) {}
+  /// Whether kernels read upload tensors where the host wrote them or, behind a bus, from a copy in the
+  /// device's own memory that a submission makes first.
+  enum class Uploads { kInPlace, kCopied };
+
+  /// On discrete devices uploads are copied.
+  explicit TensorStore(vk::Context& context);
+  TensorStore(vk::Context& context, Uploads uploads) : context_(context), uploads_(uploads) {}
 
   /// Allocates what `schedule` needs beyond what is there. Constants are uploaded, other persistent
   /// and slot tensors start as zeros. Every
@@ -27,6 +34,9 @@ class TensorStore {
 
   /// The memory of `binding` in the given slot.
   vk::BufferRange range(const Schedule& schedule, const Binding& binding, int slot) const;
+
+  /// What a submission of segment `index` copies first for the slot.
+  std::vector<UploadCopy> copies(const Schedule& schedule, std::size_t index, int slot) const;
 
   /// Copies to or from a persistent tensor, `offset` bytes in; waits until it is done.
   void upload(std::string_view name, std::span<const std::byte> data, std::uint64_t offset = 0);
@@ -54,7 +64,8 @@ class TensorStore {
  private:
   struct SlotTensor {
     Storage storage;
-    std::vector<vk::Buffer> buffers;  // one per slot
+    std::vector<vk::Buffer> buffers;      // one per slot, the host's
+    std::vector<vk::Buffer> on_device{};  // their copies, of uploads that are copied
   };
 
   std::span<std::byte> slot_bytes(std::string_view name, int slot, Storage storage) const;
@@ -62,10 +73,25 @@ class TensorStore {
   static std::span<T> as_span(std::span<std::byte> bytes) {
     return {reinterpret_cast<T*>(bytes.data()), bytes.size() / sizeof(T)};
   }
-  const vk::Buffer& persistent(std::string_view name) const;
+  /// The memory of a persistent tensor: one buffer, or where it is cut several.
+  struct Pieces {
+    std::vector<std::uint64_t> begins;  // bytes of the tensor before each
+    std::vector<vk::Buffer> buffers;
+
+    std::uint64_t bytes() const { return begins.back() + buffers.back().size(); }
+    /// The piece that holds byte `offset`.
+    std::size_t find(std::uint64_t offset) const;
+  };
+
+  const Pieces& persistent(std::string_view name) const;
+  Pieces allocate(const TensorInfo& info) const;
+  /// Calls `run(buffer, offset in it, offset in the range, bytes)` for each piece of a range of bytes.
+  template <typename Run>
+  static void for_each_piece(const Pieces& pieces, std::uint64_t offset, std::uint64_t bytes, Run&& run);
 
   vk::Context& context_;
-  std::map<std::string, vk::Buffer, std::less<>> persistent_;
+  Uploads uploads_;
+  std::map<std::string, Pieces, std::less<>> persistent_;
   std::map<std::string, SlotTensor, std::less<>> slots_;
   std::vector<vk::Buffer> arenas_;
   mutable bool arenas_in_use_ = false;

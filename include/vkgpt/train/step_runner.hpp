@@ -152,6 +152,7 @@ class StepRunner {
   std::optional<RankState> state_;
   bool stop_agreed_ = false;
   std::deque<StepOutcome> outcomes_;
+  std::vector<std::int32_t> tokens_, positions_;  // of the micro-step that is being filled in
   std::vector<TensorStats> gradient_stats_;
   std::vector<TensorStats> activation_stats_;
   std::vector<plan::DispatchTime> eager_times_;

@@ -28,6 +28,8 @@ class Device {
   VolkDeviceTable& mutable_table() { return table_; }
   const DeviceCaps& caps() const { return target_.caps; }
   const Target& target() const { return target_; }
+  /// See `DeviceCaps::dispatch_share`; for plans that are made from now on.
+  void set_dispatch_share(double share) { target_.caps.dispatch_share = share; }
   const Instance& instance() const { return instance_; }
   VmaAllocator allocator() const { return allocator_; }
   std::uint32_t queue_family() const { return queue_family_; }

@@ -73,6 +73,12 @@ struct DeviceCaps {
   std::uint64_t heap_bytes = 0;                         // the largest device-local heap
   std::uint64_t heap_budget_bytes = 0;                  // of it, free for us now (0 = unknown)
 
+  /// Of NVIDIA's multiprocessors, AMD's compute units, where the driver tells; 0 = unknown.
+  std::uint32_t compute_units = 0;
+  /// Of the work that a dispatch may hold on a device of this type, what it is given: less after a loss,
+  /// since a watchdog may have found it too long. No driver tells it.
+  double dispatch_share = 1;
+
   bool shader_f16 = false;
   bool storage_16bit = false;
   bool shader_bf16 = false;

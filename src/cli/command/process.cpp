@@ -75,9 +75,9 @@ std::optional<int> run_process(std::vector<std::string> words, const std::functi
   return code_of(status);
 }
 
-Companion::Companion(std::vector<std::string> words) {
+Companion::Companion(std::vector<std::string> words, Errors errors) {
   const int null_fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  child_ = start(words, {null_fd, null_fd, STDERR_FILENO}, SIGTERM);
+  child_ = start(words, {null_fd, null_fd, errors == Errors::kShown ? STDERR_FILENO : null_fd}, SIGTERM);
   close(null_fd);
   setpriority(PRIO_PROCESS, static_cast<id_t>(child_), 10);
 }

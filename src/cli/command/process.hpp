@@ -14,11 +14,13 @@ namespace vkgpt::cli {
 /// so does this process's own end.
 std::optional<int> run_process(std::vector<std::string> words, const std::function<void()>& on_wait = {});
 
-/// A program that runs beside this one, at a lower priority, and ends with it. Its standard error is this
-/// process's.
+/// A program that runs beside this one, at a lower priority, and ends with it, in its own way. Its standard
+/// error is this process's, or discarded.
 class Companion {
  public:
-  explicit Companion(std::vector<std::string> words);
+  enum class Errors { kShown, kDiscarded };
+
+  explicit Companion(std::vector<std::string> words, Errors errors = Errors::kShown);
   ~Companion();
   Companion(const Companion&) = delete;
   Companion& operator=(const Companion&) = delete;

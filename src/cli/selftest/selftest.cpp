@@ -140,6 +140,27 @@ void record_verdict(vk::KernelRecord& record, const SelfTestGroup& group,
                                    std::string(date)};
 }
 
+std::vector<SelfTestResult> test_and_record(vk::Context& context, const SelfTestGroup& group,
+                                            vk::KernelRecord& record, std::string_view date,
+                                            const std::function<void()>& save) {
+  const vk::KernelRecord before = record;
+  const SelfTestResult unfinished{.group = group, .variant = "all", .failure = "the test did not finish"};
+  record_verdict(record, group, std::span(&unfinished, 1), date);
+  const bool is_replaceable = record.disabled.contains(group.name());
+  if (is_replaceable) save();
+  try {
+    const std::vector<SelfTestResult> results = test_group(context, group);
+    record = before;
+    record_verdict(record, group, results, date);
+    if (group.backend) save();
+    return results;
+  } catch (const vk::DeviceLost&) {
+    record = before;
+    if (is_replaceable) save();
+    throw;
+  }
+}
+
 std::string selftest_line(const SelfTestResult& result) {
   return vkgpt::format("{:<17} {:<44} {:>8.1e} {:>8.1e}  {}", result.group.name(), result.variant,
                        result.error, result.bound, result.failure.empty() ? "ok" : result.failure);

@@ -69,15 +69,8 @@ class SelfTest {
     for (const SelfTestGroup& group : selftest_groups(context_.caps())) {
       if (interrupted()) return;
       if (!options.wants(group)) continue;
-      const vk::KernelRecord before = record_;
-      // A driver may hang or crash on a kernel: then this verdict stands.
-      const SelfTestResult unfinished{.group = group, .variant = "all", .failure = "the test did not finish"};
-      record_verdict(record_, group, std::span(&unfinished, 1), today_);
-      if (record_.disabled.contains(group.name())) save();
-      const std::vector<SelfTestResult> results = test_group(context_, group);
-      record_ = before;
-      record_verdict(record_, group, results, today_);
-      if (group.backend) save();
+      const std::vector<SelfTestResult> results =
+          test_and_record(context_, group, record_, today_, [this] { save(); });
       for (const SelfTestResult& result : results) std::print(stderr, "{}\n", selftest_line(result));
       std::ranges::copy(results, std::back_inserter(results_));
     }

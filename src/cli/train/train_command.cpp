@@ -39,6 +39,7 @@ struct TrainOptions {
   bool generate_only = false;
   bool dashboard = false;
   std::int64_t dashboard_port = 8081;
+  std::string selftest = "auto";
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -56,6 +57,13 @@ struct TrainOptions {
                     .min = 0,
                     .max = 65535},
           self.dashboard_port);
+    visit(
+        FieldInfo{.name = "selftest",
+                  .group = "Device and output",
+                  .help = "Check the kernels beside the first training on a device: auto on GPUs. What fails "
+                          "is off from the next start on",
+                  .choices = "auto|on|off"},
+        self.selftest);
   }
 };
 
@@ -147,10 +155,20 @@ std::unique_ptr<vk::Context> open_context(RunOptions& run, const RankSettings& s
     agree_on_devices(*ranks, context->caps());
   }
   log_info("device: {} ({})", context->caps().name, context->caps().driver);
-  if (vk::read_kernel_record(vk::default_cache_dir(), context->caps()).tested.empty()) {
-    log_info("its kernels were never checked: 'vkgpt selftest' does it in seconds");
-  }
   return context;
+}
+
+/// A self-test of the device beside the training, where it was never made and is wanted.
+void check_kernels(const vk::DeviceCaps& caps, const RunOptions& run, std::string_view wish,
+                   std::optional<Companion>& selftest) {
+  if (selftest || !vk::read_kernel_record(vk::default_cache_dir(), caps).tested.empty()) return;
+  if (wish == "off" || (wish == "auto" && caps.is_cpu()) || !run.shader_dir.empty()) {
+    log_info("its kernels were never checked: 'vkgpt selftest' does it in seconds");
+    return;
+  }
+  log_info("its kernels are checked meanwhile ('vkgpt selftest'): what fails is off from the next start on");
+  selftest.emplace(std::vector<std::string>{"/proc/self/exe", "selftest", "--device", caps.uuid},
+                   Companion::Errors::kDiscarded);
 }
 
 }  // namespace
@@ -188,8 +206,10 @@ int run_train(std::span<const std::string> args) {
     agree_on_run(*ranks, command.fields(), *setup);
     comm::together(*ranks, "settings", [&] { check_division(model, config, ranks->size()); });
   }
+  std::optional<Companion> selftest;
   const auto open_device = [&] {
     auto context = open_context(run, rank_settings, ranks.get());
+    if (leads) check_kernels(context->caps(), run, options.selftest, selftest);
     describe(setup->data(), model::GptParams(model, train::adaptation(config)));
     return context;
   };

@@ -52,7 +52,8 @@ std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, s
                                    std::span<const Extent> extents) {
   constexpr std::int64_t kWordBytes = 16;  // of what kernels read at a time
   const std::int64_t max_range = max_binding_bytes(caps);
-  const std::int64_t max_flops = caps.is_cpu() ? 500'000'000 : max_product_flops(caps, extents.front().dtype);
+  const std::int64_t max_flops =
+      caps.is_cpu() ? max_dispatch_flops(caps) / 8 : max_product_flops(caps, extents.front().dtype);
   const auto alignment = std::max<std::int64_t>(kWordBytes, caps.storage_buffer_alignment);
   std::int64_t granule = 1;  // sequences
   std::int64_t bindable = B;
@@ -146,6 +147,13 @@ void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, co
   const std::vector<std::uint32_t> words =
       PushWords{}.u32(slice.first, dropout.site).f32(dropout.p, 1.0 / (1.0 - dropout.p));
   dispatch.push.insert(dispatch.push.end(), words.begin(), words.end());
+}
+
+/// Lanes of a subgroup of `attention_decode`. Intel's threads have registers for the fewest only: with 16
+/// before Xe2, or 32 from it on, four rows spill.
+std::uint32_t decode_subgroup(const vk::DeviceCaps& caps) {
+  const bool is_narrow = caps.vendor_id == vk::kVendorIntel && vk::knows_subgroup_size(caps);
+  return is_narrow ? caps.min_subgroup_size : caps.subgroup_size;
 }
 
 /// Rows of a run that a workgroup of `attention_decode` takes: each key that it loads serves all of them.
@@ -290,6 +298,7 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   VKGPT_CHECK(args.window >= 0, "a window of {}", args.window);
   const std::int64_t T_max = args.k_cache.shape[2];
   const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
+  const std::uint32_t subgroup = decode_subgroup(caps);
   const std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
   const std::int64_t queries = args.is_run && rows % kRunQueries == 0 ? kRunQueries : 1;
   const std::int64_t groups = rows / queries * heads.NH;
@@ -300,11 +309,11 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
                   .macros = plan::Macros{}
                                 .value("HS", heads.HS)
                                 .value("LANES", lanes)
-                                .value("MIN_SUBGROUP", least_subgroup(caps))
+                                .value("MIN_SUBGROUP", std::min(subgroup, least_subgroup(caps)))
                                 .value("QUERIES", queries)
                                 .value("STORES", !args.is_run)
                                 .dtype("DTYPE", dtype),
-                  .subgroup_size = required_subgroup(caps)},
+                  .subgroup_size = required_subgroup(caps) == 0 ? 0 : subgroup},
        .bindings = {read(args.qkv), read(args.places), k_cache, v_cache, write(args.out)},
        .push = PushWords{}.u32(T_max, heads.NH, groups, heads.NKV, args.window, args.k_cache.shape[0]),
        .groups = fold_grid(caps, groups),

@@ -35,8 +35,21 @@ std::int64_t parts_of_k(const Slicing& slicing) {
   return std::ranges::find_if(slicing.parts, &Part::is_last_k) - slicing.parts.begin() + 1;
 }
 
+/// Of dx, in its own type.
+void append_input_reduction(PlanBuilder& builder, const Product& p, const Extents& e, const SplitSums& sums,
+                            std::int64_t splits) {
+  Dispatch d = elementwise(builder.caps(), "linear_backward_input_reduce", e.m * e.n,
+                           Macros{}.dtype("DTYPE", p.c.dtype).flag("ACCUMULATE", p.accumulate));
+  d.bindings = {read(sums.c), p.accumulate ? read_write(p.c) : write(p.c)};
+  d.push = PushWords{}.u32(e.m * e.n, splits, sums.padded_rows * e.n);
+  const std::int64_t c_bytes = dtype_size(p.c.dtype) * (p.accumulate ? 2 : 1);
+  d.cost = {.flops = splits * e.m * e.n, .bytes = (4 * splits + c_bytes) * e.m * e.n};
+  builder.dispatch(std::move(d));
+}
+
 void append_reduction(PlanBuilder& builder, const Product& p, const Extents& e, const SplitSums& sums,
                       std::int64_t splits) {
+  if (p.transposition == Transposition::kNN) return append_input_reduction(builder, p, e, sums, splits);
   const vk::DeviceCaps& caps = builder.caps();
   const std::int64_t width = e.n % 4 == 0 ? 4 : 1;
   const std::int64_t count = e.m * e.n / width;
@@ -132,8 +145,9 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
 
 bool can_split_k(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::int64_t splits) {
   constexpr std::int64_t kMostBytes = 1 << 27;
-  const bool only_adds = p.transposition == Transposition::kTN && p.accumulate && !p.bias &&
-                         p.epilogue == Epilogue::kNone && p.c.dtype == DType::kF32;
+  const bool is_weight = p.transposition == Transposition::kTN && p.accumulate && p.c.dtype == DType::kF32;
+  const bool is_input = p.transposition == Transposition::kNN && !p.by_rows && !p.b.blocks;
+  const bool only_adds = (is_weight || is_input) && !p.bias && p.epilogue == Epilogue::kNone;
   const std::int64_t bytes = padded_rows(e) * e.n * dtype_size(DType::kF32);
   const std::int64_t most = std::min(kMostBytes, max_binding_bytes(caps));
   return splits == 1 || (only_adds && bytes <= most / splits && e.k >= kLeastSplit * splits);

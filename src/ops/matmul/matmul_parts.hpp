@@ -22,7 +22,7 @@ using CompletePart = std::function<void(plan::Dispatch& dispatch, const Part& pa
 
 /// Appends the parts of `product`. With split-K they write sums of their own, all in one dispatch or in one
 /// barrier group, which `linear_backward_weight_reduce` then adds in the order of k to what C and `row_sums`
-/// held.
+/// held; likewise `linear_backward_input_reduce` for dx.
 void append_parts(plan::PlanBuilder& builder, const Product& product, const Extents& extents, KParts k,
                   const CompletePart& complete);
 
@@ -30,8 +30,9 @@ void append_parts(plan::PlanBuilder& builder, const Product& product, const Exte
 /// that of the tiles, which shaders may number anew (`tile_of_group`).
 std::array<std::uint32_t, 3> tile_groups(const Part& part, std::int64_t rows, std::int64_t columns);
 
-/// Whether split-K may compute the product in that many parts: a weight gradient whose sums, apart from each
-/// other, take no more than what every device binds at once.
+/// Whether split-K may compute the product in that many parts: the gradient of a weight or, without an
+/// epilogue, of an input, whose sums, apart from each other, take no more than what every device binds at
+/// once.
 bool can_split_k(const vk::DeviceCaps& caps, const Product& product, const Extents& extents,
                  std::int64_t splits);
 

@@ -34,7 +34,7 @@ void global_norm(plan::PlanBuilder& builder, const plan::Tensor& gradients, floa
   VKGPT_CHECK(gradients.dtype == DType::kF32, "gradients are {}", dtype_name(gradients.dtype));
   const vk::DeviceCaps& caps = builder.caps();
   const std::int64_t blocks = reduction_blocks(caps);
-  const std::vector<Slice> slices = element_slices(caps, gradients.shape.numel());
+  const std::vector<Slice> slices = element_slices(builder, {gradients});
   const std::int64_t slice_count = std::ssize(slices);
   const plan::Tensor partials = builder.transient("norm_partials", {slice_count * blocks, 2});
   for (std::int64_t s = 0; s < slice_count; ++s) {

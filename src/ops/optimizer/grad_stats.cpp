@@ -19,7 +19,7 @@ void grad_stats(plan::PlanBuilder& builder, std::span<const plan::Tensor> tensor
 
   for (std::int64_t i = 0; i < n; ++i) {
     const plan::Tensor& tensor = tensors[i];
-    for (const Slice slice : element_slices(caps, tensor.shape.numel(), slice_granule(any_16bit({tensor})))) {
+    for (const Slice slice : element_slices(builder, {tensor})) {
       plan::Dispatch dispatch = workgroups(caps, "grad_stats_partial", blocks, subgroups,
                                            plan::Macros{}.dtype("DTYPE", tensor.dtype));
       dispatch.kernel.macros.flag("ACCUMULATE", slice.first > 0);

@@ -48,7 +48,8 @@ void elementwise_update(plan::PlanBuilder& builder, const OptimizerArenas& arena
   const plan::Tensor& copy = arenas.copy.value_or(arenas.weights);
   VKGPT_CHECK(copy.shape == arenas.weights.shape && (!arenas.copy || dtype_size(copy.dtype) == 2),
               "copy {} {}", dtype_name(copy.dtype), copy.shape.to_string());
-  for (const Slice slice : element_slices(builder.caps(), n, slice_granule(any_16bit({copy})))) {
+  for (const Slice slice : element_slices(
+           builder, {arenas.weights, arenas.gradients, arenas.m, arenas.v.value_or(arenas.m), copy})) {
     const std::int64_t width = update.is_wide ? f32_width(builder.caps(), slice.count) : 1;
     plan::Macros macros;
     if (update.is_wide) macros.value("WIDTH", width);

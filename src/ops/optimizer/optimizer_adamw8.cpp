@@ -59,8 +59,8 @@ PushWords push_constants(PushWords words, const AdamW& constants) {
 
 /// Calls `append(slice, run)` for every slice of the arena with the run of `blocks` that lie in it.
 template <typename Append>
-void for_each_slice(const vk::DeviceCaps& caps, std::int64_t elements, const Blocks& blocks, Append append) {
-  for (const Slice slice : element_slices(caps, elements, kAdamW8Block)) {
+void for_each_slice(PlanBuilder& builder, const OptimizerAdamW8& args, const Blocks& blocks, Append append) {
+  for (const Slice slice : element_slices(builder, {args.weights, args.gradients}, kAdamW8Block)) {
     const auto place_of = [&](std::int64_t element) {
       return std::ranges::lower_bound(blocks, element / kAdamW8Block) - blocks.begin();
     };
@@ -77,7 +77,7 @@ void append_big(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& 
   const Tensor map = builder.constant("adamw8_blocks", {count}, DType::kU32, blocks);
   vk::DeviceCaps caps = builder.caps();
   caps.subgroup_size = register_budget(caps).subgroup;  // a block's moments are held at once
-  for_each_slice(caps, args.weights.shape.numel(), blocks, [&](Slice slice, Slice run) {
+  for_each_slice(builder, args, blocks, [&](Slice slice, Slice run) {
     Dispatch d = subgroup_per_row(caps, "optimizer_adamw8", run.count);
     d.bindings = {elements(read_write(args.weights), slice),
                   elements(read(args.gradients), slice),
@@ -100,7 +100,7 @@ void append_small(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW
   const Tensor m = builder.persistent("adamw8_small_m", {count * kAdamW8Block}, Role::kOptimizer);
   const Tensor v = builder.persistent("adamw8_small_v", {count * kAdamW8Block}, Role::kOptimizer);
   const Tensor map = builder.constant("adamw8_small_blocks", {count}, DType::kU32, blocks);
-  for_each_slice(builder.caps(), args.weights.shape.numel(), blocks, [&](Slice slice, Slice run) {
+  for_each_slice(builder, args, blocks, [&](Slice slice, Slice run) {
     const Slice moments{run.first * kAdamW8Block, run.count * kAdamW8Block};
     const std::int64_t width =
         std::min(f32_width(builder.caps(), slice.count), f32_width(builder.caps(), moments.count));

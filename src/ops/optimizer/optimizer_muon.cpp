@@ -66,7 +66,7 @@ ArenaPart arena_part(const MuonMatrix& matrix, Slice slice) {
 std::vector<Slice> matrix_slices(const vk::DeviceCaps& caps, std::int64_t elements) {
   vk::DeviceCaps narrower = caps;
   narrower.max_storage_buffer_range -= 64 * sizeof(float);
-  return element_slices(narrower, elements);
+  return row_slices(narrower, elements, sizeof(float));
 }
 
 std::int64_t work_elements(const MuonMatrix& m) {

@@ -4,11 +4,14 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include "vkgpt/vk/result.hpp"
 
 #include "cli/run_vkgpt.hpp"
 #include "gpu_context.hpp"
@@ -48,6 +51,25 @@ TEST(SelfTest, WhatNothingCanReplaceIsNeverSwitchedOff) {
   EXPECT_TRUE(record.disabled.empty());
 }
 
+VKAPI_ATTR VkResult VKAPI_CALL lose_device(VkQueue, std::uint32_t, const VkSubmitInfo2*, VkFence) {
+  return VK_ERROR_DEVICE_LOST;
+}
+
+TEST(GpuSelfTest, ALostDeviceSwitchesNothingOff) {
+  vk::Context& context = test::shared_context();
+  const SelfTestGroup simt{"matmul", Backend::kSimt};
+  vk::KernelRecord record;
+  std::vector<bool> saved;  // whether the backend was off, as often as the record was saved
+  VolkDeviceTable& table = context.device().mutable_table();
+  const PFN_vkQueueSubmit2 real = std::exchange(table.vkQueueSubmit2, lose_device);
+  EXPECT_THROW(test_and_record(context, simt, record, "2026-11-27",
+                               [&] { saved.push_back(record.disabled.contains(simt.name())); }),
+               vk::DeviceLost);
+  table.vkQueueSubmit2 = real;
+  EXPECT_TRUE(record.disabled.empty());
+  EXPECT_THAT(saved, testing::ElementsAre(true, false)) << "off only while the test runs";
+}
+
 // The groups that are built fastest; 'vkgpt selftest' runs all of them in the slow suite.
 TEST(GpuSelfTest, KernelsPass) {
   for (const char* op : {"rope", "global_norm", "dropout"}) {
@@ -84,7 +106,8 @@ TEST(GpuSelfTest, HasACaseForEveryKernel) {
     if (path.extension() != ".comp" || stem.starts_with("bench_")) continue;
     // Those of devices with other matrices, and what only GPUs take.
     const bool is_optional = stem.ends_with("_khr") || stem.ends_with("_nv") || stem.ends_with("_held") ||
-                             stem == "linear_forward_gemv" || stem == "linear_backward_weight_reduce";
+                             stem == "linear_forward_gemv" || stem == "linear_backward_weight_reduce" ||
+                             stem == "linear_backward_input_reduce";
     EXPECT_TRUE(is_optional || tested.contains(stem)) << stem;
   }
 }

@@ -16,7 +16,7 @@ void append(plan::PlanBuilder& builder, const plan::Tensor& x, const std::option
                 t.shape.to_string(), dtype_name(x.dtype), x.shape.to_string());
   }
   const plan::Macros macros = plan::Macros{}.dtype("DTYPE", x.dtype).flag("BACKWARD", dy.has_value());
-  for (const Slice slice : element_slices(builder.caps(), x.shape.numel(), slice_granule(any_16bit({x})))) {
+  for (const Slice slice : element_slices(builder, {x, result})) {
     plan::Dispatch dispatch = elementwise(builder.caps(), "NAME", slice.count, macros);
     dispatch.bindings = {elements(plan::read(x), slice, x.dtype)};
     if (dy) dispatch.bindings.push_back(elements(plan::read(*dy), slice, x.dtype));
