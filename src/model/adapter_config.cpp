@@ -1,6 +1,7 @@
 #include "vkgpt/model/adapter_config.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/model/base_directory.hpp"
 
 namespace vkgpt::model {
 namespace {
@@ -61,12 +63,16 @@ std::string our_target(const std::string& name, const std::string& where) {
 }  // namespace
 
 std::string adapter_config_json(const GptParams& params, TensorLayout layout) {
+  return adapter_config_json(params, layout, ".");
+}
+
+std::string adapter_config_json(const GptParams& params, TensorLayout layout, const std::string& base) {
   const Adaptation& adaptation = params.adaptation();
   const bool llama = layout == TensorLayout::kLlama;
   const nlohmann::ordered_json json = {
       {"peft_type", "LORA"},
       {"task_type", "CAUSAL_LM"},
-      {"base_model_name_or_path", "."},
+      {"base_model_name_or_path", base},
       {"r", adaptation.lora_rank},
       {"lora_alpha", adaptation.lora_alpha},
       {"lora_dropout", 0.0},
@@ -74,6 +80,15 @@ std::string adapter_config_json(const GptParams& params, TensorLayout layout) {
       {"fan_in_fan_out", !llama},
       {"target_modules", llama ? llama_targets(params) : adaptation.lora_targets}};
   return json.dump(2) + "\n";
+}
+
+Path read_base_path(const Path& directory) {
+  const std::string where = (directory / kAdapterConfigFile).string();
+  const std::string base = json_string(read_json_file(where), "base_model_name_or_path", where);
+  if (base.empty() || base == "." || !std::filesystem::exists(base)) {
+    fail("{}: the model of these adapters is neither in their directory nor at {}", where, json_quoted(base));
+  }
+  return base;
 }
 
 Adaptation read_adaptation(const Path& directory, TensorLayout layout) {
@@ -84,6 +99,12 @@ Adaptation read_adaptation(const Path& directory, TensorLayout layout) {
   const Json json = read_json_file(path);
   adaptation.lora_rank = static_cast<std::int64_t>(json_unsigned(json, "r", where, kMaxRank));
   adaptation.lora_alpha = json_number(json, "lora_alpha", where);
+  if (const auto stabilized = json.find("use_rslora"); stabilized != json.end()) {
+    if (!stabilized->is_boolean()) fail("{}: use_rslora is not true or false", where);
+    // alpha / sqrt(r) (rsLoRA: Kalajdzievski, arXiv:2312.03732) is alpha sqrt(r) / r.
+    if (stabilized->get<bool>())
+      adaptation.lora_alpha *= std::sqrt(static_cast<double>(adaptation.lora_rank));
+  }
   const Json& targets = json_member(json, "target_modules", where);
   if (adaptation.lora_rank == 0 || !targets.is_array() || targets.empty()) {
     fail("{}: r or target_modules is empty", where);

@@ -1,7 +1,6 @@
 #include "vkgpt/model/decode_plan.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -73,7 +72,13 @@ struct Cache {
 /// blocks all one by one.
 ParamTensors::Arenas arenas_of(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options) {
   const auto& [slots, dtype, blocks] = options;
-  if (blocks) return {.blocks = blocks};
+  if (blocks) {
+    ParamTensors::Arenas arenas{.blocks = blocks};
+    if (params.adaptation().lora_rank > 0) {  // adapters in training, beside their base
+      arenas.values = arena(builder, params, tensor::kParams, params.trainable_elements(), Role::kParameters);
+    }
+    return arenas;
+  }
   const std::int64_t all = params.arena_elements();
   if (dtype == DType::kF32) {
     return {.values = arena(builder, params, tensor::kParams, all, Role::kParameters)};
@@ -89,7 +94,7 @@ class DecodePlanWriter {
         params_(builder, params, arenas_of(builder, params, options)),
         options_{.config = config_,
                  .dtype = options.dtype,
-                 .lora_scale = params.adaptation().lora_rank > 0 ? params.adaptation().lora_scale() : 0,
+                 .lora = {.scale = params.adaptation().lora_rank > 0 ? params.adaptation().lora_scale() : 0},
                  .by_rows = true} {
     const std::int64_t step_rows = decode::step_rows(options).back();
     const std::int64_t most_rows = std::max(step_rows, decode::run_rows(config_).back());
@@ -212,34 +217,6 @@ plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target,
   return std::move(builder).finish();
 }
 
-namespace {
-
-/// Copies a matrix in blocks, some rows at a time.
-void upload_blocks(plan::TensorStore& store, const ParamSpec& spec, std::span<const float> values,
-                   BlockType type) {
-  constexpr std::size_t kMostNumbers = 1 << 22;
-  const BlockFormat& format = block_format(type);
-  const auto width = static_cast<std::size_t>(spec.shape.back());
-  const std::size_t step = std::max<std::size_t>(kMostNumbers / width / 64 * 64, 64) * width;
-  std::vector<std::uint32_t> quants, scales;
-  const std::string name = block_tensor(spec.name);
-  for (std::size_t first = 0; first < values.size(); first += step) {
-    const std::span<const float> some = values.subspan(first, std::min(step, values.size() - first));
-    quants.resize(format.quant_words(some.size()));
-    scales.resize(format.scale_words(some.size()));
-    encode_blocks(type, some, quants, scales);
-    if (!has_finite_scales(type, scales) ||
-        !std::ranges::all_of(some, [](float x) { return std::isfinite(x); })) {
-      fail("{} holds numbers that {} cannot express; choose --dtype f32", spec.name, format.name);
-    }
-    store.upload(name, std::as_bytes(std::span(quants)), format.quant_words(first) * sizeof(std::uint32_t));
-    store.upload(name + ".scales", std::as_bytes(std::span(scales)),
-                 format.scale_words(first) * sizeof(std::uint32_t));
-  }
-}
-
-}  // namespace
-
 DecodeOptions decode_options(std::string_view dtype, std::int64_t slots) {
   return {
       .slots = slots, .dtype = dtype == "f16" ? DType::kF16 : DType::kF32, .blocks = find_block_type(dtype)};
@@ -248,15 +225,12 @@ DecodeOptions decode_options(std::string_view dtype, std::int64_t slots) {
 void upload_decode_params(plan::TensorStore& store, const GptParams& params, std::span<const float> arena,
                           const DecodeOptions& options) {
   const auto& [slots, dtype, blocks] = options;
-  if (dtype == DType::kF32 && !blocks) return store.upload(tensor::kParams, std::as_bytes(arena));
+  if (blocks) return upload_held(store, params, ArenaSource(params, arena), *blocks);
+  if (dtype == DType::kF32) return store.upload(tensor::kParams, std::as_bytes(arena));
   for (const ParamSpec& spec : params.specs()) {
     const auto values =
         arena.subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.numel()));
-    if (const auto type = block_type_of(spec, blocks)) {
-      upload_blocks(store, spec, values, *type);
-      continue;
-    }
-    if (blocks || spec.shape.rank() == 1 || spec.name == "wpe.weight") {
+    if (spec.shape.rank() == 1 || spec.name == "wpe.weight") {
       store.upload(f32_param_tensor(spec.name), std::as_bytes(values));
       continue;
     }

@@ -12,6 +12,7 @@
 #include "vkgpt/core/json.hpp"
 
 #include "model/gguf_layout.hpp"
+#include "model/gguf_params.hpp"
 #include "model/gguf_rope.hpp"
 
 namespace vkgpt::model {
@@ -169,42 +170,104 @@ ModelFormat read_gguf_format(const GgufFile& file) {
   return format;
 }
 
+namespace {
+
+/// The parameters in a GGUF file. Opening checks that all are there, and nothing else is.
+class GgufParams final : public ParamSource {
+ public:
+  /// `file` outlives the source.
+  GgufParams(const GgufFile& file, const ModelFormat& format)
+      : file_(file),
+        params_(format.config),
+        sources_(gguf_sources(params_, format.model_type, TensorEncoding::kF32, format.config.vocab_size)) {
+    std::set<std::string_view> used;
+    for (const GgufSource& source : sources_) {
+      const GgufTensorInfo* tensor = file.find(source.tensor.name);
+      if (tensor == nullptr && source.tensor.name.ends_with(".bias")) continue;  // it is zero
+      if (tensor == nullptr && source.spec == nullptr) continue;                 // the settings say it
+      if (tensor == nullptr) fail("{}: tensor {} is missing", file.where(), json_quoted(source.tensor.name));
+      if (tensor->shape != source.tensor.shape) {
+        fail("{}: tensor {} has the shape {}, expected {}", file.where(), json_quoted(tensor->name),
+             tensor->shape.to_string(), source.tensor.shape.to_string());
+      }
+      used.insert(tensor->name);
+    }
+    for (const GgufTensorInfo& tensor : file.tensors()) {
+      if (!used.contains(tensor.name)) {
+        fail("{}: tensor {} has no place in this model", file.where(), json_quoted(tensor.name));
+      }
+    }
+  }
+
+  void read(const ParamSpec& spec, std::int64_t first, std::int64_t count,
+            std::span<float> values) const override {
+    const std::int64_t width = row_width(spec);
+    std::ranges::fill(values, 0.0F);
+    for (const GgufSource& source : sources_) {
+      if (source.spec == nullptr || source.spec->name != spec.name) continue;
+      const GgufTensorInfo* tensor = file_.find(source.tensor.name);
+      const std::int64_t begin = std::max(first, source.first_row);
+      const std::int64_t end = std::min(first + count, source.first_row + source.rows);
+      if (tensor == nullptr || begin >= end) continue;
+      const auto offset = static_cast<std::size_t>((begin - source.first_row) * width);
+      const std::span<float> part = values.subspan(static_cast<std::size_t>((begin - first) * width),
+                                                   static_cast<std::size_t>((end - begin) * width));
+      if (source.rotated_heads == 0 && width > 1) {
+        read_part(*tensor, offset, part);
+        continue;
+      }
+      std::vector<float> stored(static_cast<std::size_t>(tensor->shape.numel())), placed(stored.size());
+      file_.read(*tensor, stored);
+      place_rows(source, stored, placed);
+      std::ranges::copy(std::span(placed).subspan(offset, part.size()), part.begin());
+    }
+  }
+
+ private:
+  /// Whole rows, of which `first` is the first number.
+  void read_part(const GgufTensorInfo& tensor, std::size_t first, std::span<float> values) const {
+    GgufTensorInfo part = tensor;
+    const auto all = static_cast<std::uint64_t>(tensor.shape.numel());
+    part.offset +=
+        tensor.bytes / tensor.shape[0] * (first / (all / static_cast<std::uint64_t>(tensor.shape[0])));
+    part.shape = Shape{static_cast<std::int64_t>(values.size())};
+    file_.read(part, values);
+  }
+
+  const GgufFile& file_;
+  GptParams params_;
+  std::vector<GgufSource> sources_;
+};
+
+/// A file and its parameters.
+class OpenGguf final : public ParamSource {
+ public:
+  explicit OpenGguf(const Path& path) : file_(path), params_(file_, read_gguf_format(file_)) {}
+  void read(const ParamSpec& spec, std::int64_t first, std::int64_t count,
+            std::span<float> values) const override {
+    params_.read(spec, first, count, values);
+  }
+
+ private:
+  GgufFile file_;
+  GgufParams params_;
+};
+
+}  // namespace
+
+std::unique_ptr<ParamSource> open_gguf_params(const Path& path) {
+  return std::make_unique<OpenGguf>(path);
+}
+
 LoadedModel read_gguf_model(const GgufFile& file) {
   ModelFormat format = read_gguf_format(file);
-  const std::string architecture = format.model_type;
+  const GgufParams source(file, format);
   LoadedModel model{GptParams(format.config), {}, std::move(format)};
-  const GptConfig& config = model.params.config();
-  const std::vector<GgufSource> sources =
-      gguf_sources(model.params, architecture, TensorEncoding::kF32, config.vocab_size);
-  std::set<std::string_view> used;
-  for (const GgufSource& source : sources) {
-    const GgufTensorInfo* tensor = file.find(source.tensor.name);
-    if (tensor == nullptr && source.tensor.name.ends_with(".bias")) continue;  // it is zero
-    if (tensor == nullptr && source.spec == nullptr) continue;                 // the settings say it
-    if (tensor == nullptr) fail("{}: tensor {} is missing", file.where(), json_quoted(source.tensor.name));
-    if (tensor->shape != source.tensor.shape) {
-      fail("{}: tensor {} has the shape {}, expected {}", file.where(), json_quoted(tensor->name),
-           tensor->shape.to_string(), source.tensor.shape.to_string());
-    }
-    used.insert(tensor->name);
-  }
-  for (const GgufTensorInfo& tensor : file.tensors()) {
-    if (!used.contains(tensor.name)) {
-      fail("{}: tensor {} has no place in this model", file.where(), json_quoted(tensor.name));
-    }
-  }
   model.arena.assign(static_cast<std::size_t>(model.params.arena_elements()), 0.0F);
-  std::vector<float> values;
-  for (const GgufSource& source : sources) {
-    const GgufTensorInfo* tensor = file.find(source.tensor.name);
-    if (tensor == nullptr || source.spec == nullptr) continue;
-    values.resize(static_cast<std::size_t>(tensor->shape.numel()));
-    file.read(*tensor, values);
-    const std::int64_t width = source.spec->numel() / source.spec->shape[0];
-    place_rows(source, values,
-               std::span(model.arena)
-                   .subspan(static_cast<std::size_t>(source.spec->offset + source.first_row * width),
-                            values.size()));
+  for (const ParamSpec& spec : model.params.specs()) {
+    source.read(spec, 0, spec.numel() / row_width(spec),
+                std::span(model.arena)
+                    .subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.numel())));
   }
   return model;
 }

@@ -61,14 +61,14 @@ MlpBranch mlp_branch(PlanBuilder& builder, const BlockTensors& params, const Ten
                                        .y = act,
                                        .by_rows = options.by_rows});
   } else {
-    saved.c_fc = linear_forward(builder, params.c_fc, x, "fc", options.lora_scale, options.by_rows);
+    saved.c_fc = linear_forward(builder, params.c_fc, x, "fc", options.lora.of(2), options.by_rows);
     if (options.config.has_swiglu()) {
       ops::swiglu_forward(builder, saved.c_fc.y, act);
     } else {
       ops::activation_forward(builder, activation_kind(options), saved.c_fc.y, act);
     }
   }
-  saved.c_proj = linear_forward(builder, params.mlp_c_proj, act, "proj", options.lora_scale, options.by_rows);
+  saved.c_proj = linear_forward(builder, params.mlp_c_proj, act, "proj", options.lora.of(3), options.by_rows);
   saved.out = drop(builder, saved.c_proj.y, mlp_site(options), options);
   return saved;
 }
@@ -86,14 +86,14 @@ void mlp_backward(PlanBuilder& builder, const BlockTensors& params, const BlockT
   } else {
     const Tensor dact = builder.transient("dact", saved.c_proj.x.shape, options.dtype);
     linear_backward(builder, params.mlp_c_proj, dparams.mlp_c_proj, saved.c_proj, dout, dact,
-                    options.lora_scale);
+                    options.lora.of(3));
     if (options.config.has_swiglu()) {
       ops::swiglu_backward(builder, dact, saved.c_fc.y, dfc);
     } else {
       ops::activation_backward(builder, activation_kind(options), dact, saved.c_fc.y, dfc);
     }
   }
-  linear_backward(builder, params.c_fc, dparams.c_fc, saved.c_fc, dfc, dx, options.lora_scale);
+  linear_backward(builder, params.c_fc, dparams.c_fc, saved.c_fc, dfc, dx, options.lora.of(2));
 }
 
 /// The gradient of the branch's input, the norm's output, goes to dx or is added to it.
@@ -104,7 +104,7 @@ void attention_backward(PlanBuilder& builder, const BlockTensors& params, const 
   const Tensor dout = branch_gradient(builder, dstream, attention_site(options), options);
   const Tensor dattn = builder.transient("dattn", saved.attended.out.shape, options.dtype);
   linear_backward(builder, params.attn_c_proj, dparams.attn_c_proj, saved.c_proj, dout, dattn,
-                  options.lora_scale);
+                  options.lora.of(1));
   Tensor dqkv = attend_backward(builder, dattn, saved.qkv, saved.attended);
   if (options.config.qk_norm) {
     const Tensor draw = builder.transient("dqkv_raw", dqkv.shape, options.dtype);
@@ -120,7 +120,7 @@ void attention_backward(PlanBuilder& builder, const BlockTensors& params, const 
                                     .n_kv_head = options.config.kv_heads()});
     dqkv = draw;
   }
-  linear_backward(builder, params.c_attn, dparams.c_attn, saved.c_attn, dqkv, dx, options.lora_scale,
+  linear_backward(builder, params.c_attn, dparams.c_attn, saved.c_attn, dqkv, dx, options.lora.of(0),
                   accumulate);
 }
 
@@ -189,7 +189,7 @@ AttentionBranch attention_branch(PlanBuilder& builder, const BlockTensors& param
   const auto scope = builder.scope("attn");
   AttentionBranch saved{.norm = stream_norm(builder, params.ln_1, in, options)};
   saved.c_attn =
-      linear_forward(builder, params.c_attn, saved.norm.y, "qkv", options.lora_scale, options.by_rows);
+      linear_forward(builder, params.c_attn, saved.norm.y, "qkv", options.lora.of(0), options.by_rows);
   saved.qkv = saved.c_attn.y;
   if (options.config.qk_norm) {
     const GptConfig& config = options.config;
@@ -205,7 +205,7 @@ AttentionBranch attention_branch(PlanBuilder& builder, const BlockTensors& param
                                    .eps = eps_of(options)});
   }
   saved.attended = attend(builder, saved.qkv);
-  saved.c_proj = linear_forward(builder, params.attn_c_proj, saved.attended.out, "proj", options.lora_scale,
+  saved.c_proj = linear_forward(builder, params.attn_c_proj, saved.attended.out, "proj", options.lora.of(1),
                                 options.by_rows);
   saved.out = drop(builder, saved.c_proj.y, attention_site(options), options);
   return saved;

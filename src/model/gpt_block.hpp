@@ -23,7 +23,7 @@ struct BlockOptions {
   DType dtype = DType::kF32;       // D: of all activations, the residual stream's too
   double dropout = 0;              // of both branches
   std::uint32_t dropout_site = 0;  // the first of kBlockDropoutSites
-  double lora_scale = 0;
+  Lora lora = {};
   bool by_rows = false;  // of the matrix products, see `ops::LinearForward`
 };
 

@@ -196,10 +196,14 @@ std::int64_t GptParams::trainable_count() const {
   return count;
 }
 
-std::vector<float> initial_parameters(const GptParams& params, std::uint64_t seed) {
-  std::vector<float> arena(static_cast<std::size_t>(params.arena_elements()), 0.0f);
+namespace {
+
+/// The first `elements` of the arena, which end with a parameter.
+std::vector<float> initial_values(const GptParams& params, std::uint64_t seed, std::int64_t elements) {
+  std::vector<float> arena(static_cast<std::size_t>(elements), 0.0f);
   for (std::size_t tensor = 0; tensor < params.specs().size(); ++tensor) {
     const ParamSpec& spec = params.specs()[tensor];
+    if (spec.offset >= elements) continue;
     const std::span<float> values = part(arena, spec);
     if (spec.init == ParamSpec::Init::kOne) std::ranges::fill(values, 1.0f);
     if (spec.init != ParamSpec::Init::kNormal) continue;
@@ -210,6 +214,16 @@ std::vector<float> initial_parameters(const GptParams& params, std::uint64_t see
                 spec.init_std);
   }
   return arena;
+}
+
+}  // namespace
+
+std::vector<float> initial_parameters(const GptParams& params, std::uint64_t seed) {
+  return initial_values(params, seed, params.arena_elements());
+}
+
+std::vector<float> initial_trainable(const GptParams& params, std::uint64_t seed) {
+  return initial_values(params, seed, params.trainable_elements());
 }
 
 void merge_adapters(const GptParams& params, std::span<float> arena) {

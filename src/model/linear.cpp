@@ -3,7 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/cast.hpp"
+#include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/ops/fill.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
 
@@ -18,6 +20,14 @@ Tensor scaled(PlanBuilder& builder, const Tensor& t, std::string_view name, doub
   const Tensor result = builder.transient(name, t.shape, t.dtype);
   ops::cast(builder, t, result, static_cast<float>(scale));
   return result;
+}
+
+/// What an adapter reads.
+Tensor dropped(PlanBuilder& builder, const Tensor& x, std::string_view name, const Lora& lora) {
+  if (lora.dropout == 0) return x;
+  const Tensor kept = builder.transient(name, x.shape, x.dtype);
+  ops::dropout(builder, x, kept, {.p = lora.dropout, .site = lora.site});
+  return kept;
 }
 
 /// Gradients of the layer's own weight and bias.
@@ -44,7 +54,7 @@ Shape with_width(const Tensor& t, std::int64_t width) {
 }
 
 LinearActivations linear_forward(PlanBuilder& builder, const LinearTensors& params, const Tensor& x,
-                                 std::string_view name, double lora_scale, bool by_rows) {
+                                 std::string_view name, const Lora& lora, bool by_rows) {
   LinearActivations saved{.x = x,
                           .y = builder.transient(name, with_width(x, params.weight->shape[0]), x.dtype)};
   ops::linear_forward(
@@ -52,8 +62,9 @@ LinearActivations linear_forward(PlanBuilder& builder, const LinearTensors& para
   if (params.lora_a) {
     const auto scope = builder.scope("lora");
     const Tensor hidden = builder.transient("hidden", with_width(x, params.lora_a->shape[0]), x.dtype);
-    ops::linear_forward(builder, {.x = x, .weight = *params.lora_a, .y = hidden, .by_rows = by_rows});
-    saved.lora_hidden = scaled(builder, hidden, "scaled", lora_scale);
+    const Tensor kept = dropped(builder, x, "kept", lora);
+    ops::linear_forward(builder, {.x = kept, .weight = *params.lora_a, .y = hidden, .by_rows = by_rows});
+    saved.lora_hidden = scaled(builder, hidden, "scaled", lora.scale);
     ops::linear_forward(builder, {.x = *saved.lora_hidden,
                                   .weight = *params.lora_b,
                                   .y = saved.y,
@@ -64,20 +75,33 @@ LinearActivations linear_forward(PlanBuilder& builder, const LinearTensors& para
 }
 
 void linear_backward(PlanBuilder& builder, const LinearTensors& params, const LinearTensors& dparams,
-                     const LinearActivations& saved, const Tensor& dy, const Tensor& dx, double lora_scale,
+                     const LinearActivations& saved, const Tensor& dy, const Tensor& dx, const Lora& lora,
                      bool accumulate) {
-  ops::linear_backward_input(builder,
-                             {.dy = dy, .weight = *params.weight, .dx = dx, .accumulate = accumulate});
+  const bool drops = saved.lora_hidden && lora.dropout > 0;
+  if (!drops) {
+    ops::linear_backward_input(builder,
+                               {.dy = dy, .weight = *params.weight, .dx = dx, .accumulate = accumulate});
+  }
   backward_weight(builder, dparams, saved.x, dy, params.weight->shape);
   if (!saved.lora_hidden) return;
   const auto scope = builder.scope("lora");
   const Tensor dhidden = builder.transient("dhidden", saved.lora_hidden->shape, dy.dtype);
   ops::linear_backward_input(builder, {.dy = dy, .weight = *params.lora_b, .dx = dhidden});
-  const Tensor dscaled = scaled(builder, dhidden, "dscaled", lora_scale);
-  ops::linear_backward_input(builder,
-                             {.dy = dscaled, .weight = *params.lora_a, .dx = dx, .accumulate = true});
+  const Tensor dscaled = scaled(builder, dhidden, "dscaled", lora.scale);
   backward_weight(builder, {.weight = dparams.lora_b}, *saved.lora_hidden, dy, params.lora_b->shape);
-  backward_weight(builder, {.weight = dparams.lora_a}, saved.x, dscaled, params.lora_a->shape);
+  backward_weight(builder, {.weight = dparams.lora_a}, dropped(builder, saved.x, "kept", lora), dscaled,
+                  params.lora_a->shape);
+  if (!drops) {
+    ops::linear_backward_input(builder,
+                               {.dy = dscaled, .weight = *params.lora_a, .dx = dx, .accumulate = true});
+    return;
+  }
+  // The adapter's part is dropped as its input was, so it comes first.
+  VKGPT_CHECK(!accumulate, "dropout of adapters in parallel blocks");
+  const Tensor dkept = builder.transient("dkept", dx.shape, dx.dtype);
+  ops::linear_backward_input(builder, {.dy = dscaled, .weight = *params.lora_a, .dx = dkept});
+  ops::dropout(builder, dkept, dx, {.p = lora.dropout, .site = lora.site});
+  ops::linear_backward_input(builder, {.dy = dy, .weight = *params.weight, .dx = dx, .accumulate = true});
 }
 
 void linear_backward_params(PlanBuilder& builder, const LinearTensors& params, const LinearTensors& dparams,

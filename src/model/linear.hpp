@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -9,6 +10,18 @@
 
 namespace vkgpt::model {
 
+/// How adapters take part: their sum is scaled, and elements of what they read may be dropped (site `site`).
+struct Lora {
+  double scale = 0;
+  double dropout = 0;
+  std::uint32_t site = 0;
+
+  /// Those of the linear layer number `layer` of a block.
+  Lora of(std::uint32_t layer) const { return {scale, dropout, site + layer}; }
+};
+/// Sites of a block: c_attn, attn.c_proj, c_fc, mlp.c_proj.
+inline constexpr std::uint32_t kLoraSites = 4;
+
 /// Activations that the forward of a linear layer leaves for its backward.
 struct LinearActivations {
   plan::Tensor x;                                // (..., in)
@@ -16,16 +29,16 @@ struct LinearActivations {
   std::optional<plan::Tensor> lora_hidden = {};  // (..., r): alpha / r * x A^T
 };
 
-/// y = x W^T + b, and with an adapter + alpha / r * (x A^T) B^T (Hu et al., arXiv:2106.09685). `by_rows` is
-/// that of `ops::LinearForward`.
+/// y = x W^T + b, and with an adapter + scale * (dropout(x) A^T) B^T (Hu et al., arXiv:2106.09685). `by_rows`
+/// is that of `ops::LinearForward`.
 LinearActivations linear_forward(plan::PlanBuilder& builder, const LinearTensors& params,
-                                 const plan::Tensor& x, std::string_view name, double lora_scale,
+                                 const plan::Tensor& x, std::string_view name, const Lora& lora,
                                  bool by_rows = false);
 
 /// dx = dy W (and the adapter's part), or dx += ; the gradients present in `dparams` are added to.
 void linear_backward(plan::PlanBuilder& builder, const LinearTensors& params, const LinearTensors& dparams,
                      const LinearActivations& saved, const plan::Tensor& dy, const plan::Tensor& dx,
-                     double lora_scale, bool accumulate = false);
+                     const Lora& lora, bool accumulate = false);
 
 /// Only the gradients of weight and bias, of a layer without adapter.
 void linear_backward_params(plan::PlanBuilder& builder, const LinearTensors& params,

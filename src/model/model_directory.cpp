@@ -1,8 +1,9 @@
 #include "vkgpt/model/model_directory.hpp"
 
 #include <algorithm>
-#include <array>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -10,26 +11,18 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/model/base_directory.hpp"
 #include "vkgpt/model/file_tensors.hpp"
 #include "vkgpt/model/gguf_import.hpp"
+#include "vkgpt/model/param_source.hpp"
 #include "vkgpt/model/safetensors.hpp"
-#include "vkgpt/model/weight_files.hpp"
+
+#include "model/gguf_params.hpp"
+#include "model/model_files.hpp"
+#include "model/tensor_reader.hpp"
 
 namespace vkgpt::model {
 namespace {
-
-/// The biases of GPT2LMHeadModel that a GPT-2 without biases lacks: its files have zeros for them.
-std::vector<SafetensorsTensor> zero_biases(const GptConfig& config) {
-  std::vector<SafetensorsTensor> zeros;
-  if (config.bias || hf_model_type(config) != "gpt2") return zeros;
-  GptConfig biased = config;
-  biased.bias = true;
-  const GptParams params(biased);
-  for (const FileTensor& tensor : file_tensors(params, TensorLayout::kGpt2)) {
-    if (tensor.name.ends_with(".bias")) zeros.push_back({tensor.name, DType::kF32, tensor.shape});
-  }
-  return zeros;
-}
 
 DType stored_dtype(TensorEncoding encoding) {
   VKGPT_CHECK(encoding != TensorEncoding::kQ8_0, "safetensors has no Q8_0");
@@ -58,108 +51,21 @@ void write_tensors(OutputFile& file, const std::vector<FileTensor>& tensors, std
                     });
 }
 
-/// Buffers that older versions of transformers saved: masks and rotary frequencies.
-bool is_buffer(std::string_view name) {
-  constexpr std::array kEndings = {".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"};
-  return std::ranges::any_of(kEndings, [&](const char* ending) { return name.ends_with(ending); });
-}
-
-/// Reads the tensors of one set of files, each of which must have a use.
-class TensorReader {
- public:
-  TensorReader(const Path& directory, const char* name) : files_(directory, name) {
-    for (const std::string_view tensor : files_.names()) {
-      if (!is_buffer(tensor)) unused_.emplace(tensor);
-    }
-  }
-
-  /// That a tensor is there in this shape; a base model's file has no "transformer." or "model." in its
-  /// names.
-  void expect(const std::string& name, const Shape& shape) {
-    const std::size_t dot = name.find('.');
-    std::string found = name;
-    if (files_.find(name).entry == nullptr && files_.find(name.substr(dot + 1)).entry != nullptr) {
-      found = name.substr(dot + 1);
-    }
-    found_[name] = files_.expect(found, shape);
-    unused_.erase(found);
-  }
-
-  /// Whether `expect` would find a tensor of this name.
-  bool has_any_form(const std::string& name) const {
-    return has(name) || has(name.substr(name.find('.') + 1));
-  }
-  bool has(const std::string& name) const { return files_.find(name).entry != nullptr; }
-
-  /// The values of a tensor that was expected; they stay until the next one's.
-  std::span<const float> read(const std::string& name) {
-    const WeightFiles::Tensor tensor = found_.at(name);
-    values_.resize(static_cast<std::size_t>(tensor.entry->shape.numel()));
-    tensor.file->read(*tensor.entry, std::span<float>(values_));
-    return values_;
-  }
-
-  void check_all_used() const {
-    if (unused_.empty()) return;
-    fail("{}: tensor {} has no place in this model (there are {} such)", where(),
-         json_quoted(*unused_.begin()), unused_.size());
-  }
-
-  std::string where() const { return files_.path().string(); }
-
- private:
-  WeightFiles files_;
-  std::map<std::string, WeightFiles::Tensor> found_;
-  std::set<std::string> unused_;
-  std::vector<float> values_;
-};
-
-/// Tied weights that a file holds once may stand under the head's name: safetensors' save_model keeps that.
-bool name_tied_head(const TensorReader& reader, const GptParams& params, std::vector<FileTensor>& tensors) {
-  const ParamSpec& wte = params.find("wte.weight");
-  const auto embedding = std::ranges::find(tensors, &wte, &FileTensor::spec);
-  if (!params.config().tie_weights || embedding == tensors.end()) return false;
-  if (reader.has_any_form(embedding->name) || !reader.has("lm_head.weight")) return false;
-  embedding->name = "lm_head.weight";
-  return true;
-}
-
 void read_model(const Path& directory, const char* name, const GptParams& params, const ModelFormat& format,
                 std::vector<float>& arena) {
-  TensorReader reader(directory, name);
-  std::vector<FileTensor> tensors = file_tensors(params, format.layout);
-  std::erase_if(tensors, [&](const FileTensor& tensor) {
-    return std::ranges::any_of(format.zero_endings, [&](auto end) { return tensor.name.ends_with(end); });
-  });
-  const bool only_head = name_tied_head(reader, params, tensors);
-  for (const FileTensor& tensor : tensors) reader.expect(tensor.name, tensor.shape);
-  const bool repeats_head = !only_head && params.config().tie_weights && reader.has("lm_head.weight");
-  if (repeats_head) reader.expect("lm_head.weight", params.find("wte.weight").unpadded_shape);
-  std::vector<SafetensorsTensor> zeros = zero_biases(params.config());
-  std::erase_if(zeros, [&](const SafetensorsTensor& zero) { return !reader.has(zero.name); });
-  for (const SafetensorsTensor& zero : zeros) reader.expect(zero.name, zero.shape);
-  reader.check_all_used();
-
+  const ModelFiles files(directory, name, format);
   // Only now, when the file is known to be as large as the model says.
   arena.assign(static_cast<std::size_t>(params.arena_elements()), 0.0f);
-  for (const FileTensor& tensor : tensors) from_file(tensor, reader.read(tensor.name), arena);
-  for (const SafetensorsTensor& zero : zeros) {
-    if (std::ranges::any_of(reader.read(zero.name), [](float value) { return value != 0; })) {
-      fail("{}: {} is not zero, but by its configuration the model has no biases", reader.where(),
-           json_quoted(zero.name));
-    }
-  }
-  if (repeats_head) {
-    const std::span<const float> wte = std::span(arena).subspan(
-        static_cast<std::size_t>(params.find("wte.weight").offset), reader.read("lm_head.weight").size());
-    if (!std::ranges::equal(reader.read("lm_head.weight"), wte)) {
-      fail("{}: lm_head.weight is not the token embedding, but tie_word_embeddings is true", reader.where());
-    }
+  for (const ParamSpec& spec : params.specs()) {
+    if (spec.is_adapter) continue;
+    const auto values = std::span(arena).subspan(static_cast<std::size_t>(spec.offset),
+                                                 static_cast<std::size_t>(spec.numel()));
+    files.read(spec, 0, spec.numel() / row_width(spec), values);
   }
 }
 
 void read_adapters(const Path& directory, const GptParams& params, TensorLayout layout,
-                   std::vector<float>& arena) {
+                   std::span<float> arena) {
   TensorReader reader(directory, kAdapterWeightsFile);
   const std::vector<FileTensor> tensors = adapter_tensors(params, layout);
   for (const FileTensor& tensor : tensors) reader.expect(tensor.name, tensor.shape);
@@ -222,6 +128,44 @@ void shorten_context(LoadedModel& model, std::int64_t block_size) {
   model.params = params;
 }
 
+std::unique_ptr<ParamSource> open_params(const Path& path) {
+  if (is_gguf(path)) return open_gguf_params(path);
+  const ModelFormat format = read_model_format(path / kModelConfigFile);
+  if (read_adaptation(path, format.layout).lora_rank > 0) {
+    fail("{} holds adapters beside a model: make one model of them first ('vkgpt export --format hf')",
+         path.string());
+  }
+  return std::make_unique<ModelFiles>(path, kModelWeightsFile, format);
+}
+
+void read_adapter_parameters(const Path& directory, const GptParams& params, std::span<float> arena) {
+  read_adapters(directory, params, read_model_format(directory / kModelConfigFile).layout, arena);
+}
+
+namespace {
+
+/// The parameters of a model with adapters, whose base is in the same directory or in the one that its
+/// adapters name.
+std::vector<float> read_adapted(const Path& directory, const GptParams& params, TensorLayout layout) {
+  if (std::filesystem::exists(directory / kModelWeightsFile) ||
+      std::filesystem::exists(directory / kModelIndexFile)) {
+    return read_model_parameters(directory, params);
+  }
+  const Path base = read_base_path(directory);
+  const std::unique_ptr<ParamSource> source = open_params(base);
+  std::vector<float> arena(static_cast<std::size_t>(params.arena_elements()), 0.0F);
+  for (const ParamSpec& spec : params.specs()) {
+    if (spec.is_adapter) continue;
+    source->read(spec, 0, spec.numel() / row_width(spec),
+                 std::span(arena).subspan(static_cast<std::size_t>(spec.offset),
+                                          static_cast<std::size_t>(spec.numel())));
+  }
+  read_adapters(directory, params, layout, arena);
+  return arena;
+}
+
+}  // namespace
+
 LoadedModel load_model(const Path& directory, bool average) {
   if (is_gguf(directory)) {
     if (average) fail("{} has no averaged weights", directory.string());
@@ -238,7 +182,7 @@ LoadedModel load_model(const Path& directory, bool average) {
     model.arena = read_model_parameters(directory, model.params);
     return model;
   }
-  std::vector<float> merged = read_model_parameters(directory, adapted);
+  std::vector<float> merged = read_adapted(directory, adapted, model.format.layout);
   merge_adapters(adapted, merged);
   model.arena = rearrange(adapted, merged, model.params);
   return model;

@@ -6,14 +6,11 @@ namespace vkgpt::model {
 
 using plan::Tensor;
 
-std::string f32_param_tensor(const std::string& name) {
-  return "params/" + name;
-}
-
 std::optional<Tensor> ParamTensors::find(const std::string& name) const {
   const ParamSpec* spec = params_.find_if_present(name);
   if (spec == nullptr) return std::nullopt;
-  if (!arenas_.values) {
+  const bool is_apart = arenas_.blocks && !spec->trainable;
+  if (!arenas_.values || is_apart) {
     return builder_.persistent(f32_param_tensor(name), spec->shape, plan::Role::kParameters);
   }
   const Tensor& arena = spec->trainable && arenas_.trained ? *arenas_.trained : *arenas_.values;
@@ -27,7 +24,7 @@ std::optional<ops::Weight> ParamTensors::find_matrix(const std::string& name) co
   if (const auto type = block_type_of(*spec, arenas_.blocks)) {
     return ops::persistent_blocks(builder_, block_tensor(name), *type, spec->shape);
   }
-  if (!arenas_.matrices) return find(name);
+  if (!arenas_.matrices || (arenas_.blocks && !spec->trainable)) return find(name);
   return builder_.view(*arenas_.matrices, spec->offset, spec->shape, name);
 }
 
@@ -52,6 +49,11 @@ BlockTensors ParamTensors::block(std::int64_t layer) const {
           .ln_2 = norm(h + ".ln_2"),
           .c_fc = linear(h + ".mlp.c_fc"),
           .mlp_c_proj = linear(h + ".mlp.c_proj")};
+}
+
+std::optional<ops::Weight> ParamTensors::table() const {
+  if (arenas_.blocks) return find_matrix("wte.weight");
+  return find("wte.weight");
 }
 
 std::optional<ops::Weight> ParamTensors::head() const {

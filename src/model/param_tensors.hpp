@@ -36,9 +36,6 @@ struct BlockTensors {
   LinearTensors mlp_c_proj;
 };
 
-/// The tensor of a parameter that lies in no arena.
-std::string f32_param_tensor(const std::string& name);
-
 /// Finds a model's parameters, or their gradients, in the arenas of a plan.
 class ParamTensors {
  public:
@@ -64,6 +61,8 @@ class ParamTensors {
   NormTensors norm(const std::string& name) const;
   LinearTensors linear(const std::string& name) const;
   BlockTensors block(std::int64_t layer) const;
+  /// The token table (Vp, C), in f32 or in blocks.
+  std::optional<ops::Weight> table() const;
   /// The classifier's weight (Vp, C): its own or the embedding's.
   std::optional<ops::Weight> head() const;
 

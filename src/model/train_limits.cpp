@@ -21,7 +21,8 @@ std::int64_t kept_width(const GptConfig& config, GradCheckpoint policy) {
 
 }  // namespace
 
-void check_train_size(const GptParams& params, const TrainPlanOptions& options, const vk::DeviceCaps& caps) {
+void check_train_size(const GptParams& params, const TrainPlanOptions& options, const vk::DeviceCaps& caps,
+                      bool base_in_blocks) {
   const std::int64_t parameters = params.arena_elements();
   plan::check_fits(parameters <= kMaxParameters, "a model of {:.0f} billion parameters is not possible",
                    static_cast<double>(parameters) / 1e9);
@@ -33,7 +34,10 @@ void check_train_size(const GptParams& params, const TrainPlanOptions& options, 
                    options.batch_size, T, tokens, kMaxBatchTokens);
   const std::int64_t kept = tokens * config.n_layer * kept_width(config, options.grad_checkpoint) *
                             dtype_size(options.activation_dtype);
-  const auto needed = static_cast<std::uint64_t>(4 * (parameters + params.trainable_elements()) + kept);
+  const std::int64_t trained = params.trainable_elements();
+  // A base takes half a byte a number or more.
+  const std::int64_t weights = base_in_blocks ? 4 * trained + (parameters - trained) / 2 : 4 * parameters;
+  const auto needed = static_cast<std::uint64_t>(weights + 4 * trained + kept);
   const bool is_known = caps.is_cpu() && caps.heap_bytes > 0;
   const std::uint64_t limit = is_known ? std::min(kMaxBytes, caps.heap_bytes) : kMaxBytes;
   plan::check_fits(needed <= limit, "the train step needs more than {} of memory, {} has {}",

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/model/held_weights.hpp"
 #include "vkgpt/ops/attention/attention.hpp"
 #include "vkgpt/ops/attention/rope.hpp"
 #include "vkgpt/ops/cast.hpp"
@@ -41,6 +42,7 @@ std::int64_t logits_bytes(const vk::DeviceCaps& caps) {
 }
 
 constexpr std::uint32_t kEmbeddingSite = 0;
+constexpr std::uint32_t kLoraSite = 1U << 20U;  // beyond those of any model's blocks
 
 std::string block_scope(std::int64_t layer) {
   return "h" + std::to_string(layer);
@@ -51,11 +53,13 @@ enum class Pass { kTrain, kEvaluate };
 /// Forward, loss and backward of a batch over one set of arenas.
 class TrainPlanWriter {
  public:
-  TrainPlanWriter(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options)
+  TrainPlanWriter(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
+                  const FrozenBase& base)
       : builder_(builder),
         params_(params),
         config_(params.config()),
         options_(options),
+        base_(base),
         B_(options.batch_size),
         T_(options.sequence_length == 0 ? config_.block_size : options.sequence_length),
         tokens_(batch(tensor::kTokens)),
@@ -63,7 +67,8 @@ class TrainPlanWriter {
         order_(order(tensor::kTokenOrder)),
         loss_(ops::loss_accumulator(builder, "loss_accumulator")) {
     VKGPT_CHECK(T_ <= config_.block_size, "{} tokens in a context of {}", T_, config_.block_size);
-    const std::int64_t all = params.arena_elements(), trained = params.trainable_elements();
+    const std::int64_t trained = params.trainable_elements();
+    const std::int64_t all = base.blocks ? trained : params.arena_elements();
     update_.params = arena(builder, params, tensor::kParams, all, Role::kParameters);
     update_.grads = arena(builder, params, tensor::kGrads, trained, Role::kGradients);
     update_.loss = loss_;
@@ -117,7 +122,10 @@ class TrainPlanWriter {
     return builder_.view(whole, 0, {B_, T_});
   }
 
-  ParamTensors weights() { return {builder_, params_, {update_.params, update_.matrices}}; }
+  ParamTensors weights() {
+    return {
+        builder_, params_, {.values = update_.params, .matrices = update_.matrices, .blocks = base_.blocks}};
+  }
   ParamTensors gradients() { return {builder_, params_, {update_.grads}}; }
   ParamTensors averages() { return {builder_, params_, {update_.params, update_.matrices, update_.ema}}; }
 
@@ -126,7 +134,9 @@ class TrainPlanWriter {
             .dtype = options_.activation_dtype,
             .dropout = pass == Pass::kTrain ? options_.dropout : 0,
             .dropout_site = kEmbeddingSite + 1 + kBlockDropoutSites * static_cast<std::uint32_t>(layer),
-            .lora_scale = params_.adaptation().lora_rank > 0 ? params_.adaptation().lora_scale() : 0};
+            .lora = {.scale = params_.adaptation().lora_rank > 0 ? params_.adaptation().lora_scale() : 0,
+                     .dropout = pass == Pass::kTrain ? base_.lora_dropout : 0,
+                     .site = kLoraSite + kLoraSites * static_cast<std::uint32_t>(layer)}};
   }
 
   Tensor order(const char* name) {
@@ -197,7 +207,7 @@ class TrainPlanWriter {
     Forward forward;
     forward.x = builder_.transient("embedding", {B_, T_, config_.n_embd}, options_.activation_dtype);
     ops::embedding_forward(builder_, {.tokens = tokens_,
-                                      .wte = *params.find("wte.weight"),
+                                      .wte = *params.table(),
                                       .wpe = params.find("wpe.weight"),
                                       .x = forward.x,
                                       .positions = positions()});
@@ -339,6 +349,7 @@ class TrainPlanWriter {
   const GptParams& params_;
   const GptConfig& config_;
   const TrainPlanOptions& options_;
+  const FrozenBase& base_;
   std::int64_t B_;
   std::int64_t T_;
   Tensor tokens_;   // (B, T)
@@ -353,10 +364,11 @@ class TrainPlanWriter {
 }  // namespace
 
 plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& options,
-                            const vk::Target& target) {
-  check_train_size(params, options, target.caps);
+                            const vk::Target& target, const FrozenBase& base) {
+  check_train_size(params, options, target.caps, base.blocks.has_value());
+  if (base.blocks) check_blocks(params, *base.blocks);
   PlanBuilder builder(target);
-  TrainPlanWriter(builder, params, options).write();
+  TrainPlanWriter(builder, params, options, base).write();
   plan::Plan plan = std::move(builder).finish();
   if (options.grad_checkpoint != GradCheckpoint::kNone) plan::drop_dead_dispatches(plan);
   return plan;

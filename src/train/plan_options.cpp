@@ -1,5 +1,6 @@
 #include "vkgpt/train/plan_options.hpp"
 
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,7 +38,10 @@ std::vector<std::string> split_list(std::string_view text) {
 }
 
 model::GradCheckpoint grad_checkpoint(const TrainConfig& config) {
-  if (config.grad_checkpoint == "block") return model::GradCheckpoint::kBlock;
+  const bool is_auto = config.grad_checkpoint == "auto";
+  if (config.grad_checkpoint == "block" || (is_auto && config.base_dtype != "f32")) {
+    return model::GradCheckpoint::kBlock;
+  }
   if (config.grad_checkpoint == "attention") return model::GradCheckpoint::kAttention;
   return model::GradCheckpoint::kNone;
 }
@@ -103,6 +107,8 @@ model::Adaptation adaptation(const TrainConfig& config) {
   if (config.lora_rank > 0) {
     adaptation.lora_rank = config.lora_rank;
     adaptation.lora_alpha = config.lora_alpha;
+    if (config.lora_rank_stabilized)
+      adaptation.lora_alpha *= std::sqrt(static_cast<double>(config.lora_rank));
     adaptation.lora_targets = split_list(config.lora_targets);
   }
   return adaptation;
@@ -149,7 +155,9 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                                         .z_loss = config.z_loss,
                                         .ema_decay = config.ema ? config.ema_decay : 0,
                                         .ranks = ranks};
-  plan::Plan plan = model::build_train_plan(params, options, target);
+  const model::FrozenBase base{.blocks = find_block_type(config.base_dtype),
+                               .lora_dropout = config.lora_dropout};
+  plan::Plan plan = model::build_train_plan(params, options, target, base);
   if (tapped) plan = plan::add_taps(plan, target.caps, model::activation_taps(params.config()));
   std::vector<plan::Cut> cuts;
   if (ranks.size > 0) {

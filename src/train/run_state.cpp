@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/model/base_directory.hpp"
+#include "vkgpt/model/param_source.hpp"
 #include "vkgpt/model/safetensors.hpp"
 
 namespace vkgpt::train {
@@ -38,13 +41,18 @@ void write_state(OutputFile& file, StepRunner& runner) {
 void write_run_state(CheckpointWriter& out, StepRunner& runner, const model::TokenIds& ids) {
   const plan::TensorStore& store = runner.store();
   const model::GptParams& params = runner.params();
-  std::vector<float> arena = download(store, model::tensor::kParams, params.arena_elements());
+  std::vector<float> arena = download(store, model::tensor::kParams, runner.arena_elements());
   out.write(model::kModelConfigFile, model::model_config_json(params.config(), ids));
-  out.write(model::kModelWeightsFile,
-            [&](OutputFile& file) { model::write_model_parameters(file, params, arena); });
+  if (!runner.has_base()) {
+    out.write(model::kModelWeightsFile,
+              [&](OutputFile& file) { model::write_model_parameters(file, params, arena); });
+  }
   if (params.adaptation().lora_rank > 0) {
+    // A base in few bits stays where it is.
+    const std::string base =
+        runner.has_base() ? std::filesystem::absolute(runner.config().init_from).string() : ".";
     out.write(model::kAdapterConfigFile,
-              model::adapter_config_json(params, model::hf_layout(params.config())));
+              model::adapter_config_json(params, model::hf_layout(params.config()), base));
     out.write(model::kAdapterWeightsFile,
               [&](OutputFile& file) { model::write_adapters(file, params, arena); });
   }
@@ -59,8 +67,19 @@ void write_run_state(CheckpointWriter& out, StepRunner& runner, const model::Tok
 }
 
 void read_run_state(const Path& checkpoint, StepRunner& runner) {
-  runner.set_parameters(model::read_model_parameters(checkpoint, runner.params()));
+  if (runner.has_base()) {
+    set_base(runner);
+    std::vector<float> arena(static_cast<std::size_t>(runner.arena_elements()));
+    model::read_adapter_parameters(checkpoint, runner.params(), arena);
+    runner.set_parameters(arena);
+  } else {
+    runner.set_parameters(model::read_model_parameters(checkpoint, runner.params()));
+  }
   read_optimizer_state(checkpoint, runner);
+}
+
+void set_base(StepRunner& runner) {
+  runner.set_base(*model::open_params(find_model_directory(runner.config().init_from)));
 }
 
 void read_optimizer_state(const Path& checkpoint, StepRunner& runner) {

@@ -21,6 +21,9 @@ void write_run_state(CheckpointWriter& out, StepRunner& runner, const model::Tok
 /// or of another shape.
 void read_run_state(const Path& checkpoint, StepRunner& runner);
 
+/// Gives the runner the base of its run, from its --init_from.
+void set_base(StepRunner& runner);
+
 /// Only the optimizer's part.
 void read_optimizer_state(const Path& checkpoint, StepRunner& runner);
 

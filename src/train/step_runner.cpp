@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/core/error.hpp"
 #include "vkgpt/core/log.hpp"
+#include "vkgpt/model/held_weights.hpp"
 #include "vkgpt/ops/optimizer/loss_scale.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
@@ -88,6 +90,8 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
     stages_.emplace_back(context_, store_, params_, config_, loader, stage.T, submit_budget_ns,
                          rank_options_);
   }
+  if (has_base() && ranks_.size() > 1)
+    fail_usage("--base_dtype {}: not with several ranks", config_.base_dtype);
   const plan::Plan& own = stages_.back().executor.schedule().plan;
   if (rank_options_.size == 0) {
     state_.emplace(ranks_, store_, own, own);
@@ -129,6 +133,10 @@ void StepRunner::record_steps() {
     }
   }
   record_ahead(false);  // evaluation again, now that its kernels were timed
+}
+
+void StepRunner::set_base(const model::ParamSource& source) {
+  model::upload_held(store_, params_, source, *find_block_type(config_.base_dtype));
 }
 
 void StepRunner::set_parameters(std::span<const float> arena) {

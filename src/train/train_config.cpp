@@ -20,6 +20,19 @@ void validate_rounds(const TrainConfig& config) {
   }
 }
 
+/// Adapters, and the base that they are trained on.
+void validate_base(const TrainConfig& config) {
+  const std::string& type = config.base_dtype;
+  if (config.lora_dropout > 0 && config.lora_rank == 0) {
+    fail_usage("--lora_dropout {} without --lora_rank", config.lora_dropout);
+  }
+  if (type == "f32") return;
+  if (config.lora_rank == 0) fail_usage("--base_dtype {} freezes the model: give --lora_rank too", type);
+  if (config.init_from.empty()) fail_usage("--base_dtype {} without --init_from DIR: which model?", type);
+  if (!config.freeze.empty()) fail_usage("--freeze: with --base_dtype {} all but adapters is frozen", type);
+  if (config.ema) fail_usage("--ema averages whole models, which --base_dtype {} does not write", type);
+}
+
 }  // namespace
 
 void TrainConfig::validate() const {
@@ -38,10 +51,12 @@ void TrainConfig::validate() const {
     fail_usage("--keep_optimizer: the state of whole matrices does not fit the adapters of --lora_rank");
   }
   validate_rounds(*this);
+  validate_base(*this);
   if (out_dir.empty()) fail_usage("out_dir is empty: give the run directory with --out_dir DIR");
 }
 
 void TrainConfig::validate(const model::GptConfig& model) const {
+  if (lora_dropout > 0 && model.parallel_blocks) fail_usage("--lora_dropout: not with parallel_blocks");
   if (curriculum && curriculum_start_block_size >= model.block_size) {
     fail_usage("--curriculum_start_block_size {} is not below block_size {}", curriculum_start_block_size,
                model.block_size);

@@ -58,7 +58,8 @@ Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig&
           // Workers that train apart end with a round.
           [apart = config.is_diloco()] { return apart || !interrupted(); }, submit_budget_ns, input.ranks) {
   if (config_.sample_interval > 0 && input_.leads()) {
-    generator_.emplace(context_, runner_.store(), runner_.params(), input_.tokenizer.vocab_size());
+    generator_.emplace(context_, runner_.store(), runner_.params(), input_.tokenizer.vocab_size(),
+                       model::DecodeOptions{.blocks = find_block_type(config_.base_dtype)});
   }
   runner_.record_ahead(config_.stats_interval > 0);
   if (generator_) generator_->record();
@@ -82,6 +83,12 @@ void Trainer::start_fresh() {
     return;
   }
   const Path directory = find_model_directory(config_.init_from);
+  if (runner_.has_base()) {
+    set_base(runner_);
+    runner_.set_parameters(model::initial_trainable(runner_.params(), config_.seed));
+    log_info("starting from {}, held in {}", directory.string(), config_.base_dtype);
+    return;
+  }
   runner_.set_parameters(parameters_from(model::load_model(directory), runner_.params(), config_.seed));
   if (config_.keep_optimizer) read_optimizer_state(directory, runner_);
   log_info("starting from the weights of {}", directory.string());

@@ -31,7 +31,9 @@ TrainRun::TrainRun(const model::GptConfig& model, const train::TrainConfig& conf
       loader_(std::span<const std::int32_t>(tokens_), std::span<const std::int32_t>(tokens_),
               model.block_size, 1337),
       runner_(shared_context(), model, config, loader_, std::move(keep_going)) {
-  runner_.set_parameters(model::initial_parameters(runner_.params(), 1));
+  const std::vector<float> arena = model::initial_parameters(runner_.params(), 1);
+  if (runner_.has_base()) runner_.set_base(model::ArenaSource(runner_.params(), arena));
+  runner_.set_parameters(std::span(arena).first(static_cast<std::size_t>(runner_.arena_elements())));
   runner_.store().poison_arenas();
 }
 
@@ -64,7 +66,7 @@ RunOutcome TrainRun::finish() {
     outcome.norms.push_back(step->results.grad_norm);
     outcome.skipped.push_back(step->results.skipped);
   }
-  outcome.params = download(model::tensor::kParams, runner_.params().arena_elements());
+  outcome.params = download(model::tensor::kParams, runner_.arena_elements());
   return outcome;
 }
 

@@ -46,6 +46,8 @@ std::vector<Feature> features() {
       {"checkpoint_attention", [](TrainConfig& c) { c.grad_checkpoint = "attention"; }},
       {"freeze", [](TrainConfig& c) { c.freeze = "h.0.*,wte.weight"; }},
       {"lora", [](TrainConfig& c) { c.lora_rank = 4; }},
+      {"lora_dropout",
+       [](TrainConfig& c) { c.lora_rank = 4, c.lora_dropout = 0.3, c.lora_rank_stabilized = true; }},
       {"curriculum",
        [](TrainConfig& c) { c.curriculum = true, c.curriculum_start_block_size = 5, c.max_steps = 8; }},
       {"fp16_dropout_muon", [](TrainConfig& c) { c.amp = "fp16", c.dropout = 0.1, c.optimizer = "muon"; }},

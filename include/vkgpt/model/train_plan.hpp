@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "vkgpt/core/blocks.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/train_step.hpp"
@@ -13,9 +15,15 @@
 
 namespace vkgpt::model {
 
+/// How a step that trains adapters holds and uses the rest of the model.
+struct FrozenBase {
+  std::optional<BlockType> blocks = {};  // of its matrices, which then lie apart, as all that is frozen does
+  double lora_dropout = 0;               // of what adapters read
+};
+
 /// The train step of a GPT as data. `params` outlives the call only.
 plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& options,
-                            const vk::Target& target);
+                            const vk::Target& target, const FrozenBase& base = {});
 
 /// Taps of the eager pass: statistics of the residual stream inside every block, each in a readback tensor
 /// (1, 4) named `tap_tensor(tap.tensor)`.

@@ -11,6 +11,7 @@
 
 #include "vkgpt/comm/communicator.hpp"
 #include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/model/param_source.hpp"
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/plan/executor.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
@@ -100,8 +101,16 @@ class StepRunner {
   /// Tokens that step `step` trains on, micro-steps included.
   std::int64_t step_tokens(std::int64_t step) const;
 
-  /// Gives the parameters (arena); averages start there too.
+  /// Gives the parameters (arena; with --base_dtype its trainable part); averages start there too.
   void set_parameters(std::span<const float> arena);
+  /// Gives those that --base_dtype holds apart.
+  void set_base(const model::ParamSource& source);
+  bool has_base() const { return config_.base_dtype != "f32"; }
+  /// Elements of the arena of parameters on the device.
+  std::int64_t arena_elements() const {
+    return has_base() ? params_.trainable_elements() : params_.arena_elements();
+  }
+  const TrainConfig& config() const { return config_; }
   /// To be called when the host has changed parameters behind the runner's back.
   void prepare();
 

@@ -58,7 +58,7 @@ struct TrainConfig {
   double curriculum_fraction = 0.5;
 
   std::string amp = "off";
-  std::string grad_checkpoint = "none";
+  std::string grad_checkpoint = "auto";
 
   std::string sum_order = "rank";
   std::string wire = "f32";
@@ -76,7 +76,10 @@ struct TrainConfig {
   std::string freeze;
   std::int64_t lora_rank = 0;
   double lora_alpha = 16;
+  bool lora_rank_stabilized = false;
+  double lora_dropout = 0;
   std::string lora_targets = "c_attn,attn.c_proj,c_fc,mlp.c_proj";
+  std::string base_dtype = "f32";
 
   std::int64_t log_interval = 10;
   std::int64_t eval_interval = 250;

@@ -246,8 +246,8 @@ struct TrainFields {
           self.amp);
     visit(FieldInfo{.name = "grad_checkpoint",
                     .group = kGroup,
-                    .help = "Compute blocks or attention again in the backward",
-                    .choices = "none|block|attention"},
+                    .help = "Compute again in the backward; auto: block with --base_dtype",
+                    .choices = "auto|none|block|attention"},
           self.grad_checkpoint);
   }
 
@@ -324,18 +324,12 @@ struct TrainFields {
   template <typename Visitor, typename Self>
   static void visit_fine_tuning(Visitor& visit, Self& self) {
     constexpr auto kGroup = "Fine-tuning";
-    visit(FieldInfo{.name = "init_from",
-                    .group = kGroup,
-                    .help = "Model or run directory whose weights, shape and tokenizer to start from"},
+    visit(FieldInfo{.name = "init_from", .group = kGroup, .help = "Model to start from, tokenizer too"},
           self.init_from);
-    visit(
-        FieldInfo{
-            .name = "keep_optimizer", .group = kGroup, .help = "Start from init_from's optimizer state too"},
-        self.keep_optimizer);
-    visit(
-        FieldInfo{
-            .name = "freeze", .group = kGroup, .help = "Parameters to leave alone, such as h.0.*,wte.weight"},
-        self.freeze);
+    visit(FieldInfo{.name = "keep_optimizer", .group = kGroup, .help = "Take its optimizer state too"},
+          self.keep_optimizer);
+    visit(FieldInfo{.name = "freeze", .group = kGroup, .help = "Parameters to leave alone: h.0.*,wte.weight"},
+          self.freeze);
     visit(FieldInfo{.name = "lora_rank",
                     .group = kGroup,
                     .help = "Train low-rank adapters of this rank only; 0: none",
@@ -349,6 +343,20 @@ struct TrainFields {
                     .max = 1e6,
                     .min_open = true},
           self.lora_alpha);
+    visit(FieldInfo{.name = "lora_rank_stabilized", .group = kGroup, .help = "Scale as rsLoRA does"},
+          self.lora_rank_stabilized);
+    visit(FieldInfo{.name = "lora_dropout",
+                    .group = kGroup,
+                    .help = "Share of the numbers that adapters read which is dropped",
+                    .min = 0,
+                    .max = 1,
+                    .max_open = true},
+          self.lora_dropout);
+    visit(FieldInfo{.name = "base_dtype",
+                    .group = kGroup,
+                    .help = "Type in which matrices that --lora_rank freezes are held",
+                    .choices = "f32|q8_0|nf4|q4_0"},
+          self.base_dtype);
     visit(FieldInfo{.name = "lora_targets", .group = kGroup, .help = "Layers that get adapters"},
           self.lora_targets);
   }

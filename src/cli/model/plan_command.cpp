@@ -11,10 +11,12 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/model/train_plan.hpp"
 #include "vkgpt/plan/limits.hpp"
 #include "vkgpt/plan/memory_limit.hpp"
 #include "vkgpt/plan/plan_dump.hpp"
+#include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/plan_options.hpp"
 #include "vkgpt/train/rank_cost.hpp"
 #include "vkgpt/vk/device_profile.hpp"
@@ -104,6 +106,7 @@ struct PlanRequest {
     CommandLine command("plan", "Prints the train step that flags describe, without a GPU.");
     command.add(preset).add(model).add(config).add(options);
     if (!command.parse(args)) return false;
+    if (!config.init_from.empty()) take_shape(command.fields());
     if (model.vocab_size == 0) model.vocab_size = vocabulary_of(preset);
     model.validate();
     config.validate();
@@ -112,6 +115,15 @@ struct PlanRequest {
       fail_usage("--ranks {} needs the speed of a device: either --micro_step_ms or --tflops", options.ranks);
     }
     return true;
+  }
+
+  /// The shape of --init_from's model, of which nothing else is read; --block_size may be shorter.
+  void take_shape(const FieldSet& fields) {
+    model::GptConfig loaded = model::read_model_config(train::find_model_directory(config.init_from));
+    if (fields.was_set("block_size") && model.block_size < loaded.block_size) {
+      loaded = model::with_shorter_context(loaded, model.block_size);
+    }
+    model = loaded;
   }
 
   vk::Target target() const {

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "vkgpt/core/file.hpp"
+#include "vkgpt/model/file_tensors.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+
+// Adapters whose base, the model that they belong to, lies in another directory.
+
+namespace vkgpt::model {
+
+/// `adapter_config_json` that names the base.
+std::string adapter_config_json(const GptParams& params, TensorLayout layout, const std::string& base);
+
+/// Where the base of a directory's adapters is. Throws `Error` where it is not there.
+Path read_base_path(const Path& directory);
+
+/// Reads the adapters of a checkpoint into the arena of `params`, or its trainable part.
+void read_adapter_parameters(const Path& directory, const GptParams& params, std::span<float> arena);
+
+}  // namespace vkgpt::model

@@ -1,0 +1,70 @@
+"""What adapters of rank 16 on models that people fine-tune need, by `vkgpt plan`: a table for the README. No weights are read:
+the models are their config.json, written here.
+
+python3 tools/bench/base_memory.py --program build/vkgpt
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+
+LLAMA3 = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 128256, "rope_theta": 500000.0,
+          "max_position_embeddings": 8192, "rms_norm_eps": 1e-5}
+QWEN3 = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "vocab_size": 151936, "rope_theta": 1000000.0, "head_dim": 128,
+         "max_position_embeddings": 40960, "rms_norm_eps": 1e-6, "num_key_value_heads": 8}
+
+
+def sizes(base, layers, width, inner, heads, tied, **more):
+    return {**base, "num_hidden_layers": layers, "hidden_size": width, "intermediate_size": inner, "num_attention_heads": heads,
+            "tie_word_embeddings": tied, "hidden_act": "silu", "bos_token_id": 0, "eos_token_id": 0, **more}
+
+
+MODELS = {
+    "Qwen3-0.6B": sizes(QWEN3, 28, 1024, 3072, 16, True),
+    "Llama-3.2-1B": sizes(LLAMA3, 16, 2048, 8192, 32, True, num_key_value_heads=8),
+    "Qwen3-1.7B": sizes(QWEN3, 28, 2048, 6144, 16, True),
+    "SmolLM2-1.7B": sizes(LLAMA3, 24, 2048, 8192, 32, True, num_key_value_heads=32, vocab_size=49152, rope_theta=130000.0),
+    "Llama-3.2-3B": sizes(LLAMA3, 28, 3072, 8192, 24, True, num_key_value_heads=8),
+    "Qwen3-4B": sizes(QWEN3, 36, 2560, 9728, 32, True),
+    "Mistral-7B": sizes(LLAMA3, 32, 4096, 14336, 32, False, num_key_value_heads=8, vocab_size=32768, rope_theta=1000000.0),
+    "Llama-3.1-8B": sizes(LLAMA3, 32, 4096, 14336, 32, False, num_key_value_heads=8),
+    "Qwen3-8B": sizes(QWEN3, 36, 4096, 12288, 32, False),
+}
+
+
+def bytes_of(memory):
+    return [value for value in memory.get("bytes_by_role", memory.get("by_role", memory)).values() if isinstance(value, int)]
+
+
+def planned(args, directory, base, profile):
+    words = [args.program, "plan", "--init_from", directory, "--lora_rank", "16", "--base_dtype", base, "--block_size", str(args.block_size),
+             "--batch_size", "1", "--amp", "bf16", "--json"]
+    if profile:
+        words += ["--device_profile", profile]
+    result = subprocess.run(words, capture_output=True, text=True)
+    if result.returncode != 0:
+        return result.stderr.strip()[:60]
+    memory = json.loads(result.stdout)["memory"]
+    return sum(bytes_of(memory)) / 2**30
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default="build/vkgpt")
+    parser.add_argument("--block_size", type=int, default=2048)
+    parser.add_argument("--profile", default="")
+    parser.add_argument("--types", default="nf4,q8_0")
+    args = parser.parse_args()
+    types = args.types.split(",")
+    print("| model | " + " | ".join(types) + " |\n|---|" + "---|" * len(types))
+    for name, config in MODELS.items():
+        with tempfile.TemporaryDirectory() as directory:
+            pathlib.Path(directory, "config.json").write_text(json.dumps(config))
+            row = [planned(args, directory, base, args.profile) for base in types]
+        print(f"| {name} | " + " | ".join(f"{need:.1f} GiB" if isinstance(need, float) else need for need in row) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
