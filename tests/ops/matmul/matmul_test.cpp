@@ -62,7 +62,7 @@ TEST(Matmul, CutsTheHeadOfGpt2IntoSlices) {
   });
   std::uint64_t flops = 0;
   for (const plan::Dispatch& dispatch : plan.segment("op").dispatches) {
-    flops += dispatch.cost.flops;
+    if (!dispatch.kernel.stem.ends_with("_reduce")) flops += dispatch.cost.flops;  // sums of a split K
     EXPECT_LE(dispatch.cost.flops, 10'000'000'000);
     for (const plan::Binding& binding : dispatch.bindings) EXPECT_LE(binding.size, 1u << 27);
   }
