@@ -269,6 +269,9 @@ Path find_model_directory(const Path& path) {
     verify_checkpoint(path, CheckpointCheck::kContents);
     return path;
   }
+  if (path_exists(path / kTrainerStateFile)) {
+    fail("{} has no {}: the checkpoint is damaged", printable(path.string(), 200), kManifestName);
+  }
   // One without weights, or with weights that cannot be read, is refused when it is read.
   for (const char* name : {model::kModelConfigFile, model::kModelWeightsFile, model::kModelIndexFile}) {
     if (path_exists(path / name)) return path;

@@ -313,6 +313,9 @@ TEST(FindModelDirectory, RefusesADamagedCheckpointInOneLine) {
   expect_error([&] { find_model_directory(temp / "step-1"); }, "does not match its checksum");
   write_file(temp / "step-1/model.safetensors", "short");
   expect_error([&] { find_model_directory(temp / "step-1"); }, "the manifest says");
+  remove_tree(temp / "step-1" / kManifestName);
+  write_file(temp / "step-1" / kTrainerStateFile, "{}");
+  expect_error([&] { find_model_directory(temp / "step-1"); }, "has no manifest.json");
 }
 
 TEST(FindModelDirectory, AcceptsAForeignModelAndRefusesAnythingElse) {

@@ -29,6 +29,8 @@ struct CheckpointManifest {
 };
 
 inline constexpr std::string_view kManifestName = "manifest.json";
+/// What a run needs beside the weights to go on; a directory that has it is a checkpoint, not a model only.
+inline constexpr const char* kTrainerStateFile = "trainer_state.json";
 
 /// Whether `name` can be a file of a checkpoint: no directory part, not hidden, not the manifest.
 bool is_checkpoint_file_name(std::string_view name);

@@ -11,8 +11,6 @@
 
 namespace vkgpt::train {
 
-inline constexpr const char* kTrainerStateFile = "trainer_state.json";
-
 /// The state of a checkpoint that a run is about to continue from, with `data_sha256` that of the data it
 /// goes on with. Throws a usage error where the checkpoint holds a model of another shape, was trained with
 /// another seed, or, unless `config.allow_other_data`, on another text. On other data the best loss so far
