@@ -9,6 +9,7 @@
 #include "vkgpt/model/loaded_model.hpp"
 #include "vkgpt/serve/listen_config.hpp"
 #include "vkgpt/text/generate/sampler.hpp"
+#include "vkgpt/text/model_fields.hpp"
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
 #include "vkgpt/vk/context.hpp"
 
@@ -34,13 +35,7 @@ struct ServeConfig {
                     .group = kGroup,
                     .help = "The model's name in the interface; empty takes that of its directory"},
           self.served_name);
-    visit(
-        FieldInfo{
-            .name = "template",
-            .group = kGroup,
-            .help = "How turns are written; auto: by the model's own template, else by its special tokens",
-            .choices = "auto|own|chatml|llama3|plain"},
-        self.chat_template);
+    visit(text::chat_template_field(kGroup), self.chat_template);
     visit(FieldInfo{.name = "slots",
                     .group = kGroup,
                     .help = "Texts that are continued together; each has a cache of its own",
@@ -60,17 +55,8 @@ struct ServeConfig {
                     .max = 1 << 24,
                     .zero_name = "auto"},
           self.block_size);
-    visit(FieldInfo{.name = "dtype",
-                    .group = kGroup,
-                    .help =
-                        "Of weights and cache; f16 takes half the memory, the others hold matrices in 8.5 or "
-                        "4.5 bits a number",
-                    .choices = "f32|f16|q8_0|q4_0|nf4"},
-          self.dtype);
-    visit(FieldInfo{.name = "use_ema",
-                    .group = kGroup,
-                    .help = "Take the averaged weights of a model that was trained with --ema"},
-          self.use_ema);
+    visit(text::weights_dtype_field(kGroup), self.dtype);
+    visit(text::use_ema_field(kGroup), self.use_ema);
   }
 };
 

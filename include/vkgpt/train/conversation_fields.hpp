@@ -1,6 +1,7 @@
 #pragma once
 
 #include "vkgpt/core/config_field.hpp"
+#include "vkgpt/text/model_fields.hpp"
 
 namespace vkgpt::train {
 
@@ -33,13 +34,7 @@ struct ConversationFields {
                     .help = "Conversations that cannot be used: refuse the file, or pass over them",
                     .choices = "error|skip"},
           self.bad_data);
-    visit(
-        FieldInfo{
-            .name = "template",
-            .group = kGroup,
-            .help = "How turns are written; auto: by the model's own template, else by its special tokens",
-            .choices = "auto|own|chatml|llama3|plain"},
-        self.chat_template);
+    visit(text::chat_template_field(kGroup), self.chat_template);
   }
 };
 

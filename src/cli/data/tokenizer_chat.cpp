@@ -11,6 +11,7 @@
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/chat/chat_format.hpp"
 #include "vkgpt/text/chat/conversation.hpp"
+#include "vkgpt/text/model_fields.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 #include "cli/command/command_line.hpp"
@@ -32,13 +33,7 @@ struct ChatTextOptions {
                     .group = kGroup,
                     .help = "gpt2, byte, or a directory or file with one and, it may be, with a template"},
           self.tokenizer);
-    visit(
-        FieldInfo{
-            .name = "template",
-            .group = kGroup,
-            .help = "How turns are written; auto: by the model's own template, else by its special tokens",
-            .choices = "auto|own|chatml|llama3|plain"},
-        self.chat_template);
+    visit(text::chat_template_field(kGroup), self.chat_template);
     visit(
         FieldInfo{
             .name = "learn",

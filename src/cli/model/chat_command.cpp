@@ -16,6 +16,7 @@
 #include "vkgpt/text/generate/generator.hpp"
 #include "vkgpt/text/generate/sampler.hpp"
 #include "vkgpt/text/generate/stop_filter.hpp"
+#include "vkgpt/text/model_fields.hpp"
 #include "vkgpt/vk/context.hpp"
 
 #include "cli/command/command_line.hpp"
@@ -43,13 +44,7 @@ struct ChatOptions {
     constexpr auto kGroup = "Conversation";
     visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or model directory"},
           self.model);
-    visit(
-        FieldInfo{
-            .name = "template",
-            .group = kGroup,
-            .help = "How turns are written; auto: by the model's own template, else by its special tokens",
-            .choices = "auto|own|chatml|llama3|plain"},
-        self.chat_template);
+    visit(text::chat_template_field(kGroup), self.chat_template);
     visit(FieldInfo{.name = "system", .group = kGroup, .help = "What the model is told first"}, self.system);
     visit(FieldInfo{.name = "user_prefix", .group = kGroup, .help = "Before what you say, if not as usual"},
           self.user_prefix);
@@ -64,17 +59,8 @@ struct ChatOptions {
                     .max = 1e9},
           self.max_new_tokens);
     visit(FieldInfo{.name = "seed", .group = kGroup, .help = "Same seed and words, same replies"}, self.seed);
-    visit(FieldInfo{.name = "dtype",
-                    .group = kGroup,
-                    .help =
-                        "Of weights and cache; f16 takes half the memory, the others hold matrices in 8.5 or "
-                        "4.5 bits a number",
-                    .choices = "f32|f16|q8_0|q4_0|nf4"},
-          self.dtype);
-    visit(FieldInfo{.name = "use_ema",
-                    .group = kGroup,
-                    .help = "Take the averaged weights of a model that was trained with --ema"},
-          self.use_ema);
+    visit(text::weights_dtype_field(kGroup), self.dtype);
+    visit(text::use_ema_field(kGroup), self.use_ema);
   }
 };
 

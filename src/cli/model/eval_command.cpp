@@ -14,6 +14,7 @@
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/corpus/corpus.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
+#include "vkgpt/text/model_fields.hpp"
 #include "vkgpt/train/evaluator.hpp"
 #include "vkgpt/train/progress.hpp"
 #include "vkgpt/train/train_data.hpp"
@@ -71,10 +72,7 @@ struct EvalOptions {
                     .group = kGroup,
                     .help = "Names of special tokens in the text become those tokens"},
           self.special);
-    visit(FieldInfo{.name = "use_ema",
-                    .group = kGroup,
-                    .help = "Take the averaged weights of a model that was trained with --ema"},
-          self.use_ema);
+    visit(text::use_ema_field(kGroup), self.use_ema);
   }
 };
 

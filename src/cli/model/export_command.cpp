@@ -18,6 +18,7 @@
 #include "vkgpt/model/hf_config.hpp"
 #include "vkgpt/model/llmc_file.hpp"
 #include "vkgpt/model/tensor_encoding.hpp"
+#include "vkgpt/text/model_fields.hpp"
 #include "vkgpt/text/tokenizer/gguf_vocabulary.hpp"
 
 #include "cli/command/command_line.hpp"
@@ -55,10 +56,7 @@ struct ExportOptions {
                     .choices = "f32|f16|bf16|q8_0"},
           self.dtype);
     visit(FieldInfo{.name = "out", .group = kGroup, .help = "File or directory to write"}, self.out);
-    visit(FieldInfo{.name = "use_ema",
-                    .group = kGroup,
-                    .help = "Take the averaged weights of a model that was trained with --ema"},
-          self.use_ema);
+    visit(text::use_ema_field(kGroup), self.use_ema);
     visit(FieldInfo{.name = "overwrite", .group = kGroup, .help = "Replace a file that is already there"},
           self.overwrite);
     visit(FieldInfo{.name = "json", .group = kGroup, .help = "Print the summary as JSON"}, self.json);

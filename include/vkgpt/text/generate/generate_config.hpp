@@ -4,6 +4,7 @@
 #include <string>
 
 #include "vkgpt/core/config_field.hpp"
+#include "vkgpt/text/model_fields.hpp"
 
 namespace vkgpt::text {
 
@@ -53,17 +54,8 @@ struct GenerateConfig {
                     .group = kGroup,
                     .help = "Keep keys and values of earlier tokens; the text is the same either way"},
           self.kv_cache);
-    visit(FieldInfo{.name = "dtype",
-                    .group = kGroup,
-                    .help =
-                        "Of weights and cache; f16 takes half the memory, the others hold matrices in 8.5 or "
-                        "4.5 bits a number",
-                    .choices = "f32|f16|q8_0|q4_0|nf4"},
-          self.dtype);
-    visit(FieldInfo{.name = "use_ema",
-                    .group = kGroup,
-                    .help = "Take the averaged weights of a model that was trained with --ema"},
-          self.use_ema);
+    visit(weights_dtype_field(kGroup), self.dtype);
+    visit(use_ema_field(kGroup), self.use_ema);
     visit(FieldInfo{.name = "stop",
                     .group = kGroup,
                     .help = "End where the model writes this; it ends at the end-of-text token anyway"},

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string_view>
+
+#include "vkgpt/core/config_field.hpp"
+
+/// Settings of a model in use that several commands share, each under a heading of its own.
+namespace vkgpt::text {
+
+/// A name that `ChatFormat` takes.
+inline FieldInfo chat_template_field(std::string_view group) {
+  return {.name = "template",
+          .group = group,
+          .help = "How turns are written; auto: by the model's own template, else by its special tokens",
+          .choices = "auto|own|chatml|llama3|plain"};
+}
+
+/// A name that `model::decode_options` takes.
+inline FieldInfo weights_dtype_field(std::string_view group) {
+  return {.name = "dtype",
+          .group = group,
+          .help =
+              "Of weights and cache; f16 takes half the memory, the others hold matrices in 8.5 or 4.5 "
+              "bits a number",
+          .choices = "f32|f16|q8_0|q4_0|nf4"};
+}
+
+inline FieldInfo use_ema_field(std::string_view group) {
+  return {.name = "use_ema",
+          .group = group,
+          .help = "Take the averaged weights of a model that was trained with --ema"};
+}
+
+}  // namespace vkgpt::text
