@@ -6,8 +6,6 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/model/held_weights.hpp"
-#include "vkgpt/ops/attention/attention.hpp"
-#include "vkgpt/ops/attention/rope.hpp"
 #include "vkgpt/ops/cast.hpp"
 #include "vkgpt/ops/cross_entropy.hpp"
 #include "vkgpt/ops/dropout.hpp"
@@ -20,6 +18,7 @@
 #include "vkgpt/plan/dead_dispatches.hpp"
 
 #include "model/arena.hpp"
+#include "model/batch_attention.hpp"
 #include "model/exchange_plan.hpp"
 #include "model/gpt_block.hpp"
 #include "model/train_limits.hpp"
@@ -65,7 +64,8 @@ class TrainPlanWriter {
         tokens_(batch(tensor::kTokens)),
         targets_(batch(tensor::kTargets)),
         order_(order(tensor::kTokenOrder)),
-        loss_(ops::loss_accumulator(builder, "loss_accumulator")) {
+        loss_(ops::loss_accumulator(builder, "loss_accumulator")),
+        batch_{.config = config_, .B = B_, .T = T_} {
     VKGPT_CHECK(T_ <= config_.block_size, "{} tokens in a context of {}", T_, config_.block_size);
     const std::int64_t trained = params.trainable_elements();
     const std::int64_t all = base.blocks ? trained : params.arena_elements();
@@ -76,7 +76,7 @@ class TrainPlanWriter {
       update_.matrices = arena(builder, params, "matrices", all, Role::kParameters, options.activation_dtype);
     }
     if (options.ema_decay > 0) update_.ema = arena(builder, params, tensor::kEma, trained, Role::kOptimizer);
-    if (options.documents) documents_ = {batch(tensor::kPositions), batch(tensor::kDocumentEnds)};
+    if (options.documents) batch_.documents = {batch(tensor::kPositions), batch(tensor::kDocumentEnds)};
     if (options.documents && orders_positions(config_)) position_order_ = order(tensor::kPositionOrder);
     if (options.has_loss_scale()) update_.loss_scale = ops::loss_scale_state(builder);
   }
@@ -143,66 +143,6 @@ class TrainPlanWriter {
     return builder_.view(builder_.upload(name, {2 * B_ * config_.block_size}, DType::kU32), 0, {2 * B_ * T_});
   }
 
-  std::optional<Tensor> positions() const {
-    return documents_ ? std::optional(documents_->positions) : std::nullopt;
-  }
-
-  Tensor rope_table() {
-    return ops::rope_table(builder_, config_.block_size, config_.head_size(), rope_angles(config_));
-  }
-
-  ops::Dropout attention_dropout(const BlockOptions& options) const {
-    return {.p = options.dropout, .site = options.dropout_site};
-  }
-
-  Attend attend(const BlockOptions& options) {
-    return [this, options](PlanBuilder& builder, const Tensor& qkv) {
-      if (config_.has_rope()) {
-        ops::rope_forward(builder, {.qkv = qkv,
-                                    .table = rope_table(),
-                                    .n_head = config_.n_head,
-                                    .n_kv_head = config_.kv_heads(),
-                                    .positions = positions()});
-      }
-      const Tensor out = builder.transient("out", {B_, T_, config_.attention_width()}, options.dtype);
-      const Tensor lse = builder.transient("lse", {B_, config_.n_head, T_});
-      ops::attention_forward(builder, {.qkv = qkv,
-                                       .out = out,
-                                       .lse = lse,
-                                       .n_head = config_.n_head,
-                                       .n_kv_head = config_.kv_heads(),
-                                       .window = config_.attention_window,
-                                       .dropout = attention_dropout(options),
-                                       .documents = documents_});
-      return Attended{out, lse};
-    };
-  }
-
-  AttendBackward attend_backward(const BlockOptions& options) {
-    return [this, options](PlanBuilder& builder, const Tensor& dout, const Tensor& qkv,
-                           const Attended& attended) {
-      const Tensor dqkv = builder.transient("dqkv", qkv.shape, options.dtype);
-      ops::attention_backward(builder, {.dout = dout,
-                                        .qkv = qkv,
-                                        .out = attended.out,
-                                        .lse = *attended.lse,
-                                        .dqkv = dqkv,
-                                        .n_head = config_.n_head,
-                                        .n_kv_head = config_.kv_heads(),
-                                        .window = config_.attention_window,
-                                        .dropout = attention_dropout(options),
-                                        .documents = documents_});
-      if (config_.has_rope()) {
-        ops::rope_backward(builder, {.dqkv = dqkv,
-                                     .table = rope_table(),
-                                     .n_head = config_.n_head,
-                                     .n_kv_head = config_.kv_heads(),
-                                     .positions = positions()});
-      }
-      return dqkv;
-    };
-  }
-
   Forward write_forward(const ParamTensors& params, Pass pass) {
     Forward forward;
     forward.x = builder_.transient("embedding", {B_, T_, config_.n_embd}, options_.activation_dtype);
@@ -210,7 +150,7 @@ class TrainPlanWriter {
                                       .wte = *params.table(),
                                       .wpe = params.find("wpe.weight"),
                                       .x = forward.x,
-                                      .positions = positions()});
+                                      .positions = batch_.positions()});
     if (pass == Pass::kTrain && options_.dropout > 0) {
       const Tensor dropped = builder_.transient("embedding_dropped", forward.x.shape, forward.x.dtype);
       ops::dropout(builder_, forward.x, dropped, {.p = options_.dropout, .site = kEmbeddingSite});
@@ -221,7 +161,7 @@ class TrainPlanWriter {
       const auto scope = builder_.scope(block_scope(layer));
       const BlockOptions options = block_options(layer, pass);
       forward.blocks.push_back(
-          block_forward(builder_, params.block(layer), stream, attend(options), options));
+          block_forward(builder_, params.block(layer), stream, attend(batch_, options), options));
       stream = forward.blocks.back().out;
     }
     const auto scope = builder_.scope("ln_f");
@@ -295,15 +235,15 @@ class TrainPlanWriter {
     const auto scope = builder_.scope(block_scope(layer));
     const BlockOptions options = block_options(layer, Pass::kTrain);
     const BlockTensors block = params.block(layer);
-    const Attend again = attend(options);
+    const Attend again = attend(batch_, options);
     BlockActivations saved = forward;
     if (options_.grad_checkpoint == GradCheckpoint::kBlock) {
       const auto recompute = builder_.scope("recompute");
       saved = block_forward(builder_, block, {forward.attention.norm.x, {}}, again, options);
     }
     const bool recompute_attention = options_.grad_checkpoint == GradCheckpoint::kAttention;
-    block_backward(builder_, block, grads.block(layer), saved, attend_backward(options), dstream, options,
-                   recompute_attention ? &again : nullptr);
+    block_backward(builder_, block, grads.block(layer), saved, attend_backward(batch_, options), dstream,
+                   options, recompute_attention ? &again : nullptr);
   }
 
   void write_embedding_backward(const ParamTensors& grads, const Tensor& dstream) {
@@ -356,7 +296,7 @@ class TrainPlanWriter {
   Tensor targets_;  // (B, T)
   Tensor order_;    // (2 * B * T)
   Tensor loss_;     // loss accumulator
-  std::optional<ops::Documents> documents_;
+  BatchAttention batch_;
   std::optional<Tensor> position_order_;  // (2 * B * T)
   UpdateTensors update_;                  // the arenas
 };

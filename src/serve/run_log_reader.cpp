@@ -146,26 +146,41 @@ void LogGrid::add(double step, const nlohmann::ordered_json& values) {
 RunLogReader::RunLogReader(Path directory) : directory_(std::move(directory)) {}
 
 void RunLogReader::restart() {
-  offset_ = 0;
+  for (Followed& file : files_) file.offset = 0;
   series_.clear();
   grids_.clear();
   ++grids_version_;
   ++generation_;
 }
 
+bool RunLogReader::was_replaced(Followed& file) const {
+  struct stat status{};
+  if (::stat((directory_ / file.name).c_str(), &status) != 0) return false;
+  const bool is_other = status.st_ino != file.inode;
+  const bool was_read = file.inode != 0;
+  file.inode = status.st_ino;
+  return was_read && (is_other || static_cast<std::uint64_t>(status.st_size) < file.offset);
+}
+
 std::size_t RunLogReader::read(std::size_t bytes) {
-  const int file = ::open((directory_ / "metrics.jsonl").c_str(), O_RDONLY | O_CLOEXEC);
+  bool restarts = false;
+  for (Followed& file : files_) restarts |= was_replaced(file);
+  if (restarts) restart();
+  std::size_t count = 0;
+  for (Followed& file : files_) count += read(file, bytes);
+  return count;
+}
+
+std::size_t RunLogReader::read(Followed& followed, std::size_t bytes) {
+  const int file = ::open((directory_ / followed.name).c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;
   struct stat status{};
   std::string text;
   if (::fstat(file, &status) == 0) {
     const auto size = static_cast<std::uint64_t>(status.st_size);
-    if (status.st_ino != inode_ || size < offset_) {
-      if (inode_ != 0) restart();
-      inode_ = status.st_ino;
-    }
-    text.resize(std::min<std::uint64_t>(size - offset_, std::max(bytes, kLongestLine)));
-    const ssize_t count = ::pread(file, text.data(), text.size(), static_cast<off_t>(offset_));
+    text.resize(
+        std::min<std::uint64_t>(size - std::min(size, followed.offset), std::max(bytes, kLongestLine)));
+    const ssize_t count = ::pread(file, text.data(), text.size(), static_cast<off_t>(followed.offset));
     text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
   }
   ::close(file);
@@ -177,7 +192,7 @@ std::size_t RunLogReader::read(std::size_t bytes) {
     take(rest.substr(0, length));
     rest.remove_prefix(length + 1);
   }
-  offset_ += end + 1;
+  followed.offset += end + 1;
   return end + 1;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -39,15 +40,16 @@ bool read_flat_record(std::string_view line, const std::function<void(std::strin
 /// About `points` of a series in [from, to], in their order: the least and the largest of every stretch.
 LogSeries thinned(const LogSeries& series, double from, double to, std::size_t points);
 
-/// Follows the `metrics.jsonl` of a run, which may grow, be cut by a resumed run, or not exist yet.
+/// Follows `metrics.jsonl` and `kernels.jsonl` of a run, which may grow, be cut by a resumed run, or not
+/// exist yet.
 class RunLogReader {
  public:
   explicit RunLogReader(Path directory);
 
   const Path& directory() const { return directory_; }
 
-  /// Reads at most `bytes` of what came since, whole lines only. Gives how many were read; 0 where there is
-  /// nothing new.
+  /// Reads at most `bytes` of what came since in each, whole lines only. Gives how many were read; 0 where
+  /// there is nothing new.
   std::size_t read(std::size_t bytes);
 
   /// Goes up when what was read before holds no longer: the log is another or shorter.
@@ -59,12 +61,21 @@ class RunLogReader {
   std::uint64_t grids_version() const { return grids_version_; }
 
  private:
+  /// A file and how far it was read.
+  struct Followed {
+    const char* name;
+    std::uint64_t offset = 0;
+    std::uint64_t inode = 0;
+  };
+
+  /// Whether what was read of a file holds no longer.
+  bool was_replaced(Followed& file) const;
+  std::size_t read(Followed& file, std::size_t bytes);
   void restart();
   void take(std::string_view line);
 
   Path directory_;
-  std::uint64_t offset_ = 0;  // of the log, read so far
-  std::uint64_t inode_ = 0;
+  std::array<Followed, 2> files_ = {Followed{"metrics.jsonl"}, Followed{"kernels.jsonl"}};
   std::uint64_t generation_ = 0;
   std::map<std::string, LogSeries, std::less<>> series_;
   std::map<std::string, LogGrid> grids_;

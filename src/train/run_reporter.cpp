@@ -70,8 +70,8 @@ void RunReporter::stats(std::uint64_t step, const EagerPass& pass) {
   log_.write({{"step", step},
               {"gradients", stats_json(gradients)},
               {"activations", stats_json(pass.activations)},
-              {"kernels", kernels},
               {"memory", memory}});
+  log_.write_times({{"step", step}, {"kernels", kernels}});
 }
 
 void RunReporter::evaluation(std::uint64_t step, const EvaluationLosses& losses, bool is_best,

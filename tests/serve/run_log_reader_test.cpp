@@ -71,10 +71,11 @@ TEST_F(RunLogReaderTest, BeginsAgainWhereTheLogIsCutOrReplaced) {
 }
 
 TEST_F(RunLogReaderTest, KeepsStatisticsByTensor) {
-  append(R"({"step":1,"gradients":{"a":{"norm":2,"max":1},"b":{"norm":null}},"kernels":{"k":0.5}})"
+  append(R"({"step":1,"gradients":{"a":{"norm":2,"max":1},"b":{"norm":null}}})"
          "\n"
          R"({"step":2,"gradients":{"a":{"norm":3},"c":{"norm":4}}})"
          "\nno record\n");
+  std::ofstream(directory_.path() / "kernels.jsonl") << R"({"step":1,"kernels":{"k":0.5}})" << "\n";
   reader_.read(kAll);
   const LogGrid& grid = reader_.grids().at("gradients");
   EXPECT_EQ(grid.steps, (std::vector<double>{1, 2}));

@@ -8,8 +8,8 @@
 
 namespace vkgpt::train {
 
-/// `metrics.jsonl`: one JSON object a line, in the system's hands as soon as `write` returns. Every object
-/// has "step", the number of finished steps that it speaks of.
+/// `metrics.jsonl` or `kernels.jsonl`: one JSON object a line, in the system's hands as soon as `write`
+/// returns. Every object has "step", the number of finished steps that it speaks of.
 class MetricsLog {
  public:
   /// Opens `path` for appending after `finished_steps` steps. Lines of later steps, which a resumed run will

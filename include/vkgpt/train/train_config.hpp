@@ -5,6 +5,7 @@
 
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/train/conversation_fields.hpp"
+#include "vkgpt/train/rank_fields.hpp"
 #include "vkgpt/train/train_fields.hpp"
 
 namespace vkgpt::train {
@@ -111,8 +112,8 @@ struct TrainConfig {
     TrainFields::visit_update(visit, self);
     TrainFields::visit_regularization(visit, self);
     TrainFields::visit_memory(visit, self);
-    TrainFields::visit_ranks(visit, self);
-    TrainFields::visit_rounds(visit, self);
+    RankFields::visit_exchange(visit, self);
+    RankFields::visit_rounds(visit, self);
     TrainFields::visit_fine_tuning(visit, self);
     TrainFields::visit_reports(visit, self);
   }

@@ -77,6 +77,18 @@ class GpuTrainCommand : public testing::Test {
     return read_file(run(out) / "step-20" / file);
   }
 
+  /// The records of `metrics.jsonl`, all of which but the times follow from the settings.
+  std::vector<nlohmann::json> log_without_times(const std::string& out) const {
+    std::vector<nlohmann::json> records;
+    std::ifstream file(run(out) / "metrics.jsonl");
+    for (std::string line; std::getline(file, line);) {
+      records.push_back(nlohmann::json::parse(line));
+      records.back().erase("step_seconds");
+      records.back().erase("tokens_per_second");
+    }
+    return records;
+  }
+
   TempDirectory directory_;
 };
 
@@ -157,6 +169,7 @@ TEST_F(GpuTrainCommand, KilledAndResumedEndsWithTheSameBits) {
   EXPECT_NE(resumed.err.find("resumed from"), std::string::npos) << resumed.err;
   EXPECT_TRUE(weights("killed") == weights("whole"));
   EXPECT_TRUE(weights("killed", "optimizer.safetensors") == weights("whole", "optimizer.safetensors"));
+  EXPECT_EQ(log_without_times("killed"), log_without_times("whole"));
 }
 
 TEST_F(GpuTrainCommand, ChecksTheKernelsOfANewDeviceMeanwhile) {
