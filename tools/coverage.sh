@@ -5,8 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$(realpath "${1:?coverage: name the build folder}")
 
-# gcov's text names a file, then gives each line as "count:number:text"; a header appears once for each object.
-find "$build" -name '*.gcda' -print0 | xargs -0 -n 32 gcov --stdout --relative-only --source-prefix "$PWD" 2>/dev/null |
+# gcov's text names a file, then gives each line as "count:number:text"; a header appears once for each object. A compiler
+# cache may have made the names relative to the build folder.
+root=$PWD
+find "$build" -name '*.gcda' -print0 |
+  (cd "$build" && xargs -0 -n 32 gcov --stdout --relative-only --source-prefix "$root" 2>/dev/null) |
   awk -F: '
     $2 ~ /^ *0$/ && $3 == "Source" { file = $4; sub(/^(\.\.\/)*/, "", file); next }
     file !~ /^(src|include\/vkgpt)\// { next }
@@ -14,7 +17,7 @@ find "$build" -name '*.gcda' -print0 | xargs -0 -n 32 gcov --stdout --relative-o
     {
       line = file ":" $2
       hit = $1 !~ /[#=]/
-      if (!(line in seen)) { split(file, part, "/"); layer[line] = part[1] == "src" ? part[2] : part[3] }
+      if (!(line in seen)) { split(file, part, "/"); layer[line] = part[1] == "src" ? part[2] : part[3] == "vkgpt.hpp" ? "api" : part[3] }
       seen[line] = seen[line] || hit
     }
     END {
