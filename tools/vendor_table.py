@@ -11,6 +11,7 @@ import sys
 
 MATRIX_INSTRUCTION = re.compile(r"\bv_wmma\w*|\bdpas\w*|\bhmma\b", re.IGNORECASE)
 MATRIX_BACKENDS = ("_khr", "_nv")
+BLOCK_TYPES = ("q8_0", "q4_0", "nf4")
 COLUMNS = [("registers", "registers"), ("spills", "spills"), ("scratch_bytes", "scratch"), ("shared_bytes", "shared"),
            ("occupancy", "occupancy"), ("instructions", "instructions"), ("matrix_instructions", "matrix instructions"), ("cycles", "cycles"),
            ("inverse_throughput", "inv. throughput")]
@@ -26,7 +27,8 @@ NOTES = """
 - cycles: the compiler's estimate of one subgroup's latency, with loops weighted by a guess. To be compared between
   versions of a kernel on one device, not between kernels.
 - in: the configurations that have the pipeline, g = gpt2, s = smollm2-135m, l = llama-tiny, m = gpt2 with
-  products on matrices where the device would not choose them, 32 and 16 = fp32 and fp16.
+  products on matrices where the device would not choose them, p = gpt2 on packed documents, decoding in f16, and
+  adapters on smollm2-135m in q8_0, q4_0 or nf4; 32 and 16 = fp32 and fp16.
 """
 
 
@@ -50,7 +52,8 @@ def read_report(path):
         for executable in kernel["executables"] or [{"figures": {"spills": None}}]:
             if executable["figures"]["spills"] is None:
                 raise BadReport(f"{path.name}: nothing is known of {kernel['kernel']}")
-    return device, preset[0] + dtype[2:], report
+    name = f"{preset}/" if preset in BLOCK_TYPES else preset[0]
+    return device, name + dtype[2:], report
 
 
 def count_matrix_instructions(path, index, kernel, executable):

@@ -12,6 +12,7 @@
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/text/model_fields.hpp"
 #include "vkgpt/train/plan_options.hpp"
 
 #include "cli/command/command_line.hpp"
@@ -27,6 +28,8 @@ namespace {
 struct KernelsOptions {
   std::string text_dir;
   bool stats = false;
+  std::string dtype = "f32";
+  std::int64_t slots = 1;
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -39,6 +42,9 @@ struct KernelsOptions {
                     .group = kGroup,
                     .help = "Directory for the driver's own listings (disassembly) of each kernel"},
           self.text_dir);
+    visit(text::weights_dtype_field(kGroup), self.dtype);
+    visit(FieldInfo{.name = "slots", .group = kGroup, .help = "Texts that are continued together", .min = 1},
+          self.slots);
   }
 
   vk::PipelineCapture capture() const {
@@ -49,13 +55,13 @@ struct KernelsOptions {
 
 /// Of the train plan and of the decode plan.
 plan::KernelList list_kernels(const model::GptConfig& model, const train::TrainConfig& config,
-                              vk::Target target) {
+                              const model::DecodeOptions& decode, vk::Target target) {
   // Nothing is allocated: a model too large for the device has its kernels too.
   target.caps.max_allocation_bytes = UINT64_MAX;
   plan::KernelList kernels;
   const model::GptParams params(model, train::adaptation(config));
   plan::add_kernels(kernels, train::train_schedule(params, config, model.block_size, target).plan);
-  plan::add_kernels(kernels, model::build_decode_plan(model::GptParams(model), target));
+  plan::add_kernels(kernels, model::build_decode_plan(model::GptParams(model), target, decode));
   return kernels;
 }
 
@@ -128,7 +134,8 @@ int run_kernels(std::span<const std::string> args) {
   const vk::Instance instance(context.validation);
   const vk::Device device(instance, vk::choose_device(instance, context));
   const vk::DeviceCaps& caps = device.caps();
-  const plan::KernelList list = list_kernels(model, config, device.target());
+  const plan::KernelList list =
+      list_kernels(model, config, model::decode_options(options.dtype, options.slots), device.target());
   const std::vector<BuiltKernel> kernels = build_kernels(device, list, context, options.capture());
   instance.check_messages();
 
