@@ -5,8 +5,10 @@
 #include "support/device_faults.hpp"
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,7 @@
 
 #include "gpu_context.hpp"
 #include "support/temp_directory.hpp"
+#include "support/thread_ranks.hpp"
 
 namespace vkgpt::train {
 namespace {
@@ -57,6 +60,36 @@ class GpuDeviceFaults : public testing::Test {
         {.model = model_, .tokenizer = tokenizer_, .corpus = corpus, .checkpoints = checkpoints}, config);
   }
 
+  /// Trains into `out` with two ranks; `faults` loses the device of the second.
+  void train_together(const std::string& out, test::DeviceFaults& faults) {
+    TrainConfig config = config_;
+    config.out_dir = (directory_ / out).string();
+    CheckpointStore written(config.out_dir, static_cast<int>(config.keep_checkpoints));
+    std::mutex opening;  // the driver's functions are global while a device is opened
+    std::condition_variable opened;
+    bool is_first_open = false;
+    test::run_ranks(2, [&](comm::Communicator& ranks) {
+      const bool leads = ranks.rank() == 0;
+      const auto open = [&] {
+        std::unique_lock lock(opening);
+        if (!leads) opened.wait(lock, [&] { return is_first_open; });
+        auto context = leads ? test::open_context() : faults.open();
+        is_first_open = true;
+        opened.notify_all();
+        return context;
+      };
+      const text::Corpus corpus = text::Corpus::encode(kText, tokenizer_, 0.3, "text");
+      CheckpointStore read(config.out_dir, StoreAccess::kRead);
+      train_with_recovery(open,
+                          {.model = model_,
+                           .tokenizer = tokenizer_,
+                           .corpus = corpus,
+                           .checkpoints = leads ? written : read,
+                           .ranks = &ranks},
+                          config);
+    });
+  }
+
   /// All tensors of the last checkpoint.
   std::string outcome(const std::string& out) const {
     std::string bytes;
@@ -74,10 +107,15 @@ class GpuDeviceFaults : public testing::Test {
   TrainConfig config_;
 };
 
-/// How many calls apart the losses of a quick run are; VKGPT_FAULTS=all tries every one.
-std::int64_t stride(std::int64_t calls) {
+/// VKGPT_FAULTS=all tries every call.
+bool is_thorough() {
   const char* wish = std::getenv("VKGPT_FAULTS");
-  return wish != nullptr && std::string_view(wish) == "all" ? 1 : std::max<std::int64_t>(1, calls / 12);
+  return wish != nullptr && std::string_view(wish) == "all";
+}
+
+/// How many calls apart the losses are.
+std::int64_t stride(std::int64_t calls) {
+  return is_thorough() ? 1 : std::max<std::int64_t>(1, calls / 12);
 }
 
 TEST_F(GpuDeviceFaults, LostAtAnyCallTheRunEndsWithTheSameBits) {
@@ -128,6 +166,31 @@ TEST_F(GpuDeviceFaults, PastThreeLossesTheLastCheckpointIsWhole) {
   config_.resume = true;
   EXPECT_EQ(train("gone", none).steps, 3);
   EXPECT_TRUE(outcome("gone") == outcome("whole"));
+}
+
+TEST_F(GpuDeviceFaults, OfTwoRanksBothEndAndTheNextStartHasTheSameBits) {
+  config_.grad_accum_steps = 2;
+  config_.sum_order = "step";
+  std::int64_t calls = 0;
+  {
+    test::DeviceFaults none({});
+    train_together("whole", none);
+    calls = none.calls();
+  }
+  const std::string whole = outcome("whole");
+  ASSERT_FALSE(whole.empty());
+  // While the device is opened, and in the middle of a later step.
+  for (std::int64_t k = 1; k <= calls; k += is_thorough() ? 1 : calls * 3 / 4) {
+    const std::string out = "lost" + std::to_string(k);
+    config_.resume = false;
+    test::DeviceFaults faults({k});
+    EXPECT_THROW(train_together(out, faults), vk::DeviceLost) << "lost at call " << k << " of " << calls;
+    test::DeviceFaults none({});
+    config_.resume = true;
+    train_together(out, none);
+    EXPECT_TRUE(outcome(out) == whole) << "lost at call " << k << " of " << calls;
+    remove_tree(directory_ / out);
+  }
 }
 
 }  // namespace
