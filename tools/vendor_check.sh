@@ -2,7 +2,7 @@
 # Builds every pipeline of the presets with AMD's, Intel's and NVIDIA's (NVK) real compilers, without their cards, and
 # tabulates registers, spills, scratch, occupancy and cycles: `tools/vendor_check.sh [--quick] [--vkgpt FILE] [--cache DIR]
 # [--out DIR] [--table FILE]`. Nothing is executed on a device.
-#   --quick  one AMD, one Intel and one NVIDIA device, preset gpt2 and what is packed or in blocks
+#   --quick  one AMD, one Intel and one NVIDIA device, preset gpt2, wide heads, what is packed or in blocks
 #   --vkgpt  the program; default: the newest of build*/vkgpt
 #   --cache  where the drivers are kept; default: $XDG_CACHE_HOME/vkgpt/vendor. The first run takes some minutes
 #   --out    where the reports of the program go, one JSON file for each device and configuration, and beside it a
@@ -226,12 +226,12 @@ fi
 amd=(navi21 navi31 gfx1201)
 intel=(tgl dg2 bmg)
 nvidia=(turing ampere ada blackwell)
-presets=(gpt2 smollm2-135m llama-tiny packed q8_0 q4_0 nf4)
+presets=(gpt2 smollm2-135m llama-tiny wide packed q8_0 q4_0 nf4)
 if $quick; then
   amd=(navi31)
   intel=(dg2)
   nvidia=(ada)
-  presets=(gpt2 packed q8_0 q4_0 nf4)
+  presets=(gpt2 wide packed q8_0 q4_0 nf4)
 fi
 if [ -z "$out" ]; then
   out=$cache/reports
@@ -249,6 +249,8 @@ report() {  # device preset dtype VARIABLE=value...
   case $preset in
     # gpt2 with products on cooperative matrices where they are not the device's first choice
     matrices) preset=gpt2 options=(--matmul_backend khr) ;;
+    # heads of 128 that share keys
+    wide) preset=gpt2 options=(--n_layer 1 --n_head 6 --n_kv_head 3) ;;
     # documents share a sequence; several texts are continued together in f16
     packed) preset=gpt2 options=(--pack documents --dtype f16 --slots 8) ;;
     # adapters on weights in blocks; texts are continued with those too

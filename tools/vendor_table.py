@@ -27,8 +27,9 @@ NOTES = """
 - cycles: the compiler's estimate of one subgroup's latency, with loops weighted by a guess. To be compared between
   versions of a kernel on one device, not between kernels.
 - in: the configurations that have the pipeline, g = gpt2, s = smollm2-135m, l = llama-tiny, m = gpt2 with
-  products on matrices where the device would not choose them, p = gpt2 on packed documents, decoding in f16, and
-  adapters on smollm2-135m in q8_0, q4_0 or nf4; 32 and 16 = fp32 and fp16.
+  products on matrices where the device would not choose them, w = gpt2 with six heads of 128 on three of
+  keys and values, p = gpt2 on packed documents, decoding in f16, and adapters on smollm2-135m in q8_0, q4_0 or nf4;
+  32 and 16 = fp32 and fp16.
 """
 
 

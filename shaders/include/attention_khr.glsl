@@ -195,15 +195,13 @@ void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) 
 #define IN_STORED_PART(dim, j) ((j) < COLUMNS && (dim) + (j) < DIMS)
 #endif
 
-// Stores the rows of the results times factor(row) to `target`, staged through the scores, which are free by then:
-// row r of the group, first + r of the sequence, is at element base + (first + r) * stride. Both loops have constant
-// bounds: where one is not unrolled, `results` is indexed by a variable and lies in memory.
-#define STORE_ROWS(results, target, base, stride, first, factor)                                           \
-  barrier();                                                                                               \
-  UNROLL for (uint dim = 0; dim < DIMS; dim += COLUMNS) {                                                  \
-    const uint width = min(COLUMNS, DIMS - dim) * FRAG_N;                                                  \
+// Column fragments dim to dim + COLUMNS - 1 of STORE_ROWS. Constant bounds and a constant `dim`: where the loop is not
+// unrolled, `results` is indexed by a variable and lies in memory.
+#define STORE_PART(dim, results, target, base, stride, first, factor)                                      \
+  {                                                                                                        \
+    const uint width = min(COLUMNS, DIMS - (dim)) * FRAG_N;                                                \
     UNROLL for (uint j = 0; IN_STORED_PART(dim, j); ++j) {                                                 \
-      coopMatStore(results[dim + j], scores,                                                               \
+      coopMatStore(results[(dim) + j], scores,                                                             \
                    ROW_GROUP * FRAG_M * SCORE_WORDS + (WAY * COLUMNS + j) * (FRAG_N / 4), SCORE_WORDS,     \
                    gl_CooperativeMatrixLayoutRowMajor);                                                    \
     }                                                                                                      \
@@ -212,7 +210,7 @@ void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) 
       uint item = start + gl_SubgroupInvocationID;                                                         \
       uint row = ROW_GROUP * FRAG_M + item / (width / 4);                                                  \
       uint column = item % (width / 4) * 4;                                                                \
-      uint element = (base) + ((first) + row) * (stride) + (WAY * DIMS + dim) * FRAG_N + column;           \
+      uint element = (base) + ((first) + row) * (stride) + (WAY * DIMS + (dim)) * FRAG_N + column;         \
       if (item < FRAG_M * width / 4 && (first) + row < T) {                                                \
         vec4 x = scores[row * SCORE_WORDS + (WAY * COLUMNS * FRAG_N + column) / 4] * factor(row);          \
         target[element / 4] = pack4(x);                                                                    \
@@ -220,3 +218,55 @@ void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) 
     }                                                                                                      \
     subgroupBarrier();                                                                                     \
   }
+#define NO_PART(dim, results, target, base, stride, first, factor)
+#if DIMS > 1 * COLUMNS
+#define STORE_PART_1 STORE_PART
+#else
+#define STORE_PART_1 NO_PART
+#endif
+#if DIMS > 2 * COLUMNS
+#define STORE_PART_2 STORE_PART
+#else
+#define STORE_PART_2 NO_PART
+#endif
+#if DIMS > 3 * COLUMNS
+#define STORE_PART_3 STORE_PART
+#else
+#define STORE_PART_3 NO_PART
+#endif
+#if DIMS > 4 * COLUMNS
+#define STORE_PART_4 STORE_PART
+#else
+#define STORE_PART_4 NO_PART
+#endif
+#if DIMS > 5 * COLUMNS
+#define STORE_PART_5 STORE_PART
+#else
+#define STORE_PART_5 NO_PART
+#endif
+#if DIMS > 6 * COLUMNS
+#define STORE_PART_6 STORE_PART
+#else
+#define STORE_PART_6 NO_PART
+#endif
+#if DIMS > 7 * COLUMNS
+#define STORE_PART_7 STORE_PART
+#else
+#define STORE_PART_7 NO_PART
+#endif
+
+// Stores the rows of the results times factor(row) to `target`, staged through the scores, which are free by then:
+// row r of the group, first + r of the sequence, is at element base + (first + r) * stride. Part by part, since NVK's
+// compiler unrolls no loop of more than two of them; heads beyond eight parts are left to a loop.
+#define STORE_ROWS(results, target, base, stride, first, factor)                   \
+  barrier();                                                                       \
+  STORE_PART(0, results, target, base, stride, first, factor)                      \
+  STORE_PART_1(1 * COLUMNS, results, target, base, stride, first, factor)          \
+  STORE_PART_2(2 * COLUMNS, results, target, base, stride, first, factor)          \
+  STORE_PART_3(3 * COLUMNS, results, target, base, stride, first, factor)          \
+  STORE_PART_4(4 * COLUMNS, results, target, base, stride, first, factor)          \
+  STORE_PART_5(5 * COLUMNS, results, target, base, stride, first, factor)          \
+  STORE_PART_6(6 * COLUMNS, results, target, base, stride, first, factor)          \
+  STORE_PART_7(7 * COLUMNS, results, target, base, stride, first, factor)          \
+  UNROLL for (uint dim = 8 * COLUMNS; dim < DIMS; dim += COLUMNS)                  \
+    STORE_PART(dim, results, target, base, stride, first, factor)

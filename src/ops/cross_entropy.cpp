@@ -27,8 +27,11 @@ std::uint32_t subgroups_for(const vk::DeviceCaps& caps, std::int64_t V) {
 }
 
 /// Words of 16 bytes of a row that an invocation may hold: with 8, a workgroup of 1024 fits the 65536
-/// registers of an SM, with 10 it spills.
-constexpr std::int64_t kMostWords = 8;
+/// registers of an SM, with 10 it spills; with a soft cap, whose hyperbolic tangents are taken anew wherever
+/// a logit is used, it spills with 7.
+std::int64_t most_words(const CrossEntropy& args) {
+  return args.softcap > 0 ? 4 : 8;
+}
 
 /// A workgroup that holds its row in registers.
 struct HeldRow {
@@ -38,17 +41,19 @@ struct HeldRow {
 
 /// As many subgroups as leave each invocation two words, up to what the device allows; nothing where that is
 /// too few.
-std::optional<HeldRow> held_row(const vk::DeviceCaps& caps, std::int64_t Vp, DType dtype) {
+std::optional<HeldRow> held_row(const vk::DeviceCaps& caps, const CrossEntropy& args) {
   // Intel's threads have too few registers for it.
   if (caps.is_cpu() || caps.vendor_id == vk::kVendorIntel || !vk::knows_subgroup_size(caps)) {
     return std::nullopt;
   }
   const std::int64_t most =
       std::min(caps.max_workgroup_invocations, caps.max_workgroup_size[0]) / caps.subgroup_size;
+  const std::int64_t Vp = args.logits.shape.back();
+  const DType dtype = args.logits.dtype;
   const std::int64_t words = Vp * dtype_size(dtype) / 16;
   const std::int64_t subgroups =
       std::clamp<std::int64_t>(ceil_div(words, 2 * std::int64_t{caps.subgroup_size}), 1, most);
-  const std::int64_t held = held_words(Vp, dtype, subgroups * caps.subgroup_size, kMostWords);
+  const std::int64_t held = held_words(Vp, dtype, subgroups * caps.subgroup_size, most_words(args));
   if (held == 0) return std::nullopt;
   return HeldRow{static_cast<std::uint32_t>(subgroups), held};
 }
@@ -90,7 +95,7 @@ plan::Macros classify_macros(const CrossEntropy& args, const Gradient* gradient)
 /// The kernel for a slice of rows: one that holds a row in registers, or one that reads it in every pass.
 plan::Dispatch kernel_of(const vk::DeviceCaps& caps, const CrossEntropy& args, Slice slice,
                          plan::Macros macros) {
-  const std::optional<HeldRow> held = held_row(caps, args.logits.shape.back(), args.logits.dtype);
+  const std::optional<HeldRow> held = held_row(caps, args);
   if (!held) {
     return workgroups(caps, "cross_entropy_forward", slice.count, subgroups_for(caps, args.V),
                       std::move(macros));
@@ -128,7 +133,7 @@ void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradie
     // An exponential counts as ten, the soft cap as thirty wherever the logits are read.
     const std::int64_t passes = gradient != nullptr ? 3 : 2;
     const std::int64_t flops = (passes - 1) * 13 + (args.softcap > 0 ? 30 * passes : 0);
-    const std::int64_t reads = held_row(caps, Vp, dtype) ? 1 : passes;
+    const std::int64_t reads = held_row(caps, args) ? 1 : passes;
     dispatch.cost = {.flops = slice.count * args.V * flops,
                      .bytes = slice.count * (row_bytes * (reads + (gradient != nullptr ? 1 : 0)) + 8)};
     builder.dispatch(std::move(dispatch));

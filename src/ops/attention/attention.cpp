@@ -156,8 +156,15 @@ std::uint32_t decode_subgroup(const vk::DeviceCaps& caps) {
   return is_narrow ? caps.min_subgroup_size : caps.subgroup_size;
 }
 
-/// Rows of a run that a workgroup of `attention_decode` takes: each key that it loads serves all of them.
-constexpr std::int64_t kRunQueries = 4;
+/// Rows of a run that a workgroup of `attention_decode` takes: each key that it loads serves all of them,
+/// whose sums take a quarter of the registers.
+std::int64_t run_queries(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t HS) {
+  constexpr std::int64_t kMost = 4;
+  const std::int64_t subgroup = std::min(decode_subgroup(caps), least_subgroup(caps));
+  std::int64_t queries = kMost;
+  while (queries > 1 && queries * HS / subgroup > register_budget(caps).registers / 4) queries /= 2;
+  return rows % kMost == 0 ? queries : 1;
+}
 
 /// The caches of keys and values, (slots, NKV, T_max, HS).
 void check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, const QkvHeads& heads,
@@ -300,7 +307,7 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
   const std::uint32_t subgroup = decode_subgroup(caps);
   const std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
-  const std::int64_t queries = args.is_run && rows % kRunQueries == 0 ? kRunQueries : 1;
+  const std::int64_t queries = args.is_run ? run_queries(caps, rows, heads.HS) : 1;
   const std::int64_t groups = rows / queries * heads.NH;
   const plan::Binding k_cache = args.is_run ? read(args.k_cache) : read_write(args.k_cache);
   const plan::Binding v_cache = args.is_run ? read(args.v_cache) : read_write(args.v_cache);

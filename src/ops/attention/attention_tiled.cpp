@@ -40,8 +40,10 @@ Tiling scalar_tiling(const vk::DeviceCaps& caps, std::int64_t HS, AttentionPass 
 
 /// A panel element that is read from shared memory serves several products, in rows or in the tile, as far as
 /// registers allow.
-Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionShape& shape, AttentionPass pass) {
+Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionWork& work) {
   constexpr std::int64_t kPanelBytes = 8192;  // of each of the two, so that several groups find room
+  const AttentionShape& shape = work.shape;
+  const AttentionPass pass = work.pass;
   const std::int64_t HS = shape.heads.HS;
   const RegisterBudget budget = register_budget(caps);
   Tiling tiling{.lanes = std::min<std::uint32_t>(128, caps.max_workgroup_invocations),
@@ -58,6 +60,7 @@ Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionShape& shape, Atte
   } else {
     if (pass != AttentionPass::kForward) tiling.tile = pass == AttentionPass::kBackwardQ ? 2 : 1;
     if (pass != AttentionPass::kForward || dtype_size(shape.dtype) == 2) most = 16;
+    if (pass == AttentionPass::kBackwardKV && work.drops) most = 8;  // beside the draws
   }
   tiling.split = split_of(HS, most, budget.subgroup);
   const std::int64_t row_bytes = HS * dtype_size(shape.dtype);
@@ -86,7 +89,7 @@ std::optional<plan::Dispatch> scalar_attention(const vk::DeviceCaps& caps, const
 }
 
 std::optional<plan::Dispatch> simt_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {
-  return tiled(caps, work, simt_tiling(caps, work.shape, work.pass));
+  return tiled(caps, work, simt_tiling(caps, work));
 }
 
 }  // namespace vkgpt::ops
