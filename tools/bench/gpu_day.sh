@@ -43,6 +43,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 exec "$here/lib/ld-linux-x86-64.so.2" --library-path "$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$here/vkgpt" "$@"
 END
   chmod +x "$packed/run"
+  # The machine there may have none of these libraries.
+  outside=$("$packed/lib/ld-linux-x86-64.so.2" --library-path "$packed/lib" --list "$packed/vkgpt" |
+    awk -v dir="$packed/lib/" '$2 == "=>" && index($3, dir) != 1 { print $1 }')
+  [ -z "$outside" ] || { echo "gpu_day: the pack lacks $outside" >&2; exit 1; }
+  env -i "$packed/run" --version
   [ -z "${TEXT:-}" ] || cp "$TEXT" "$packed/text"
   size=$(du -sm "$packed" | cut -f 1)
   echo "$packed: $size MiB"
