@@ -6,6 +6,8 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
 
+#include "ops/work_slices.hpp"
+
 namespace vkgpt::ops {
 namespace {
 
@@ -55,7 +57,7 @@ void activation_forward(plan::PlanBuilder& builder, Activation kind, const plan:
   VKGPT_CHECK(x.shape == y.shape && x.dtype == y.dtype, "activation of {} -> {}", x.shape.to_string(),
               y.shape.to_string());
   const plan::Macros macros = activation_macros(kind, x);
-  for (const Slice slice : element_slices(builder, {x})) {
+  for (const Slice slice : work_slices(builder, {x})) {
     plan::Dispatch dispatch = elementwise(builder.caps(), "activation_forward", slice.count, macros);
     dispatch.bindings = {elements(plan::read(x), slice, x.dtype), elements(plan::write(y), slice, x.dtype)};
     dispatch.push = plan::PushWords{}.u32(slice.count);
@@ -70,7 +72,7 @@ void activation_backward(plan::PlanBuilder& builder, Activation kind, const plan
               "activation backward of {}, {} -> {}", dy.shape.to_string(), x.shape.to_string(),
               dx.shape.to_string());
   const plan::Macros macros = activation_macros(kind, x);
-  for (const Slice slice : element_slices(builder, {x})) {
+  for (const Slice slice : work_slices(builder, {x})) {
     plan::Dispatch dispatch = elementwise(builder.caps(), "activation_backward", slice.count, macros);
     dispatch.bindings = {elements(plan::read(dy), slice, x.dtype), elements(plan::read(x), slice, x.dtype),
                          elements(plan::write(dx), slice, x.dtype)};

@@ -7,6 +7,7 @@
 #include "vkgpt/ops/step_params.hpp"
 
 #include "ops/grid.hpp"
+#include "ops/work_slices.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -22,7 +23,7 @@ void dropout(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tens
   VKGPT_CHECK(dropout.p >= 0 && dropout.p < 1 && dropout.site < 1U << 24, "dropout {} at site {}", dropout.p,
               dropout.site);
   const plan::Macros macros = plan::Macros{}.dtype("X_DTYPE", x.dtype).dtype("Y_DTYPE", y.dtype);
-  for (const Slice slice : element_slices(builder, {y, x})) {
+  for (const Slice slice : work_slices(builder, {y, x})) {
     const std::int64_t blocks = ceil_div(slice.count, 4);
     // A block is four elements and a draw: an invocation needs few of them to be worth its start.
     const std::uint32_t items = builder.caps().is_cpu() ? 4 : 1;

@@ -5,6 +5,8 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
 
+#include "ops/work_slices.hpp"
+
 namespace vkgpt::ops {
 
 void residual_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor& y,
@@ -14,7 +16,7 @@ void residual_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const p
   const vk::DeviceCaps& caps = builder.caps();
   const plan::Macros macros =
       plan::Macros{}.dtype("X_DTYPE", x.dtype).dtype("Y_DTYPE", y.dtype).dtype("Z_DTYPE", z.dtype);
-  for (const Slice slice : element_slices(builder, {z, x, y})) {
+  for (const Slice slice : work_slices(builder, {z, x, y})) {
     plan::Dispatch dispatch = elementwise(caps, "residual_forward", slice.count, macros);
     dispatch.bindings = {elements(plan::read(x), slice, x.dtype), elements(plan::read(y), slice, y.dtype),
                          elements(plan::write(z), slice, z.dtype)};

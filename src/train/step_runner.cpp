@@ -15,6 +15,8 @@
 #include "vkgpt/ops/optimizer/loss_scale.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
+#include "train/dispatch_share.hpp"
+
 namespace vkgpt::train {
 namespace {
 
@@ -51,6 +53,14 @@ TrainConfig own_config(TrainConfig config, int ranks) {
   return config;
 }
 
+/// Whether the arenas of `executor` hold what `schedule` needs.
+bool has_arenas_of(const plan::Executor& executor, const plan::Schedule& schedule) {
+  const std::vector<std::uint64_t>& there = executor.schedule().memory.arena_bytes;
+  const std::vector<std::uint64_t>& wanted = schedule.memory.arena_bytes;
+  return wanted.size() <= there.size() &&
+         std::ranges::equal(wanted, std::span(there).first(wanted.size()), std::less_equal{});
+}
+
 TensorStats tensor_stats(std::string name, std::span<const float> row) {
   return {std::move(name), row[0], row[1], static_cast<std::uint64_t>(row[2]),
           static_cast<std::uint64_t>(row[3])};
@@ -73,6 +83,7 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
                        comm::Communicator* ranks)
     : context_(context),
       config_(own_config(config, ranks == nullptr ? 1 : ranks->size())),
+      submit_budget_ns_(submit_budget_ns),
       keep_going_(std::move(keep_going)),
       params_(model_config, adaptation(config)),
       solo_(ranks == nullptr ? comm::make_solo() : nullptr),
@@ -126,13 +137,42 @@ void StepRunner::record_ahead(bool with_stats) {
   }
 }
 
+/// With the times of the eager step. Arenas that would have to grow leave everything as it is: their memory
+/// is in recordings of others.
+void StepRunner::divide_long_dispatches() {
+  const auto longest = std::ranges::max_element(eager_times_, {}, &plan::DispatchTime::nanoseconds);
+  if (longest == eager_times_.end()) return;
+  const auto schedule = [&](double share, bool tapped) {
+    vk::Target target = context_.target();
+    target.caps.dispatch_share = share;
+    return train_schedule(params_, config_, stages_.back().T, target, tapped, rank_options_);
+  };
+  const double share = context_.caps().dispatch_share;
+  const double fitting = share_within(eager_times_, submit_budget_ns_, share,
+                                      [&](double wanted) { return schedule(wanted, false).plan; });
+  if (fitting == share && longest->nanoseconds <= submit_budget_ns_) return;
+  const bool divides = fitting != share && has_arenas_of(stages_.back().tapped, schedule(fitting, true));
+  log_info("{} took {:.3g} ms, where submissions are to take {:.3g} ms at most: {}", longest->label,
+           longest->nanoseconds / 1e6, submit_budget_ns_ / 1e6,
+           divides ? "planned again with smaller dispatches" : "it cannot be divided further");
+  if (!divides) return;
+  context_.device().set_dispatch_share(fitting);
+  const DataLoader loader = stages_.back().loader;
+  stages_.clear();
+  for (const CurriculumStage& stage : curriculum_) {
+    stages_.emplace_back(context_, store_, params_, config_, loader, stage.T, submit_budget_ns_,
+                         rank_options_);
+  }
+}
+
 void StepRunner::record_steps() {
+  divide_long_dispatches();
   for (Stage& stage : stages_) {
     for (const std::string& segment : step_segments(stage.executor.schedule().plan)) {
       stage.executor.record(segment);
     }
   }
-  record_ahead(false);  // evaluation again, now that its kernels were timed
+  record_ahead(config_.stats_interval > 0);  // evaluation again, now that its kernels were timed
 }
 
 void StepRunner::set_base(const model::ParamSource& source) {

@@ -25,12 +25,12 @@ train::TrainConfig small_training() {
 }
 
 TrainRun::TrainRun(const model::GptConfig& model, const train::TrainConfig& config,
-                   std::function<bool()> keep_going)
+                   std::function<bool()> keep_going, double submit_budget_ns)
     : learning_rate_(config.learning_rate),
       tokens_(check::random_tokens(400, 7, static_cast<std::int32_t>(model.vocab_size))),
       loader_(std::span<const std::int32_t>(tokens_), std::span<const std::int32_t>(tokens_),
               model.block_size, 1337),
-      runner_(shared_context(), model, config, loader_, std::move(keep_going)) {
+      runner_(shared_context(), model, config, loader_, std::move(keep_going), submit_budget_ns) {
   const std::vector<float> arena = model::initial_parameters(runner_.params(), 1);
   if (runner_.has_base()) runner_.set_base(model::ArenaSource(runner_.params(), arena));
   runner_.set_parameters(std::span(arena).first(static_cast<std::size_t>(runner_.arena_elements())));

@@ -31,7 +31,8 @@ class TrainRun {
  public:
   explicit TrainRun(
       const model::GptConfig& model, const train::TrainConfig& config,
-      std::function<bool()> keep_going = [] { return true; });
+      std::function<bool()> keep_going = [] { return true; },
+      double submit_budget_ns = plan::Executor::kSubmitBudgetNs);
 
   train::StepRunner& runner() { return runner_; }
 

@@ -62,6 +62,28 @@ TEST(GpuReplay, SmallerDispatchesGiveTheSameBits) {
   EXPECT_EQ(parts, whole);
 }
 
+TEST(GpuReplay, DispatchesThatTookLongAreDividedWithTheSameBits) {
+  TrainConfig config = small_training(1);
+  config.batch_size = 12;
+  const auto count_and_run = [&](double submit_budget_ns) {
+    TrainRun run(small_model(), config, [] { return true; }, submit_budget_ns);
+    EXPECT_TRUE(run.step(0, How::kEager));
+    test::CallCounter counter;
+    run.runner().record_steps();
+    run.steps(1, 3);
+    const int dispatches = counter.dispatches();
+    EXPECT_TRUE(run.step(3, How::kStats));
+    return std::pair(run.finish(), dispatches);
+  };
+  const auto [whole, few] = count_and_run(plan::Executor::kSubmitBudgetNs);
+  EXPECT_EQ(test::shared_context().caps().dispatch_share, 1);
+  const auto [parts, many] = count_and_run(1);
+  EXPECT_LT(test::shared_context().caps().dispatch_share, 1) << "plans that are made later know of it";
+  test::shared_context().device().set_dispatch_share(1);
+  EXPECT_GT(many, few);
+  EXPECT_EQ(parts, whole);
+}
+
 TEST(GpuReplay, GradientsAccumulateOverMicroSteps) {
   // With one weight update from the same start, the loss of the step is the mean over its micro-steps.
   TrainRun one(small_model(), small_training(1));

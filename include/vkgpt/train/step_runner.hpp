@@ -57,7 +57,9 @@ class StepRunner {
   /// memory can only run out before the first step. Everything else that shares the store has reserved its
   /// memory by then.
   void record_ahead(bool with_stats);
-  /// Records the train step of every context length. The one that ran eagerly before is split by its times.
+  /// Records the train step of every context length. The one that ran eagerly before is split by its times;
+  /// where one of its dispatches took longer than a submission may, everything is planned anew with smaller
+  /// ones first.
   void record_steps();
 
   /// Replays step `step` (from 0). False when `keep_going` said no: the weights are then those after the last
@@ -137,6 +139,7 @@ class StepRunner {
   std::vector<std::uint64_t> bucket_values(const Stage& stage) const;
   void follow_speed();
   bool run_step(std::int64_t step, double learning_rate, Mode mode);
+  void divide_long_dispatches();
   void run_segment(Stage& stage, const char* segment, int slot, Mode mode);
   BatchTarget batch_target(const Stage& stage, int slot);
   void fill_slot(Stage& stage, int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
@@ -147,6 +150,7 @@ class StepRunner {
 
   vk::Context& context_;
   TrainConfig config_;
+  double submit_budget_ns_;
   std::function<bool()> keep_going_;
   model::GptParams params_;
   std::unique_ptr<comm::Communicator> solo_;  // where there is no other

@@ -6,6 +6,8 @@
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/step_params.hpp"
 
+#include "ops/work_slices.hpp"
+
 namespace vkgpt::ops {
 
 void ema_update(plan::PlanBuilder& builder, const EmaUpdate& args) {
@@ -16,7 +18,7 @@ void ema_update(plan::PlanBuilder& builder, const EmaUpdate& args) {
   }
   VKGPT_CHECK(args.norm.shape == Shape{4}, "norm {}", args.norm.shape.to_string());
   VKGPT_CHECK(args.decay >= 0 && args.decay < 1, "decay {}", args.decay);
-  for (const Slice slice : element_slices(builder, {args.weights, args.ema})) {
+  for (const Slice slice : work_slices(builder, {args.weights, args.ema})) {
     plan::Dispatch dispatch = elementwise(builder.caps(), "ema_update", slice.count);
     dispatch.bindings = {elements(plan::read_write(args.ema), slice),
                          elements(plan::read(args.weights), slice), plan::read(args.norm),

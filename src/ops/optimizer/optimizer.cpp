@@ -7,6 +7,7 @@
 
 #include "ops/grid.hpp"
 #include "ops/optimizer/optimizer_arenas.hpp"
+#include "ops/work_slices.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -48,7 +49,7 @@ void elementwise_update(plan::PlanBuilder& builder, const OptimizerArenas& arena
   const plan::Tensor& copy = arenas.copy.value_or(arenas.weights);
   VKGPT_CHECK(copy.shape == arenas.weights.shape && (!arenas.copy || dtype_size(copy.dtype) == 2),
               "copy {} {}", dtype_name(copy.dtype), copy.shape.to_string());
-  for (const Slice slice : element_slices(
+  for (const Slice slice : work_slices(
            builder, {arenas.weights, arenas.gradients, arenas.m, arenas.v.value_or(arenas.m), copy})) {
     const std::int64_t width = update.is_wide ? f32_width(builder.caps(), slice.count) : 1;
     plan::Macros macros;

@@ -11,6 +11,7 @@
 #include "vkgpt/ops/step_params.hpp"
 
 #include "ops/optimizer/optimizer_arenas.hpp"
+#include "ops/work_slices.hpp"
 
 namespace vkgpt::ops {
 
@@ -60,7 +61,7 @@ PushWords push_constants(PushWords words, const AdamW& constants) {
 /// Calls `append(slice, run)` for every slice of the arena with the run of `blocks` that lie in it.
 template <typename Append>
 void for_each_slice(PlanBuilder& builder, const OptimizerAdamW8& args, const Blocks& blocks, Append append) {
-  for (const Slice slice : element_slices(builder, {args.weights, args.gradients}, kAdamW8Block)) {
+  for (const Slice slice : work_slices(builder, {args.weights, args.gradients}, kAdamW8Block)) {
     const auto place_of = [&](std::int64_t element) {
       return std::ranges::lower_bound(blocks, element / kAdamW8Block) - blocks.begin();
     };
