@@ -84,9 +84,10 @@ Tensor PlanBuilder::constant(std::string_view name, Shape shape, DType dtype,
   const Tensor tensor = persistent(name, std::move(shape), Role::kConstants, dtype);
   VKGPT_CHECK(words.size() * sizeof(std::uint32_t) == tensor.bytes(), "{} words for constant {} {}",
               words.size(), name, tensor.shape.to_string());
-  const auto [found, is_new] = plan_.constants.try_emplace(tensor.id, std::move(words));
-  VKGPT_CHECK(is_new || found->second == words, "constant {} is declared twice with different contents",
-              name);
+  const auto found = plan_.constants.find(tensor.id);
+  VKGPT_CHECK(found == plan_.constants.end() || found->second == words,
+              "constant {} is declared twice with different contents", name);
+  if (found == plan_.constants.end()) plan_.constants.emplace(tensor.id, std::move(words));
   return tensor;
 }
 

@@ -58,9 +58,11 @@ std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, s
   std::int64_t granule = 1;  // sequences
   std::int64_t bindable = B;
   for (const Extent& extent : extents) {
+    const std::int64_t bytes = extent.bytes();
+    VKGPT_CHECK(bytes > 0);
     // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): the alignment is at least 16
-    granule = std::lcm(granule, alignment / std::gcd(alignment, extent.bytes()));
-    bindable = std::min(bindable, max_range / extent.bytes());
+    granule = std::lcm(granule, alignment / std::gcd(alignment, bytes));
+    bindable = std::min(bindable, max_range / bytes);
   }
   const std::int64_t wanted = std::max(granule, max_flops / std::max<std::int64_t>(flops, 1));
   std::int64_t step = std::min(wanted, bindable);

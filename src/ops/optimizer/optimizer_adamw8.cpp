@@ -70,7 +70,8 @@ void for_each_slice(PlanBuilder& builder, const OptimizerAdamW8& args, const Blo
   }
 }
 
-void append_big(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& constants, Blocks blocks) {
+void append_big(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& constants,
+                const Blocks& blocks) {
   const std::int64_t count = std::ssize(blocks);
   const Tensor codes = builder.persistent("adamw8_codes", {count, kCodeWords}, Role::kOptimizer, DType::kU32);
   const Tensor scales = builder.persistent("adamw8_scales", {count, 2}, Role::kOptimizer);
@@ -96,7 +97,8 @@ void append_big(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& 
   });
 }
 
-void append_small(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& constants, Blocks blocks) {
+void append_small(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW& constants,
+                  const Blocks& blocks) {
   const std::int64_t count = std::ssize(blocks);
   const Tensor m = builder.persistent("adamw8_small_m", {count * kAdamW8Block}, Role::kOptimizer);
   const Tensor v = builder.persistent("adamw8_small_v", {count * kAdamW8Block}, Role::kOptimizer);
@@ -147,9 +149,9 @@ void optimizer_adamw8(PlanBuilder& builder, const OptimizerAdamW8& args, const A
   VKGPT_CHECK(n % kAdamW8Block == 0, "{} weights", n);
   const Tensor* const arenas[] = {&args.weights, &args.gradients};
   check_optimizer(n, arenas, args.decay, std::nullopt, args.norm);
-  Partition parts = partition(args);
-  if (!parts.big.empty()) append_big(builder, args, constants, std::move(parts.big));
-  if (!parts.small.empty()) append_small(builder, args, constants, std::move(parts.small));
+  const Partition parts = partition(args);
+  if (!parts.big.empty()) append_big(builder, args, constants, parts.big);
+  if (!parts.small.empty()) append_small(builder, args, constants, parts.small);
 }
 
 }  // namespace vkgpt::ops

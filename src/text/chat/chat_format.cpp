@@ -17,7 +17,6 @@
 namespace vkgpt::text {
 
 using jinja::Evaluator;
-using jinja::None;
 using jinja::Template;
 using jinja::Value;
 

@@ -190,7 +190,7 @@ ChatJson of_sharegpt(const ChatJson& record) {
 
 ChatJson of_alpaca(const ChatJson& record) {
   ChatJson messages = ChatJson::array();
-  if (has(record, "system") && record["system"] != "") {
+  if (has(record, "system") && !string_of(record, "system").empty()) {
     messages.push_back(message("system", string_of(record, "system")));
   }
   std::string asked = string_of(record, "instruction");

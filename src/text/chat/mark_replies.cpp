@@ -50,9 +50,7 @@ class ReplyMarker {
     for (std::size_t i = at; i < text_.size(); ++i) {
       if (is_reply(marks_[i])) {
         last = i;
-      } else if (!is_template(marks_[i])) {
-        break;
-      } else if (!stop_.empty() && text_.substr(i).starts_with(stop_)) {
+      } else if (!is_template(marks_[i]) || (!stop_.empty() && text_.substr(i).starts_with(stop_))) {
         break;
       }
     }
