@@ -66,6 +66,15 @@ TEST(KernelReport, JsonTellsMissingFiguresFromZero) {
   EXPECT_EQ(executable["statistics"][0]["description"], "registers");
 }
 
+TEST(GpuKernelsCommand, ListsThePipelinesOfDecodingInAType) {
+  const RunResult result = kernels_of_tiny_model({"--dtype", "q8_0", "--slots", "4", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  bool has_blocks = false;
+  const nlohmann::json record = nlohmann::json::parse(result.out);
+  for (const nlohmann::json& kernel : record["kernels"]) has_blocks |= kernel["macros"].contains("BLOCKS");
+  EXPECT_TRUE(has_blocks) << result.out;
+}
+
 TEST(GpuKernelsCommand, ListsThePipelinesOfTrainingAndDecoding) {
   const RunResult result = kernels_of_tiny_model({"--stats", "--json"});
   ASSERT_EQ(result.code, 0) << result.err;
