@@ -63,19 +63,19 @@ class Stage:
     def left(self):
         return self.end - time.monotonic()
 
-    def run(self, *words):
-        """(exit code, stdout, stderr); code 124 where the stage's time ran out."""
+    def run(self, *words, part=1):
+        """(exit code, stdout, stderr); code 124 where `part` of the stage's time that is left ran out."""
         command = [self.program, *map(str, words)]
         if self.left() < 5:
             return 124, "", "no time was left"
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=self.left())
+            done = subprocess.run(command, capture_output=True, text=True, timeout=part * self.left())
         except subprocess.TimeoutExpired as error:
             return 124, error.stdout or "", "cut off by the stage's limit"
         return done.returncode, done.stdout, done.stderr
 
-    def json(self, *words):
-        code, out, err = self.run(*words, "--device", self.device, "--json")
+    def json(self, *words, part=1):
+        code, out, err = self.run(*words, "--device", self.device, "--json", part=part)
         if code != 0:
             lines = err.strip().splitlines()
             raise RuntimeError(lines[-1] if lines else f"exit code {code}")
@@ -155,10 +155,13 @@ def stage_b(stage):
     shape = ["--preset", "tinygpt", "--batch_size", 2] if stage.dry else ["--preset", "gpt2", "--batch_size", 8]
     square = 128 if stage.dry else 4096
     stage.head("what", "size and backend", "TFLOP/s", "torch", "ours / torch")
-    for what, flags, theirs in (("gemm", ["--gemm_size", square], torch_matmul), ("gemm", shape, torch_matmul),
-                                ("attention", [*shape, "--amp", "fp16"], torch_attention)):
+    work = [("gemm", ["--gemm_size", square], torch_matmul), ("attention", [*shape, "--amp", "fp16"], torch_attention),
+            ("gemm", shape, torch_matmul)]
+    for index, (what, flags, theirs) in enumerate(work):
+        # Each has as much of the time as the others that follow, torch's part included.
+        end = time.monotonic() + stage.left() / (len(work) - index)
         try:
-            figures = stage.json("bench", what, *flags)["figures"]
+            figures = stage.json("bench", what, *flags, part=1 / (len(work) - index))["figures"]
         except RuntimeError as error:
             stage.row(what, " ".join(map(str, flags)), f"failed: {error}", "", "")
             continue
@@ -167,7 +170,7 @@ def stage_b(stage):
             name, rate = figure["name"], figure["rate"] / 1e3
             product = name.rsplit(" ", 1)[0]
             try:
-                if product not in known and torch and stage.left() > 20:
+                if product not in known and torch and time.monotonic() < end:
                     known[product] = theirs(name, device)
             except (RuntimeError, KeyError, ValueError, IndexError) as error:
                 print(f"torch, {name}: {error}", file=sys.stderr)
