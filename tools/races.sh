@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every kernel's cases under the race detector of shared memory that newer validation layers have:
-# `tools/races.sh [VKGPT]`, VKGPT being build/vkgpt by default. About ten minutes on two cores.
+# `tools/races.sh [VKGPT [FLAG...]]`, VKGPT being build/vkgpt by default; flags of `vkgpt selftest`, such as
+# `--op attention`, narrow it. About ten minutes on two cores.
 # The layer is a file of Debian's package chromium-common; it is unpacked in a cache, nothing is installed. It counts
 # barriers of workgroups only, so kernels are read from a copy in which subgroupBarrier() is barrier(). First a kernel
 # without one of its barriers must be reported, else the detector is asleep.
@@ -10,6 +11,7 @@ here=$PWD
 cd "$(dirname "$0")/.."
 die() { echo "races: $*" >&2; exit 2; }
 program=${1:-build/vkgpt}
+[ $# -eq 0 ] || shift
 case $program in /*) ;; *) [ -x "$program" ] && program=$PWD/$program || program=$here/$program ;; esac
 [ -x "$program" ] || die "no program $program: build vkgpt, or name it"
 
@@ -43,14 +45,16 @@ copy_shaders() {
   sed -i 's/subgroupBarrier()/barrier()/g' "$shaders"/*.comp "$shaders"/include/*.glsl
 }
 # The self-test's output; a message of validation ends it.
-selftest() {  # log
+selftest() {  # log flag...
+  local log=$1
+  shift
   env XDG_CACHE_HOME="$shaders/cache" VK_LAYER_PATH="$cache" "$program" selftest --device "${VKGPT_DEVICE:-llvmpipe}" \
-    --validation gpu --shader_dir "$shaders" >"$1" 2>&1
+    --validation gpu --shader_dir "$shaders" "$@" >"$log" 2>&1
 }
 
 copy_shaders
 sed -i '0,/^ *barrier();/s///' "$shaders/include/matmul_simt.glsl"
-if selftest "$shaders/log" || ! grep -q 'data race' "$shaders/log"; then
+if selftest "$shaders/log" --op matmul --backend simt || ! grep -q 'data race' "$shaders/log"; then
   tail -n 3 "$shaders/log" >&2
   die "the detector does not report a planted race"
 fi
@@ -58,8 +62,8 @@ echo "planted race: reported"
 
 copy_shaders
 status=0
-selftest "$shaders/log" || status=$?
+selftest "$shaders/log" "$@" || status=$?
 reports=$(grep -c 'data race' "$shaders/log" || true)
-echo "kernels: $reports races"
+echo "kernels: $reports races; $(grep -o '[0-9]* cases of kernels.*' "$shaders/log" | tail -n 1)"
 [ "$reports" -eq 0 ] || { grep -m 5 'data race' "$shaders/log"; exit 1; }
 [ "$status" -eq 0 ] || { tail -n 5 "$shaders/log" >&2; exit 1; }
