@@ -12,9 +12,24 @@
 namespace vkgpt::check {
 namespace {
 
+/// As transformers has it (`_compute_yarn_parameters`), with whole pairs at the ramp's ends.
+double yarn_frequency(const Rope& rope, double plain, std::size_t i, std::size_t HS) {
+  const auto dimension = [&](double turns) {
+    return static_cast<double>(HS) * std::log(rope.original_context / (turns * 2 * std::numbers::pi)) /
+           (2 * std::log(rope.theta));
+  };
+  const double begin = std::max(std::floor(dimension(rope.high)), 0.0);
+  double end = std::min(std::ceil(dimension(rope.low)), static_cast<double>(HS - 1));
+  if (begin == end) end += 0.001;
+  const double ramp = std::clamp((static_cast<double>(i) - begin) / (end - begin), 0.0, 1.0);
+  return plain / rope.factor * ramp + plain * (1 - ramp);
+}
+
 /// As transformers has it (`_compute_llama3_parameters`), in wavelengths.
 double frequency(const Rope& rope, std::size_t i, std::size_t HS) {
   const double plain = std::pow(rope.theta, -static_cast<double>(2 * i) / static_cast<double>(HS));
+  if (rope.rule == Rope::Rule::kLinear) return plain / rope.factor;
+  if (rope.rule == Rope::Rule::kYarn) return yarn_frequency(rope, plain, i, HS);
   const double wavelength = 2 * std::numbers::pi / plain;
   if (rope.factor == 1 || wavelength < rope.original_context / rope.high) return plain;
   if (wavelength > rope.original_context / rope.low) return plain / rope.factor;
@@ -32,8 +47,9 @@ Vector rotate(View qkv, const AttentionShape& s, const Rope& rope, double direct
         const auto t = static_cast<double>(s.position(row / s.T, row % s.T));
         const double angle = direction * t * frequency(rope, i, s.HS());
         const std::size_t at = row * s.qkv_width() + head * s.HS() + i;
-        result[at] = qkv[at] * std::cos(angle) - qkv[at + half] * std::sin(angle);
-        result[at + half] = qkv[at + half] * std::cos(angle) + qkv[at] * std::sin(angle);
+        const double cosine = rope.magnitude * std::cos(angle), sine = rope.magnitude * std::sin(angle);
+        result[at] = qkv[at] * cosine - qkv[at + half] * sine;
+        result[at + half] = qkv[at + half] * cosine + qkv[at] * sine;
       }
     }
   }
@@ -75,11 +91,16 @@ void there_and_back(Trial& t, DType dtype, const Size& s, const ops::RopeAngles&
                      {.dqkv = dqkv, .table = table, .n_head = s.NH, .n_kv_head = s.NKV, .positions = places});
   AttentionShape shape = s.shape(s.T);
   shape.positions = positions;
+  using Rule = Rope::Rule;
   const Rope rope{.theta = angles.theta,
                   .factor = angles.factor,
                   .low = angles.low,
                   .high = angles.high,
-                  .original_context = angles.original_context};
+                  .original_context = angles.original_context,
+                  .rule = angles.scaling == ops::RopeScaling::kLinear ? Rule::kLinear
+                          : angles.scaling == ops::RopeScaling::kYarn ? Rule::kYarn
+                                                                      : Rule::kLlama3,
+                  .magnitude = angles.magnitude};
   t.expect("qkv", qkv, rope_forward(qkv, shape, rope), rounding_bound(dtype));
   t.expect("dqkv", dqkv, rope_backward(dqkv, shape, rope), rounding_bound(dtype));
 }
@@ -146,9 +167,21 @@ std::vector<Case> rope_cases() {
        .devices = folded_devices(static_cast<std::uint64_t>(64 * kPacked.width()) * sizeof(float)),
        .build = [=](Trial& t) { there_and_back(t, DType::kF32, kPacked, {.theta = 1000}, positions); }});
   // Wavelengths from 6 to 4e4: kept, between, and stretched.
-  const ops::RopeAngles llama{.theta = 1e4, .factor = 8, .low = 1, .high = 4, .original_context = 100};
-  cases.push_back({.variant = "f32 stretched as Llama 3.1",
-                   .build = [=](Trial& t) { there_and_back(t, DType::kF32, {1, 40, 1, 1, 32}, llama); }});
+  using Scaling = ops::RopeScaling;
+  const std::pair<const char*, ops::RopeAngles> stretched[] = {
+      {"Llama 3.1", {.scaling = Scaling::kLlama3, .factor = 8, .low = 1, .high = 4, .original_context = 100}},
+      {"YaRN",
+       {.scaling = Scaling::kYarn,
+        .factor = 8,
+        .low = 1,
+        .high = 8,
+        .original_context = 100,
+        .magnitude = 1.2}},
+      {"linear", {.scaling = Scaling::kLinear, .factor = 4}}};
+  for (const auto& [name, angles] : stretched) {
+    cases.push_back({.variant = vkgpt::format("f32 stretched as {}", name),
+                     .build = [=](Trial& t) { there_and_back(t, DType::kF32, {1, 40, 1, 1, 32}, angles); }});
+  }
   return cases;
 }
 

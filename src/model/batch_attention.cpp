@@ -19,7 +19,7 @@ ops::Dropout probability_dropout(const BlockOptions& options) {
 Attend attend(const BatchAttention& batch, const BlockOptions& options) {
   return [batch, options](PlanBuilder& builder, const Tensor& qkv) {
     const GptConfig& config = batch.config;
-    if (config.has_rope()) {
+    if (config.layer_has_rope(options.layer)) {
       ops::rope_forward(builder, {.qkv = qkv,
                                   .table = rope_table(builder, config),
                                   .n_head = config.n_head,
@@ -33,7 +33,7 @@ Attend attend(const BatchAttention& batch, const BlockOptions& options) {
                                      .lse = lse,
                                      .n_head = config.n_head,
                                      .n_kv_head = config.kv_heads(),
-                                     .window = config.attention_window,
+                                     .window = config.layer_window(options.layer),
                                      .dropout = probability_dropout(options),
                                      .documents = batch.documents});
     return Attended{out, lse};
@@ -52,10 +52,10 @@ AttendBackward attend_backward(const BatchAttention& batch, const BlockOptions& 
                                       .dqkv = dqkv,
                                       .n_head = config.n_head,
                                       .n_kv_head = config.kv_heads(),
-                                      .window = config.attention_window,
+                                      .window = config.layer_window(options.layer),
                                       .dropout = probability_dropout(options),
                                       .documents = batch.documents});
-    if (config.has_rope()) {
+    if (config.layer_has_rope(options.layer)) {
       ops::rope_backward(builder, {.dqkv = dqkv,
                                    .table = rope_table(builder, config),
                                    .n_head = config.n_head,

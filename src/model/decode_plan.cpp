@@ -136,16 +136,17 @@ class DecodePlanWriter {
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const auto scope = builder_.scope("h" + std::to_string(layer));
       const Attend attend = [&](PlanBuilder&, const Tensor& qkv) {
-        return Attended{.out = attend_to_cache(caches_[layer], qkv, places, is_run)};
+        return Attended{.out = attend_to_cache(layer, qkv, places, is_run)};
       };
       stream = block_forward(builder_, params_.block(layer), stream, attend, options_).out;
     }
     return stream_norm(builder_, params_.norm("ln_f"), stream, options_).y;
   }
 
-  Tensor attend_to_cache(const Cache& cache, const Tensor& qkv, const Tensor& places, bool is_run) {
+  Tensor attend_to_cache(std::int64_t layer, const Tensor& qkv, const Tensor& places, bool is_run) {
+    const Cache& cache = caches_[static_cast<std::size_t>(layer)];
     const std::int64_t n_head = config_.n_head, n_kv_head = config_.kv_heads();
-    if (config_.has_rope()) {
+    if (config_.layer_has_rope(layer)) {
       const Tensor table =
           ops::rope_table(builder_, config_.block_size, config_.head_size(), rope_angles(config_));
       ops::rope_forward(
@@ -167,7 +168,7 @@ class DecodePlanWriter {
                                      .out = out,
                                      .n_head = n_head,
                                      .n_kv_head = n_kv_head,
-                                     .window = config_.attention_window,
+                                     .window = config_.layer_window(layer),
                                      .is_run = is_run});
     return out;
   }

@@ -18,7 +18,7 @@
 namespace vkgpt::model {
 namespace {
 
-constexpr std::array<std::string_view, 4> kArchitectures = {"gpt2", "llama", "qwen2", "qwen3"};
+constexpr std::array<std::string_view, 5> kArchitectures = {"gpt2", "llama", "qwen2", "qwen3", "smollm3"};
 
 /// The numbers of one architecture.
 class Settings {
@@ -50,8 +50,8 @@ class Settings {
 std::string architecture_of(const GgufFile& file) {
   const auto& architecture = file.get<std::string>("general.architecture");
   if (!std::ranges::contains(kArchitectures, architecture)) {
-    fail("{}: architecture {} is none that this version runs (gpt2, llama, qwen2, qwen3)", file.where(),
-         json_quoted(architecture));
+    fail("{}: architecture {} is none that this version runs (gpt2, llama, qwen2, qwen3, smollm3)",
+         file.where(), json_quoted(architecture));
   }
   return architecture;
 }
@@ -70,36 +70,18 @@ bool has_biases(const GgufFile& file) {
   });
 }
 
-/// What stretches rotary positions: a number for each pair, a number for all.
-void read_rope_stretching(const GgufFile& file, const Settings& settings, GptConfig& config) {
-  const std::string scaling = settings.word("rope.scaling.type", "none");
-  double factor = settings.number("rope.scaling.factor", 1);
-  if (scaling == "none" && settings.number("rope.scale_linear", 1) != 1)
-    factor = settings.number("rope.scale_linear");
-  if (scaling != "none" && scaling != "linear" && factor != 1) {
-    fail("{}: rotary positions that are stretched by the rule {} are not supported", file.where(),
-         json_quoted(scaling));
-  }
-  std::vector<float> divisors(static_cast<std::size_t>(config.head_size() / 2), 1.0F);
-  if (const GgufTensorInfo* tensor = file.find(kRopeDivisors); tensor != nullptr) {
-    if (tensor->shape.numel() != static_cast<std::int64_t>(divisors.size())) {
-      fail("{}: {} has {} numbers for heads of {}", file.where(), kRopeDivisors, tensor->shape.numel(),
-           config.head_size());
-    }
-    file.read(*tensor, divisors);
-  }
-  for (float& divisor : divisors) divisor *= static_cast<float>(factor);
-  set_rope_divisors(divisors, config, file.where());
-}
-
-void read_rope(const GgufFile& file, const Settings& settings, GptConfig& config) {
+void read_rope(const GgufFile& file, const Settings& settings, ModelFormat& format) {
+  GptConfig& config = format.config;
   config.rope_theta = settings.number("rope.freq_base", 10000);
   const std::int64_t rotated = settings.size("rope.dimension_count", config.head_size());
   if (rotated != config.head_size()) {
     fail("{}: {} of {} numbers of a head are rotated, which is not supported", file.where(), rotated,
          config.head_size());
   }
-  read_rope_stretching(file, settings, config);
+  read_rope_scaling(file, format.model_type, config);
+  if (format.model_type == "smollm3" && config.n_layer >= std::ssize(kSmolLm3Layers)) {
+    config.rope_layers = kSmolLm3Layers;
+  }
 }
 
 void check_config(const GptConfig& config, const std::string& where) {
@@ -164,7 +146,7 @@ ModelFormat read_gguf_format(const GgufFile& file) {
     config.mlp = "swiglu";
     config.pos_encoding = "rope";
     config.qk_norm = format.model_type == "qwen3";
-    read_rope(file, settings, config);
+    read_rope(file, settings, format);
   }
   check_config(config, file.where());
   return format;

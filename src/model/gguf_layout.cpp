@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kGpt2 = "gpt2";
 constexpr std::string_view kLlama = "llama";
+constexpr std::string_view kSmolLm3 = "smollm3";
 
 using Names = std::pair<std::string_view, std::string_view>;
 
@@ -72,7 +73,7 @@ TensorEncoding stored_as(TensorEncoding wanted, std::string_view module, const S
 }
 
 std::int64_t rotated_heads(const GptConfig& config, std::string_view architecture, std::string_view module) {
-  if (architecture != kLlama) return 0;
+  if (architecture != kLlama && architecture != kSmolLm3) return 0;
   if (module.ends_with(".attn_q")) return config.n_head;
   return module.ends_with(".attn_k") ? config.kv_heads() : 0;
 }

@@ -20,7 +20,8 @@ struct GgufSource {
   std::vector<float> numbers = {};  // without a parameter: the tensor's own
 };
 
-/// The tensors of a GGUF file of this architecture ("gpt2", "llama", "qwen2", "qwen3") that holds `params`.
+/// The tensors of a GGUF file of this architecture ("gpt2", "llama", "qwen2", "qwen3", "smollm3") that holds
+/// `params`.
 std::vector<GgufSource> gguf_sources(const GptParams& params, std::string_view architecture,
                                      TensorEncoding encoding, std::int64_t vocabulary_rows);
 

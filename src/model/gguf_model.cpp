@@ -10,6 +10,8 @@
 #include "vkgpt/core/format.hpp"
 
 #include "model/gguf_layout.hpp"
+#include "model/gguf_rope.hpp"
+#include "model/hf_layers.hpp"
 
 namespace vkgpt::model {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 constexpr std::string_view kGpt2 = "gpt2";
 constexpr std::string_view kLlama = "llama";
 constexpr std::string_view kQwen3 = "qwen3";
+constexpr std::string_view kSmolLm3 = "smollm3";
 
 using Source = GgufSource;
 
@@ -82,7 +85,8 @@ std::vector<GgufEntry> model_metadata(const GptConfig& config, TensorEncoding en
        static_cast<float>(config.layer_norm_eps)}};
   if (config.has_rope()) {
     entries.push_back({a + ".rope.dimension_count", number(config.head_size())});
-    entries.push_back({a + ".rope.freq_base", static_cast<float>(config.rope_theta)});
+    entries.push_back({a + ".rope.freq_base", static_cast<float>(config.rope_base())});
+    add_rope_scaling(config, a, entries);
   }
   std::ranges::copy(description.vocabulary, std::back_inserter(entries));
   return entries;
@@ -97,7 +101,15 @@ std::string_view gguf_architecture(const GptConfig& config) {
   if (config.attention_window != 0) refuse("attention_window in such a model");
   if (config.logit_softcap != 0) refuse("logit_softcap in such a model");
   if (config.parallel_blocks) refuse("parallel_blocks in such a model");
-  if (config.rope_scaling != "none" && config.qk_norm) refuse("rope_scaling and qk_norm together");
+  const bool no_positions = !config.rope_layers.empty();
+  if (config.rope_scaling == "llama3" && (config.qk_norm || no_positions)) {
+    refuse("rope_scaling llama3 with qk_norm or rope_layers");
+  }
+  if (config.rope_scaling == "yarn" && !config.rope_truncate) refuse("rope_truncate false");
+  if (no_positions &&
+      (config.bias || config.qk_norm || shortest_pattern(config.rope_layers) != kSmolLm3Layers)) {
+    refuse("such rope_layers (it runs rrrn, without biases and qk_norm)");
+  }
   const bool gpt2 = config.norm == "layernorm" && config.mlp == "gelu" && !config.has_rope();
   const bool llama = config.has_rms_norm() && config.has_swiglu() && config.has_rope();
   if (!gpt2 && !llama) {
@@ -110,6 +122,7 @@ std::string_view gguf_architecture(const GptConfig& config) {
   if (gpt2 && config.attention_width() != config.n_embd) refuse("head_dim with learned positions");
   if (config.qk_norm && config.bias) refuse("qk_norm with biases");
   if (gpt2) return kGpt2;
+  if (no_positions) return kSmolLm3;
   return config.qk_norm ? kQwen3 : kLlama;
 }
 

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstdint>
 #include <numbers>
+#include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/json.hpp"
 #include "vkgpt/ops/attention/rope.hpp"
 
 #include "model/gpt_block.hpp"
@@ -81,11 +83,87 @@ void set_ramp(std::span<const float> divisors, GptConfig& config) {
   }
 }
 
+/// What ggml multiplies the rotation of YaRN by, of itself.
+double own_magnitude(double factor) {
+  return 0.1 * std::log(factor) + 1;
+}
+
+void read_yarn(const GgufFile& file, const std::string& prefix, double factor, GptConfig& config) {
+  if (file.find(kRopeDivisors) != nullptr) {
+    fail("{}: it has {} beside rotary positions that are stretched by the rule \"yarn\"", file.where(),
+         kRopeDivisors);
+  }
+  const auto number = [&](const char* key, double otherwise) {
+    return file.has(prefix + key) ? file.get<double>(prefix + key) : otherwise;
+  };
+  for (const auto& [key, usual] : {std::pair{"yarn_log_multiplier", 0.0}, std::pair{"yarn_ext_factor", 1.0},
+                                   std::pair{"yarn_attn_factor", 1.0}}) {
+    if (number(key, usual) != usual) fail("{}: {}{} is not supported", file.where(), prefix, key);
+  }
+  config.rope_scaling = "yarn";
+  config.rope_factor = factor;
+  config.rope_beta_fast = number("yarn_beta_fast", config.rope_beta_fast);
+  config.rope_beta_slow = number("yarn_beta_slow", config.rope_beta_slow);
+  const double magnitude = number("attn_factor", 1);
+  if (magnitude != 1) config.rope_attention_factor = magnitude * own_magnitude(factor);
+  const std::string context = prefix + "original_context_length";
+  constexpr std::int64_t kMost = 1 << 24;
+  config.rope_original_context = file.has(context) ? file.get<std::int64_t>(context) : config.block_size;
+  if (config.rope_original_context < 1 || config.rope_original_context > kMost) {
+    fail("{}: {} is {}", file.where(), context, config.rope_original_context);
+  }
+}
+
 }  // namespace
+
+void add_rope_scaling(const GptConfig& config, const std::string& architecture,
+                      std::vector<GgufEntry>& entries) {
+  const std::string prefix = architecture + ".rope.scaling.";
+  const bool yarn = config.rope_scaling == "yarn";
+  if (!yarn && config.rope_scaling != "linear") return;
+  entries.push_back({prefix + "type", config.rope_scaling});
+  entries.push_back({prefix + "factor", static_cast<float>(config.rope_factor)});
+  if (!yarn) return;
+  entries.push_back(
+      {prefix + "original_context_length", static_cast<std::uint32_t>(config.original_context())});
+  entries.push_back({prefix + "yarn_beta_fast", static_cast<float>(config.rope_beta_fast)});
+  entries.push_back({prefix + "yarn_beta_slow", static_cast<float>(config.rope_beta_slow)});
+  if (config.rope_attention_factor == 0) return;
+  entries.push_back({prefix + "attn_factor",
+                     static_cast<float>(config.rope_attention_factor / own_magnitude(config.rope_factor))});
+}
+
+void read_rope_scaling(const GgufFile& file, const std::string& architecture, GptConfig& config) {
+  const std::string prefix = architecture + ".rope.scaling.";
+  const auto scaling = file.get<std::string>(prefix + "type", std::string("none"));
+  const std::string older = architecture + ".rope.scale_linear";
+  double factor = file.has(prefix + "factor") ? file.get<double>(prefix + "factor") : 1;
+  if (scaling == "none" && file.has(older)) factor = file.get<double>(older);
+  if (scaling == "yarn" && factor != 1) return read_yarn(file, prefix, factor, config);
+  if (scaling != "none" && scaling != "linear" && factor != 1) {
+    fail("{}: rotary positions that are stretched by the rule {} are not supported", file.where(),
+         json_quoted(scaling));
+  }
+  const GgufTensorInfo* tensor = file.find(kRopeDivisors);
+  if (tensor == nullptr) {
+    if (factor == 1) return;
+    config.rope_scaling = "linear";
+    config.rope_factor = factor;
+    return;
+  }
+  std::vector<float> divisors(static_cast<std::size_t>(config.head_size() / 2), 1.0F);
+  if (tensor->shape.numel() != std::ssize(divisors)) {
+    fail("{}: {} has {} numbers for heads of {}", file.where(), kRopeDivisors, tensor->shape.numel(),
+         config.head_size());
+  }
+  file.read(*tensor, divisors);
+  for (float& divisor : divisors) divisor *= static_cast<float>(factor);
+  set_rope_divisors(divisors, config, file.where());
+}
 
 std::vector<float> rope_divisors(const GptConfig& config) {
   std::vector<float> divisors;
-  if (config.rope_scaling == "none") return divisors;
+  if (config.rope_scaling != "llama3") return divisors;
   const ops::RopeAngles angles = rope_angles(config);
   for (std::int64_t i = 0; i < config.head_size() / 2; ++i) {
     const double plain = ops::rope_frequency({.theta = config.rope_theta}, i, config.head_size());

@@ -127,12 +127,22 @@ void attention_backward(PlanBuilder& builder, const BlockTensors& params, const 
 }  // namespace
 
 ops::RopeAngles rope_angles(const GptConfig& config) {
-  ops::RopeAngles angles{.theta = config.rope_theta};
-  if (config.rope_scaling == "none") return angles;
-  angles.factor = config.rope_factor;
-  angles.low = config.rope_low_freq_factor;
-  angles.high = config.rope_high_freq_factor;
-  angles.original_context = static_cast<double>(config.original_context());
+  ops::RopeAngles angles{.theta = config.rope_base(),
+                         .factor = config.rope_factor,
+                         .original_context = static_cast<double>(config.original_context()),
+                         .magnitude = config.rope_magnitude()};
+  if (config.rope_scaling == "linear") angles.scaling = ops::RopeScaling::kLinear;
+  if (config.rope_scaling == "llama3") {
+    angles.scaling = ops::RopeScaling::kLlama3;
+    angles.low = config.rope_low_freq_factor;
+    angles.high = config.rope_high_freq_factor;
+  }
+  if (config.rope_scaling == "yarn") {
+    angles.scaling = ops::RopeScaling::kYarn;
+    angles.low = config.rope_beta_slow;
+    angles.high = config.rope_beta_fast;
+    angles.truncate = config.rope_truncate;
+  }
   return angles;
 }
 

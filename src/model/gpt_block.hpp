@@ -20,6 +20,7 @@ ops::RopeAngles rope_angles(const GptConfig& config);
 /// Everything besides its parameters that a block is computed with.
 struct BlockOptions {
   const GptConfig& config;
+  std::int64_t layer = 0;
   DType dtype = DType::kF32;       // D: of all activations, the residual stream's too
   double dropout = 0;              // of both branches
   std::uint32_t dropout_site = 0;  // the first of kBlockDropoutSites

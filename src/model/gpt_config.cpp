@@ -1,12 +1,68 @@
 #include "vkgpt/model/gpt_config.hpp"
 
+#include <cmath>
+#include <string_view>
+
 #include "vkgpt/core/error.hpp"
 
 namespace vkgpt::model {
+namespace {
+
+void check_rope(const GptConfig& config) {
+  if (config.rope_scaling == "none") return;
+  if (!config.has_rope()) fail_usage("rope_scaling = {} needs pos_encoding = rope", config.rope_scaling);
+  const bool yarn = config.rope_scaling == "yarn";
+  if (config.rope_scaling == "llama3" && config.rope_high_freq_factor <= config.rope_low_freq_factor) {
+    fail_usage("rope_high_freq_factor = {} must be above rope_low_freq_factor = {}",
+               config.rope_high_freq_factor, config.rope_low_freq_factor);
+  }
+  if (yarn && config.rope_beta_fast <= config.rope_beta_slow) {
+    fail_usage("rope_beta_fast = {} must be above rope_beta_slow = {}", config.rope_beta_fast,
+               config.rope_beta_slow);
+  }
+  if (yarn && config.rope_theta <= 1)
+    fail_usage("rope_theta = {}: yarn needs more than 1", config.rope_theta);
+}
+
+/// A letter a layer, of two.
+void check_pattern(const char* field, std::string_view pattern, std::string_view letters,
+                   std::int64_t n_layer) {
+  if (pattern.find_first_not_of(letters) != std::string_view::npos) {
+    fail_usage("{} = {}: it is made of the letters {} and {}", field, pattern, letters[0], letters[1]);
+  }
+  if (static_cast<std::int64_t>(pattern.size()) > n_layer) {
+    fail_usage("{} = {}: {} letters for {} layers", field, pattern, pattern.size(), n_layer);
+  }
+}
+
+void check_layers(const GptConfig& config) {
+  check_pattern("window_layers", config.window_layers, "wf", config.n_layer);
+  check_pattern("rope_layers", config.rope_layers, "rn", config.n_layer);
+  if (!config.window_layers.empty() && config.attention_window == 0) {
+    fail_usage("window_layers = {} without attention_window: how wide?", config.window_layers);
+  }
+  if (!config.rope_layers.empty() && !config.has_rope()) {
+    fail_usage("rope_layers = {} needs pos_encoding = rope", config.rope_layers);
+  }
+}
+
+}  // namespace
 
 std::int64_t GptConfig::inner_width() const {
   if (n_inner > 0) return n_inner;
   return has_swiglu() ? (8 * n_embd / 3 + 63) / 64 * 64 : 4 * n_embd;
+}
+
+double GptConfig::rope_base() const {
+  if (rope_scaling != "dynamic" || block_size <= original_context()) return rope_theta;
+  const double stretched = static_cast<double>(block_size) / static_cast<double>(original_context());
+  const auto HS = static_cast<double>(head_size());
+  return rope_theta * std::pow(rope_factor * stretched - (rope_factor - 1), HS / (HS - 2));
+}
+
+double GptConfig::rope_magnitude() const {
+  if (rope_scaling != "yarn") return 1;
+  return rope_attention_factor != 0 ? rope_attention_factor : 0.1 * std::log(rope_factor) + 1;
 }
 
 void GptConfig::validate() const {
@@ -24,13 +80,8 @@ void GptConfig::validate() const {
   if (n_head % kv_heads() != 0) {
     fail_usage("n_head = {} is not a multiple of n_kv_head = {}", n_head, n_kv_head);
   }
-  if (rope_scaling != "none" && !has_rope()) {
-    fail_usage("rope_scaling = {} needs pos_encoding = rope", rope_scaling);
-  }
-  if (rope_scaling != "none" && rope_high_freq_factor <= rope_low_freq_factor) {
-    fail_usage("rope_high_freq_factor = {} must be above rope_low_freq_factor = {}", rope_high_freq_factor,
-               rope_low_freq_factor);
-  }
+  check_rope(*this);
+  check_layers(*this);
   if (attention_window > block_size) {
     fail_usage("attention_window = {} is longer than block_size = {}", attention_window, block_size);
   }

@@ -8,48 +8,16 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
 
+#include "model/hf_layers.hpp"
+#include "model/hf_members.hpp"
+#include "model/hf_rope.hpp"
+
 namespace vkgpt::model {
 namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr std::array kLlamaTypes = {"llama", "mistral", "qwen2", "qwen3"};
-
-/// The members of somebody's config.json. What is absent or null has a default, or is missing.
-class Members {
- public:
-  Members(const Json& json, const std::string& where) : json_(json), where_(where) {}
-
-  bool has(const char* key) const { return json_.contains(key) && !json_[key].is_null(); }
-  const Json& at(const char* key) const { return json_[key]; }
-  std::int64_t size(const char* key) const {
-    constexpr std::uint64_t kMaxSize = 1 << 24;
-    return static_cast<std::int64_t>(json_unsigned(json_, key, where_, kMaxSize));
-  }
-  std::int64_t size(const char* key, std::int64_t otherwise) const {
-    return has(key) ? size(key) : otherwise;
-  }
-  double number(const char* key) const { return json_number(json_, key, where_); }
-  double number(const char* key, double otherwise) const { return has(key) ? number(key) : otherwise; }
-  bool flag(const char* key, bool otherwise) const {
-    if (!has(key)) return otherwise;
-    if (!json_[key].is_boolean()) fail("{}: {} is not true or false", where_, key);
-    return json_[key].get<bool>();
-  }
-  std::string word(const char* key, const char* otherwise) const {
-    return has(key) ? json_string(json_, key, where_) : otherwise;
-  }
-  const std::string& where() const { return where_; }
-
-  /// Refuses a model that computes something else than this version does.
-  void must_be(const char* key, bool expected) const {
-    if (flag(key, expected) != expected) fail("{}: {} is not supported", where_, key);
-  }
-
- private:
-  const Json& json_;
-  const std::string& where_;
-};
+constexpr std::array kLlamaTypes = {"llama", "mistral", "qwen2", "qwen3", "smollm3"};
 
 GptConfig read_gpt2(const Members& members) {
   members.must_be("scale_attn_weights", true);
@@ -74,62 +42,11 @@ GptConfig read_gpt2(const Members& members) {
   return config;
 }
 
-/// The rotary angles, as transformers reads them: "rope_scaling", where it says anything, replaces
-/// "rope_parameters"; a base or factor beside them counts where the one that is read has none.
-void read_rope(const Members& members, GptConfig& config) {
-  const bool scaling = members.has("rope_scaling") && !members.at("rope_scaling").empty();
-  const char* key = scaling ? "rope_scaling" : "rope_parameters";
-  const Json nothing = Json::object();
-  const Json& json = members.has(key) ? members.at(key) : nothing;
-  const std::string where = members.where() + ": " + key;
-  if (!json.is_object()) fail("{} is not an object", where);
-  const Members rope(json, where);
-  const std::string type = rope.word("rope_type", rope.word("type", "default").c_str());
-  if (type == "llama3") {
-    config.rope_scaling = type;
-    config.rope_factor = rope.number("factor");
-    config.rope_low_freq_factor = rope.number("low_freq_factor");
-    config.rope_high_freq_factor = rope.number("high_freq_factor");
-    config.rope_original_context = members.size(
-        "original_max_position_embeddings", rope.size("original_max_position_embeddings", config.block_size));
-  } else if (type != "default") {
-    fail("{}: rotary positions of type {} are not supported", where, json_quoted(type));
-  }
-  config.rope_theta = rope.number("rope_theta", members.number("rope_theta", 10000));
-  if (rope.number("partial_rotary_factor", members.number("partial_rotary_factor", 1)) != 1) {
-    fail("{}: partial rotation is not supported", members.where());
-  }
-}
-
-/// Keys that a query sees, in the same way in every layer; 0 = all.
-std::int64_t read_window(const Members& members, const GptConfig& config, std::string_view type) {
-  if (type == "llama" || !members.has("sliding_window")) return 0;
-  if (type != "mistral" && !members.flag("use_sliding_window", false)) return 0;
-  const std::int64_t window = members.size("sliding_window");
-  if (window == 0) fail("{}: sliding_window is 0", members.where());
-  std::int64_t sliding = type == "mistral" ? config.n_layer : 0;
-  if (members.has("layer_types") && members.at("layer_types").is_array()) {
-    const Json& types = members.at("layer_types");
-    sliding = std::ranges::count(types, Json("sliding_attention"));
-    if (std::ranges::count(types, Json("full_attention")) + sliding != config.n_layer) {
-      fail("{}: layer_types names other layers than the {} of full or sliding attention", members.where(),
-           config.n_layer);
-    }
-  } else if (type != "mistral") {
-    sliding = config.n_layer - std::min(config.n_layer, members.size("max_window_layers", 28));
-  }
-  if (sliding != 0 && sliding != config.n_layer) {
-    fail("{}: a sliding window in {} of {} layers is not supported", members.where(), sliding,
-         config.n_layer);
-  }
-  return sliding == 0 || window >= config.block_size ? 0 : window;
-}
-
 /// Sets `bias` where the class has any, and what of it is zero.
 void read_biases(const Members& members, std::string_view type, ModelFormat& format) {
   const bool qwen2 = type == "qwen2";
   const bool attention = qwen2 || (type != "mistral" && members.flag("attention_bias", false));
-  const bool mlp = type == "llama" && members.flag("mlp_bias", false);
+  const bool mlp = (type == "llama" || type == "smollm3") && members.flag("mlp_bias", false);
   format.config.bias = attention || mlp;
   if (!format.config.bias) return;
   if (!attention) format.zero_endings = {"q_proj.bias", "k_proj.bias", "v_proj.bias"};
@@ -154,9 +71,9 @@ void read_llama(const Members& members, std::string_view type, ModelFormat& form
   config.n_inner = members.size("intermediate_size");
   config.block_size = members.size("max_position_embeddings");
   config.layer_norm_eps = members.number("rms_norm_eps");
-  config.tie_weights = members.flag("tie_word_embeddings", false);
-  read_rope(members, config);
-  config.attention_window = read_window(members, config, type);
+  config.tie_weights = members.flag("tie_word_embeddings", type == "smollm3");
+  read_hf_rope(members, type, config);
+  read_hf_layers(members, type, config);
   read_biases(members, type, format);
   const std::string activation = members.word("hidden_act", "silu");
   if (activation != "silu" && activation != "swish") {
@@ -186,18 +103,9 @@ GptConfig resolved(GptConfig config) {
   config.n_kv_head = config.kv_heads();
   // A GPT-2 without biases is written with zeros.
   if (hf_model_type(config) == "gpt2") config.bias = true;
-  if (config.attention_window >= config.block_size) config.attention_window = 0;
   config.head_dim = config.head_size();
-  config.rope_original_context = config.original_context();
-  // Nothing is said of rotary positions where there are learned ones, nor of stretching where there is none.
-  const GptConfig defaults;
-  if (!config.has_rope()) config.rope_theta = defaults.rope_theta;
-  if (config.rope_scaling == "none") {
-    config.rope_factor = defaults.rope_factor;
-    config.rope_low_freq_factor = defaults.rope_low_freq_factor;
-    config.rope_high_freq_factor = defaults.rope_high_freq_factor;
-    config.rope_original_context = 0;
-  }
+  resolve_layers(config);
+  resolve_rope(config);
   return config;
 }
 
@@ -220,19 +128,10 @@ OrderedJson gpt2_json(const GptConfig& config) {
           {"resid_pdrop", 0.0}};
 }
 
-OrderedJson rope_json(const GptConfig& config) {
-  if (config.rope_scaling == "none") return {{"rope_type", "default"}, {"rope_theta", config.rope_theta}};
-  return {{"rope_type", config.rope_scaling},
-          {"rope_theta", config.rope_theta},
-          {"factor", config.rope_factor},
-          {"low_freq_factor", config.rope_low_freq_factor},
-          {"high_freq_factor", config.rope_high_freq_factor},
-          {"original_max_position_embeddings", config.original_context()}};
-}
-
 OrderedJson llama_json(const GptConfig& config, std::string_view type) {
   const char* architecture = type == "llama"     ? "LlamaForCausalLM"
                              : type == "mistral" ? "MistralForCausalLM"
+                             : type == "smollm3" ? "SmolLM3ForCausalLM"
                                                  : "Qwen3ForCausalLM";
   OrderedJson json = {{"architectures", {architecture}},
                       {"model_type", type},
@@ -249,19 +148,10 @@ OrderedJson llama_json(const GptConfig& config, std::string_view type) {
                       {"tie_word_embeddings", config.tie_weights},
                       {"attention_bias", config.bias},
                       {"attention_dropout", 0.0},
-                      {"rope_theta", config.rope_theta},
-                      {"rope_parameters", rope_json(config)}};
-  if (config.rope_scaling != "none") json["rope_scaling"] = rope_json(config);  // for transformers 4
-  if (type == "llama") json["mlp_bias"] = config.bias;
-  if (config.attention_window > 0) json["sliding_window"] = config.attention_window;
-  if (type == "qwen3") {
-    const bool windowed = config.attention_window > 0;
-    const std::vector<std::string> types(static_cast<std::size_t>(config.n_layer),
-                                         windowed ? "sliding_attention" : "full_attention");
-    json["use_sliding_window"] = windowed;
-    json["max_window_layers"] = windowed ? 0 : config.n_layer;
-    json["layer_types"] = types;
-  }
+                      {"rope_theta", config.rope_base()}};
+  write_hf_rope(config, json);
+  write_hf_layers(config, type, json);
+  if (type == "llama" || type == "smollm3") json["mlp_bias"] = config.bias;
   return json;
 }
 
@@ -276,8 +166,10 @@ std::string_view hf_model_type(const GptConfig& config) {
     return plain ? "gpt2" : "vkgpt";
   }
   if (!config.has_rms_norm() || !config.has_swiglu() || !config.has_rope()) return "vkgpt";
-  // Only LlamaForCausalLM has biases in its MLP; it has neither window nor normed queries.
-  if (config.qk_norm) return config.bias ? "vkgpt" : "qwen3";
+  const bool no_positions = !config.rope_layers.empty();
+  // Only LlamaForCausalLM and SmolLM3ForCausalLM have biases in their MLP; they do not norm queries.
+  if (config.qk_norm) return config.bias || no_positions ? "vkgpt" : "qwen3";
+  if (no_positions || !config.window_layers.empty()) return "smollm3";
   if (config.attention_window > 0) return config.bias ? "vkgpt" : "mistral";
   return "llama";
 }
@@ -301,7 +193,7 @@ std::string model_config_json(const GptConfig& config, const TokenIds& ids, std:
     json["eos_token_id"] = ids.ends.size() == 1 ? OrderedJson(ids.ends[0])
                            : ids.ends.empty()   ? OrderedJson(nullptr)
                                                 : OrderedJson(ids.ends);
-    if (ids.pad) json["pad_token_id"] = *ids.pad;
+    if (ids.pad || type == "smollm3") json["pad_token_id"] = ids.pad ? OrderedJson(*ids.pad) : OrderedJson();
     json["dtype"] = dtype;
   }
   json["vkgpt"] = config_to_json(config);
@@ -314,8 +206,10 @@ ModelFormat read_model_format(const Path& path) {
   const std::string type = json_string(json, "model_type", where);
   const bool llama = std::ranges::contains(kLlamaTypes, type);
   if (type != "gpt2" && type != "vkgpt" && !llama) {
-    fail("{}: model_type {} is none that this version runs (gpt2, llama, mistral, qwen2, qwen3, vkgpt)",
-         where, json_quoted(type));
+    fail(
+        "{}: model_type {} is none that this version runs (gpt2, llama, mistral, qwen2, qwen3, "
+        "smollm3, vkgpt)",
+        where, json_quoted(type));
   }
   ModelFormat format{
       .config = {}, .model_type = type, .layout = llama ? TensorLayout::kLlama : TensorLayout::kGpt2};

@@ -109,7 +109,17 @@ GptConfig with_shorter_context(GptConfig config, std::int64_t block_size) {
   VKGPT_CHECK(block_size > 0 && block_size <= config.block_size, "{}", block_size);
   config.rope_original_context = config.original_context();
   config.block_size = block_size;
-  if (config.attention_window > block_size) config.attention_window = 0;
+  if (config.attention_window > block_size) {
+    config.attention_window = 0;
+    config.window_layers.clear();
+  }
+  return config;
+}
+
+GptConfig with_longer_context(GptConfig config, std::int64_t block_size) {
+  VKGPT_CHECK(config.has_rope() && block_size >= config.block_size, "{}", block_size);
+  config.rope_original_context = config.original_context();
+  config.block_size = block_size;
   return config;
 }
 

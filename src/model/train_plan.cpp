@@ -131,6 +131,7 @@ class TrainPlanWriter {
 
   BlockOptions block_options(std::int64_t layer, Pass pass) const {
     return {.config = config_,
+            .layer = layer,
             .dtype = options_.activation_dtype,
             .dropout = pass == Pass::kTrain ? options_.dropout : 0,
             .dropout_site = kEmbeddingSite + 1 + kBlockDropoutSites * static_cast<std::uint32_t>(layer),

@@ -9,6 +9,7 @@
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
+#include "vkgpt/train/context_change.hpp"
 #include "vkgpt/train/resume.hpp"
 
 namespace vkgpt::train {
@@ -78,13 +79,16 @@ void RunSetup::find_origin() {
   }
 }
 
-/// Flags may repeat the shape of the origin but not change it; only the context that a new run starts with
-/// may be shorter.
+/// Flags may repeat the shape of the origin but not change it; but for the context of a new run, and how its
+/// rotary positions are stretched.
 void RunSetup::settle_shape(const FieldSet& fields) {
   model::GptConfig loaded = model::read_model_config(*origin_);
-  if (!checkpoint_ && fields.was_set("block_size") && model_.block_size < loaded.block_size) {
-    log_info("block_size {} of the {} that {} has", model_.block_size, loaded.block_size, origin_->string());
-    loaded = model::with_shorter_context(loaded, model_.block_size);
+  if (!checkpoint_) {
+    const std::int64_t before = loaded.block_size;
+    loaded = with_changed_context(loaded, model_, fields);
+    if (loaded.block_size != before) {
+      log_info("block_size {} instead of the {} that {} has", loaded.block_size, before, origin_->string());
+    }
   }
   const FieldSet shape(loaded);
   for (const Field& field : shape.fields()) {

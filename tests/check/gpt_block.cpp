@@ -8,13 +8,19 @@
 namespace vkgpt::check {
 namespace {
 
-AttentionShape attention_shape(const model::GptConfig& config, std::size_t B, std::size_t T) {
+/// The number in "h.3", "h.3.attn".
+std::int64_t layer_of(const std::string& name) {
+  return std::stoll(name.substr(name.find('.') + 1));
+}
+
+AttentionShape attention_shape(const model::GptConfig& config, std::int64_t layer, std::size_t B,
+                               std::size_t T) {
   return {.B = B,
           .T = T,
           .C = static_cast<std::size_t>(config.attention_width()),
           .NH = static_cast<std::size_t>(config.n_head),
           .NKV = static_cast<std::size_t>(config.kv_heads()),
-          .window = static_cast<std::size_t>(config.attention_window)};
+          .window = static_cast<std::size_t>(config.layer_window(layer))};
 }
 
 ops::NormKind norm_kind(const model::GptConfig& config) {
@@ -22,12 +28,19 @@ ops::NormKind norm_kind(const model::GptConfig& config) {
 }
 
 Rope rope_of(const model::GptConfig& config) {
-  Rope rope{.theta = config.rope_theta};
-  if (config.rope_scaling != "llama3") return rope;
+  Rope rope{.theta = config.rope_base(),
+            .original_context = static_cast<double>(config.original_context()),
+            .magnitude = config.rope_magnitude()};
+  if (config.rope_scaling == "none" || config.rope_scaling == "dynamic") return rope;
   rope.factor = config.rope_factor;
   rope.low = config.rope_low_freq_factor;
   rope.high = config.rope_high_freq_factor;
-  rope.original_context = static_cast<double>(config.original_context());
+  if (config.rope_scaling == "linear") rope.rule = Rope::Rule::kLinear;
+  if (config.rope_scaling == "yarn") {
+    rope.rule = Rope::Rule::kYarn;
+    rope.low = config.rope_beta_slow;
+    rope.high = config.rope_beta_fast;
+  }
   return rope;
 }
 
@@ -57,7 +70,8 @@ Vector attend(Block& block, const Parameters& p, const std::string& name, const 
                                     shape, config.layer_norm_eps)
                         .out;
   }
-  if (config.has_rope()) block.rotated = rope_forward(block.rotated, shape, rope_of(config));
+  if (config.layer_has_rope(layer_of(name)))
+    block.rotated = rope_forward(block.rotated, shape, rope_of(config));
   block.attention = attention_forward(block.rotated, shape);
   return linear_forward(p, name + ".c_proj", block.attention.out);
 }
@@ -68,7 +82,7 @@ Vector attend_backward(const Block& block, const Parameters& p, const std::strin
   const model::GptConfig& config = p.config;
   const Vector dattention = linear_backward(p, name + ".c_proj", dout, block.attention.out);
   Vector dqkv = attention_backward(dattention, block.rotated, shape);
-  if (config.has_rope()) dqkv = rope_backward(dqkv, shape, rope_of(config));
+  if (config.layer_has_rope(layer_of(name))) dqkv = rope_backward(dqkv, shape, rope_of(config));
   if (config.qk_norm) {
     QkNormGradients gradients =
         qk_norm_backward(dqkv, block.qkv, p.get(name + ".q_norm.weight"), p.get(name + ".k_norm.weight"),
@@ -140,7 +154,7 @@ Vector block_forward(Block& block, const Parameters& p, const std::string& name,
                      std::size_t T) {
   block.x = std::move(x);
   block.norm1 = norm_forward(p, name + ".ln_1", block.x);
-  const Vector attended = attend(block, p, name + ".attn", attention_shape(p.config, B, T));
+  const Vector attended = attend(block, p, name + ".attn", attention_shape(p.config, layer_of(name), B, T));
   if (p.config.parallel_blocks) {
     return add(add(block.x, attended), mlp_forward(block, p, name + ".mlp", block.norm1.y));
   }
@@ -151,7 +165,7 @@ Vector block_forward(Block& block, const Parameters& p, const std::string& name,
 
 Vector block_backward(const Block& block, const Parameters& p, const std::string& name, View dout,
                       std::size_t B, std::size_t T) {
-  const AttentionShape shape = attention_shape(p.config, B, T);
+  const AttentionShape shape = attention_shape(p.config, layer_of(name), B, T);
   if (p.config.parallel_blocks) {
     const Vector dnorm = add(attend_backward(block, p, name + ".attn", dout, shape),
                              mlp_backward(block, p, name + ".mlp", dout, block.norm1.y));

@@ -68,9 +68,11 @@ TEST_P(ReferenceGpt, LogitsSeeTheWindowAndNothingLater) {
   input[kChanged] = (input[kChanged] + 1) % static_cast<std::int32_t>(GetParam().vocab_size);
   const Vector after = gpt.logits(input, 1, T);
   // Each layer looks back on window - 1 positions.
-  const auto window = static_cast<std::size_t>(GetParam().attention_window);
-  const std::size_t end =
-      window == 0 ? T : kChanged + static_cast<std::size_t>(GetParam().n_layer) * (window - 1) + 1;
+  std::size_t end = kChanged + 1;
+  for (std::int64_t layer = 0; layer < GetParam().n_layer; ++layer) {
+    const std::int64_t window = GetParam().layer_window(layer);
+    end = window == 0 ? T : end + static_cast<std::size_t>(window) - 1;
+  }
   for (std::size_t t = 0; t < T; ++t) {
     const bool same = std::ranges::equal(View(before).subspan(t * Vp, Vp), View(after).subspan(t * Vp, Vp));
     EXPECT_EQ(same, t < kChanged || t >= end) << "position " << t;

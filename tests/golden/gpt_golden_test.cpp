@@ -155,7 +155,8 @@ INSTANTIATE_TEST_SUITE_P(Files, GptTrajectoryGolden, testing::Values("llama_tiny
 INSTANTIATE_TEST_SUITE_P(Files, GptGolden,
                          testing::Values("gpt2_tiny.safetensors", "gpt2_tiny_untied.safetensors",
                                          "gpt2_tiny_erf_softcap.safetensors", "llama_tiny.safetensors",
-                                         "qwen3_tiny_window.safetensors", "phi_tiny_relu2.safetensors"),
+                                         "qwen3_tiny_window.safetensors", "smollm3_tiny_layers.safetensors",
+                                         "phi_tiny_relu2.safetensors"),
                          file_stem);
 
 }  // namespace

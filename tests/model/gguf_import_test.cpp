@@ -10,6 +10,7 @@
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 #include "model/gguf_rope.hpp"
+#include "model/gpt_block.hpp"
 #include "support/expect_error.hpp"
 #include "support/paths.hpp"
 #include "support/temp_directory.hpp"
@@ -61,6 +62,56 @@ TEST(GgufImport, ExportsComeBackAsTheyWere) {
     EXPECT_EQ(back.params.config().tie_weights, config.tie_weights);
     EXPECT_EQ(back.params.config().rope_scaling, config.rope_scaling);
   }
+}
+
+/// Stretched positions and layers without them go through llama.cpp's keys and come back.
+TEST(GgufImport, RotaryRulesComeBackAsTheyWere) {
+  GptConfig plain;
+  plain.vocab_size = 29;
+  plain.n_head = 2;
+  plain.n_embd = 64;
+  plain.norm = "rmsnorm";
+  plain.mlp = "swiglu";
+  plain.pos_encoding = "rope";
+  plain.bias = false;
+  plain.rope_factor = 4;
+  GptConfig linear = plain, yarn = plain, dynamic = plain, no_positions = plain;
+  linear.rope_scaling = "linear";
+  yarn.rope_scaling = "yarn";
+  yarn.rope_beta_fast = 16;
+  yarn.rope_original_context = 64;
+  yarn.rope_attention_factor = 0.75;
+  yarn.qk_norm = true;
+  dynamic.rope_scaling = "dynamic";
+  dynamic.rope_original_context = 32;
+  no_positions.rope_layers = "rrrn";
+  for (const GptConfig& config : {linear, yarn, dynamic, no_positions}) {
+    SCOPED_TRACE(config.rope_scaling);
+    const GptParams params(config);
+    const LoadedModel model{params, initial_parameters(params, 1), {}};
+    const TempDirectory temp;
+    {
+      OutputFile file(temp / "x.gguf");
+      write_gguf_model(file, model, TensorEncoding::kF32,
+                       {.name = "x", .vocabulary = {}, .vocabulary_rows = config.vocab_size});
+      file.finish();
+    }
+    const LoadedModel back = load_model(temp / "x.gguf");
+    EXPECT_EQ(back.arena, model.arena);
+    EXPECT_EQ(back.params.config().rope_layers, config.rope_layers);
+    const ops::RopeAngles made = rope_angles(back.params.config()), given = rope_angles(config);
+    EXPECT_NEAR(made.magnitude, given.magnitude, 1e-6);
+    for (std::int64_t i = 0; i < config.head_size() / 2; ++i) {
+      const double expected = ops::rope_frequency(given, i, config.head_size());
+      EXPECT_NEAR(ops::rope_frequency(made, i, config.head_size()), expected, 1e-6 * expected) << i;
+    }
+  }
+  GptConfig config = no_positions;
+  config.rope_layers = "rn";
+  expect_error([&] { gguf_architecture(config); }, "such rope_layers");
+  config = yarn;
+  config.rope_truncate = false;
+  expect_error([&] { gguf_architecture(config); }, "rope_truncate false");
 }
 
 /// llama.cpp holds the numbers that Llama 3's settings come to; the settings are found again.

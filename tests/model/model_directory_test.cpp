@@ -99,8 +99,14 @@ TEST(ModelDirectory, ClassesAreThoseThatComputeTheSame) {
   EXPECT_EQ(hf_model_type(config), "llama");
   config.attention_window = 8;
   EXPECT_EQ(hf_model_type(config), "mistral");
+  config.window_layers = "wwwf";
+  EXPECT_EQ(hf_model_type(config), "smollm3");
   config.qk_norm = true;
   EXPECT_EQ(hf_model_type(config), "qwen3");
+  config.rope_layers = "rn";
+  EXPECT_EQ(hf_model_type(config), "vkgpt");
+  config.rope_layers.clear();
+  config.window_layers.clear();
   config.bias = true;
   EXPECT_EQ(hf_model_type(config), "vkgpt");
   config.qk_norm = false;
@@ -217,11 +223,34 @@ TEST(ModelDirectory, RefusesModelsThatItWouldComputeWrongly) {
       {{{"head_dim", 129}}, "head_dim"},
       {{{"rope_parameters", {{"rope_type", "llama3"}, {"factor", nullptr}}}}, "\"factor\" is missing"},
       {{{"rope_parameters", {{"high_freq_factor", 1}}}}, "rope_high_freq_factor = 1 must be above"},
-      {{{"rope_parameters", {{"rope_type", "yarn"}}}}, "rotary positions of type \"yarn\" are not supported"},
-      {{{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}, {"rope_parameters", nullptr}}, "\"linear\""},
+      {{{"rope_parameters", {{"rope_type", "longrope"}}}},
+       "rotary positions of type \"longrope\" are not supported"},
+      {{{"rope_scaling", {{"type", "linear"}}}, {"rope_parameters", nullptr}}, "\"factor\" is missing"},
+      {{{"rope_scaling", {{"type", "linear"}, {"rope_type", "yarn"}, {"factor", 2}}}},
+       "rope_type \"yarn\" and type \"linear\" contradict each other"},
+      {{{"rope_scaling", {{"type", "yarn"}, {"factor", 0.5}}}}, "factor is 0.5"},
+      {{{"rope_scaling", {{"type", "yarn"}, {"factor", 2}, {"beta_slow", 40}}}},
+       "rope_beta_fast = 32 must be above rope_beta_slow = 40"},
+      {{{"rope_scaling", {{"type", "yarn"}, {"factor", 2}, {"original_max_position_embeddings", 10}}},
+        {"original_max_position_embeddings", 12}},
+       "original_max_position_embeddings is 10 here and 12 beside it"},
+      {{{"rope_parameters", {{"sliding_attention", {{"rope_theta", 1}}}}}},
+       "positions of their own for sliding_attention"},
+      {{{"no_rope_layers", {1, 0}}}, "no_rope_layers is not supported in llama"},
+      {{{"model_type", "smollm3"}, {"no_rope_layers", {1}}}, "no_rope_layers is not a list of 2 layers"},
+      {{{"model_type", "smollm3"}, {"no_rope_layers", {1, 2}}}, "something but 0 and 1"},
+      {{{"model_type", "qwen2"},
+        {"use_sliding_window", true},
+        {"sliding_window", 4},
+        {"layer_types", {"full_attention", "chunked_attention"}}},
+       "layer_types names \"chunked_attention\""},
+      {{{"model_type", "mistral"},
+        {"sliding_window", 4},
+        {"layer_types", {"full_attention", "sliding_attention"}}},
+       "layer_types names full_attention"},
       {{{"rope_parameters", {{"partial_rotary_factor", 0.5}}}}, "partial rotation"},
       {{{"quantization_config", Json::object()}}, "quantized"},
-      {{{"num_hidden_layers", 0}}, "a size is 0"},
+      {{{"num_hidden_layers", 0}}, "num_hidden_layers is 0"},
       {{{"num_attention_heads", 0}}, "a size is 0"},
       {{{"hidden_size", 1 << 24}, {"head_dim", nullptr}}, "n_embd"},
       {{{"num_hidden_layers", 4000000000}}, "num_hidden_layers"},
@@ -245,16 +274,19 @@ TEST(ModelDirectory, RefusesModelsThatItWouldComputeWrongly) {
   }
 }
 
-TEST(ModelDirectory, RefusesLayersThatDiffer) {
+TEST(ModelDirectory, ReadsLayersThatDiffer) {
   CopiedModel model("hf_qwen3");
   model.patch({{"use_sliding_window", true},
                {"sliding_window", 4},
                {"layer_types", {"sliding_attention", "full_attention"}}});
-  model.expect_refusal("a sliding window in 1 of 2 layers");
+  EXPECT_EQ(read_model_config(model.path()).window_layers, "wf");
   model.patch({{"layer_types", {"linear_attention", "full_attention"}}});
-  model.expect_refusal("layer_types names other layers");
+  model.expect_refusal("layer_types names \"linear_attention\"");
   model.patch({{"layer_types", {"sliding_attention", "sliding_attention"}}});
   EXPECT_EQ(read_model_config(model.path()).attention_window, 4);
+  EXPECT_EQ(read_model_config(model.path()).window_layers, "");
+  model.patch({{"layer_types", nullptr}, {"max_window_layers", 1}});
+  EXPECT_EQ(read_model_config(model.path()).window_layers, "fw");
   model.patch({{"layer_types", nullptr}, {"max_window_layers", 2}});
   EXPECT_EQ(read_model_config(model.path()).attention_window, 0);
 }

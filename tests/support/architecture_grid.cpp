@@ -71,6 +71,16 @@ std::vector<model::GptConfig> architecture_grid() {
   imported.rope_scaling = "llama3";
   imported.rope_original_context = 15;
   grid.push_back(imported);
+  // Layers that differ: the first with a window and without positions.
+  model::GptConfig layers = grid[1];
+  layers.attention_window = 7;
+  layers.window_layers = "wf";
+  layers.rope_layers = "nr";
+  layers.rope_scaling = "yarn";
+  layers.rope_factor = 4;
+  layers.rope_beta_fast = 8;
+  layers.rope_original_context = 10;
+  grid.push_back(layers);
   return grid;
 }
 
@@ -86,6 +96,8 @@ std::string architecture_name(const model::GptConfig& config) {
   if (config.logit_softcap != 0) name += "_softcap";
   if (config.head_dim != 0) name += vkgpt::format("_head{}", config.head_dim);
   if (config.rope_scaling != "none") name += "_" + config.rope_scaling;
+  if (!config.rope_layers.empty()) name += "_" + config.rope_layers;
+  if (!config.window_layers.empty()) name += "_" + config.window_layers;
   return name;
 }
 

@@ -113,7 +113,12 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(PackedCase{"learned_positions", [](model::GptConfig&) {}},
                     PackedCase{"rope", [](model::GptConfig& c) { c.pos_encoding = "rope", c.n_kv_head = 1; }},
                     PackedCase{"window",
-                               [](model::GptConfig& c) { c.pos_encoding = "rope", c.attention_window = 5; }}),
+                               [](model::GptConfig& c) { c.pos_encoding = "rope", c.attention_window = 5; }},
+                    PackedCase{"layers",
+                               [](model::GptConfig& c) {
+                                 c.n_layer = 2, c.pos_encoding = "rope", c.attention_window = 5;
+                                 c.window_layers = "wf", c.rope_layers = "nr";
+                               }}),
     [](const auto& each) { return each.param.name; });
 
 TEST(GpuPackedStep, IsNormalizedOverAllMicroSteps) {

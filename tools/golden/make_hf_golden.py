@@ -34,6 +34,15 @@ MODELS = {
         LLAMA, num_key_value_heads=2, tie_word_embeddings=True)),
     "hf_qwen3": dict(kind="Qwen3", dtype="bfloat16", config=dict(
         LLAMA, head_dim=24, tie_word_embeddings=False)),
+    "hf_qwen3_layers": dict(kind="Qwen3", dtype="bfloat16", config=dict(
+        LLAMA, num_hidden_layers=3, head_dim=16, tie_word_embeddings=True, use_sliding_window=True, sliding_window=4,
+        max_window_layers=1, rope_parameters={"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "beta_fast": 2.0,
+                                              "beta_slow": 0.25, "original_max_position_embeddings": 8})),
+    "hf_smollm3": dict(kind="SmolLM3", dtype="bfloat16", config=dict(
+        LLAMA, num_hidden_layers=4, tie_word_embeddings=True, use_sliding_window=True, sliding_window=5,
+        no_rope_layers=[1, 0, 1, 0], layer_types=["sliding_attention", "full_attention", "full_attention",
+                                                  "sliding_attention"],
+        rope_parameters={"rope_type": "linear", "rope_theta": 300.0, "factor": 2.0})),
 }
 
 

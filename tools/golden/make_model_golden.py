@@ -3,7 +3,7 @@
 
 usage: make_model_golden.py OUT_DIR [NAME...]      (needs torch, transformers and safetensors; a CPU is enough)
 
-The models are Hugging Face's: GPT2LMHeadModel, LlamaForCausalLM, Qwen3ForCausalLM, PhiForCausalLM. Their weights are
+The models are Hugging Face's: GPT2LMHeadModel, LlamaForCausalLM, Qwen3ForCausalLM, SmolLM3ForCausalLM, PhiForCausalLM. Their weights are
 random float32 values; everything is computed from them in float64 and rounded to float32 once, at the end, so that the
 files depend on no kernel's summation order.
 """
@@ -44,6 +44,11 @@ VARIANTS = {
     "qwen3_tiny_window": dict(RMS_ROPE, family="qwen3", seed=5, B=2, vocab_size=31, block_size=20, n_layer=2, n_head=2,
                               n_kv_head=1, n_embd=32, n_inner=64, rope_theta=500.0, attention_window=6, qk_norm=True,
                               tie_weights=False, layer_norm_eps=1e-6),
+    "smollm3_tiny_layers": dict(RMS_ROPE, family="smollm3", seed=8, B=2, vocab_size=29, block_size=20, n_layer=3,
+                                n_head=2, n_kv_head=1, n_embd=32, n_inner=40, rope_theta=300.0, attention_window=5,
+                                window_layers="wfw", rope_layers="rn", rope_scaling="yarn", rope_factor=4.0,
+                                rope_beta_fast=2.0, rope_beta_slow=0.25, rope_original_context=8, tie_weights=True,
+                                layer_norm_eps=1e-5),
     "phi_tiny_relu2": dict(family="phi", seed=7, B=2, vocab_size=37, block_size=18, n_layer=2, n_head=2, n_embd=32,
                            n_inner=96, norm="layernorm", mlp="relu2", pos_encoding="rope", rope_theta=1000.0,
                            parallel_blocks=True, bias=True, tie_weights=False, layer_norm_eps=1e-4),
@@ -69,6 +74,18 @@ def build(config):
         if config["family"] == "llama":
             model = transformers.LlamaForCausalLM(
                 transformers.LlamaConfig(rms_norm_eps=config["layer_norm_eps"], hidden_act="silu", **common))
+        elif config["family"] == "smollm3":
+            layers = range(config["n_layer"])
+            rope |= {"rope_type": "yarn", "factor": config["rope_factor"], "beta_fast": config["rope_beta_fast"],
+                     "beta_slow": config["rope_beta_slow"],
+                     "original_max_position_embeddings": config["rope_original_context"]}
+            kinds = {"w": "sliding_attention", "f": "full_attention"}
+            model = transformers.SmolLM3ForCausalLM(transformers.SmolLM3Config(
+                rms_norm_eps=config["layer_norm_eps"], hidden_act="silu", use_sliding_window=True,
+                sliding_window=config["attention_window"],
+                layer_types=[kinds[config["window_layers"][i % len(config["window_layers"])]] for i in layers],
+                no_rope_layers=[int(config["rope_layers"][i % len(config["rope_layers"])] == "r") for i in layers],
+                **common))
         elif config["family"] == "qwen3":
             model = transformers.Qwen3ForCausalLM(transformers.Qwen3Config(
                 rms_norm_eps=config["layer_norm_eps"], hidden_act="silu", head_dim=config["n_embd"] // config["n_head"],

@@ -153,6 +153,8 @@ struct Rope {
   double low = 1;
   double high = 4;
   double original_context = 8192;
+  enum class Rule { kLinear, kLlama3, kYarn } rule = Rule::kLlama3;
+  double magnitude = 1;
 };
 
 /// Rotary position embedding (Su et al., arXiv:2104.09864) in LLaMA's layout: elements i and i + HS / 2 of

@@ -24,10 +24,17 @@ struct GptConfig {
   double rope_theta = 10000;
   std::string rope_scaling = "none";
   double rope_factor = 8;                  ///< of long wavelengths
-  double rope_low_freq_factor = 1;         ///< turns in the original context below which all is stretched
+  double rope_low_freq_factor = 1;         ///< llama3: turns in the original context below which all is
+                                           ///< stretched
   double rope_high_freq_factor = 4;        ///< and from which nothing is
+  double rope_beta_slow = 1;               ///< yarn: the same turns, which bound a ramp over the pairs
+  double rope_beta_fast = 32;              ///< and from which nothing is stretched
+  bool rope_truncate = true;               ///< yarn: the ramp begins and ends at whole pairs
+  double rope_attention_factor = 0;        ///< yarn: what turns also multiply by; 0 = 0.1 ln(factor) + 1
   std::int64_t rope_original_context = 0;  ///< the context before the stretching; 0 = block_size
+  std::string rope_layers;                 ///< a letter a layer, repeated: r = rotary, n = no positions
   std::int64_t attention_window = 0;       ///< keys that a query sees, itself included; 0 = all before it
+  std::string window_layers;               ///< a letter a layer, repeated: w = has the window, f = sees all
   bool qk_norm = false;
   bool parallel_blocks = false;
   bool bias = true;
@@ -49,6 +56,18 @@ struct GptConfig {
   }
   /// F, with its default resolved.
   std::int64_t inner_width() const;
+  /// The base of the rotary wavelengths: `rope_theta`, or what "dynamic" makes of it for `block_size`.
+  double rope_base() const;
+  /// What the rotation of "yarn" multiplies queries and keys by, with its default resolved; else 1.
+  double rope_magnitude() const;
+  /// Whether a layer's queries and keys are rotated.
+  bool layer_has_rope(std::int64_t layer) const {
+    return has_rope() && letter(rope_layers, layer, 'r') == 'r';
+  }
+  /// Keys that a layer's queries see; 0 = all.
+  std::int64_t layer_window(std::int64_t layer) const {
+    return letter(window_layers, layer, 'w') == 'w' ? attention_window : 0;
+  }
   bool has_rms_norm() const { return norm == "rmsnorm"; }
   bool has_swiglu() const { return mlp == "swiglu"; }
   bool has_rope() const { return pos_encoding == "rope"; }
@@ -119,6 +138,10 @@ struct GptConfig {
   }
 
  private:
+  static char letter(const std::string& pattern, std::int64_t layer, char otherwise) {
+    return pattern.empty() ? otherwise : pattern[static_cast<std::size_t>(layer) % pattern.size()];
+  }
+
   template <typename Visitor, typename Self>
   static void visit_variants(Visitor& visit, Self& self) {
     constexpr auto kGroup = "Model";
@@ -150,6 +173,11 @@ struct GptConfig {
                     .min = 0,
                     .max = 1 << 20},
           self.attention_window);
+    visit(FieldInfo{.name = "window_layers",
+                    .group = kGroup,
+                    .help = "Layers that have attention_window, as letters that repeat: wwf = two have it, "
+                            "the third sees all; empty: all have it"},
+          self.window_layers);
     visit(
         FieldInfo{
             .name = "qk_norm", .group = kGroup, .help = "RMS-normalize the queries and keys of each head"},
@@ -171,11 +199,12 @@ struct GptConfig {
   template <typename Visitor, typename Self>
   static void visit_rope_scaling(Visitor& visit, Self& self) {
     constexpr auto kGroup = "Model";
-    visit(FieldInfo{.name = "rope_scaling",
-                    .group = kGroup,
-                    .help = "Stretch long rotary wavelengths as Llama 3.1 does",
-                    .choices = "none|llama3"},
-          self.rope_scaling);
+    visit(
+        FieldInfo{.name = "rope_scaling",
+                  .group = kGroup,
+                  .help = "Stretch rotary wavelengths: all, by the context's length, Llama 3.1's way, YaRN's",
+                  .choices = "none|linear|dynamic|llama3|yarn"},
+        self.rope_scaling);
     visit(FieldInfo{.name = "rope_factor",
                     .group = kGroup,
                     .help = "By how much rope_scaling stretches",
@@ -184,24 +213,59 @@ struct GptConfig {
           self.rope_factor);
     visit(FieldInfo{.name = "rope_low_freq_factor",
                     .group = kGroup,
-                    .help = "It stretches fully what turns less often than this in rope_original_context",
+                    .help = "llama3 stretches fully what turns less often than this in rope_original_context",
                     .min = 0,
                     .max = 1e6,
                     .min_open = true},
           self.rope_low_freq_factor);
     visit(FieldInfo{.name = "rope_high_freq_factor",
                     .group = kGroup,
-                    .help = "It leaves what turns more often",
+                    .help = "llama3 leaves what turns more often",
                     .min = 0,
                     .max = 1e6,
                     .min_open = true},
           self.rope_high_freq_factor);
+    visit_yarn(visit, self);
     visit(FieldInfo{.name = "rope_original_context",
                     .group = kGroup,
                     .help = "Context before the stretching; 0: block_size",
                     .min = 0,
                     .max = 1 << 24},
           self.rope_original_context);
+    visit(FieldInfo{.name = "rope_layers",
+                    .group = kGroup,
+                    .help = "Layers with rotary positions, as letters that repeat: rrrn = every fourth has "
+                            "none; empty: all have them"},
+          self.rope_layers);
+  }
+
+  template <typename Visitor, typename Self>
+  static void visit_yarn(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Model";
+    visit(FieldInfo{.name = "rope_beta_slow",
+                    .group = kGroup,
+                    .help = "yarn stretches fully what turns less often than this in rope_original_context",
+                    .min = 0,
+                    .max = 1e6,
+                    .min_open = true},
+          self.rope_beta_slow);
+    visit(FieldInfo{.name = "rope_beta_fast",
+                    .group = kGroup,
+                    .help = "yarn leaves what turns more often",
+                    .min = 0,
+                    .max = 1e6,
+                    .min_open = true},
+          self.rope_beta_fast);
+    visit(FieldInfo{.name = "rope_truncate",
+                    .group = kGroup,
+                    .help = "yarn's stretching begins and ends at whole pairs"},
+          self.rope_truncate);
+    visit(FieldInfo{.name = "rope_attention_factor",
+                    .group = kGroup,
+                    .help = "yarn multiplies queries and keys by this; 0: 0.1 ln(rope_factor) + 1",
+                    .min = 0,
+                    .max = 1e3},
+          self.rope_attention_factor);
   }
 };
 

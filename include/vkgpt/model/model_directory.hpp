@@ -34,6 +34,10 @@ GptConfig read_model_config(const Path& directory);
 /// the same.
 GptConfig with_shorter_context(GptConfig config, std::int64_t block_size);
 
+/// A model with rotary positions for texts of up to `block_size` tokens, no fewer than it has. What stretches
+/// its positions stays that of its first context.
+GptConfig with_longer_context(GptConfig config, std::int64_t block_size);
+
 /// Reads the parameters, and the adapters that `params` has, into an arena of its layout; 16-bit tensors are
 /// widened. Throws `Error` for a tensor that is missing, of another shape, or would go unused.
 std::vector<float> read_model_parameters(const Path& directory, const GptParams& params,

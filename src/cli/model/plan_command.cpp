@@ -17,6 +17,7 @@
 #include "vkgpt/plan/memory_limit.hpp"
 #include "vkgpt/plan/plan_dump.hpp"
 #include "vkgpt/train/checkpoint.hpp"
+#include "vkgpt/train/context_change.hpp"
 #include "vkgpt/train/plan_options.hpp"
 #include "vkgpt/train/rank_cost.hpp"
 #include "vkgpt/vk/device_profile.hpp"
@@ -117,13 +118,10 @@ struct PlanRequest {
     return true;
   }
 
-  /// The shape of --init_from's model, of which nothing else is read; --block_size may be shorter.
+  /// The shape of --init_from's model, of which nothing else is read, with the context that flags wish.
   void take_shape(const FieldSet& fields) {
-    model::GptConfig loaded = model::read_model_config(train::find_model_directory(config.init_from));
-    if (fields.was_set("block_size") && model.block_size < loaded.block_size) {
-      loaded = model::with_shorter_context(loaded, model.block_size);
-    }
-    model = loaded;
+    const Path directory = train::find_model_directory(config.init_from);
+    model = train::with_changed_context(model::read_model_config(directory), model, fields);
   }
 
   vk::Target target() const {

@@ -51,13 +51,34 @@ void rotate(plan::PlanBuilder& builder, const std::string& stem, const RopeForwa
   }
 }
 
+/// The number of the pair, not whole, that turns `turns` times in the original context.
+double pair_that_turns(const RopeAngles& angles, double turns, std::int64_t HS) {
+  const double turn = 2 * std::numbers::pi * turns;
+  return static_cast<double>(HS) * std::log(angles.original_context / turn) / (2 * std::log(angles.theta));
+}
+
+/// How much of pair i's speed is kept: 1 all, 0 none but what `factor` leaves.
+double kept_share(const RopeAngles& angles, double plain, std::int64_t i, std::int64_t HS) {
+  if (angles.scaling == RopeScaling::kLinear) return 0;
+  if (angles.scaling == RopeScaling::kLlama3) {
+    const double turns = angles.original_context * plain / (2 * std::numbers::pi);
+    return std::clamp((turns - angles.low) / (angles.high - angles.low), 0.0, 1.0);
+  }
+  constexpr double kShortestRamp = 0.001;
+  double first = pair_that_turns(angles, angles.high, HS), last = pair_that_turns(angles, angles.low, HS);
+  if (angles.truncate) first = std::floor(first), last = std::ceil(last);
+  first = std::max(first, 0.0);
+  last = std::min(last, static_cast<double>(HS - 1));
+  if (first == last) last += kShortestRamp;
+  return 1 - std::clamp((static_cast<double>(i) - first) / (last - first), 0.0, 1.0);
+}
+
 }  // namespace
 
 double rope_frequency(const RopeAngles& angles, std::int64_t i, std::int64_t HS) {
   const double plain = std::pow(angles.theta, -static_cast<double>(2 * i) / static_cast<double>(HS));
-  if (angles.factor == 1) return plain;
-  const double turns = angles.original_context * plain / (2 * std::numbers::pi);
-  const double kept = std::clamp((turns - angles.low) / (angles.high - angles.low), 0.0, 1.0);
+  if (angles.scaling == RopeScaling::kNone) return plain;
+  const double kept = kept_share(angles, plain, i, HS);
   return plain * (kept + (1 - kept) / angles.factor);
 }
 
@@ -72,12 +93,14 @@ plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int
   for (std::int64_t t = 0; t < T_max; ++t) {
     for (const double radians : frequencies) {
       const double angle = static_cast<double>(t) * radians;
-      words.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(std::cos(angle))));
-      words.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(std::sin(angle))));
+      for (const double part : {std::cos(angle), std::sin(angle)}) {
+        words.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(angles.magnitude * part)));
+      }
     }
   }
-  const std::string name = vkgpt::format("rope_table_{}_{}_{}_{}_{}_{}_{}", T_max, HS, angles.theta,
-                                         angles.factor, angles.low, angles.high, angles.original_context);
+  const std::string name = vkgpt::format(
+      "rope_table_{}_{}_{}_{}_{}_{}_{}_{}_{}_{}", T_max, HS, angles.theta, static_cast<int>(angles.scaling),
+      angles.factor, angles.low, angles.high, angles.original_context, angles.truncate, angles.magnitude);
   return builder.constant(name, {T_max, HS / 2, 2}, DType::kF32, std::move(words));
 }
 
