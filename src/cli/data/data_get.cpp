@@ -33,12 +33,24 @@ struct GetOptions {
   }
 };
 
-constexpr std::string_view kShakespeare =
-    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt";
+/// A file outside of the hub, whose size and checksum are known here.
+struct PinnedFile {
+  std::string_view url;
+  std::uint64_t size;
+  std::string_view sha256;
+};
+
+constexpr PinnedFile kShakespeare{
+    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt", 1115394,
+    "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"};
+constexpr PinnedFile kHellaSwag{
+    "https://raw.githubusercontent.com/rowanz/hellaswag/master/data/hellaswag_val.jsonl", 12246618,
+    "0aa3b88843990f3f10a97b9575c94d7b71fb2205240ba04ae4884d9e9c992588"};
 
 struct DatasetFile {
   std::string_view name;
-  std::string_view hub_path;  ///< below the hub's address; empty for `kShakespeare`
+  std::string_view hub_path;  ///< below the hub's address; empty where it is pinned
+  const PinnedFile* pinned = nullptr;
 };
 
 struct Dataset {
@@ -53,7 +65,7 @@ const std::vector<Dataset>& datasets() {
       {.name = "tinyshakespeare",
        .summary = "1.1 MB of Shakespeare: --data_path",
        .directory = "",
-       .files = {{"tinyshakespeare.txt", ""}}},
+       .files = {{"tinyshakespeare.txt", "", &kShakespeare}}},
       {.name = "tinystories",
        .summary = "2.2 GB of stories for children: 'data prepare --document_separator <|endoftext|>'",
        .directory = "tinystories",
@@ -76,6 +88,10 @@ const std::vector<Dataset>& datasets() {
                   "datasets/kjj0/fineweb10B-gpt2/resolve/main/fineweb_val_000000.bin"},
                  {"fineweb_train_000001.bin",
                   "datasets/kjj0/fineweb10B-gpt2/resolve/main/fineweb_train_000001.bin"}}},
+      {.name = "hellaswag",
+       .summary = "12 MB, 10,042 questions of what happens next: 'eval --task hellaswag'",
+       .directory = "",
+       .files = {{"hellaswag_val.jsonl", "", &kHellaSwag}}},
   };
   return all;
 }
@@ -115,12 +131,12 @@ bool is_there(const Path& path) {
 
 /// False where the file was there.
 bool get_file(const DatasetFile& wanted, const Path& path) {
-  const bool pinned = wanted.hub_path.empty();
+  const bool pinned = wanted.pinned != nullptr;
   if (!pinned && is_there(path)) return false;
   const RemoteFile file =
-      pinned ? RemoteFile{.url = std::string(kShakespeare),
-                          .size = 1115394,
-                          .sha256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"}
+      pinned ? RemoteFile{.url = std::string(wanted.pinned->url),
+                          .size = wanted.pinned->size,
+                          .sha256 = std::string(wanted.pinned->sha256)}
              : ask_hub(vkgpt::format("{}/{}", hub_address(), wanted.hub_path), Path(path) += ".headers");
   ByteProgress progress;
   const bool fetched = download(file, path, [&](std::uint64_t bytes) { progress.update(bytes, file.size); });

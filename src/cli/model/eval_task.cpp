@@ -154,8 +154,31 @@ bool score_rest(const TaskOptions& options, const OpenModel& open, std::int64_t 
 
 }  // namespace
 
-int run_eval_task(const TaskOptions& options, const OpenModel& open, std::int64_t batch_size,
+namespace {
+
+/// The file of a public task, by its name; else what was given is one.
+std::string task_file(const std::string& task) {
+  struct Known {
+    std::string_view name, file, source;
+  };
+  constexpr std::string_view kArc = "it is in AI2's ARC-V1-Feb2018-2.zip: put it there";
+  constexpr Known kKnown[] = {{"hellaswag", "hellaswag_val.jsonl", "'vkgpt data get hellaswag' fetches it"},
+                              {"arc_easy", "ARC-Easy-Test.jsonl", kArc},
+                              {"arc_challenge", "ARC-Challenge-Test.jsonl", kArc}};
+  std::error_code error;
+  const auto* const known = std::ranges::find(kKnown, task, &Known::name);
+  if (known == std::end(kKnown) || std::filesystem::exists(task, error)) return task;
+  const Path file = Path("data") / known->file;
+  if (!std::filesystem::exists(file, error)) fail("{} is not there: {}", file.string(), known->source);
+  return file.string();
+}
+
+}  // namespace
+
+int run_eval_task(const TaskOptions& wished, const OpenModel& open, std::int64_t batch_size,
                   const RunOptions& run) {
+  TaskOptions options = wished;
+  options.task = task_file(wished.task);
   std::vector<text::ChoiceItem> items = text::read_choice_items(options.task);
   const std::vector<text::ChoiceItem> pool =
       options.few_shot_data.empty() ? items : text::read_choice_items(options.few_shot_data);

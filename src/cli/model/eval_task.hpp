@@ -22,8 +22,7 @@ struct TaskOptions {
     visit(FieldInfo{.name = "task",
                     .group = kGroup,
                     .help = "Questions with answers to choose from, JSON Lines: of HellaSwag, ARC, or with "
-                            "query, choices "
-                            "and gold"},
+                            "query, choices and gold; hellaswag, arc_easy or arc_challenge: theirs in data/"},
           self.task);
     visit(FieldInfo{.name = "few_shot",
                     .group = kGroup,

@@ -44,9 +44,9 @@ TEST(Program, RefusesWithOneLineAndExitCode2) {
   expect_usage_error({"zebra\n"}, "unknown command 'zebra\\x0a': 'vkgpt --help' lists them");
   expect_usage_error({"data"}, "no command is given: 'vkgpt data --help' lists them");
   expect_usage_error({"tokenizer", "trian"}, "unknown command 'trian': did you mean 'train'?");
-  expect_usage_error(
-      {"data", "get", "x"},
-      "unknown data 'x': there is tinyshakespeare, tinystories, fineweb-edu-sample, fineweb-sample");
+  expect_usage_error({"data", "get", "x"},
+                     "unknown data 'x': there is tinyshakespeare, tinystories, fineweb-edu-sample, "
+                     "fineweb-sample, hellaswag");
   expect_usage_error({"data", "get", "--ot", "x"}, "unknown flag --ot: did you mean --out?");
 }
 
