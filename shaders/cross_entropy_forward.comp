@@ -12,7 +12,7 @@
 //   dz = (softmax - onehot) * upstream, with SHAPED
 //        (softmax * (1 + 2 z_loss lse) - (1 - smoothing) onehot - smoothing / V) * upstream;
 //   dlogits = dz * dz/dlogits, and 0 in the padding.
-// upstream is grad_scale, with LOSS_SCALE (the number of its binding) times that. A row whose target is no
+// upstream is grad_scale, with LOSS_SCALE and WEIGHTS (the numbers of their bindings) times that and the row's weight. A row whose target is no
 // column (negative: ignored) has loss 0 and gradient 0.
 layout(push_constant) uniform Push {
   uint rows;
@@ -34,6 +34,9 @@ layout(set = 0, binding = 2, std430) writeonly buffer Losses { float losses[]; }
 #ifdef LOSS_SCALE
 layout(set = 0, binding = LOSS_SCALE, std430) readonly buffer LossScale { uint loss_scale[]; };
 #endif
+#ifdef WEIGHTS
+layout(set = 0, binding = WEIGHTS, std430) readonly buffer Weights { float weights[]; };  // as the losses
+#endif
 
 // z at i.
 float z_at(uint i) {
@@ -46,11 +49,13 @@ float z_at(uint i) {
 
 #ifdef BACKWARD
 // Overwrites the row from `base` on with its gradient.
-void differentiate(uint base, uint target, float largest, float sum) {
+void differentiate(uint row, uint base, uint target, float largest, float sum) {
+  float upstream = grad_scale;
 #ifdef LOSS_SCALE
-  const float upstream = grad_scale * uintBitsToFloat(loss_scale[0]);
-#else
-  const float upstream = grad_scale;
+  upstream *= uintBitsToFloat(loss_scale[0]);
+#endif
+#ifdef WEIGHTS
+  upstream *= weights[first_row + row];
 #endif
 #ifdef SHAPED
   const float scale = upstream / sum * (1.0 + 2.0 * z_loss * (largest + log(sum)));
@@ -120,6 +125,6 @@ void main() {
 #endif
   }
 #ifdef BACKWARD
-  differentiate(base, target, largest, sum);
+  differentiate(row, base, target, largest, sum);
 #endif
 }

@@ -27,6 +27,9 @@ layout(set = 0, binding = 2, std430) writeonly buffer Losses { float losses[]; }
 #ifdef LOSS_SCALE
 layout(set = 0, binding = LOSS_SCALE, std430) readonly buffer LossScale { uint loss_scale[]; };
 #endif
+#ifdef WEIGHTS
+layout(set = 0, binding = WEIGHTS, std430) readonly buffer Weights { float weights[]; };  // as the losses
+#endif
 
 const float kLowest = -3.4028234e38;
 
@@ -142,10 +145,12 @@ void main() {
 #endif
   }
 #ifdef BACKWARD
+  float upstream = grad_scale;
 #ifdef LOSS_SCALE
-  const float upstream = grad_scale * uintBitsToFloat(loss_scale[0]);
-#else
-  const float upstream = grad_scale;
+  upstream *= uintBitsToFloat(loss_scale[0]);
+#endif
+#ifdef WEIGHTS
+  upstream *= weights[first_row + row];
 #endif
 #ifdef SHAPED
   const float scale = upstream / sum * (1.0 + 2.0 * z_loss * lse);

@@ -123,6 +123,28 @@ void both_losses(Trial& t, const Variant& v) {
            rounding_bound(v.dtype));
 }
 
+/// Rows whose gradients are weighed, one of them ignored.
+void weighed(Trial& t, std::int64_t V, std::int64_t Vp, const LossShaping& shaping) {
+  constexpr std::int64_t kRows = 9;
+  const Operand logits = t.random({kRows, Vp}, 1, 20.0F), weights = t.random({kRows}, 2, 3.0F);
+  std::vector<std::int32_t> targets = random_tokens(kRows, 3, static_cast<std::int32_t>(V));
+  targets[4] = -1;
+  const auto columns = static_cast<std::size_t>(Vp);
+  Vector expected = cross_entropy_backward(logits, targets, V, columns, double{kGradScale}, shaping);
+  for (std::size_t i = 0; i < expected.size(); ++i) expected[i] *= weights.values[i / columns];
+  const ops::CrossEntropy args{.logits = logits,
+                               .targets = t.input({kRows}, targets),
+                               .losses = t.output({kRows}),
+                               .V = V,
+                               .softcap = shaping.softcap,
+                               .weights = weights};
+  ops::cross_entropy_fused(t.builder(), args, kGradScale,
+                           {.label_smoothing = shaping.label_smoothing, .z_loss = shaping.z_loss});
+  t.expect("losses", args.losses, cross_entropy_forward(logits, targets, V, columns, shaping).losses,
+           kFp32Nmse);
+  t.expect("dlogits", args.logits, expected, kFp32Nmse);
+}
+
 /// A classifier that works through the rows in chunks.
 void chunks(Trial& t) {
   constexpr std::int64_t kRows = 100, V = 65, Vp = 128;
@@ -270,6 +292,10 @@ std::vector<Case> cross_entropy_cases() {
     }
   }
   cases.push_back({.variant = "f32 chunks of rows", .build = chunks});
+  cases.push_back({.variant = "f32 weighed rows", .build = [](Trial& t) { weighed(t, 97, 128, {}); }});
+  cases.push_back({.variant = "f32 weighed rows, all terms", .build = [](Trial& t) {
+                     weighed(t, 65, 128, {.softcap = 8, .label_smoothing = 0.1, .z_loss = 0.01});
+                   }});
   cases.push_back({.variant = "f32 extreme logits", .build = extremes});
   cases.push_back({.variant = "f32 nan", .build = nan_reaches_the_loss});
   cases.push_back({.variant = "f32 mean of nothing", .build = mean_of_nothing});

@@ -12,7 +12,6 @@
 #include "vkgpt/ops/embedding.hpp"
 #include "vkgpt/ops/fill.hpp"
 #include "vkgpt/ops/launch.hpp"
-#include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/ops/optimizer/grad_stats.hpp"
 #include "vkgpt/ops/optimizer/loss_scale.hpp"
 #include "vkgpt/plan/dead_dispatches.hpp"
@@ -21,6 +20,7 @@
 #include "model/batch_attention.hpp"
 #include "model/exchange_plan.hpp"
 #include "model/gpt_block.hpp"
+#include "model/loss_plan.hpp"
 #include "model/train_limits.hpp"
 #include "model/update_plan.hpp"
 
@@ -30,15 +30,6 @@ namespace {
 using plan::PlanBuilder;
 using plan::Role;
 using plan::Tensor;
-
-/// Bytes of logits that the classifier keeps at once: a 24th of the memory, so that few chunks read and write
-/// the head's weight and its gradient; on CPU drivers what leaves caches to others.
-std::int64_t logits_bytes(const vk::DeviceCaps& caps) {
-  constexpr std::int64_t kLeast = 64LL << 20, kMost = 3LL << 30;
-  if (caps.is_cpu()) return kLeast;
-  const std::int64_t share = caps.heap_bytes == 0 ? kLeast : static_cast<std::int64_t>(caps.heap_bytes) / 24;
-  return std::min(std::clamp(share, kLeast, kMost), ops::max_binding_bytes(caps));
-}
 
 constexpr std::uint32_t kEmbeddingSite = 0;
 constexpr std::uint32_t kLoraSite = 1U << 20U;  // beyond those of any model's blocks
@@ -53,7 +44,7 @@ enum class Pass { kTrain, kEvaluate };
 class TrainPlanWriter {
  public:
   TrainPlanWriter(PlanBuilder& builder, const GptParams& params, const TrainPlanOptions& options,
-                  const FrozenBase& base)
+                  const FrozenBase& base, const Preference& preference)
       : builder_(builder),
         params_(params),
         config_(params.config()),
@@ -64,14 +55,17 @@ class TrainPlanWriter {
         tokens_(batch(tensor::kTokens)),
         targets_(batch(tensor::kTargets)),
         order_(order(tensor::kTokenOrder)),
-        loss_(ops::loss_accumulator(builder, "loss_accumulator")),
+        loss_tensors_{.targets = targets_,
+                      .accumulator = ops::loss_accumulator(builder, "loss_accumulator"),
+                      .loss_scale = {}},
+        losses_(builder, config_, options, preference, loss_tensors_),
         batch_{.config = config_, .B = B_, .T = T_} {
     VKGPT_CHECK(T_ <= config_.block_size, "{} tokens in a context of {}", T_, config_.block_size);
     const std::int64_t trained = params.trainable_elements();
     const std::int64_t all = base.blocks ? trained : params.arena_elements();
     update_.params = arena(builder, params, tensor::kParams, all, Role::kParameters);
     update_.grads = arena(builder, params, tensor::kGrads, trained, Role::kGradients);
-    update_.loss = loss_;
+    update_.loss = loss_tensors_.accumulator;
     if (options.activation_dtype != DType::kF32) {
       update_.matrices = arena(builder, params, "matrices", all, Role::kParameters, options.activation_dtype);
     }
@@ -79,6 +73,7 @@ class TrainPlanWriter {
     if (options.documents) batch_.documents = {batch(tensor::kPositions), batch(tensor::kDocumentEnds)};
     if (options.documents && orders_positions(config_)) position_order_ = order(tensor::kPositionOrder);
     if (options.has_loss_scale()) update_.loss_scale = ops::loss_scale_state(builder);
+    loss_tensors_.loss_scale = update_.loss_scale;
   }
 
   void write() {
@@ -89,7 +84,7 @@ class TrainPlanWriter {
 
     builder_.begin_segment(segment::kZeroGrads);
     ops::zero(builder_, update_.grads);
-    ops::zero(builder_, loss_);
+    losses_.begin();
 
     builder_.begin_segment(segment::kMicroStep);
     write_micro_step();
@@ -102,6 +97,7 @@ class TrainPlanWriter {
     } else {
       builder_.begin_segment(segment::kUpdate);
       write_update(builder_, params_, options_, update_);
+      losses_.end(tensor::kPreferenceResults);
     }
 
     write_evaluation(weights(), segment::kEvalBegin, segment::kEvalStep, segment::kEvalEnd);
@@ -170,55 +166,11 @@ class TrainPlanWriter {
     return forward;
   }
 
-  /// The losses of a batch from ln_f's output y. In training the logits become dlogits; the gradient of y is
-  /// returned, and that of the head goes to its arena.
-  Tensor write_losses(const ParamTensors& params, const Tensor& y, Pass pass) {
-    const auto scope = builder_.scope("head");
-    const std::int64_t rows = B_ * T_;
-    const std::int64_t Vp = config_.padded_vocab_size();
-    const DType dtype = options_.activation_dtype;
-    const bool is_read = options_.row_losses && pass == Pass::kEvaluate;
-    const Tensor losses =
-        is_read ? builder_.readback(tensor::kRowLosses, {rows}) : builder_.transient("losses", {rows});
-    Tensor dy;
-    if (pass == Pass::kTrain) dy = builder_.transient("dy", y.shape, dtype);
-    const std::optional<ops::Weight> dhead = gradients().head();
-    // Chunks of whole multiples of 64 rows, which keep every bound offset aligned, and all of about one size.
-    const std::int64_t most =
-        std::max<std::int64_t>(64, logits_bytes(builder_.caps()) / (Vp * dtype_size(dtype)) / 64 * 64);
-    const std::int64_t chunks = (rows + most - 1) / most;
-    const std::int64_t chunk = ((rows + chunks - 1) / chunks + 63) / 64 * 64;
-    for (std::int64_t first = 0; first < rows; first += chunk) {
-      const std::int64_t count = std::min(chunk, rows - first);
-      const Tensor y_rows = builder_.view(y, first * config_.n_embd, {count, config_.n_embd});
-      const Tensor logits = builder_.transient("logits", {count, Vp}, dtype);
-      ops::linear_forward(builder_, {.x = y_rows, .weight = *params.head(), .y = logits});
-      const ops::CrossEntropy loss{.logits = logits,
-                                   .targets = targets_,
-                                   .losses = losses,
-                                   .first_row = first,
-                                   .V = config_.vocab_size,
-                                   .softcap = config_.logit_softcap};
-      if (pass == Pass::kEvaluate) {
-        ops::cross_entropy_forward(builder_, loss);
-        continue;
-      }
-      ops::cross_entropy_fused(builder_, loss, 1.0f / static_cast<float>(rows * options_.grad_accum_steps),
-                               {.label_smoothing = options_.label_smoothing, .z_loss = options_.z_loss},
-                               update_.loss_scale);
-      const Tensor dy_rows = builder_.view(dy, first * config_.n_embd, {count, config_.n_embd});
-      ops::linear_backward_input(builder_, {.dy = logits, .weight = *params.head(), .dx = dy_rows});
-      if (dhead) ops::linear_backward_weight(builder_, {.dy = logits, .x = y_rows, .dweight = dhead->values});
-    }
-    ops::loss_sum(builder_, losses, targets_, loss_);
-    return dy;
-  }
-
   void write_micro_step() {
     const ParamTensors params = weights();
     const ParamTensors grads = gradients();
     const Forward forward = write_forward(params, Pass::kTrain);
-    const Tensor dy = write_losses(params, forward.ln_f.y, Pass::kTrain);
+    const Tensor dy = losses_.train(*params.head(), grads.head(), forward.ln_f.y);
     const Tensor dstream = builder_.transient("dstream", forward.x.shape, forward.x.dtype);
     {
       const auto scope = builder_.scope("ln_f");
@@ -272,15 +224,16 @@ class TrainPlanWriter {
     const bool average = std::string_view(begin) == segment::kEmaEvalBegin;
     const std::int64_t n = params_.trainable_elements();
     builder_.begin_segment(begin);
-    ops::zero(builder_, loss_);
+    losses_.begin();
     // The copy that matrix products read changes places with the average's for as long as this lasts.
     if (average && update_.matrices) {
       ops::cast(builder_, *update_.ema, builder_.view(*update_.matrices, 0, {n}));
     }
     builder_.begin_segment(step);
-    write_losses(params, write_forward(params, Pass::kEvaluate).ln_f.y, Pass::kEvaluate);
+    losses_.evaluate(*params.head(), write_forward(params, Pass::kEvaluate).ln_f.y);
     builder_.begin_segment(end);
-    ops::loss_mean(builder_, loss_, builder_.readback(tensor::kEvalResults, {8}));
+    ops::loss_mean(builder_, update_.loss, builder_.readback(tensor::kEvalResults, {8}));
+    losses_.end(tensor::kEvalPreferenceResults);
     if (average && update_.matrices) {
       ops::cast(builder_, builder_.view(update_.params, 0, {n}), builder_.view(*update_.matrices, 0, {n}));
     }
@@ -296,7 +249,8 @@ class TrainPlanWriter {
   Tensor tokens_;   // (B, T)
   Tensor targets_;  // (B, T)
   Tensor order_;    // (2 * B * T)
-  Tensor loss_;     // loss accumulator
+  LossTensors loss_tensors_;
+  LossWriter losses_;
   BatchAttention batch_;
   std::optional<Tensor> position_order_;  // (2 * B * T)
   UpdateTensors update_;                  // the arenas
@@ -305,11 +259,11 @@ class TrainPlanWriter {
 }  // namespace
 
 plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& options,
-                            const vk::Target& target, const FrozenBase& base) {
+                            const vk::Target& target, const FrozenBase& base, const Preference& preference) {
   check_train_size(params, options, target.caps, base.blocks.has_value());
   if (base.blocks) check_blocks(params, *base.blocks);
   PlanBuilder builder(target);
-  TrainPlanWriter(builder, params, options, base).write();
+  TrainPlanWriter(builder, params, options, base, preference).write();
   plan::Plan plan = std::move(builder).finish();
   if (options.grad_checkpoint != GradCheckpoint::kNone) plan::drop_dead_dispatches(plan);
   return plan;

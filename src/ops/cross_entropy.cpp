@@ -73,6 +73,8 @@ void check_shapes(const CrossEntropy& args, std::int64_t rows, std::int64_t Vp) 
   VKGPT_CHECK(args.first_row >= 0 && args.first_row + rows <= args.targets.shape.numel(), "rows {}+{} of {}",
               args.first_row, rows, args.targets.shape.to_string());
   VKGPT_CHECK(args.softcap >= 0, "soft cap {}", args.softcap);
+  VKGPT_CHECK(!args.weights || args.weights->shape.numel() == args.losses.shape.numel(), "weights {}",
+              args.weights->shape.to_string());
 }
 
 void check_gradient(const Gradient& gradient) {
@@ -126,6 +128,7 @@ void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradie
     if (gradient != nullptr && gradient->loss_scale) {
       add_binding(dispatch, "LOSS_SCALE", read(*gradient->loss_scale));
     }
+    if (gradient != nullptr && args.weights) add_binding(dispatch, "WEIGHTS", read(*args.weights));
     dispatch.push = PushWords{}
                         .u32(slice.count, args.V, Vp, args.first_row + slice.first)
                         .f32(gradient != nullptr ? gradient->scale : 0.0F, args.softcap,

@@ -1,7 +1,9 @@
 #include "vkgpt/train/data_loader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
+#include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
@@ -58,6 +60,12 @@ void whole_rows(std::size_t T, const BatchTarget& batch) {
     batch.positions[i] = static_cast<std::int32_t>(i % T);
     batch.ends[i] = static_cast<std::int32_t>(T);
   }
+}
+
+/// No pair yet.
+void clear_pairs(const BatchTarget& batch) {
+  std::ranges::fill(batch.pairs, 0);
+  std::ranges::fill(batch.reference, 0.0F);
 }
 
 }  // namespace
@@ -117,11 +125,53 @@ void DataLoader::fill_window(Split split, std::size_t window, std::size_t row,
     t += count;
   }
   pad_row(t, row, T_, batch);
+  if (!batch.pairs.empty()) fill_pairs(split, window, row, batch);
+}
+
+void DataLoader::fill_pairs(Split split, std::size_t window, std::size_t row,
+                            const BatchTarget& batch) const {
+  const std::size_t number = split == Split::kTrain ? 0 : 1;
+  const Packing& packing = packed_->windows[number];
+  const PairScores& reference = (*reference_)[number];
+  auto slot = static_cast<std::size_t>(packed_->pairs) * row;
+  std::size_t pair = packing.first_document(window) / 2;
+  auto at = static_cast<std::int32_t>(row * T_);
+  const std::span<const text::DocumentSpan> documents = packing.window(window);
+  for (std::size_t i = 0; i < documents.size(); i += 2, ++slot, ++pair) {
+    const std::int32_t middle = at + static_cast<std::int32_t>(documents[i].tokens) - 1;
+    const std::int32_t end = middle + static_cast<std::int32_t>(documents[i + 1].tokens) - 1;
+    std::ranges::copy(std::array{at, middle, middle, end}, batch.pairs.subspan(4 * slot, 4).begin());
+    if (!reference.empty()) std::ranges::copy(reference[pair], batch.reference.subspan(2 * slot, 2).begin());
+    at = end;
+  }
+}
+
+void DataLoader::fill_windows(Split split, std::size_t first, const BatchTarget& batch) const {
+  check_shape(T_, batch.tokens, batch.targets);
+  clear_pairs(batch);
+  for (std::size_t row = 0; row < batch.tokens.size() / T_; ++row) {
+    if (first + row < window_count(split)) {
+      fill_window(split, first + row, row, batch);
+    } else {
+      pad_row(0, row, T_, batch);
+    }
+  }
+}
+
+void DataLoader::set_reference(Split split, PairScores scores) {
+  VKGPT_CHECK(scores.size() == pairs_in(split, 0, window_count(split)), "{} pairs", scores.size());
+  (*reference_)[split == Split::kTrain ? 0 : 1] = std::move(scores);
+}
+
+std::size_t DataLoader::pairs_in(Split split, std::size_t first, std::size_t count) const {
+  const Packing& packing = packed_->windows[split == Split::kTrain ? 0 : 1];
+  return (packing.first_document(first + count) - packing.first_document(first)) / 2;
 }
 
 void DataLoader::fill_train(std::uint64_t step, std::uint32_t micro_step, const BatchTarget& batch) const {
   VKGPT_CHECK(step <= UINT32_MAX, "step = {}", step);
   check_shape(T_, batch.tokens, batch.targets);
+  clear_pairs(batch);
   if (order_.order == BatchOrder::kRandom) {
     const RngStream stream{.seed = seed_,
                            .purpose = RngPurpose::kTrainData,
@@ -153,6 +203,7 @@ void DataLoader::fill_eval(Split split, std::uint32_t index, const BatchTarget& 
     return fill_crops(train ? train_ : validation_, T_, stream, batch.tokens, batch.targets);
   }
   check_shape(T_, batch.tokens, batch.targets);
+  clear_pairs(batch);
   const std::size_t B = batch.tokens.size() / T_, windows = packed_->windows[train ? 0 : 1].size();
   for (std::size_t row = 0; row < B; ++row) {
     const std::size_t sample = index * B + row;

@@ -1,6 +1,7 @@
 #include "vkgpt/train/packing.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -17,6 +18,23 @@ bool teaches(const text::Documents& documents, const text::DocumentSpan& span) {
   if (documents.counted.empty()) return true;
   const auto at = documents.counted.begin() + static_cast<std::ptrdiff_t>(span.begin);
   return std::any_of(at + 1, at + span.tokens, [](bool counted) { return counted; });
+}
+
+using Pair = std::array<text::DocumentSpan, 2>;
+
+/// That both replies of a pair take.
+std::int64_t positions(const Pair& pair) {
+  return std::int64_t{pair[0].tokens} + pair[1].tokens - 2;
+}
+
+/// With a window's positions: a reply that takes no more than half stays whole.
+Pair shortened(Pair pair, std::int64_t T) {
+  const bool first = pair[0].tokens < pair[1].tokens;
+  text::DocumentSpan& shorter = first ? pair[0] : pair[1];
+  text::DocumentSpan& longer = first ? pair[1] : pair[0];
+  shorter.tokens = static_cast<std::uint32_t>(std::min<std::int64_t>(shorter.tokens, T / 2 + 1));
+  longer.tokens = static_cast<std::uint32_t>(T - shorter.tokens + 2);
+  return pair;
 }
 
 }  // namespace
@@ -107,6 +125,65 @@ void Packing::pack(std::vector<text::DocumentSpan> documents) {
   std::ranges::sort(windows, {}, [](const auto& window) { return window.front().begin; });
   for (const auto& window : windows) {
     documents_.insert(documents_.end(), window.begin(), window.end());
+    first_.push_back(documents_.size());
+  }
+}
+
+Packing Packing::of_pairs(const text::Documents& documents, std::int64_t T, std::int64_t most,
+                          Overlong overlong, const std::string& name) {
+  VKGPT_CHECK(T >= 1 && most >= 1 && documents.spans.size() % 2 == 0, "T = {}, {} pairs a window", T, most);
+  Packing packing;
+  packing.T_ = T;
+  std::vector<Pair> fit;
+  for (std::size_t i = 0; i < documents.spans.size(); i += 2) {
+    Pair pair{documents.spans[i], documents.spans[i + 1]};
+    if (positions(pair) > T) {
+      if (overlong == Overlong::kError) {
+        fail(
+            "{}: pair {} takes {} positions, a window of --block_size {} has {}: use a larger one, or "
+            "--overlong truncate or drop",
+            name, i / 2 + 1, positions(pair), T, T);
+      }
+      if (overlong == Overlong::kDrop || T < 2) {
+        ++packing.report_.dropped;
+        continue;
+      }
+      ++packing.report_.cut;
+      pair = shortened(pair, T);
+    }
+    if (teaches(documents, pair[0]) && teaches(documents, pair[1])) {
+      fit.push_back(pair);
+    } else {
+      ++packing.report_.empty;
+    }
+  }
+  packing.pack_pairs(std::move(fit), most);
+  return packing;
+}
+
+/// The longest first, each into the window with the least room that has enough.
+void Packing::pack_pairs(std::vector<std::array<text::DocumentSpan, 2>> pairs, std::int64_t most) {
+  std::ranges::stable_sort(pairs, std::greater(), positions);
+  std::vector<std::vector<Pair>> windows;
+  std::multimap<std::int64_t, std::size_t> room;
+  for (const Pair& pair : pairs) {
+    const std::int64_t wanted = positions(pair);
+    const auto found = room.lower_bound(wanted);
+    const std::size_t window = found == room.end() ? windows.size() : found->second;
+    const std::int64_t left = (found == room.end() ? T_ : found->first) - wanted;
+    if (found == room.end()) {
+      windows.emplace_back();
+    } else {
+      room.erase(found);
+    }
+    windows[window].push_back(pair);
+    if (std::ssize(windows[window]) < most) room.emplace(left, window);
+  }
+  const auto begin = [](const Pair& pair) { return pair[0].begin; };
+  for (auto& window : windows) std::ranges::sort(window, {}, begin);
+  std::ranges::sort(windows, {}, [&](const auto& window) { return begin(window.front()); });
+  for (const auto& window : windows) {
+    for (const Pair& pair : window) documents_.insert(documents_.end(), pair.begin(), pair.end());
     first_.push_back(documents_.size());
   }
 }

@@ -1,5 +1,6 @@
 #include "vkgpt/train/plan_options.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -134,6 +135,18 @@ std::string matrix_notice(const TrainConfig& config, const vk::Target& target) {
   return config.amp == "bf16" ? bf16_notice(target) : unused_matrices(config, target);
 }
 
+std::int64_t pairs_per_window(std::int64_t T) {
+  constexpr std::int64_t kShortestPair = 16;
+  return std::max<std::int64_t>(1, T / kShortestPair);
+}
+
+model::Preference preference(const TrainConfig& config, std::int64_t T) {
+  if (!config.is_dpo()) return {};
+  return {.beta = config.dpo_beta,
+          .label_smoothing = config.dpo_label_smoothing,
+          .pairs = config.batch_size * pairs_per_window(T)};
+}
+
 plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig& config, std::int64_t T,
                               const vk::Target& target, bool tapped, const model::RankOptions& ranks) {
   const model::TrainPlanOptions options{.batch_size = config.batch_size,
@@ -149,7 +162,7 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                                         .muon_steps = config.muon_steps,
                                         .activation_dtype = activation_dtype(config, target.caps),
                                         .grad_checkpoint = grad_checkpoint(config),
-                                        .documents = config.pack == "documents",
+                                        .documents = config.pack == "documents" || config.is_dpo(),
                                         .dropout = config.dropout,
                                         .label_smoothing = config.label_smoothing,
                                         .z_loss = config.z_loss,
@@ -157,7 +170,7 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                                         .ranks = ranks};
   const model::FrozenBase base{.blocks = find_block_type(config.base_dtype),
                                .lora_dropout = config.lora_dropout};
-  plan::Plan plan = model::build_train_plan(params, options, target, base);
+  plan::Plan plan = model::build_train_plan(params, options, target, base, preference(config, T));
   if (tapped) plan = plan::add_taps(plan, target.caps, model::activation_taps(params.config()));
   std::vector<plan::Cut> cuts;
   if (ranks.size > 0) {

@@ -21,12 +21,27 @@ nlohmann::ordered_json stats_json(std::span<const TensorStats> stats) {
   return json;
 }
 
+std::string preference_text(const model::PreferenceResults& results) {
+  return vkgpt::format("chosen {:.4f}, rejected {:.4f}, margin {:.4f}, accuracy {:.1f} %", results.chosen,
+                       results.rejected, results.margin(), 100 * results.accuracy);
+}
+
+/// Under TRL's names.
+void add_preference(nlohmann::ordered_json& record, const model::PreferenceResults& results,
+                    const std::string& prefix = "") {
+  record[prefix + "rewards/chosen"] = results.chosen;
+  record[prefix + "rewards/rejected"] = results.rejected;
+  record[prefix + "rewards/margins"] = results.margin();
+  record[prefix + "rewards/accuracies"] = results.accuracy;
+}
+
 }  // namespace
 
 RunReporter::RunReporter(const TrainConfig& config, std::int64_t finished_steps)
     : directory_(config.out_dir), log_interval_(config.log_interval), log_(directory_, finished_steps) {}
 
-void RunReporter::step(const Progress& progress, const model::StepResults& results) {
+void RunReporter::step(const Progress& progress, const StepOutcome& outcome) {
+  const model::StepResults& results = outcome.results;
   if (results.skipped != 0) {
     progress_.clear();
     log_warning("step {}: a gradient or the loss is not finite; the weights stay as they were",
@@ -38,15 +53,20 @@ void RunReporter::step(const Progress& progress, const model::StepResults& resul
     return;
   }
   progress_.log(progress);
-  log_.write({{"step", progress.step},
-              {"loss", results.loss},
-              {"learning_rate", progress.learning_rate},
-              {"grad_norm", results.grad_norm},
-              {"clip_scale", results.clip_scale},
-              {"loss_scale", results.loss_scale},
-              {"skipped", results.skipped != 0},
-              {"step_seconds", progress.step_seconds},
-              {"tokens_per_second", progress.tokens_per_second}});
+  nlohmann::ordered_json record = {{"step", progress.step},
+                                   {"loss", results.loss},
+                                   {"learning_rate", progress.learning_rate},
+                                   {"grad_norm", results.grad_norm},
+                                   {"clip_scale", results.clip_scale},
+                                   {"loss_scale", results.loss_scale},
+                                   {"skipped", results.skipped != 0},
+                                   {"step_seconds", progress.step_seconds},
+                                   {"tokens_per_second", progress.tokens_per_second}};
+  if (outcome.preference) {
+    log_info("rewards {}", preference_text(*outcome.preference));
+    add_preference(record, *outcome.preference);
+  }
+  log_.write(record);
 }
 
 void RunReporter::stats(std::uint64_t step, const EagerPass& pass) {
@@ -84,6 +104,10 @@ void RunReporter::evaluation(std::uint64_t step, const EvaluationLosses& losses,
            losses.validation ? vkgpt::format("{:.4f}", *losses.validation) : "n/a",
            losses.average ? vkgpt::format(", of the average {:.4f}", *losses.average) : "",
            is_best ? ", the best so far" : "", seconds);
+  if (losses.preference) {
+    log_info("rewards of the evaluation: {}", preference_text(*losses.preference));
+    add_preference(record, *losses.preference, "eval_");
+  }
   log_.write(record);
 }
 

@@ -10,6 +10,7 @@
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/train/context_change.hpp"
+#include "vkgpt/train/plan_options.hpp"
 #include "vkgpt/train/resume.hpp"
 
 namespace vkgpt::train {
@@ -117,26 +118,38 @@ void RunSetup::settle_packing() {
   }
   const Overlong overlong = data_->conversations ? parse_overlong(config_.overlong) : Overlong::kSplit;
   packed_.emplace();
+  if (data_->pairs) packed_->pairs = pairs_per_window(model_.block_size);
   packed_->replies_only = data_->conversations && config_.train_on == "responses";
   for (std::size_t split = 0; split < packed_->windows.size(); ++split) {
     Packing& packing = packed_->windows[split];
-    packing = {data_->corpus.documents(split), model_.block_size, several, overlong, data_->name};
-    const auto& [cut, dropped, empty] = packing.report();
-    const std::string_view name = text::kSplitNames[split];
-    if (cut > 0 && overlong == Overlong::kTruncate) {
-      log_warning("{}: {} conversations of {} are longer than {} tokens and were cut", data_->name, cut, name,
-                  model_.block_size + 1);
+    const text::Documents& documents = data_->corpus.documents(split);
+    if (data_->pairs) {
+      packing = Packing::of_pairs(documents, model_.block_size, packed_->pairs, overlong, data_->name);
+    } else {
+      packing = {documents, model_.block_size, several, overlong, data_->name};
     }
-    if (dropped > 0) {
-      log_warning("{}: {} conversations of {} are longer than {} tokens and were dropped", data_->name,
-                  dropped, name, model_.block_size + 1);
-    }
-    if (empty > 0 && data_->conversations) {
-      log_warning("{}: {} conversations of {} have no reply in the window and were dropped", data_->name,
-                  empty, name);
-    }
+    warn_of(packing.report(), text::kSplitNames[split], overlong);
   }
   if (packed_->windows[0].size() == 0) fail("{}: no document is left to train on", data_->name);
+}
+
+/// Says what did not fit.
+void RunSetup::warn_of(const Packing::Report& report, std::string_view split, Overlong overlong) const {
+  const auto& [cut, dropped, empty] = report;
+  const std::string_view kind = data_->pairs ? "pairs" : "conversations";
+  const std::int64_t most = data_->pairs ? model_.block_size : model_.block_size + 1;
+  if (cut > 0 && overlong == Overlong::kTruncate) {
+    log_warning("{}: {} {} of {} are longer than {} tokens and were cut", data_->name, cut, kind, split,
+                most);
+  }
+  if (dropped > 0) {
+    log_warning("{}: {} {} of {} are longer than {} tokens and were dropped", data_->name, dropped, kind,
+                split, most);
+  }
+  if (empty > 0 && data_->conversations) {
+    log_warning("{}: {} {} of {} have no reply in the window and were dropped", data_->name, empty, kind,
+                split);
+  }
 }
 
 /// V of a new model is the tokenizer's; a model that is continued may have more, as padding.

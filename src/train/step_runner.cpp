@@ -103,6 +103,9 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
   }
   if (has_base() && ranks_.size() > 1)
     fail_usage("--base_dtype {}: not with several ranks", config_.base_dtype);
+  if (config_.is_dpo() && (ranks_.size() > 1 || rank_options_.size > 0)) {
+    fail_usage("--objective dpo: not with several ranks, --sum_order step or --sync diloco");
+  }
   const plan::Plan& own = stages_.back().executor.schedule().plan;
   if (rank_options_.size == 0) {
     state_.emplace(ranks_, store_, own, own);
@@ -257,7 +260,8 @@ BatchTarget StepRunner::batch_target(const Stage& stage, int slot) {
     return store_.upload_slot<std::int32_t>(tensor, slot).first(count);
   };
   BatchTarget batch{upload(model::tensor::kTokens), upload(model::tensor::kTargets)};
-  if (config_.pack != "documents") return batch;
+  add_pairs(batch, slot);
+  if (config_.pack != "documents" && !config_.is_dpo()) return batch;
   batch.positions = upload(model::tensor::kPositions);
   batch.ends = upload(model::tensor::kDocumentEnds);
   return batch;
@@ -307,7 +311,8 @@ model::StepResults StepRunner::results(const char* tensor, int slot) const {
 void StepRunner::collect(int slot) {
   auto& pending = pending_[slot];
   if (!pending) return;
-  outcomes_.push_back({*pending, results(model::tensor::kStepResults, slot)});
+  outcomes_.push_back({*pending, results(model::tensor::kStepResults, slot),
+                       preference(model::tensor::kPreferenceResults, slot)});
   pending.reset();
 }
 
@@ -345,6 +350,7 @@ std::optional<double> StepRunner::evaluate(Split split, std::int64_t batches, We
     if (!last && going) continue;
     context_.queue().wait_idle();
     if (!going) return std::nullopt;
+    evaluated_ = preference(model::tensor::kEvalPreferenceResults, slot);
     return results(model::tensor::kEvalResults, slot).loss;
   }
   return std::nullopt;

@@ -33,6 +33,18 @@ void validate_base(const TrainConfig& config) {
   if (config.ema) fail_usage("--ema averages whole models, which --base_dtype {} does not write", type);
 }
 
+void check_dpo(const TrainConfig& config) {
+  if (config.init_from.empty()) {
+    fail_usage("--objective dpo without --init_from DIR: it begins with a model, which is the reference too");
+  }
+  if (config.label_smoothing > 0 || config.z_loss > 0) {
+    fail_usage("--label_smoothing and --z_loss are of tokens: --objective dpo has --dpo_label_smoothing");
+  }
+  if (config.pack == "none") fail_usage("--pack none: pairs share windows, leave it out");
+  if (config.train_on == "all") fail_usage("--train_on all: --objective dpo learns from replies alone");
+  if (config.curriculum) fail_usage("--curriculum: not with --objective dpo");
+}
+
 }  // namespace
 
 void TrainConfig::validate() const {
@@ -45,6 +57,7 @@ void TrainConfig::validate() const {
   }
   if (muon_steps == 4) fail_usage("--muon_steps 4: there are polynomials for 5 steps and for 3");
   if (lora_rank > 0 && lora_targets.empty()) fail_usage("--lora_rank {} without --lora_targets", lora_rank);
+  if (is_dpo()) check_dpo(*this);
   if (keep_optimizer && init_from.empty())
     fail_usage("--keep_optimizer says nothing without --init_from DIR");
   if (lora_rank > 0 && keep_optimizer) {

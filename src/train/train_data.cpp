@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/corpus/chat_data.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
+#include "vkgpt/text/corpus/preference_data.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/text/tokenizer/tokenizer_choice.hpp"
 
@@ -48,6 +50,7 @@ TrainData open_shards(const TrainConfig& config, const std::optional<Path>& orig
 }
 
 TrainData open_conversations(const TrainConfig& config, const std::optional<Path>& origin) {
+  const bool pairs = config.is_dpo();
   if (!origin && (config.tokenizer.empty() || text::is_learned({.name = config.tokenizer}))) {
     fail_usage("{} holds conversations: give --init_from MODEL, or a tokenizer that is there already",
                printable(config.data_path, 200));
@@ -56,14 +59,18 @@ TrainData open_conversations(const TrainConfig& config, const std::optional<Path
                                      : text::open_tokenizer(config.tokenizer),
                  .corpus = {},
                  .name = config.data_path,
-                 .conversations = true};
+                 .conversations = true,
+                 .pairs = pairs};
   const Path file = config.data_path;
-  text::ChatData chat = text::read_chat_data({&file, 1}, *data.tokenizer,
-                                             {.chat_template = config.chat_template,
-                                              .val_fraction = config.val_fraction,
-                                              .skip_bad = config.bad_data == "skip"});
-  log_info("{}: {}, {} of them for validation", printable(config.data_path, 200), chat.counts.text(),
-           chat.splits[1].documents.spans.size());
+  const text::ChatDataConfig chat_config{.chat_template = config.chat_template,
+                                         .val_fraction = config.val_fraction,
+                                         .skip_bad = config.bad_data == "skip"};
+  text::ChatData chat = pairs ? text::read_preference_data({&file, 1}, *data.tokenizer, chat_config)
+                              : text::read_chat_data({&file, 1}, *data.tokenizer, chat_config);
+  const std::size_t held_out = chat.splits[1].documents.spans.size() / (pairs ? 2 : 1);
+  log_info("{}: {}, {} of them for validation", printable(config.data_path, 200),
+           pairs ? vkgpt::format("{} pairs of replies", chat.counts.conversations) : chat.counts.text(),
+           held_out);
   data.corpus = text::Corpus::of_documents(std::move(chat.splits), data.tokenizer->vocab_size());
   return data;
 }
@@ -84,6 +91,13 @@ void check_data_path(const std::string& path) {
 }
 
 TrainData open_train_data(const TrainConfig& config, const std::optional<Path>& origin) {
+  if (config.is_dpo()) {
+    std::error_code error;
+    if (config.data_path.empty() || std::filesystem::is_directory(config.data_path, error)) {
+      fail_usage("--objective dpo reads pairs from a file of JSON Lines: give --data_path FILE");
+    }
+    return open_conversations(config, origin);
+  }
   if (!config.memmap_dataset.empty()) return open_shards(config, origin);
   TrainData data{.tokenizer = {}, .corpus = {}, .name = config.data_path};
   if (text::is_dataset(config.data_path)) {

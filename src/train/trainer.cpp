@@ -17,6 +17,7 @@
 #include "vkgpt/vk/result.hpp"
 
 #include "train/outer_state.hpp"
+#include "train/pair_reference.hpp"
 #include "train/run_state.hpp"
 
 namespace vkgpt::train {
@@ -68,6 +69,7 @@ Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig&
   } else {
     start_fresh();
   }
+  if (config_.is_dpo()) find_reference();
   begin_rounds();
   first_step_ = last_common_ = finished();
   if (input_.on_ready) input_.on_ready();
@@ -100,6 +102,16 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   runner_.set_shares(state_.shares);
   saved_step_ = finished();
   log_info("resumed from {} (step {})", checkpoint.directory.string(), state_.step);
+}
+
+void Trainer::find_reference() {
+  const PairReference reference{.directory = config_.out_dir,
+                                .model = checkpoint_ ? Path() : find_model_directory(config_.init_from),
+                                .data_sha256 = input_.corpus.fingerprint(),
+                                .settings = reference_settings(config_, input_.model, context_.caps())};
+  for (const auto& [split, scores] : pair_scores(reference, runner_, loader_, checkpoint_.has_value())) {
+    loader_.set_reference(split, scores);
+  }
 }
 
 void Trainer::save() {
@@ -271,7 +283,7 @@ void Trainer::take_outcome(const StepOutcome& outcome) {
     summary_.tokens_per_second = progress.tokens_per_second;
   }
   summary_.train_loss = progress.loss;
-  if (reporter_) reporter_->step(progress, outcome.results);
+  if (reporter_) reporter_->step(progress, outcome);
   if (input_.on_step && !input_.on_step(progress)) stopped_ = true;
   skipped_in_a_row_ = outcome.results.skipped != 0 ? skipped_in_a_row_ + 1 : 0;
   if (skipped_in_a_row_ == kMaxSkippedInARow) {
@@ -296,6 +308,7 @@ bool Trainer::evaluate() {
       losses.average = runner_.evaluate(Split::kValidation, config_.eval_iters, Weights::kAverage);
     }
   }
+  losses.preference = runner_.evaluated_preference();
   evaluated_step_ = finished();
   summary_.val_loss = losses.validation;
   const bool is_best = losses.validation && std::isfinite(*losses.validation) &&

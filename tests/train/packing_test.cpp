@@ -101,5 +101,55 @@ TEST_P(PackedLoader, ReadsEveryDocumentOnceAnEpoch) {
 
 INSTANTIATE_TEST_SUITE_P(All, PackedLoader, testing::Bool());
 
+/// The lengths of the documents of each window.
+std::vector<std::vector<std::uint32_t>> lengths_of(const Packing& packing) {
+  std::vector<std::vector<std::uint32_t>> windows;
+  for (std::size_t i = 0; i < packing.size(); ++i) {
+    windows.emplace_back();
+    for (const text::DocumentSpan& span : packing.window(i)) windows.back().push_back(span.tokens);
+  }
+  return windows;
+}
+
+TEST(PairPacking, KeepsPairsTogether) {
+  using Lengths = std::vector<std::vector<std::uint32_t>>;
+  text::TokenizedDocuments split = split_of({4, 5, 9, 3, 3, 3, 5, 6, 2, 2});
+  split.documents.counted.clear();
+  EXPECT_EQ(lengths_of(Packing::of_pairs(split.documents, 16, 3, Overlong::kError, "pairs")),
+            (Lengths{{4, 5, 5, 6}, {9, 3, 3, 3, 2, 2}}));
+  EXPECT_EQ(lengths_of(Packing::of_pairs(split.documents, 16, 1, Overlong::kError, "pairs")).size(), 5U);
+  const Packing cut = Packing::of_pairs(split.documents, 8, 2, Overlong::kTruncate, "pairs");
+  EXPECT_EQ(lengths_of(cut), (Lengths{{4, 5}, {7, 3}, {3, 3, 2, 2}, {5, 5}}));
+  EXPECT_EQ(cut.report().cut, 2U);
+  const Packing dropped = Packing::of_pairs(split.documents, 8, 2, Overlong::kDrop, "pairs");
+  EXPECT_EQ(lengths_of(dropped), (Lengths{{4, 5}, {3, 3, 2, 2}}));
+  EXPECT_EQ(dropped.report().dropped, 2U);
+  expect_error([&] { Packing::of_pairs(split.documents, 8, 2, Overlong::kError, "pairs"); },
+               "pairs: pair 2 takes 10 positions, a window of --block_size 8 has 8");
+}
+
+TEST(PairPacking, LoaderTellsWherePairsAre) {
+  text::TokenizedDocuments split = split_of({4, 5, 9, 3, 3, 3});
+  split.documents.counted.assign(split.tokens.size(), true);
+  const text::Corpus corpus = text::Corpus::of_documents({split, split}, 29);
+  PackedSplits packed{.windows = {}, .replies_only = true, .pairs = 2};
+  for (Packing& windows : packed.windows) {
+    windows = Packing::of_pairs(split.documents, 12, 2, Overlong::kError, "pairs");
+  }
+  DataLoader loader(corpus, packed, 1, {.order = BatchOrder::kSequential});
+  EXPECT_EQ(loader.window_count(Split::kTrain), 2U);
+  EXPECT_EQ(loader.pairs_in(Split::kTrain, 0, 2), 3U);
+  loader.set_reference(Split::kTrain, {{1, 2}, {3, 4}, {5, 6}});
+  std::vector<std::int32_t> tokens(24), targets(24), positions(24), ends(24), pairs(16, 7);
+  std::vector<float> reference(8, 7.0F);
+  loader.fill_windows(Split::kTrain, 0, {tokens, targets, positions, ends, pairs, reference});
+  // Windows: {4, 5} and {3, 3}, then {9, 3}.
+  EXPECT_EQ(pairs, (std::vector<std::int32_t>{0, 3, 3, 7, 7, 9, 9, 11, 12, 20, 20, 22, 0, 0, 0, 0}));
+  EXPECT_EQ(reference, (std::vector<float>{1, 2, 3, 4, 5, 6, 0, 0}));
+  EXPECT_EQ(positions[7], 0);
+  EXPECT_EQ(ends[7], 9);
+  EXPECT_EQ(targets[11], -1);
+}
+
 }  // namespace
 }  // namespace vkgpt::train

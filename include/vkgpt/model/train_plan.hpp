@@ -8,6 +8,7 @@
 #include "vkgpt/core/blocks.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/preference.hpp"
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/plan/plan.hpp"
 #include "vkgpt/plan/taps.hpp"
@@ -21,9 +22,11 @@ struct FrozenBase {
   double lora_dropout = 0;               // of what adapters read
 };
 
-/// The train step of a GPT as data. `params` outlives the call only.
+/// The train step of a GPT as data. `params` outlives the call only. With `preference.pairs` documents are
+/// replies in pairs: losses are those of pairs, and "tokens that counted" are pairs that did.
 plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& options,
-                            const vk::Target& target, const FrozenBase& base = {});
+                            const vk::Target& target, const FrozenBase& base = {},
+                            const Preference& preference = {});
 
 /// Taps of the eager pass: statistics of the residual stream inside every block, each in a readback tensor
 /// (1, 4) named `tap_tensor(tap.tensor)`.

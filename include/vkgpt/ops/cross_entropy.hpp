@@ -15,6 +15,7 @@ struct CrossEntropy {
   std::int64_t V = 0;          // real columns of the logits, the others are padding
   double softcap =
       0;  // z = softcap * tanh(logits / softcap) is classified (see `softcap_forward`); 0: logits
+  std::optional<plan::Tensor> weights = {};  // as losses, f32: of `cross_entropy_fused`
 };
 
 /// losses[row] = -log softmax(z[row, 0..V))[target], 0 where the target is negative (ignored).
@@ -29,7 +30,8 @@ struct LossShaping {
 /// losses[row] = the objective, 0 in ignored rows, and the logits become its gradient times grad_scale:
 /// without shaping dlogits = (softmax - onehot) * grad_scale; 0 in the padding and in ignored rows. For the
 /// gradient of a mean, grad_scale is 1 / (positions of the whole step). With `loss_scale` (u32, word 0 the
-/// bits of an f32, see `loss_scale_state`) dlogits are multiplied by that, too; losses never are.
+/// bits of an f32, see `loss_scale_state`) dlogits are multiplied by that, too, and with `weights` those of a
+/// row by its weight; losses never are.
 void cross_entropy_fused(plan::PlanBuilder& builder, const CrossEntropy& args, float grad_scale,
                          const LossShaping& shaping = {}, const std::optional<plan::Tensor>& loss_scale = {});
 

@@ -35,6 +35,25 @@ struct ConversationFields {
                     .choices = "error|skip"},
           self.bad_data);
     visit(text::chat_template_field(kGroup), self.chat_template);
+    visit(FieldInfo{.name = "objective",
+                    .group = kGroup,
+                    .help = "What is learned: the next token, or to prefer the chosen reply of pairs to the "
+                            "rejected one (direct preference optimization)",
+                    .choices = "tokens|dpo"},
+          self.objective);
+    visit(FieldInfo{.name = "dpo_beta",
+                    .group = kGroup,
+                    .help = "How closely dpo stays with the model that it begins with",
+                    .min = 0,
+                    .max = 1e3,
+                    .min_open = true},
+          self.dpo_beta);
+    visit(FieldInfo{.name = "dpo_label_smoothing",
+                    .group = kGroup,
+                    .help = "Share of pairs that dpo takes for the wrong way round",
+                    .min = 0,
+                    .max = 0.5},
+          self.dpo_label_smoothing);
   }
 };
 

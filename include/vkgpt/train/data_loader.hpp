@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "vkgpt/text/corpus/corpus.hpp"
 #include "vkgpt/text/corpus/token_view.hpp"
@@ -21,7 +24,13 @@ struct BatchTarget {
   std::span<std::int32_t> targets;         ///< -1: not learned
   std::span<std::int32_t> positions = {};  ///< see ops::Documents; empty where nobody wants to know
   std::span<std::int32_t> ends = {};
+  std::span<std::int32_t> pairs = {};  ///< (pairs, 4), see ops::PreferenceLoss; empty where there are none
+  std::span<float> reference = {};     ///< (pairs, 2), likewise
 };
+
+/// What the reference says of the pairs of a split, in the order of its windows: sums of log-probabilities of
+/// the chosen and of the rejected.
+using PairScores = std::vector<std::array<float, 2>>;
 
 /// Batches of windows of T tokens, in the order that `DataOrder` says. It has no state: what a batch holds
 /// follows from the seed and the arguments alone, so that a resumed run reads on exactly, and evaluations
@@ -61,6 +70,16 @@ class DataLoader {
     fill_eval(split, index, BatchTarget{tokens, targets});
   }
 
+  /// Of pairs: windows from `first` on in their order; what is behind the last is empty.
+  void fill_windows(Split split, std::size_t first, const BatchTarget& batch) const;
+  std::size_t window_count(Split split) const {
+    return packed_->windows[split == Split::kTrain ? 0 : 1].size();
+  }
+  /// Of pairs: gives this loader and all its copies what the reference says. Zero before.
+  void set_reference(Split split, PairScores scores);
+  /// Pairs that windows [first, first + count) hold.
+  std::size_t pairs_in(Split split, std::size_t first, std::size_t count) const;
+
   /// Tokens that a step of B sequences a micro-step reads; what pads windows is none.
   std::int64_t step_tokens(std::uint64_t step, std::int64_t B) const;
 
@@ -68,6 +87,8 @@ class DataLoader {
   /// The window of sample `index` of the run.
   std::size_t sample_window(std::uint64_t index) const;
   void fill_window(Split split, std::size_t window, std::size_t row, const BatchTarget& batch) const;
+  /// The pairs of a window and what the reference says of them.
+  void fill_pairs(Split split, std::size_t window, std::size_t row, const BatchTarget& batch) const;
 
   TokenView train_;
   TokenView validation_;
@@ -76,6 +97,7 @@ class DataLoader {
   DataOrder order_;
   const text::Corpus* corpus_ = nullptr;  // of documents
   const PackedSplits* packed_ = nullptr;  // likewise
+  std::shared_ptr<std::array<PairScores, 2>> reference_ = std::make_shared<std::array<PairScores, 2>>();
 };
 
 }  // namespace vkgpt::train

@@ -41,9 +41,16 @@ class Packing {
   Packing(const text::Documents& documents, std::int64_t T, bool several, Overlong overlong,
           const std::string& name);
 
+  /// The same of replies in pairs, documents 2k and 2k + 1: both in one window, one after the other, and at
+  /// most `most` pairs a window. What is cut of a pair that is too long is shared out, the longer one first.
+  static Packing of_pairs(const text::Documents& documents, std::int64_t T, std::int64_t most,
+                          Overlong overlong, const std::string& name);
+
   std::size_t size() const { return first_.size() - 1; }
   /// The documents of a window, in order.
   std::span<const text::DocumentSpan> window(std::size_t index) const;
+  /// Where its documents begin among those of all windows; of `size()` the number of all.
+  std::size_t first_document(std::size_t index) const { return first_[index]; }
   /// Its positions that hold tokens.
   std::int64_t tokens(std::size_t index) const;
   std::int64_t T() const { return T_; }
@@ -53,6 +60,7 @@ class Packing {
   std::vector<text::DocumentSpan> fitting(const text::Documents& documents, Overlong overlong,
                                           const std::string& name);
   void pack(std::vector<text::DocumentSpan> documents);
+  void pack_pairs(std::vector<std::array<text::DocumentSpan, 2>> pairs, std::int64_t most);
 
   std::int64_t T_ = 0;
   std::vector<text::DocumentSpan> documents_;  // window by window
@@ -64,6 +72,7 @@ class Packing {
 struct PackedSplits {
   std::array<Packing, 2> windows;
   bool replies_only = false;  ///< only what assistants say is a target
+  std::int64_t pairs = 0;     ///< the most pairs of a window; 0: documents are no pairs
 };
 
 }  // namespace vkgpt::train

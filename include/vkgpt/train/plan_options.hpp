@@ -25,6 +25,12 @@ model::RankOptions rank_options(const TrainConfig& config, int rank, int size);
 /// the type that is asked for.
 DType activation_dtype(const TrainConfig& config, const vk::DeviceCaps& caps);
 
+/// The most pairs of replies that a window of T positions holds.
+std::int64_t pairs_per_window(std::int64_t T);
+
+/// The objective of a run on pairs; of others nothing.
+model::Preference preference(const TrainConfig& config, std::int64_t T);
+
 /// One line, or none. Where bf16 is asked for: what its matrix products run on, and what would be faster. On
 /// a GPU whose matrix units stay unused without anybody's wish: why.
 std::string matrix_notice(const TrainConfig& config, const vk::Target& target);

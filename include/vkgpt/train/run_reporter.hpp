@@ -17,7 +17,8 @@ namespace vkgpt::train {
 struct EvaluationLosses {
   double train = 0;
   std::optional<double> validation;
-  std::optional<double> average;  // validation, of the averaged weights
+  std::optional<double> average;                            // validation, of the averaged weights
+  std::optional<model::PreferenceResults> preference = {};  // of the held-out pairs, or else of trained ones
 };
 
 /// What an eager pass measured.
@@ -36,7 +37,7 @@ class RunReporter {
   RunReporter(const TrainConfig& config, std::int64_t finished_steps);
 
   /// A finished step: a line and a record every `log_interval` steps, the live line in between.
-  void step(const Progress& progress, const model::StepResults& results);
+  void step(const Progress& progress, const StepOutcome& outcome);
   /// An eager pass after `step` steps.
   void stats(std::uint64_t step, const EagerPass& pass);
   void evaluation(std::uint64_t step, const EvaluationLosses& losses, bool is_best, double seconds);

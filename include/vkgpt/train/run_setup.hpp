@@ -43,6 +43,7 @@ class RunSetup {
   void settle_shape(const FieldSet& fields);
   void settle_vocabulary();
   void settle_packing();
+  void warn_of(const Packing::Report& report, std::string_view split, Overlong overlong) const;
   void settle_prompt(const FieldSet& fields);
   void write_settings() const;
   std::int64_t check_continuation(std::span<const SettingChange> changes) const;

@@ -12,6 +12,7 @@
 #include "vkgpt/comm/communicator.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/param_source.hpp"
+#include "vkgpt/model/preference.hpp"
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/plan/executor.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
@@ -40,6 +41,7 @@ enum class Weights { kCurrent, kAverage };
 struct StepOutcome {
   std::int64_t step = 0;
   model::StepResults results;
+  std::optional<model::PreferenceResults> preference = {};  // of a step on pairs
 };
 
 /// Runs optimizer steps and evaluations on one device: fills slots, submits the recorded segments, hands out
@@ -93,6 +95,12 @@ class StepRunner {
   /// Mean loss over `batches` batches of a split, the same batches each time; nothing when interrupted.
   std::optional<double> evaluate(Split split, std::int64_t batches, Weights weights = Weights::kCurrent);
 
+  /// Of pairs: what the last evaluation found beside the loss.
+  const std::optional<model::PreferenceResults>& evaluated_preference() const { return evaluated_; }
+  /// Of pairs: sums of log-probabilities of all replies of a split, in the order of its windows; nothing when
+  /// interrupted.
+  std::optional<PairScores> score_pairs(Split split);
+
   plan::TensorStore& store() { return store_; }
   const plan::TensorStore& store() const { return store_; }
   /// The executor of the full context length.
@@ -142,6 +150,8 @@ class StepRunner {
   void divide_long_dispatches();
   void run_segment(Stage& stage, const char* segment, int slot, Mode mode);
   BatchTarget batch_target(const Stage& stage, int slot);
+  void add_pairs(BatchTarget& batch, int slot);
+  std::optional<model::PreferenceResults> preference(const char* tensor, int slot) const;
   void fill_slot(Stage& stage, int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
   void fill_params(int slot, std::int64_t step, std::int64_t micro_step, double learning_rate);
   model::StepResults results(const char* tensor, int slot) const;
@@ -166,6 +176,7 @@ class StepRunner {
   bool stop_agreed_ = false;
   std::deque<StepOutcome> outcomes_;
   std::vector<std::int32_t> tokens_, positions_;  // of the micro-step that is being filled in
+  std::optional<model::PreferenceResults> evaluated_;
   std::vector<TensorStats> gradient_stats_;
   std::vector<TensorStats> activation_stats_;
   std::vector<plan::DispatchTime> eager_times_;

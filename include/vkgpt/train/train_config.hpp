@@ -34,6 +34,10 @@ struct TrainConfig {
   std::string bad_data = "error";
   std::string chat_template = "auto";
 
+  std::string objective = "tokens";
+  double dpo_beta = 0.1;
+  double dpo_label_smoothing = 0;
+
   double learning_rate = 1e-3;
   double min_lr = 1e-4;
   std::string lr_schedule = "cosine";
@@ -99,6 +103,8 @@ struct TrainConfig {
 
   /// Whether ranks train apart for rounds of steps.
   bool is_diloco() const { return sync == "diloco"; }
+  /// Whether it learns from pairs of replies.
+  bool is_dpo() const { return objective == "dpo"; }
 
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
 

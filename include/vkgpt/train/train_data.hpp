@@ -17,6 +17,7 @@ struct TrainData {
   text::Corpus corpus;
   std::string name;            ///< for messages
   bool conversations = false;  ///< of which the corpus knows the replies
+  bool pairs = false;          ///< documents 2k and 2k + 1 are a chosen and a rejected reply
 };
 
 /// Refuses, before anything is read, what is neither a text nor prepared data.

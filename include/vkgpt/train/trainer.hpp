@@ -71,6 +71,8 @@ class Trainer {
  private:
   void start_fresh();
   void restore(const Checkpoint& checkpoint);
+  /// Of pairs: what the reference says of them, computed once in a run.
+  void find_reference();
   /// Steps with what is due between them; false when a signal or `on_step` ended them early.
   bool train();
   void save();

@@ -1,85 +1,25 @@
 #include "vkgpt/text/corpus/chat_data.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/hash.hpp"
-#include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
-#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/chat/chat_format.hpp"
 #include "vkgpt/text/corpus/prepare.hpp"
 
 #include "text/corpus/file_kind.hpp"
+#include "text/corpus/record_file.hpp"
 #include "text/corpus/unpacker.hpp"
 
 namespace vkgpt::text {
 namespace {
 
-constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 30;
 constexpr std::string_view kSpace = " \t\r\n";
-
-/// A record and where it stands.
-struct Record {
-  std::string_view text;
-  std::size_t number;
-};
-
-/// A file's records: lines, or the elements of an array.
-class RecordFile {
- public:
-  explicit RecordFile(const Path& path)
-      : name_(printable(path.string(), 200)), bytes_(read_bytes(path, kMaxBytes)) {
-    std::string_view text = bytes_;
-    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-    const std::size_t begin = text.find_first_not_of(kSpace);
-    if (begin == std::string_view::npos) fail("{} is empty", name_);
-    if (text[begin] == '[') {
-      read_array(text);
-    } else {
-      read_lines(text);
-    }
-  }
-
-  const std::vector<Record>& records() const { return records_; }
-  std::string place(const Record& record) const {
-    return vkgpt::format("{}: {} {}", name_, is_array_ ? "record" : "line", record.number);
-  }
-
- private:
-  void read_lines(std::string_view text) {
-    std::size_t number = 0;
-    while (!text.empty()) {
-      const std::size_t end = std::min(text.find('\n'), text.size());
-      const std::string_view line = text.substr(0, end);
-      text.remove_prefix(std::min(end + 1, text.size()));
-      ++number;
-      if (line.find_first_not_of(kSpace) != std::string_view::npos) records_.push_back({line, number});
-    }
-  }
-
-  void read_array(std::string_view text) {
-    is_array_ = true;
-    const ChatJson all = parse_chat_json(text, name_);
-    for (const ChatJson& record : all) {
-      elements_.push_back(record.dump(-1, ' ', false, ChatJson::error_handler_t::replace));
-    }
-    for (std::size_t i = 0; i < elements_.size(); ++i) records_.push_back({elements_[i], i + 1});
-  }
-
-  std::string name_;
-  std::string bytes_;
-  bool is_array_ = false;
-  std::vector<std::string> elements_;
-  std::vector<Record> records_;
-};
 
 /// A conversation in tokens, or why it is none.
 struct Encoded {
@@ -118,42 +58,10 @@ Encoded encode(std::string_view record, const ChatFormat& format, double val_fra
   return encoded;
 }
 
-/// The records in their order, on all processors; less where a signal arrived.
-std::vector<Encoded> encode_all(const std::vector<Record>& records, const ChatFormat& format,
-                                double val_fraction) {
-  std::vector<Encoded> all(records.size());
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < records.size() && !interrupted(); i = next++) {
-      all[i] = encode(records[i].text, format, val_fraction);
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 1; i < std::max(1U, std::thread::hardware_concurrency()); ++i)
-      threads.emplace_back(work);
-    work();
-  }
-  if (interrupted()) throw Error("interrupted while conversations were encoded", ExitCode::kInterrupted);
-  return all;
-}
-
-void append(TokenizedDocuments& split, const ChatPrompt& prompt) {
-  split.documents.spans.push_back(
-      {.begin = split.tokens.size(), .tokens = static_cast<std::uint32_t>(prompt.tokens.size())});
-  split.tokens.insert(split.tokens.end(), prompt.tokens.begin(), prompt.tokens.end());
-  split.documents.counted.insert(split.documents.counted.end(), prompt.by_assistant.begin(),
-                                 prompt.by_assistant.end());
-}
-
 void note(ChatDataCounts& counts, const Encoded& encoded, const std::string& place) {
-  if (!encoded.bad) {
-    ++counts.conversations;
-    ++counts.forms[encoded.form];
-    return;
-  }
-  ChatDataCounts::Bad& bad = counts.bad[static_cast<std::size_t>(*encoded.bad)];
-  if (bad.count++ == 0) bad.first = place + ": " + encoded.why;
+  if (encoded.bad) return note_bad(counts, *encoded.bad, encoded.why, place);
+  ++counts.conversations;
+  ++counts.forms[encoded.form];
 }
 
 /// The beginning of a file's text.
@@ -194,6 +102,34 @@ ChatJson first_record(std::string_view text) {
 }
 
 }  // namespace
+
+void append_prompt(TokenizedDocuments& split, const ChatPrompt& prompt) {
+  split.documents.spans.push_back(
+      {.begin = split.tokens.size(), .tokens = static_cast<std::uint32_t>(prompt.tokens.size())});
+  split.tokens.insert(split.tokens.end(), prompt.tokens.begin(), prompt.tokens.end());
+  split.documents.counted.insert(split.documents.counted.end(), prompt.by_assistant.begin(),
+                                 prompt.by_assistant.end());
+}
+
+void note_bad(ChatDataCounts& counts, BadRecord kind, const std::string& why, const std::string& place) {
+  ChatDataCounts::Bad& bad = counts.bad[static_cast<std::size_t>(kind)];
+  if (bad.count++ == 0) bad.first = place + ": " + why;
+}
+
+void check_chat_data(const ChatData& data, const ChatDataConfig& config, std::string_view kind) {
+  const std::uint64_t bad = data.counts.bad_count();
+  if (bad > 0 && (!config.skip_bad || data.counts.conversations == 0)) {
+    fail("{} of {} {} cannot be used: {}{}", bad, bad + data.counts.conversations, kind,
+         data.counts.bad_text(),
+         data.counts.conversations == 0 ? "" : ": mend them, or pass over them with --bad_data skip");
+  }
+  if (bad > 0) {
+    log_warning("{} of {} {} are passed over: {}", bad, bad + data.counts.conversations, kind,
+                data.counts.bad_text());
+  }
+  if (data.splits[0].tokens.empty())
+    fail("no {} left to train on", kind == "pairs" ? "pair is" : "conversation is");
+}
 
 std::uint64_t ChatDataCounts::bad_count() const {
   std::uint64_t sum = 0;
@@ -238,22 +174,16 @@ ChatData read_chat_data(std::span<const Path> files, const Tokenizer& tokenizer,
   ChatData data;
   for (const Path& path : files) {
     const RecordFile file(path);
-    const std::vector<Encoded> all = encode_all(file.records(), format, config.val_fraction);
+    std::vector<Encoded> all(file.records().size());
+    on_all_processors(all.size(), [&](std::size_t i) {
+      all[i] = encode(file.records()[i].text, format, config.val_fraction);
+    });
     for (std::size_t i = 0; i < all.size(); ++i) {
       note(data.counts, all[i], file.place(file.records()[i]));
-      if (!all[i].bad) append(data.splits[all[i].for_validation ? 1 : 0], all[i].prompt);
+      if (!all[i].bad) append_prompt(data.splits[all[i].for_validation ? 1 : 0], all[i].prompt);
     }
   }
-  const std::uint64_t bad = data.counts.bad_count();
-  if (bad > 0 && (!config.skip_bad || data.counts.conversations == 0)) {
-    fail("{} of {} conversations cannot be used: {}{}", bad, bad + data.counts.conversations,
-         data.counts.bad_text(),
-         data.counts.conversations == 0 ? "" : ": mend them, or pass over them with --bad_data skip");
-  }
-  if (bad > 0)
-    log_warning("{} of {} conversations are passed over: {}", bad, bad + data.counts.conversations,
-                data.counts.bad_text());
-  if (data.splits[0].tokens.empty()) fail("no conversation is left to train on");
+  check_chat_data(data, config, "conversations");
   return data;
 }
 

@@ -52,4 +52,16 @@ bool holds_conversations(const Path& file);
 ChatData read_chat_data(std::span<const Path> files, const Tokenizer& tokenizer,
                         const ChatDataConfig& config);
 
+// What data of other kinds are read with, too.
+
+/// Appends a document, with what is to be learned of it.
+void append_prompt(TokenizedDocuments& split, const ChatPrompt& prompt);
+
+/// Counts a record that is of no use; the first of a kind stays by name.
+void note_bad(ChatDataCounts& counts, BadRecord kind, const std::string& why, const std::string& place);
+
+/// Throws `Error` for records of no use where they may not be passed over, and where nothing is left; warns
+/// of those that are. `kind` is what the records are.
+void check_chat_data(const ChatData& data, const ChatDataConfig& config, std::string_view kind);
+
 }  // namespace vkgpt::text
