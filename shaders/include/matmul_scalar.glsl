@@ -4,7 +4,7 @@
 // matmul.glsl the host (src/ops/matmul/matmul_scalar.cpp) sets
 //   LANES       workgroup size, at most the subgroup size
 //   TM          rows of the tile: 16, 8, or (not for TN) 1
-//   K_STEP      k extent of an iteration: 8, or for TM = 1 twice LANES
+//   K_STEP      k extent of an iteration: 8, on CPU drivers of 16 lanes 16, or for TM = 1 twice LANES
 //   B_STEP      k extent of B that registers hold at a time; divides K_STEP and is even
 //   WIDE        1: loads and stores two neighbours of DTYPE as one word; row lengths and offsets are even
 //   WIDE_F32    1: likewise two of f32, as a 64-bit word

@@ -33,7 +33,7 @@ Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Exten
   // 16 rows are 64 sums in each lane, beside what is loaded of A and B.
   const bool fits_16_rows = budget.registers > 128;
   v.tile_rows = (e.m <= 8 || !fits_16_rows) && v.lanes <= 32 ? 8 : 16;
-  v.k_step = 8;
+  v.k_step = caps.is_cpu() && v.lanes >= 16 ? 16 : 8;
   if (e.m == 1 && p.transposition != Transposition::kTN) {
     v.tile_rows = 1;
     v.k_step = 2 * v.lanes;  // a pair of A for every lane
