@@ -73,7 +73,7 @@ std::vector<Value> words_of(Text text, std::int64_t most, Heap& heap) {
 
 /// The same from the end.
 std::vector<Value> last_words_of(Text text, std::int64_t most, Heap& heap) {
-  const std::vector<Value> all = words_of(text, -1, heap);
+  std::vector<Value> all = words_of(text, -1, heap);
   if (most < 0 || static_cast<std::int64_t>(all.size()) <= most) return all;
   std::vector<Value> words(all.end() - most, all.end());
   const auto& next = *get_if<Text>(all[all.size() - static_cast<std::size_t>(most) - 1]);

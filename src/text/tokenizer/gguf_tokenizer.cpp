@@ -235,9 +235,8 @@ void read_chat_templates(const model::GgufFile& file, SpecialNames& names) {
   const std::string key = "tokenizer.chat_template";
   names.chat_template = file.get<std::string>(key, "");
   for (const std::string& name : file.get<Texts>("tokenizer.chat_templates", Texts())) {
-    if (file.has(key + "." + name)) {
-      names.other_chat_templates.emplace_back(name, file.get<std::string>(key + "." + name));
-    }
+    const std::string named = vkgpt::format("{}.{}", key, name);
+    if (file.has(named)) names.other_chat_templates.emplace_back(name, file.get<std::string>(named));
   }
 }
 
