@@ -190,7 +190,7 @@ std::expected<Checkpoint, std::string> CheckpointStore::save(
     clear();
     throw;
   }
-  const Checkpoint saved{.directory = final, .step = step, .val_loss = val_loss};
+  Checkpoint saved{.directory = final, .step = step, .val_loss = val_loss};
   std::erase(damaged_, final);
   try {
     drop_old(saved);

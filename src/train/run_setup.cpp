@@ -16,13 +16,18 @@
 namespace vkgpt::train {
 namespace {
 
+/// Whether the tokenizer has words for `prompt`: a vocabulary of characters may lack one of them.
+bool can_encode(const text::Tokenizer& tokenizer, const std::string& prompt) {
+  try {
+    return !tokenizer.encode(prompt).empty();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 /// The first token of the data, where the tokenizer has no word for the default prompt.
 std::string usable_prompt(const std::string& prompt, const TrainData& data) {
-  try {
-    if (!data.tokenizer->encode(prompt).empty()) return prompt;
-  } catch (const Error&) {
-    // A vocabulary of characters may lack one of them.
-  }
+  if (can_encode(*data.tokenizer, prompt)) return prompt;
   text::Token first = 0;
   data.corpus.train().copy(0, {&first, 1});
   return data.tokenizer->decode({&first, 1});

@@ -180,7 +180,7 @@ std::vector<ScoredText> scored_texts(const ChoiceItem& item, std::span<const Cho
   }
   std::vector<ScoredText> texts;
   for (const std::string& choice : item.choices) {
-    const std::vector<Token> whole = tokenizer.encode(context + tail + " " + choice);
+    const std::vector<Token> whole = tokenizer.encode(vkgpt::format("{}{} {}", context, tail, choice));
     ScoredText text{.tokens = before, .first_scored = before.size() + std::min(alone.size(), whole.size())};
     text.tokens.insert(text.tokens.end(), whole.begin(), whole.end());
     if (text.tokens.size() > most) {

@@ -136,7 +136,7 @@ const Json& read_model(const Json& root, const std::string& where) {
     fail("{}: \"byte_fallback\" is not supported: {}", where, kSupported);
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const Json* value = optional_member(model, affix, where);
-    if (value != nullptr && *value != "")
+    if (value != nullptr && (!value->is_string() || !value->get_ref<const std::string&>().empty()))
       fail("{}: {} is not supported: {}", where, json_quoted(affix), kSupported);
   }
   return model;
