@@ -34,7 +34,9 @@ layout(push_constant) uniform Push {
 layout(set = 0, binding = 0, std430) readonly buffer Tokens { int tokens[]; };  // (rows)
 layout(set = 0, binding = 1, std430) readonly buffer Wte { WTE_ELEMENT wte[]; };  // (wte_count, C)
 #ifdef BLOCKS
+#ifdef SCALES
 layout(set = 0, binding = SCALES, std430) readonly buffer Scales { uint wte_scales[]; };
+#endif
 #define BLOCK_WORD(i) wte[i]
 #define BLOCK_TWO_WORDS(i) uvec2(wte[i], wte[(i) + 1])
 #define BLOCK_SCALES wte_scales

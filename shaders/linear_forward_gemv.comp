@@ -38,21 +38,20 @@
 
 // A word of W, of as many elements; in blocks its quants and their scale.
 #ifdef BLOCKS
+#if WIDTH == 8
+#define QUANTS EIGHT_QUANTS
+#define LOAD_QUANTS eight_quants
+#else
+#define QUANTS FOUR_QUANTS
+#define LOAD_QUANTS four_quants
+#endif
 struct Quantized {
-  uvec2 quants;
+  QUANTS quants;
   float scale;
 };
 #define WORD_B Quantized
 Quantized load_word_b(uint i) {
-  const uint at = i * WIDTH;
-#if WIDTH == 8 && QUANTS_PER_WORD == 4
-  const uvec2 quants = uvec2(b[at / 4], b[at / 4 + 1]);
-#elif WIDTH == 8
-  const uvec2 quants = uvec2(b[at / 8], b[at / 8] >> 16);
-#else
-  const uvec2 quants = uvec2(four_quants(at), 0);
-#endif
-  return Quantized(quants, block_scale(at));
+  return Quantized(LOAD_QUANTS(i * WIDTH), block_scale(i * WIDTH));
 }
 #define LOAD_WORD_B(i) load_word_b(i)
 #else
@@ -83,13 +82,12 @@ float add_product(float sum, float x, float w) { return fma(x, w, sum); }
 #ifdef BLOCKS
 float add_product(float sum, WORD x, Quantized w) {
 #if WIDTH == 8
-  UNROLL for (int h = 0; h < 2; ++h) {
-    const vec4 ws = w.scale * four_levels(w.quants[h]);
-    const vec4 xs = vec4(from_pair(x[2 * h]), from_pair(x[2 * h + 1]));
-    UNROLL for (int i = 0; i < 4; ++i) sum = fma(xs[i], ws[i], sum);
-  }
+  const vec4 low = w.scale * low_levels(w.quants), high = w.scale * high_levels(w.quants);
+  const vec4 low_x = vec4(from_pair(x[0]), from_pair(x[1])), high_x = vec4(from_pair(x[2]), from_pair(x[3]));
+  UNROLL for (int i = 0; i < 4; ++i) sum = fma(low_x[i], low[i], sum);
+  UNROLL for (int i = 0; i < 4; ++i) sum = fma(high_x[i], high[i], sum);
 #else
-  const vec4 ws = w.scale * four_levels(w.quants.x);
+  const vec4 ws = w.scale * four_levels(w.quants);
   UNROLL for (int i = 0; i < 4; ++i) sum = fma(x[i], ws[i], sum);
 #endif
   return sum;

@@ -1,9 +1,31 @@
 // A matrix in blocks (ops/weight.hpp) as numbers in fp32. Before it, the including file declares the buffers and defines
-//   BLOCKS          the type of blocks, as core/blocks.hpp numbers them: 1 q8_0, 2 q4_0, 3 nf4
+//   BLOCKS          the type of blocks, as core/blocks.hpp numbers them: 1 q8_0, 2 q4_0, 3 nf4, 4 f16, 5 bf16
 //   BLOCK_WORD(i)   a word of the quants; BLOCK_TWO_WORDS(i) that and the next, i being even
-//   BLOCK_SCALES    that of the scales' words
+//   BLOCK_SCALES    the array of the scales' words, for types that have some
 #ifndef VKGPT_BLOCKS_GLSL
 #define VKGPT_BLOCKS_GLSL
+
+#if BLOCKS >= 4
+
+// A word is two numbers.
+#if BLOCKS == 4
+vec2 two_numbers(uint word) { return unpackHalf2x16(word); }
+#else
+vec2 two_numbers(uint word) { return uintBitsToFloat(uvec2(word << 16, word & 0xffff0000u)); }
+#endif
+float block_scale(uint at) { return 1.0; }
+#define FOUR_QUANTS uvec2
+uvec2 four_quants(uint at) { return BLOCK_TWO_WORDS(at / 2); }
+vec4 four_levels(uvec2 words) { return vec4(two_numbers(words.x), two_numbers(words.y)); }
+float block_value(uint at) { return two_numbers(BLOCK_WORD(at / 2))[at % 2]; }
+vec2 block_pair(uint at) { return two_numbers(BLOCK_WORD(at / 2)); }
+vec4 block_four(uint at) { return four_levels(four_quants(at)); }
+#define EIGHT_QUANTS uvec4
+uvec4 eight_quants(uint at) { return uvec4(BLOCK_TWO_WORDS(at / 2), BLOCK_TWO_WORDS(at / 2 + 2)); }
+vec4 low_levels(uvec4 words) { return four_levels(words.xy); }
+vec4 high_levels(uvec4 words) { return four_levels(words.zw); }
+
+#else
 
 #if BLOCKS == 1
 #define QUANTS_PER_WORD 4
@@ -32,6 +54,7 @@ float block_scale(uint at) {
 }
 
 // The words with the quants of four neighbours from number `at` on, a multiple of four, in its low bits.
+#define FOUR_QUANTS uint
 uint four_quants(uint at) {
 #if QUANTS_PER_WORD == 4
   return BLOCK_WORD(at / 4);
@@ -54,6 +77,7 @@ vec2 block_pair(uint at) {
 }
 vec4 block_four(uint at) { return block_scale(at) * four_levels(four_quants(at)); }
 
+#define EIGHT_QUANTS uvec2
 // The quants of eight neighbours from a multiple of eight on, and the levels of the first four and of the others.
 #if QUANTS_PER_WORD == 4
 uvec2 eight_quants(uint at) { return BLOCK_TWO_WORDS(at / 4); }
@@ -63,6 +87,8 @@ vec4 high_levels(uvec2 quants) { return four_levels(quants.y); }
 uvec2 eight_quants(uint at) { return uvec2(BLOCK_WORD(at / 8), 0); }
 vec4 low_levels(uvec2 quants) { return four_levels(quants.x); }
 vec4 high_levels(uvec2 quants) { return four_levels(quants.x >> 16); }
+#endif
+
 #endif
 
 #endif

@@ -9,7 +9,8 @@
 //   EPILOGUE    applied to a finished element (matmul_forms.glsl)
 //   ACCUMULATE  1: adds the old C, after the epilogue
 //   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: stores that sum
-//   BLOCKS      (not TN) where defined, B is in blocks of that type (blocks.glsl), and SCALES is the binding of the scales
+//   BLOCKS      (not TN) where defined, B is in blocks of that type (blocks.glsl), and SCALES is the binding of the scales,
+//               if it has some
 //   SPLITS      (NN and TN) where defined, K is computed in parts side by side, one for each gl_WorkGroupID.z, whose sums
 //               are stored apart from each other
 
@@ -33,7 +34,9 @@ layout(set = 0, binding = 1, std430) readonly buffer B { uint b[]; };
 #define BLOCK_WORD(i) b[i]
 #define BLOCK_TWO_WORDS(i) uvec2(b[i], b[(i) + 1])
 #endif
+#ifdef SCALES
 layout(set = 0, binding = SCALES, std430) readonly buffer Scales { uint b_scales[]; };
+#endif
 #define BLOCK_SCALES b_scales
 #include "blocks.glsl"
 #else

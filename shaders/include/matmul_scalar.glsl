@@ -14,7 +14,7 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 #if WIDE_F32
 #include "words64.glsl"
-#if defined(BLOCKS) && BLOCKS == 1
+#if defined(BLOCKS) && BLOCKS != 2 && BLOCKS != 3
 #define BLOCK_WORDS64
 #endif
 #endif
@@ -145,7 +145,7 @@ vec2[kBStep * kPairs] load_b(uint k) {
     UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
       const uint number = (column[j / 2] + j % 2 * column_next[j / 2]) * ldb + at;
       if (u % 32 == 0) scales[j] = block_scale(number);
-      const uvec2 quants = eight_quants(number);
+      const EIGHT_QUANTS quants = eight_quants(number);
       const vec4 low = scales[j] * low_levels(quants), high = scales[j] * high_levels(quants);
       bv[u * kPairs + j] = low.xy;
       bv[(u + 2) * kPairs + j] = low.zw;

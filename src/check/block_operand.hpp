@@ -14,6 +14,7 @@ struct BlockOperand {
 
 BlockOperand random_blocks(Trial& t, BlockType type, const Shape& shape, std::uint64_t seed);
 
-inline constexpr BlockType kBlockTypes[] = {BlockType::kQ8_0, BlockType::kQ4_0, BlockType::kNF4};
+inline constexpr BlockType kBlockTypes[] = {BlockType::kQ8_0, BlockType::kQ4_0, BlockType::kNF4,
+                                            BlockType::kF16, BlockType::kBF16};
 
 }  // namespace vkgpt::check

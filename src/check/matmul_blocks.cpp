@@ -23,6 +23,7 @@ BlockOperand random_blocks(Trial& t, BlockType type, const Shape& shape, std::ui
     return t.input(std::move(size), words);
   };
   const plan::Tensor q = input({shape.rows(), shape.back() / per_word}, quants);
+  if (scales.empty()) return {ops::Weight(type, shape, q, std::nullopt), to_double(values)};
   const plan::Tensor s = input({static_cast<std::int64_t>(scales.size())}, scales);
   return {ops::Weight(type, shape, q, s), to_double(values)};
 }

@@ -12,7 +12,8 @@
 namespace vkgpt {
 namespace {
 
-constexpr std::array<BlockFormat, 3> kFormats = {{{"q8_0", 32, 4, 2}, {"q4_0", 32, 8, 2}, {"nf4", 64, 8, 4}}};
+constexpr std::array<BlockFormat, 5> kFormats = {
+    {{"q8_0", 32, 4, 2}, {"q4_0", 32, 8, 2}, {"nf4", 64, 8, 4}, {"f16", 8, 2, 0}, {"bf16", 8, 2, 0}}};
 
 /// The levels of NF4, quantiles of a normal distribution.
 constexpr std::array<float, 16> kNf4 = {
@@ -87,8 +88,32 @@ Block quantize_nf4(std::span<const float> values) {
   return block;
 }
 
-float scale_at(BlockType type, std::span<const std::uint32_t> scales, std::size_t block) {
-  if (type == BlockType::kNF4) return std::bit_cast<float>(scales[block]);
+Block rounded(std::span<const float> values, BlockType type) {
+  Block block;
+  std::ranges::transform(values, block.quants.begin(), [&](float value) -> std::uint32_t {
+    return type == BlockType::kF16 ? float_to_f16(value) : float_to_bf16(value);
+  });
+  return block;
+}
+
+Block quantize(BlockType type, std::span<const float> values) {
+  switch (type) {
+    case BlockType::kQ8_0:
+      return quantize_q8(values);
+    case BlockType::kQ4_0:
+      return quantize_q4(values);
+    case BlockType::kNF4:
+      return quantize_nf4(values);
+    case BlockType::kF16:
+    case BlockType::kBF16:
+      return rounded(values, type);
+  }
+  VKGPT_CHECK(false, "block type {}", static_cast<int>(type));
+}
+
+float scale_at(const BlockFormat& format, std::span<const std::uint32_t> scales, std::size_t block) {
+  if (format.scale_bytes == 0) return 1;
+  if (format.scale_bytes == 4) return std::bit_cast<float>(scales[block]);
   return f16_to_float(static_cast<std::uint16_t>(scales[block / 2] >> (block % 2 * 16)));
 }
 
@@ -100,6 +125,10 @@ float level_of(BlockType type, std::uint32_t quant) {
       return static_cast<float>(static_cast<int>(quant & 15U) - 8);
     case BlockType::kNF4:
       return kNf4[quant & 15U];
+    case BlockType::kF16:
+      return f16_to_float(static_cast<std::uint16_t>(quant));
+    case BlockType::kBF16:
+      return bf16_to_float(static_cast<std::uint16_t>(quant));
   }
   VKGPT_CHECK(false, "block type {}", static_cast<int>(type));
 }
@@ -131,9 +160,7 @@ void encode_blocks(BlockType type, std::span<const float> values, std::span<std:
   const std::size_t bits = 32 / format.per_word;
   for (std::size_t first = 0; first < values.size(); first += format.values) {
     const std::span<const float> numbers = values.subspan(first, format.values);
-    const Block block = type == BlockType::kQ8_0   ? quantize_q8(numbers)
-                        : type == BlockType::kQ4_0 ? quantize_q4(numbers)
-                                                   : quantize_nf4(numbers);
+    const Block block = quantize(type, numbers);
     for (std::size_t i = 0; i < format.values; ++i) {
       const std::size_t at = first + i;
       quants[at / format.per_word] |= block.quants[i] << (at % format.per_word * bits);
@@ -141,7 +168,7 @@ void encode_blocks(BlockType type, std::span<const float> values, std::span<std:
     const std::size_t number = first / format.values;
     if (format.scale_bytes == 4) {
       scales[number] = block.scale;
-    } else {
+    } else if (format.scale_bytes == 2) {
       scales[number / 2] |= block.scale << (number % 2 * 16);
     }
   }
@@ -154,15 +181,22 @@ void decode_blocks(BlockType type, std::span<const std::uint32_t> quants,
   const std::size_t bits = 32 / format.per_word;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::uint32_t quant = quants[i / format.per_word] >> (i % format.per_word * bits);
-    values[i] = scale_at(type, scales, i / format.values) * level_of(type, quant);
+    values[i] = scale_at(format, scales, i / format.values) * level_of(type, quant);
   }
 }
 
-bool has_finite_scales(BlockType type, std::span<const std::uint32_t> scales) {
-  return std::ranges::all_of(scales, [&](std::uint32_t word) {
-    if (type == BlockType::kNF4) return (word & 0x7f800000U) != 0x7f800000U;
+bool is_finite(BlockType type, std::span<const std::uint32_t> quants, std::span<const std::uint32_t> scales) {
+  const auto is_finite_f32 = [](std::uint32_t bits) { return (bits & 0x7f800000U) != 0x7f800000U; };
+  const auto has_finite_f16 = [](std::uint32_t word) {
     return (word & 0x7c00U) != 0x7c00U && (word & 0x7c000000U) != 0x7c000000U;
-  });
+  };
+  const auto has_finite_bf16 = [&](std::uint32_t word) {
+    return is_finite_f32(word) && is_finite_f32(word << 16U);
+  };
+  if (type == BlockType::kF16) return std::ranges::all_of(quants, has_finite_f16);
+  if (type == BlockType::kBF16) return std::ranges::all_of(quants, has_finite_bf16);
+  if (type == BlockType::kNF4) return std::ranges::all_of(scales, is_finite_f32);
+  return std::ranges::all_of(scales, has_finite_f16);
 }
 
 }  // namespace vkgpt

@@ -219,8 +219,8 @@ plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target,
 }
 
 DecodeOptions decode_options(std::string_view dtype, std::int64_t slots) {
-  return {
-      .slots = slots, .dtype = dtype == "f16" ? DType::kF16 : DType::kF32, .blocks = find_block_type(dtype)};
+  if (dtype == "f16") return {.slots = slots, .dtype = DType::kF16};
+  return {.slots = slots, .blocks = find_block_type(dtype)};
 }
 
 void upload_decode_params(plan::TensorStore& store, const GptParams& params, std::span<const float> arena,

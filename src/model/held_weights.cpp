@@ -11,7 +11,8 @@ namespace vkgpt::model {
 
 std::optional<BlockType> block_type_of(const ParamSpec& spec, std::optional<BlockType> wanted) {
   if (!wanted || spec.shape.rank() != 2 || spec.is_adapter || spec.name == "wpe.weight") return std::nullopt;
-  if (spec.name == "wte.weight" || spec.name == "lm_head.weight") return BlockType::kQ8_0;
+  const bool is_sixteen = *wanted == BlockType::kF16 || *wanted == BlockType::kBF16;
+  if (!is_sixteen && (spec.name == "wte.weight" || spec.name == "lm_head.weight")) return BlockType::kQ8_0;
   return wanted;
 }
 
@@ -40,7 +41,7 @@ void upload_blocks(plan::TensorStore& store, const ParamSpec& spec, BlockType ty
   std::vector<std::uint32_t> quants(format.quant_words(values.size())),
       scales(format.scale_words(values.size()));
   encode_blocks(type, values, quants, scales);
-  if (!has_finite_scales(type, scales) ||
+  if (!is_finite(type, quants, scales) ||
       !std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
     fail("{} holds numbers that {} cannot express: choose f32", spec.name, format.name);
   }

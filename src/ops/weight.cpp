@@ -20,15 +20,14 @@ std::int64_t scale_bytes(const Weight& weight, std::int64_t rows) {
 
 }  // namespace
 
-Weight::Weight(BlockType type, Shape size, plan::Tensor quants, plan::Tensor all_scales)
+Weight::Weight(BlockType type, Shape size, plan::Tensor quants, std::optional<plan::Tensor> all_scales)
     : values(std::move(quants)), shape(std::move(size)), blocks(type), scales(std::move(all_scales)) {
   const BlockFormat& format = block_format(type);
   const auto numbers = static_cast<std::size_t>(shape.numel());
   VKGPT_CHECK(std::cmp_equal(shape.back() % static_cast<std::int64_t>(format.values), 0) &&
                   std::cmp_equal(values.shape.numel(), format.quant_words(numbers)) &&
-                  std::cmp_equal(scales->shape.numel(), format.scale_words(numbers)),
-              "{} {} in words {} and {}", format.name, shape.to_string(), values.shape.to_string(),
-              scales->shape.to_string());
+                  std::cmp_equal(scales ? scales->shape.numel() : 0, format.scale_words(numbers)),
+              "{} {} in words {}", format.name, shape.to_string(), values.shape.to_string());
 }
 
 Weight persistent_blocks(plan::PlanBuilder& builder, std::string_view name, BlockType type,
@@ -41,8 +40,9 @@ Weight persistent_blocks(plan::PlanBuilder& builder, std::string_view name, Bloc
     return builder.persistent(tensor, std::move(size), plan::Role::kParameters, DType::kU32);
   };
   const std::string base(name);
-  return {type, shape, words(base, {shape.rows(), shape.back() / per_word}),
-          words(base + ".scales", {scale_words})};
+  std::optional<plan::Tensor> scales;
+  if (scale_words > 0) scales = words(base + ".scales", {scale_words});
+  return {type, shape, words(base, {shape.rows(), shape.back() / per_word}), scales};
 }
 
 plan::Binding scales_of_rows(const Weight& weight, std::int64_t first, std::int64_t count) {
@@ -59,7 +59,7 @@ void add_block_bindings(plan::Dispatch& dispatch, const Weight& weight, std::int
                         std::int64_t count) {
   if (!weight.blocks) return;
   dispatch.kernel.macros.value("BLOCKS", *weight.blocks);
-  add_binding(dispatch, "SCALES", scales_of_rows(weight, first, count));
+  if (weight.scales) add_binding(dispatch, "SCALES", scales_of_rows(weight, first, count));
 }
 
 }  // namespace vkgpt::ops

@@ -47,8 +47,9 @@ Words unpacked(const Words& words, std::size_t per_word, std::size_t count) {
 }
 
 class Blocks : public testing::TestWithParam<BlockType> {};
+class QuantizedBlocks : public testing::TestWithParam<BlockType> {};
 
-TEST_P(Blocks, AreThoseOfTheLibraries) {
+TEST_P(QuantizedBlocks, AreThoseOfTheLibraries) {
   const Json golden = read_json_file(test::source_dir() / "tests/golden/blocks.json", 1 << 20);
   const BlockFormat& format = block_format(GetParam());
   std::vector<float> values;
@@ -78,21 +79,30 @@ TEST_P(Blocks, OfDecodedNumbersAreTheSame) {
   EXPECT_EQ(again.scales, planes.scales);
 }
 
-TEST_P(Blocks, SayWhereAScaleIsNotFinite) {
+TEST_P(Blocks, SayWhatIsNotFinite) {
+  const auto all_finite = [](const std::vector<float>& numbers) {
+    const Planes planes = encoded(GetParam(), numbers);
+    return is_finite(GetParam(), planes.quants, planes.scales);
+  };
   std::vector<float> values(64, 1.0F);
-  EXPECT_TRUE(has_finite_scales(GetParam(), encoded(GetParam(), values).scales));
-  if (GetParam() == BlockType::kNF4) return;  // its scales are f32
-  values[40] = 1e9F;
-  EXPECT_FALSE(has_finite_scales(GetParam(), encoded(GetParam(), values).scales));
+  EXPECT_TRUE(all_finite(values));
+  const bool is_wide = GetParam() == BlockType::kNF4 || GetParam() == BlockType::kBF16;
+  values[41] = is_wide ? std::numeric_limits<float>::infinity() : 1e9F;
+  EXPECT_FALSE(all_finite(values));
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, Blocks, testing::Values(BlockType::kQ8_0, BlockType::kQ4_0, BlockType::kNF4),
-                         [](const auto& each) { return std::string(block_format(each.param).name); });
+constexpr auto kName = [](const auto& each) { return std::string(block_format(each.param).name); };
+INSTANTIATE_TEST_SUITE_P(Types, QuantizedBlocks,
+                         testing::Values(BlockType::kQ8_0, BlockType::kQ4_0, BlockType::kNF4), kName);
+INSTANTIATE_TEST_SUITE_P(Types, Blocks,
+                         testing::Values(BlockType::kQ8_0, BlockType::kQ4_0, BlockType::kNF4, BlockType::kF16,
+                                         BlockType::kBF16),
+                         kName);
 
 TEST(BlockNames, AreFound) {
   EXPECT_EQ(find_block_type("q8_0"), BlockType::kQ8_0);
   EXPECT_EQ(find_block_type("nf4"), BlockType::kNF4);
-  EXPECT_EQ(find_block_type("f16"), std::nullopt);
+  EXPECT_EQ(find_block_type("f32"), std::nullopt);
 }
 
 }  // namespace

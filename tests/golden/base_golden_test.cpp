@@ -67,7 +67,7 @@ TEST_P(GpuBaseGolden, LossGradientsAndTwentySteps) {
 
 INSTANTIATE_TEST_SUITE_P(All, GpuBaseGolden,
                          testing::Combine(testing::Values("base_llama", "base_qwen3"),
-                                          testing::Values("q8_0", "nf4")),
+                                          testing::Values("q8_0", "nf4", "f16", "bf16")),
                          [](const auto& each) {
                            return std::string(std::get<0>(each.param)) + "_" + std::get<1>(each.param);
                          });

@@ -124,7 +124,7 @@ TEST_P(GpuBase, GoesOnFromACheckpointThatHoldsNoBase) {
   EXPECT_EQ(std::ssize(merged.arena), merged.params.arena_elements());
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, GpuBase, testing::Values("q8_0", "q4_0", "nf4"),
+INSTANTIATE_TEST_SUITE_P(Types, GpuBase, testing::Values("q8_0", "q4_0", "nf4", "f16", "bf16"),
                          [](const auto& each) { return std::string(each.param); });
 
 TEST(GpuBaseMixedPrecision, TrainsInSixteenBits) {

@@ -1,16 +1,16 @@
 """Writes tests/golden/base_llama and base_qwen3: tiny models with adapters, and what PyTorch computes when all but the adapters is
-quantized, in NF4 by bitsandbytes and in Q8_0 by the package gguf. The token table, which is the classifier too, is in Q8_0 beside
-both. q, k and v share an A, and so do gate and up, as in vkgpt.
+quantized, in NF4 by bitsandbytes and in Q8_0 by the package gguf, or rounded to 16 bits. The token table, which is the classifier too,
+is in Q8_0 beside both, rounded too beside 16 bits. q, k and v share an A, and so do gate and up, as in vkgpt.
 
 Needs torch, transformers, peft, safetensors, gguf and bitsandbytes: python3 tools/golden/make_base_golden.py
+With --add TYPE,... it leaves models and other types as they are and needs only the packages of those types.
 """
 
 import pathlib
 import shutil
+import sys
 
-import bitsandbytes.functional
 import gguf
-import numpy
 import peft
 import safetensors.torch
 import torch
@@ -30,8 +30,20 @@ def q8_0(weight):
 
 
 def nf4(weight):
+    import bitsandbytes.functional
     packed, state = bitsandbytes.functional.quantize_4bit(weight.contiguous(), blocksize=64, quant_type="nf4")
     return bitsandbytes.functional.dequantize_4bit(packed, state).reshape(weight.shape)
+
+
+def f16(weight):
+    return weight.half().float()
+
+
+def bf16(weight):
+    return weight.bfloat16().float()
+
+
+TYPES = {"q8_0": (q8_0, q8_0), "nf4": (nf4, q8_0), "f16": (f16, f16), "bf16": (bf16, bf16)}  # of matrices and of the table
 
 
 def base_model(kind):
@@ -76,11 +88,11 @@ def gradients(adapted, layers):
     return result
 
 
-def train(kind, directory, quantize, tokens):
+def train(kind, directory, quantize, quantize_table, tokens):
     """Losses of AdamW's steps, and the gradients of the first."""
     model = transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
     table = model.get_input_embeddings().weight
-    table.data = q8_0(table.data)
+    table.data = quantize_table(table.data)
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2 and parameter is not table:
             parameter.data = quantize(parameter.data)
@@ -100,21 +112,27 @@ def train(kind, directory, quantize, tokens):
     return losses, first
 
 
+def write_models(directory, kind):
+    shutil.rmtree(directory, ignore_errors=True)
+    base_model(kind).half().save_pretrained(directory)
+    (directory / "generation_config.json").unlink(missing_ok=True)
+    adapted = add_adapters(transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32), 7)
+    adapted.save_pretrained(directory / "adapter")
+    (directory / "adapter" / "README.md").unlink(missing_ok=True)
+    shutil.copy(directory / "config.json", directory / "adapter")
+
+
 def main():
+    added = sys.argv[2].split(",") if sys.argv[1:2] == ["--add"] else []
     for kind in ("llama", "qwen3"):
         torch.manual_seed(3)
         directory = GOLDEN / f"base_{kind}"
-        shutil.rmtree(directory, ignore_errors=True)
-        base_model(kind).half().save_pretrained(directory)
-        (directory / "generation_config.json").unlink(missing_ok=True)
-        adapted = add_adapters(transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32), 7)
-        adapted.save_pretrained(directory / "adapter")
-        (directory / "adapter" / "README.md").unlink(missing_ok=True)
-        shutil.copy(directory / "config.json", directory / "adapter")
+        if not added:
+            write_models(directory, kind)
         tokens = torch.randint(0, 61, (1, LENGTH + 1), generator=torch.Generator().manual_seed(5))
-        expected = {"tokens": tokens[0].to(torch.int32)}
-        for name, quantize in (("q8_0", q8_0), ("nf4", nf4)):
-            losses, first = train(kind, directory, quantize, tokens)
+        expected = safetensors.torch.load_file(directory / "expected.safetensors") if added else {"tokens": tokens[0].to(torch.int32)}
+        for name in added or TYPES:
+            losses, first = train(kind, directory, *TYPES[name], tokens)
             expected[f"{name}/losses"] = torch.tensor(losses, dtype=torch.float32)
             for parameter, gradient in first.items():
                 expected[f"{name}/grad/{parameter}"] = gradient.float().contiguous()

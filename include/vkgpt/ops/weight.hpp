@@ -14,11 +14,11 @@ struct Weight {
   plan::Tensor values;  // (N, K); in blocks the quants, (N, K / those in a word) u32
   Shape shape;          // (N, K)
   std::optional<BlockType> blocks = {};
-  std::optional<plan::Tensor> scales = {};  // u32 words
+  std::optional<plan::Tensor> scales = {};  // u32 words, of types that have some
 
   Weight() = default;
   Weight(plan::Tensor elements) : values(std::move(elements)), shape(values.shape) {}
-  Weight(BlockType type, Shape size, plan::Tensor quants, plan::Tensor all_scales);
+  Weight(BlockType type, Shape size, plan::Tensor quants, std::optional<plan::Tensor> all_scales);
 
   /// Whether an op on elements of `dtype` reads it.
   bool is_for(DType dtype) const { return blocks || values.dtype == dtype; }
@@ -26,7 +26,7 @@ struct Weight {
   std::int64_t row_bytes() const { return values.shape.back() * dtype_size(values.dtype); }
 };
 
-/// The two persistent tensors of a matrix in blocks, "NAME" and "NAME.scales".
+/// The persistent tensors of a matrix in blocks, "NAME" and "NAME.scales".
 Weight persistent_blocks(plan::PlanBuilder& builder, std::string_view name, BlockType type,
                          const Shape& shape);
 

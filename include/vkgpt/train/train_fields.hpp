@@ -285,7 +285,7 @@ struct TrainFields {
     visit(FieldInfo{.name = "base_dtype",
                     .group = kGroup,
                     .help = "Type in which matrices that --lora_rank freezes are held",
-                    .choices = "f32|q8_0|nf4|q4_0"},
+                    .choices = "f32|f16|bf16|q8_0|nf4|q4_0"},
           self.base_dtype);
     visit(FieldInfo{.name = "lora_targets", .group = kGroup, .help = "Layers that get adapters"},
           self.lora_targets);
