@@ -1,6 +1,7 @@
 // A matrix in blocks (ops/weight.hpp) as numbers in fp32. Before it, the including file declares the buffers and defines
 //   BLOCKS          the type of blocks, as core/blocks.hpp numbers them: 1 q8_0, 2 q4_0, 3 nf4, 4 f16, 5 bf16
 //   BLOCK_WORD(i)   a word of the quants; BLOCK_TWO_WORDS(i) that and the next, i being even
+//   LEVELS_BY_SELECTION  where defined, nf4's levels are chosen bit by bit: for CPU drivers
 //   BLOCK_SCALES    the array of the scales' words, for types that have some
 #ifndef VKGPT_BLOCKS_GLSL
 #define VKGPT_BLOCKS_GLSL
@@ -35,11 +36,26 @@ float block_level(uint word, uint i) { return float(bitfieldExtract(int(word), i
 #if BLOCKS == 2
 float block_level(uint word, uint i) { return float(int(bitfieldExtract(word, int(4 * i), 4)) - 8); }
 #else
+#ifdef LEVELS_BY_SELECTION
+// 15 selections, where a table would be a gather of each number.
+float block_level(uint word, uint i) {
+  const bool b0 = (word & (1u << (4 * i))) != 0, b1 = (word & (2u << (4 * i))) != 0;
+  const bool b2 = (word & (4u << (4 * i))) != 0, b3 = (word & (8u << (4 * i))) != 0;
+  const float l0 = b0 ? -0.6961928009986877 : -1.0, l1 = b0 ? -0.39491748809814453 : -0.5250730514526367;
+  const float l2 = b0 ? -0.18477343022823334 : -0.28444138169288635, l3 = b0 ? 0.0 : -0.09105003625154495;
+  const float l4 = b0 ? 0.16093020141124725 : 0.07958029955625534, l5 = b0 ? 0.33791524171829224 : 0.24611230194568634;
+  const float l6 = b0 ? 0.5626170039176941 : 0.44070982933044434, l7 = b0 ? 1.0 : 0.7229568362236023;
+  const float m0 = b1 ? l1 : l0, m1 = b1 ? l3 : l2, m2 = b1 ? l5 : l4, m3 = b1 ? l7 : l6;
+  const float n0 = b2 ? m1 : m0, n1 = b2 ? m3 : m2;
+  return b3 ? n1 : n0;
+}
+#else
 const float kNf4[16] =
     float[](-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
             -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
             0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0);
 float block_level(uint word, uint i) { return kNf4[bitfieldExtract(word, int(4 * i), 4)]; }
+#endif
 #endif
 #endif
 

@@ -14,6 +14,7 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 #if WIDE_F32
 #include "words64.glsl"
+#define LEVELS_BY_SELECTION
 #if defined(BLOCKS) && BLOCKS != 2 && BLOCKS != 3
 #define BLOCK_WORDS64
 #endif
