@@ -21,6 +21,7 @@ constexpr std::array kCommands = {
     Command{"eval", "Measure a model on a text", run_eval},
     Command{"import", "Take over a model of transformers or llm.c", run_import},
     Command{"export", "Write a model for transformers, llama.cpp or llm.c", run_export},
+    Command{"merge", "Add adapters to their model", run_merge},
     Command{"plot", "Draw the curves of runs", run_plot},
     Command{"dashboard", "Show runs in a browser, while they train and afterwards", run_dashboard},
     Command{"sweep", "Search over settings", run_sweep},

@@ -21,6 +21,7 @@ int run_serve(std::span<const std::string> args);
 int run_eval(std::span<const std::string> args);
 int run_import(std::span<const std::string> args);
 int run_export(std::span<const std::string> args);
+int run_merge(std::span<const std::string> args);
 int run_plan(std::span<const std::string> args);
 int run_kernels(std::span<const std::string> args);
 int run_plot(std::span<const std::string> args);

@@ -1,7 +1,6 @@
 #include "vkgpt/model/adapter_config.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <map>
 #include <string_view>
@@ -12,10 +11,10 @@
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/model/base_directory.hpp"
 
+#include "model/adapter_settings.hpp"
+
 namespace vkgpt::model {
 namespace {
-
-constexpr std::uint64_t kMaxRank = 4096;
 
 struct TargetName {
   std::string_view llama;
@@ -95,26 +94,15 @@ Adaptation read_adaptation(const Path& directory, TensorLayout layout) {
   Adaptation adaptation;
   const Path path = directory / kAdapterConfigFile;
   if (!std::filesystem::exists(path)) return adaptation;
-  const std::string where = path.string();
-  const Json json = read_json_file(path);
-  adaptation.lora_rank = static_cast<std::int64_t>(json_unsigned(json, "r", where, kMaxRank));
-  adaptation.lora_alpha = json_number(json, "lora_alpha", where);
-  if (const auto stabilized = json.find("use_rslora"); stabilized != json.end()) {
-    if (!stabilized->is_boolean()) fail("{}: use_rslora is not true or false", where);
-    // alpha / sqrt(r) (rsLoRA: Kalajdzievski, arXiv:2312.03732) is alpha sqrt(r) / r.
-    if (stabilized->get<bool>())
-      adaptation.lora_alpha *= std::sqrt(static_cast<double>(adaptation.lora_rank));
-  }
-  const Json& targets = json_member(json, "target_modules", where);
-  if (adaptation.lora_rank == 0 || !targets.is_array() || targets.empty()) {
-    fail("{}: r or target_modules is empty", where);
-  }
-  for (const Json& target : targets) {
-    if (!target.is_string()) fail("{}: target_modules is not a list of names", where);
-    const auto name = target.get<std::string>();
-    std::string ours = layout == TensorLayout::kLlama ? our_target(name, where) : name;
-    if (!std::ranges::contains(adaptation.lora_targets, ours))
+  const AdapterSettings settings = read_adapter_settings(path);
+  if (settings.targets.empty()) fail("{}: target_modules is not a list of names", path.string());
+  adaptation.lora_rank = settings.rank;
+  adaptation.lora_alpha = settings.scale * static_cast<double>(settings.rank);
+  for (const std::string& name : settings.targets) {
+    std::string ours = layout == TensorLayout::kLlama ? our_target(name, path.string()) : name;
+    if (!std::ranges::contains(adaptation.lora_targets, ours)) {
       adaptation.lora_targets.push_back(std::move(ours));
+    }
   }
   return adaptation;
 }

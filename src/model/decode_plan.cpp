@@ -22,6 +22,7 @@
 #include "model/arena.hpp"
 #include "model/gpt_block.hpp"
 #include "model/linear.hpp"
+#include "model/stacked_adapters.hpp"
 
 namespace vkgpt::model {
 
@@ -70,10 +71,11 @@ struct Cache {
 
 /// f32 in one arena as in training; else a copy in that type, and those that are read in f32 one by one; in
 /// blocks all one by one.
-ParamTensors::Arenas arenas_of(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options) {
+ParamTensors::Arenas arenas_of(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options,
+                               std::span<const Adapter> adapters) {
   const auto& [slots, dtype, blocks] = options;
   if (blocks) {
-    ParamTensors::Arenas arenas{.blocks = blocks};
+    ParamTensors::Arenas arenas{.blocks = blocks, .adapters = adapters};
     if (params.adaptation().lora_rank > 0) {  // adapters in training, beside their base
       arenas.values = arena(builder, params, tensor::kParams, params.trainable_elements(), Role::kParameters);
     }
@@ -81,17 +83,20 @@ ParamTensors::Arenas arenas_of(PlanBuilder& builder, const GptParams& params, co
   }
   const std::int64_t all = params.arena_elements();
   if (dtype == DType::kF32) {
-    return {.values = arena(builder, params, tensor::kParams, all, Role::kParameters)};
+    return {.values = arena(builder, params, tensor::kParams, all, Role::kParameters), .adapters = adapters};
   }
-  return {.matrices = arena(builder, params, kMatrices, all, Role::kParameters, dtype)};
+  return {.matrices = arena(builder, params, kMatrices, all, Role::kParameters, dtype),
+          .adapters = adapters,
+          .adapter_dtype = dtype};
 }
 
 class DecodePlanWriter {
  public:
-  DecodePlanWriter(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options)
+  DecodePlanWriter(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options,
+                   std::span<const Adapter> adapters)
       : builder_(builder),
         config_(params.config()),
-        params_(builder, params, arenas_of(builder, params, options)),
+        params_(builder, params, arenas_of(builder, params, options, adapters)),
         options_{.config = config_,
                  .dtype = options.dtype,
                  .lora = {.scale = params.adaptation().lora_rank > 0 ? params.adaptation().lora_scale() : 0},
@@ -100,6 +105,7 @@ class DecodePlanWriter {
     const std::int64_t most_rows = std::max(step_rows, decode::run_rows(config_).back());
     tokens_ = builder.upload(decode::kTokens, {most_rows}, DType::kI32);
     places_ = builder.upload(decode::kPlaces, {most_rows, 2}, DType::kI32);
+    if (!adapters.empty()) adapters_ = builder.upload(decode::kAdapters, {most_rows}, DType::kI32);
     logits_ = builder.readback(decode::kLogits, {step_rows, config_.padded_vocab_size()});
     const Shape shape{options.slots, config_.kv_heads(), config_.block_size, config_.head_size()};
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
@@ -133,12 +139,14 @@ class DecodePlanWriter {
                                      .wpe = params_.find("wpe.weight"),
                                      .x = x});
     Stream stream{x, {}};
+    BlockOptions options = options_;
+    if (adapters_) options.lora.adapters = builder_.view(*adapters_, 0, {rows});
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const auto scope = builder_.scope("h" + std::to_string(layer));
       const Attend attend = [&](PlanBuilder&, const Tensor& qkv) {
         return Attended{.out = attend_to_cache(layer, qkv, places, is_run)};
       };
-      stream = block_forward(builder_, params_.block(layer), stream, attend, options_).out;
+      stream = block_forward(builder_, params_.block(layer), stream, attend, options).out;
     }
     return stream_norm(builder_, params_.norm("ln_f"), stream, options_).y;
   }
@@ -186,9 +194,10 @@ class DecodePlanWriter {
   const GptConfig& config_;
   ParamTensors params_;
   BlockOptions options_;
-  Tensor tokens_;  // (most rows) i32
-  Tensor places_;  // (most rows, 2) i32
-  Tensor logits_;  // (most rows of a step, Vp)
+  Tensor tokens_;                   // (most rows) i32
+  Tensor places_;                   // (most rows, 2) i32
+  std::optional<Tensor> adapters_;  // (most rows) i32
+  Tensor logits_;                   // (most rows of a step, Vp)
   std::vector<Cache> caches_;
 };
 
@@ -205,14 +214,14 @@ void check_cache_fits(const GptConfig& config, const vk::DeviceCaps& caps, const
 
 }  // namespace
 
-plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target,
-                             const DecodeOptions& options) {
+plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target, const DecodeOptions& options,
+                             std::span<const Adapter> adapters) {
   VKGPT_CHECK(options.slots > 0 && (options.dtype == DType::kF32 || options.dtype == DType::kF16),
               "{} slots of {}", options.slots, dtype_name(options.dtype));
   if (options.blocks) check_blocks(params, *options.blocks);
   check_cache_fits(params.config(), target.caps, options);
   PlanBuilder builder(target);
-  DecodePlanWriter writer(builder, params, options);
+  DecodePlanWriter writer(builder, params, options, adapters);
   for (const std::int64_t rows : decode::run_rows(params.config())) writer.write_run(rows);
   for (const std::int64_t rows : decode::step_rows(options)) writer.write_step(rows);
   return std::move(builder).finish();
@@ -223,22 +232,23 @@ DecodeOptions decode_options(std::string_view dtype, std::int64_t slots) {
   return {.slots = slots, .blocks = find_block_type(dtype)};
 }
 
-void upload_decode_params(plan::TensorStore& store, const GptParams& params, std::span<const float> arena,
-                          const DecodeOptions& options) {
+void upload_decode_params(plan::TensorStore& store, const GptParams& params, const ParamSource& source,
+                          const DecodeOptions& options, std::span<const Adapter> adapters) {
   const auto& [slots, dtype, blocks] = options;
-  if (blocks) return upload_held(store, params, ArenaSource(params, arena), *blocks);
-  if (dtype == DType::kF32) return store.upload(tensor::kParams, std::as_bytes(arena));
+  upload_stacked(store, adapters, params, dtype);
+  if (blocks) return upload_held(store, params, source, *blocks);
   for (const ParamSpec& spec : params.specs()) {
-    const auto values =
-        arena.subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.numel()));
-    if (spec.shape.rank() == 1 || spec.name == "wpe.weight") {
-      store.upload(f32_param_tensor(spec.name), std::as_bytes(values));
-      continue;
-    }
-    std::uint64_t at = static_cast<std::uint64_t>(spec.offset) * dtype_size(dtype);
-    encode_tensor(spec.name, values, TensorEncoding::kF16, [&](std::span<const std::byte> bytes) {
-      store.upload(kMatrices, bytes, at);
-      at += bytes.size();
+    const bool is_apart = dtype != DType::kF32 && (spec.shape.rank() == 1 || spec.name == "wpe.weight");
+    for_rows(source, spec, [&](std::int64_t first, std::span<const float> values) {
+      const auto bytes = static_cast<std::uint64_t>(is_apart ? first : spec.offset + first) *
+                         static_cast<std::uint64_t>(dtype_size(is_apart ? DType::kF32 : dtype));
+      if (is_apart) return store.upload(f32_param_tensor(spec.name), std::as_bytes(values), bytes);
+      if (dtype == DType::kF32) return store.upload(tensor::kParams, std::as_bytes(values), bytes);
+      std::uint64_t at = bytes;
+      encode_tensor(spec.name, values, TensorEncoding::kF16, [&](std::span<const std::byte> some) {
+        store.upload(kMatrices, some, at);
+        at += some.size();
+      });
     });
   }
 }

@@ -11,6 +11,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
 
+#include "model/gguf_blocks.hpp"
 #include "model/gguf_layout.hpp"
 #include "model/gguf_params.hpp"
 #include "model/gguf_rope.hpp"
@@ -97,20 +98,23 @@ void check_config(const GptConfig& config, const std::string& where) {
   }
 }
 
-/// What the parameter of a source is in memory: halves in place of pairs.
+/// Where a row of a source belongs among those of its parameter: halves in place of pairs.
+std::int64_t placed_row(const GgufSource& source, std::int64_t row) {
+  if (source.rotated_heads == 0) return row;
+  const std::int64_t head_size = source.rows / source.rotated_heads, in_head = row % head_size;
+  return row - in_head + in_head % 2 * (head_size / 2) + in_head / 2;
+}
+
+/// What the parameter of a source is in memory.
 void place_rows(const GgufSource& source, std::span<const float> rows, std::span<float> place) {
   if (source.rotated_heads == 0) {
     std::ranges::copy(rows, place.begin());
     return;
   }
-  const auto count = static_cast<std::size_t>(source.rows);
-  const std::size_t width = rows.size() / count;
-  const std::size_t head_size = count / static_cast<std::size_t>(source.rotated_heads);
-  for (std::size_t row = 0; row < count; ++row) {
-    const std::size_t in_head = row % head_size;
-    const std::size_t to = row - in_head + in_head % 2 * (head_size / 2) + in_head / 2;
-    std::ranges::copy(rows.subspan(row * width, width),
-                      place.begin() + static_cast<std::ptrdiff_t>(to * width));
+  const std::int64_t width = std::ssize(rows) / source.rows;
+  for (std::int64_t row = 0; row < source.rows; ++row) {
+    std::ranges::copy(rows.subspan(static_cast<std::size_t>(row * width), static_cast<std::size_t>(width)),
+                      place.begin() + placed_row(source, row) * width);
   }
 }
 
@@ -205,7 +209,38 @@ class GgufParams final : public ParamSource {
     }
   }
 
+  bool read_blocks(const ParamSpec& spec, BlockType type, std::int64_t first, std::int64_t count,
+                   std::span<std::uint32_t> quants, std::span<std::uint32_t> scales) const override {
+    for (const GgufSource& source : sources_) {
+      if (source.spec == nullptr || source.spec->name != spec.name) continue;
+      const GgufTensorInfo* tensor = file_.find(source.tensor.name);
+      if (tensor == nullptr || ggml_block_type(tensor->type) != type) return false;
+    }
+    // Rows that pad a vocabulary.
+    std::ranges::fill(quants, 0U);
+    std::ranges::fill(scales, 0U);
+    for (const GgufSource& source : sources_) {
+      if (source.spec == nullptr || source.spec->name != spec.name) continue;
+      place_blocks(source, type, first, count, quants, scales);
+    }
+    return true;
+  }
+
  private:
+  /// The rows of a tensor that are among rows [first, first + count) of its parameter.
+  void place_blocks(const GgufSource& source, BlockType type, std::int64_t first, std::int64_t count,
+                    std::span<std::uint32_t> quants, std::span<std::uint32_t> scales) const {
+    const GgufTensorInfo& tensor = *file_.find(source.tensor.name);
+    const auto row_blocks = static_cast<std::size_t>(tensor.shape.back()) / block_format(type).values;
+    std::vector<std::byte> bytes(row_blocks * ggml_block_bytes(type));
+    for (std::int64_t row = 0; row < source.rows; ++row) {
+      const std::int64_t to = source.first_row + placed_row(source, row) - first;
+      if (to < 0 || to >= count) continue;
+      file_.read_bytes(tensor, static_cast<std::uint64_t>(row) * bytes.size(), bytes);
+      place_ggml_blocks(type, bytes, static_cast<std::size_t>(to) * row_blocks, quants, scales);
+    }
+  }
+
   /// Whole rows, of which `first` is the first number.
   void read_part(const GgufTensorInfo& tensor, std::size_t first, std::span<float> values) const {
     GgufTensorInfo part = tensor;
@@ -228,6 +263,10 @@ class OpenGguf final : public ParamSource {
   void read(const ParamSpec& spec, std::int64_t first, std::int64_t count,
             std::span<float> values) const override {
     params_.read(spec, first, count, values);
+  }
+  bool read_blocks(const ParamSpec& spec, BlockType type, std::int64_t first, std::int64_t count,
+                   std::span<std::uint32_t> quants, std::span<std::uint32_t> scales) const override {
+    return params_.read_blocks(spec, type, first, count, quants, scales);
   }
 
  private:

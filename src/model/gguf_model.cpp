@@ -12,6 +12,7 @@
 #include "model/gguf_layout.hpp"
 #include "model/gguf_rope.hpp"
 #include "model/hf_layers.hpp"
+#include "model/gguf_rows.hpp"
 
 namespace vkgpt::model {
 namespace {
@@ -22,23 +23,6 @@ constexpr std::string_view kQwen3 = "qwen3";
 constexpr std::string_view kSmolLm3 = "smollm3";
 
 using Source = GgufSource;
-
-/// Rows of each head's first half beside those of its second: ggml rotates neighbours where Hugging Face
-/// rotates halves. As its converter: reshape(H, 2, D / 2, ...).swapaxes(1, 2).
-std::vector<float> pair_halves(std::span<const float> rows, std::int64_t heads, std::int64_t row_count) {
-  const std::size_t width = rows.size() / static_cast<std::size_t>(row_count);
-  const auto head_size = static_cast<std::size_t>(row_count / heads);
-  std::vector<float> paired(rows.size());
-  for (std::size_t row = 0; row < static_cast<std::size_t>(row_count); ++row) {
-    const std::size_t head = row / head_size;
-    const std::size_t in_head = row % head_size;
-    const std::size_t half = in_head % 2;
-    const std::size_t from = head * head_size + half * (head_size / 2) + in_head / 2;
-    std::ranges::copy(rows.subspan(from * width, width),
-                      paired.begin() + static_cast<std::ptrdiff_t>(row * width));
-  }
-  return paired;
-}
 
 void write_source(const Source& source, std::span<const float> arena, const ByteSink& sink) {
   const auto& [tensor, spec, first_row, rows, heads, numbers] = source;

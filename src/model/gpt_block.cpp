@@ -30,7 +30,7 @@ ops::Activation activation_kind(const BlockOptions& options) {
 
 /// Whether GELU and its gradient ride on the matrix products beside them.
 bool has_fused_gelu(const BlockTensors& params, const BlockOptions& options) {
-  return options.config.mlp == "gelu" && !params.c_fc.lora_a && !params.mlp_c_proj.lora_a;
+  return options.config.mlp == "gelu" && !params.c_fc.has_adapters() && !params.mlp_c_proj.has_adapters();
 }
 
 std::uint32_t attention_site(const BlockOptions& options) {

@@ -33,22 +33,35 @@ std::string f32_param_tensor(std::string_view name) {
 
 namespace {
 
-/// Some numbers of a matrix from number `first` on, where a block begins.
-void upload_blocks(plan::TensorStore& store, const ParamSpec& spec, BlockType type, std::size_t first,
-                   std::span<const float> values) {
+/// A matrix, some rows at a time: blocks as the source has them, else of its numbers.
+void upload_blocks(plan::TensorStore& store, const ParamSpec& spec, const ParamSource& source,
+                   BlockType type) {
   const BlockFormat& format = block_format(type);
   const std::string name = block_tensor(spec.name);
-  std::vector<std::uint32_t> quants(format.quant_words(values.size())),
-      scales(format.scale_words(values.size()));
-  encode_blocks(type, values, quants, scales);
-  if (!is_finite(type, quants, scales) ||
-      !std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
-    fail("{} holds numbers that {} cannot express: choose f32", spec.name, format.name);
+  const std::int64_t width = row_width(spec), rows = spec.numel() / width, step = rows_at_once(spec);
+  std::vector<float> values;
+  std::vector<std::uint32_t> quants, scales;
+  for (std::int64_t first = 0; first < rows; first += step) {
+    const std::int64_t count = std::min(step, rows - first);
+    const auto numbers = static_cast<std::size_t>(count * width);
+    const auto before = static_cast<std::size_t>(first * width);
+    quants.resize(format.quant_words(numbers));
+    scales.resize(format.scale_words(numbers));
+    bool is_good = true;
+    if (!source.read_blocks(spec, type, first, count, quants, scales)) {
+      values.resize(numbers);
+      source.read(spec, first, count, values);
+      encode_blocks(type, values, quants, scales);
+      is_good = std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+    }
+    if (!is_good || !is_finite(type, quants, scales)) {
+      fail("{} holds numbers that {} cannot express: choose f32", spec.name, format.name);
+    }
+    store.upload(name, std::as_bytes(std::span(quants)), format.quant_words(before) * sizeof(std::uint32_t));
+    if (scales.empty()) continue;
+    store.upload(name + ".scales", std::as_bytes(std::span(scales)),
+                 format.scale_words(before) * sizeof(std::uint32_t));
   }
-  store.upload(name, std::as_bytes(std::span(quants)), format.quant_words(first) * sizeof(std::uint32_t));
-  if (scales.empty()) return;
-  store.upload(name + ".scales", std::as_bytes(std::span(scales)),
-               format.scale_words(first) * sizeof(std::uint32_t));
 }
 
 }  // namespace
@@ -57,9 +70,11 @@ void upload_held(plan::TensorStore& store, const GptParams& params, const ParamS
                  BlockType type) {
   for (const ParamSpec& spec : params.specs()) {
     if (params.adaptation().lora_rank > 0 && spec.trainable) continue;
-    const std::optional<BlockType> blocks = block_type_of(spec, type);
+    if (const std::optional<BlockType> blocks = block_type_of(spec, type)) {
+      upload_blocks(store, spec, source, *blocks);
+      continue;
+    }
     for_rows(source, spec, [&](std::int64_t first, std::span<const float> values) {
-      if (blocks) return upload_blocks(store, spec, *blocks, static_cast<std::size_t>(first), values);
       store.upload(f32_param_tensor(spec.name), std::as_bytes(values),
                    static_cast<std::uint64_t>(first) * sizeof(float));
     });

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/adapter_select.hpp"
 #include "vkgpt/ops/cast.hpp"
 #include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/ops/fill.hpp"
@@ -28,6 +29,17 @@ Tensor dropped(PlanBuilder& builder, const Tensor& x, std::string_view name, con
   const Tensor kept = builder.transient(name, x.shape, x.dtype);
   ops::dropout(builder, x, kept, {.p = lora.dropout, .site = lora.site});
   return kept;
+}
+
+/// y += what each row's adapter makes of x.
+void add_chosen_adapters(PlanBuilder& builder, const StackedTensors& stacked, const Tensor& x,
+                         const Tensor& y, const Tensor& adapters, bool by_rows) {
+  const auto scope = builder.scope("adapters");
+  const Tensor hidden = builder.transient("hidden", with_width(x, stacked.a.shape[0]), x.dtype);
+  ops::linear_forward(builder, {.x = x, .weight = stacked.a, .y = hidden, .by_rows = by_rows});
+  ops::adapter_select(builder, hidden, stacked.owners, adapters);
+  ops::linear_forward(builder,
+                      {.x = hidden, .weight = stacked.b, .y = y, .accumulate = true, .by_rows = by_rows});
 }
 
 /// Gradients of the layer's own weight and bias.
@@ -71,6 +83,7 @@ LinearActivations linear_forward(PlanBuilder& builder, const LinearTensors& para
                                   .accumulate = true,
                                   .by_rows = by_rows});
   }
+  if (params.stacked) add_chosen_adapters(builder, *params.stacked, x, saved.y, *lora.adapters, by_rows);
   return saved;
 }
 

@@ -15,9 +15,11 @@ struct Lora {
   double scale = 0;
   double dropout = 0;
   std::uint32_t site = 0;
+  std::optional<plan::Tensor> adapters =
+      {};  // (rows) i32: of those to choose from the one of each row; -1: none
 
   /// Those of the linear layer number `layer` of a block.
-  Lora of(std::uint32_t layer) const { return {scale, dropout, site + layer}; }
+  Lora of(std::uint32_t layer) const { return {scale, dropout, site + layer, adapters}; }
 };
 /// Sites of a block: c_attn, attn.c_proj, c_fc, mlp.c_proj.
 inline constexpr std::uint32_t kLoraSites = 4;
@@ -29,8 +31,8 @@ struct LinearActivations {
   std::optional<plan::Tensor> lora_hidden = {};  // (..., r): alpha / r * x A^T
 };
 
-/// y = x W^T + b, and with an adapter + scale * (dropout(x) A^T) B^T (Hu et al., arXiv:2106.09685). `by_rows`
-/// is that of `ops::LinearForward`.
+/// y = x W^T + b, and with an adapter + scale * (dropout(x) A^T) B^T (Hu et al., arXiv:2106.09685); where
+/// there are adapters to choose from, each row has its own. `by_rows` is that of `ops::LinearForward`.
 LinearActivations linear_forward(plan::PlanBuilder& builder, const LinearTensors& params,
                                  const plan::Tensor& x, std::string_view name, const Lora& lora,
                                  bool by_rows = false);

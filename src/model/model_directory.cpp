@@ -11,6 +11,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/model/adapter.hpp"
 #include "vkgpt/model/base_directory.hpp"
 #include "vkgpt/model/file_tensors.hpp"
 #include "vkgpt/model/gguf_import.hpp"
@@ -152,49 +153,41 @@ void read_adapter_parameters(const Path& directory, const GptParams& params, std
   read_adapters(directory, params, read_model_format(directory / kModelConfigFile).layout, arena);
 }
 
-namespace {
-
-/// The parameters of a model with adapters, whose base is in the same directory or in the one that its
-/// adapters name.
-std::vector<float> read_adapted(const Path& directory, const GptParams& params, TensorLayout layout) {
-  if (std::filesystem::exists(directory / kModelWeightsFile) ||
-      std::filesystem::exists(directory / kModelIndexFile)) {
-    return read_model_parameters(directory, params);
-  }
-  const Path base = read_base_path(directory);
-  const std::unique_ptr<ParamSource> source = open_params(base);
-  std::vector<float> arena(static_cast<std::size_t>(params.arena_elements()), 0.0F);
-  for (const ParamSpec& spec : params.specs()) {
-    if (spec.is_adapter) continue;
-    source->read(spec, 0, spec.numel() / row_width(spec),
-                 std::span(arena).subspan(static_cast<std::size_t>(spec.offset),
-                                          static_cast<std::size_t>(spec.numel())));
-  }
-  read_adapters(directory, params, layout, arena);
-  return arena;
+Path base_of_adapters(const Path& directory) {
+  const bool has_base = std::filesystem::exists(directory / kModelWeightsFile) ||
+                        std::filesystem::exists(directory / kModelIndexFile);
+  return has_base ? directory : read_base_path(directory);
 }
 
-}  // namespace
+std::unique_ptr<ParamSource> open_base_params(const Path& path) {
+  if (is_gguf(path)) return open_gguf_params(path);
+  return std::make_unique<ModelFiles>(path, kModelWeightsFile, read_model_format(path / kModelConfigFile));
+}
+
+std::unique_ptr<ParamSource> open_model_params(const Path& path, bool average) {
+  if (is_gguf(path)) {
+    if (average) fail("{} has no averaged weights", path.string());
+    return open_gguf_params(path);
+  }
+  const ModelFormat format = read_model_format(path / kModelConfigFile);
+  if (average) return std::make_unique<ModelFiles>(path, kEmaWeightsFile, format);
+  if (!std::filesystem::exists(path / kAdapterConfigFile)) return open_base_params(path);
+  return adapted_params(open_base_params(base_of_adapters(path)),
+                        read_adapter(path, GptParams(format.config)));
+}
 
 LoadedModel load_model(const Path& directory, bool average) {
-  if (is_gguf(directory)) {
-    if (average) fail("{} has no averaged weights", directory.string());
-    return read_gguf_model(GgufFile(directory));
-  }
+  if (is_gguf(directory) && !average) return read_gguf_model(GgufFile(directory));
+  const std::unique_ptr<ParamSource> source = open_model_params(directory, average);
   ModelFormat format = read_model_format(directory / kModelConfigFile);
   LoadedModel model{GptParams(format.config), {}, std::move(format)};
-  if (average) {
-    model.arena = read_model_parameters(directory, model.params, kEmaWeightsFile);
-    return model;
+  // Only now, when the files are known to be as large as the model says.
+  model.arena.assign(static_cast<std::size_t>(model.params.arena_elements()), 0.0F);
+  for (const ParamSpec& spec : model.params.specs()) {
+    source->read(spec, 0, spec.numel() / row_width(spec),
+                 std::span(model.arena)
+                     .subspan(static_cast<std::size_t>(spec.offset), static_cast<std::size_t>(spec.numel())));
   }
-  const GptParams adapted(model.params.config(), read_adaptation(directory, model.format.layout));
-  if (adapted.adaptation().lora_rank == 0) {
-    model.arena = read_model_parameters(directory, model.params);
-    return model;
-  }
-  std::vector<float> merged = read_adapted(directory, adapted, model.format.layout);
-  merge_adapters(adapted, merged);
-  model.arena = rearrange(adapted, merged, model.params);
   return model;
 }
 

@@ -28,6 +28,11 @@ std::optional<ops::Weight> ParamTensors::find_matrix(const std::string& name) co
   return builder_.view(*arenas_.matrices, spec->offset, spec->shape, name);
 }
 
+std::optional<StackedTensors> ParamTensors::stacked(const std::string& name) const {
+  if (arenas_.adapters.empty()) return std::nullopt;
+  return stacked_adapters(builder_, arenas_.adapters, name, params_.find(name).shape, arenas_.adapter_dtype);
+}
+
 NormTensors ParamTensors::norm(const std::string& name) const {
   return {.weight = find(name + ".weight"), .bias = find(name + ".bias")};
 }
@@ -36,7 +41,8 @@ LinearTensors ParamTensors::linear(const std::string& name) const {
   return {.weight = find_matrix(name + ".weight"),
           .bias = find(name + ".bias"),
           .lora_a = find_matrix(name + ".lora_A.weight"),
-          .lora_b = find_matrix(name + ".lora_B.weight")};
+          .lora_b = find_matrix(name + ".lora_B.weight"),
+          .stacked = stacked(name + ".weight")};
 }
 
 BlockTensors ParamTensors::block(std::int64_t layer) const {

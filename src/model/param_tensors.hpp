@@ -2,12 +2,15 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "vkgpt/core/blocks.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/ops/weight.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
+
+#include "model/stacked_adapters.hpp"
 
 namespace vkgpt::model {
 
@@ -16,12 +19,16 @@ struct NormTensors {
   std::optional<plan::Tensor> bias = {};    // (C)
 };
 
-/// Weight and bias of a linear layer, and its LoRA adapter.
+/// Weight and bias of a linear layer, its LoRA adapter in training, and the adapters that decoding chooses
+/// from.
 struct LinearTensors {
   std::optional<ops::Weight> weight = {};  // (out, in)
   std::optional<plan::Tensor> bias = {};   // (out)
   std::optional<ops::Weight> lora_a = {};  // (r, in)
   std::optional<ops::Weight> lora_b = {};  // (out, r)
+  std::optional<StackedTensors> stacked = {};
+
+  bool has_adapters() const { return lora_a || stacked; }
 };
 
 /// One block's parameters, or their gradients. What the model lacks, or what is frozen, is absent.
@@ -49,6 +56,8 @@ class ParamTensors {
     std::optional<plan::Tensor> matrices = {};
     std::optional<plan::Tensor> trained = {};
     std::optional<BlockType> blocks = {};
+    std::span<const Adapter> adapters = {};  // to choose from; they outlive this
+    DType adapter_dtype = DType::kF32;
   };
   ParamTensors(plan::PlanBuilder& builder, const GptParams& params, Arenas arenas)
       : builder_(builder), params_(params), arenas_(std::move(arenas)) {}
@@ -67,6 +76,8 @@ class ParamTensors {
   std::optional<ops::Weight> head() const;
 
  private:
+  std::optional<StackedTensors> stacked(const std::string& name) const;
+
   plan::PlanBuilder& builder_;
   const GptParams& params_;
   Arenas arenas_;

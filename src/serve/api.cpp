@@ -115,25 +115,41 @@ void Api::route(ExchangeId exchange, const HttpRequest& request) {
   respond(exchange, request.path == "/" ? page("chat") : web_file(request.path));
 }
 
+Json Api::describe(const std::string& name) const {
+  return {{"id", name},
+          {"object", "model"},
+          {"created", created_},
+          {"owned_by", "vkgpt"},
+          {"context_length", model_.block_size},
+          {"sampling",
+           {{"temperature", sampling_.temperature},
+            {"top_p", sampling_.top_p},
+            {"top_k", sampling_.top_k},
+            {"repetition_penalty", sampling_.repetition_penalty}}}};
+}
+
+std::int32_t Api::adapter_of(const std::string& name) const {
+  const auto adapter = std::ranges::find(model_.adapters, name);
+  if (adapter != model_.adapters.end()) return static_cast<std::int32_t>(adapter - model_.adapters.begin());
+  if (name == model_.name || (name == "base" && !model_.adapters.empty())) return -1;
+  std::string known =
+      (model_.adapters.empty() ? "there is only the model '" : "there are the models '") + model_.name + "'";
+  for (const std::string& each : model_.adapters) known += ", '" + each + "'";
+  refuse(404, "model_not_found", known, "model");
+}
+
 std::string Api::models(const std::string& path) const {
-  const Json model = {{"id", model_.name},
-                      {"object", "model"},
-                      {"created", created_},
-                      {"owned_by", "vkgpt"},
-                      {"context_length", model_.block_size},
-                      {"sampling",
-                       {{"temperature", sampling_.temperature},
-                        {"top_p", sampling_.top_p},
-                        {"top_k", sampling_.top_k},
-                        {"repetition_penalty", sampling_.repetition_penalty}}}};
   const auto dump = [](const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
   };
-  if (path == "/v1/models") return dump({{"object", "list"}, {"data", Json::array({model})}});
-  if (path.substr(path.rfind('/') + 1) != model_.name) {
-    refuse(404, "model_not_found", "there is only the model '" + model_.name + "'", "model");
+  if (path == "/v1/models") {
+    Json all = Json::array({describe(model_.name)});
+    for (const std::string& name : model_.adapters) all.push_back(describe(name));
+    return dump({{"object", "list"}, {"data", all}});
   }
-  return dump(model);
+  const std::string name = path.substr(path.rfind('/') + 1);
+  adapter_of(name);
+  return dump(describe(name));
 }
 
 std::vector<std::vector<text::Token>> Api::prompts_of(const CompletionRequest& request) const {
@@ -205,17 +221,17 @@ void Api::start(ExchangeId exchange, const HttpRequest& request, bool is_chat) {
     refuse(415, "invalid_content_type", "the Content-Type must be application/json");
   }
   const CompletionRequest wish = parse_completion_request(request.body, is_chat, sampling_);
-  if (!wish.model.empty() && wish.model != model_.name) {
-    refuse(404, "model_not_found", "there is only the model '" + model_.name + "'", "model");
-  }
+  const std::string name = wish.model.empty() ? model_.name : wish.model;
+  const std::int32_t adapter = adapter_of(name);
   Generation generation = generation_of(wish);
+  generation.adapter = adapter;
   const GenerationId id{static_cast<std::uint64_t>(exchange)};
   std::size_t prompt_tokens = 0;
   for (const auto& prompt : generation.prompts) prompt_tokens += prompt.size();
   CompletionReply reply(
       wish,
       vkgpt::format("{}-{:016x}", is_chat ? "chatcmpl" : "cmpl", salt_ + static_cast<std::uint64_t>(id)),
-      model_.name, unix_time(), generation.prompts.size(), prompt_tokens);
+      name, unix_time(), generation.prompts.size(), prompt_tokens);
   if (!engine_->submit(id, std::move(generation))) {
     throw RequestError(429, "rate_limit_error", "rate_limit_exceeded",
                        "too many texts are waiting; try again");

@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "vkgpt/core/json.hpp"
 #include "vkgpt/serve/listen_config.hpp"
 #include "vkgpt/text/chat/chat_format.hpp"
 
@@ -25,6 +27,7 @@ struct ApiModel {
   text::ChatFormat chat;
   std::int64_t block_size;
   std::size_t slots;
+  std::vector<std::string> adapters = {};  // by which requests may choose
 };
 
 /// OpenAI's interface, the chat page, /health and /metrics over an engine. All of it is in the server's
@@ -66,6 +69,9 @@ class Api : public HttpHandler, public EngineListener {
   void fail(GenerationId id, const std::string& why);
   void respond(ExchangeId exchange, HttpResponse response);
   std::string models(const std::string& path) const;
+  Json describe(const std::string& name) const;
+  /// The adapter that a model's name stands for; -1 for the model alone. Refuses others.
+  std::int32_t adapter_of(const std::string& name) const;
 
   ApiModel model_;
   text::SamplerConfig sampling_;

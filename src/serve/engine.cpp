@@ -98,6 +98,7 @@ void Engine::start(GenerationId id, const Generation& generation) {
                             .sampling = generation.sampling,
                             .seed = generation.seed,
                             .sample = static_cast<std::uint32_t>(index % generation.choices),
+                            .adapter = generation.adapter,
                             .max_new_tokens = generation.max_new_tokens,
                             .wants_logprobs = generation.wants_logprobs,
                             .likeliest = generation.likeliest};

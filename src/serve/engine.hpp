@@ -27,6 +27,7 @@ struct Generation {
   std::uint32_t choices = 1;
   text::SamplerConfig sampling = {};
   std::uint64_t seed = 0;
+  std::int32_t adapter = -1;  // number; -1: none
   std::int64_t max_new_tokens = 1;
   std::vector<std::string> stops = {};
   bool wants_logprobs = false;

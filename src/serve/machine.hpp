@@ -3,9 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 
+#include "vkgpt/model/adapter.hpp"
 #include "vkgpt/model/decode_plan.hpp"
-#include "vkgpt/model/loaded_model.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/param_source.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/text/generate/batch.hpp"
 #include "vkgpt/text/generate/decoder.hpp"
@@ -13,17 +16,24 @@
 
 namespace vkgpt::serve {
 
+/// What a machine is made of; all outlive it. Of the model's tokens those below `vocab_size` are drawn.
+struct MachineModel {
+  const model::GptParams& params;
+  const model::ParamSource& weights;
+  std::span<const model::Adapter> adapters = {};
+  std::int64_t vocab_size = 0;
+};
+
 /// A model on a device, ready to continue texts.
 class Machine {
  public:
-  /// Of the model's tokens those below `vocab_size` are drawn.
-  Machine(std::unique_ptr<vk::Context> context, const model::LoadedModel& model, std::int64_t vocab_size,
+  Machine(std::unique_ptr<vk::Context> context, const MachineModel& model,
           const model::DecodeOptions& options)
       : context_(std::move(context)),
         store_(*context_),
-        decoder_(*context_, store_, model.params, options),
-        batch_(decoder_, vocab_size) {
-    model::upload_decode_params(store_, model.params, model.arena, options);
+        decoder_(*context_, store_, model.params, options, model.adapters),
+        batch_(decoder_, model.vocab_size) {
+    model::upload_decode_params(store_, model.params, model.weights, options, model.adapters);
   }
 
   vk::Context& context() { return *context_; }

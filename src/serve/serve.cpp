@@ -21,12 +21,15 @@ void serve(const ServeConfig& config, const ListenConfig& listen, const text::Sa
   Api api({.name = served.name,
            .tokenizer = served.tokenizer,
            .chat = text::ChatFormat(served.tokenizer, config.chat_template),
-           .block_size = served.model.params.config().block_size,
-           .slots = slots},
+           .block_size = served.params.config().block_size,
+           .slots = slots,
+           .adapters = served.adapter_names},
           sampling, listen);
   HttpServer server(listen.host, static_cast<std::uint16_t>(listen.port), api);
   const OpenMachine open = [&] {
-    return std::make_unique<Machine>(open_device(), served.model, served.tokenizer.vocab_size(), options);
+    return std::make_unique<Machine>(
+        open_device(),
+        MachineModel{served.params, served.weights, served.adapters, served.tokenizer.vocab_size()}, options);
   };
   Engine engine(open, served.tokenizer, slots, static_cast<std::size_t>(config.queue), api);
   api.connect(server, engine);

@@ -273,7 +273,8 @@ Path find_model_directory(const Path& path) {
     fail("{} has no {}: the checkpoint is damaged", printable(path.string(), 200), kManifestName);
   }
   // One without weights, or with weights that cannot be read, is refused when it is read.
-  for (const char* name : {model::kModelConfigFile, model::kModelWeightsFile, model::kModelIndexFile}) {
+  for (const char* name : {model::kModelConfigFile, model::kModelWeightsFile, model::kModelIndexFile,
+                           model::kAdapterConfigFile}) {
     if (path_exists(path / name)) return path;
   }
   const auto steps = list_steps(path);

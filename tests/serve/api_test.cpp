@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/model/loaded_model.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
 #include "vkgpt/vk/device.hpp"
 
@@ -56,20 +57,24 @@ std::unique_ptr<vk::Context> open_device() {
 /// A server of a model with random weights.
 class Server {
  public:
-  explicit Server(std::size_t slots = 4, std::size_t queue = 8, const std::string& key = "")
+  explicit Server(std::size_t slots = 4, std::size_t queue = 8, const std::string& key = "",
+                  std::vector<std::string> adapters = {})
       : tokenizer_(text::CharTokenizer::from_text("\n !:?AHUabdefghilmnorstuwxyz", "letters")),
         model_(make_model()) {
     const ListenConfig listen{.api_key = key};
+    for (std::size_t i = 0; i < adapters.size(); ++i) adapters_.push_back(make_adapter(i));
     api_.emplace(ApiModel{.name = "tiny",
                           .tokenizer = tokenizer_,
                           .chat = text::ChatFormat(tokenizer_, "plain"),
                           .block_size = model_.params.config().block_size,
-                          .slots = slots},
+                          .slots = slots,
+                          .adapters = std::move(adapters)},
                  text::SamplerConfig{}, listen);
     server_.emplace("127.0.0.1", 0, *api_);
     const OpenMachine open = [this, slots] {
-      return std::make_unique<Machine>(open_device(), model_, tokenizer_.vocab_size(),
-                                       model::DecodeOptions{.slots = static_cast<std::int64_t>(slots)});
+      return std::make_unique<Machine>(
+          open_device(), MachineModel{model_.params, source_, adapters_, tokenizer_.vocab_size()},
+          model::DecodeOptions{.slots = static_cast<std::int64_t>(slots)});
     };
     engine_.emplace(open, tokenizer_, slots, queue, *api_);
     api_->connect(*server_, *engine_);
@@ -100,8 +105,24 @@ class Server {
     return {.params = std::move(params), .arena = std::move(arena)};
   }
 
+  /// Of all c_proj.
+  model::Adapter make_adapter(std::size_t number) const {
+    model::Adapter adapter{.rank = 1, .scale = 1, .parts = {}};
+    for (const model::ParamSpec& spec : model_.params.specs()) {
+      if (!spec.name.ends_with("c_proj.weight")) continue;
+      std::vector<float> a(static_cast<std::size_t>(spec.shape.back()), 0.5F),
+          b(static_cast<std::size_t>(spec.shape[0]));
+      for (std::size_t row = 0; row < b.size(); ++row) b[row] = static_cast<float>((row + number) % 3) - 1;
+      adapter.parts.push_back(
+          {.param = spec.name, .first_row = 0, .rows = spec.shape[0], .a = std::move(a), .b = std::move(b)});
+    }
+    return adapter;
+  }
+
   text::CharTokenizer tokenizer_;
   model::LoadedModel model_;
+  model::ArenaSource source_{model_.params, model_.arena};
+  std::vector<model::Adapter> adapters_;
   std::optional<Api> api_;
   std::optional<HttpServer> server_;
   std::optional<Engine> engine_;
@@ -178,6 +199,36 @@ TEST(GpuApi, GivesTheSameTextWhateverElseRuns) {
   }
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(among, alone);
+}
+
+TEST(GpuApi, ChoosesAdaptersByTheModelsName) {
+  Server server(8, 32, "", {"pirate", "poet"});
+  const Json listed = Json::parse(body_of(ask(server.port(), http_get("/v1/models"))))["data"];
+  ASSERT_EQ(listed.size(), 3U);
+  EXPECT_EQ(listed[0]["id"], "tiny");
+  EXPECT_EQ(listed[1]["id"], "pirate");
+  EXPECT_EQ(Json::parse(body_of(ask(server.port(), http_get("/v1/models/poet"))))["id"], "poet");
+  const std::vector<std::string> names = {"base", "pirate", "poet", "tiny"};
+  const auto wish = [&](std::size_t i) -> Json {
+    return {{"model", names[i % 4]}, {"prompt", "hello"}, {"seed", 3}, {"max_tokens", 40}, {"logprobs", 1}};
+  };
+  std::vector<Json> alone(8), among(8);
+  for (std::size_t i = 0; i < 8; ++i) alone[i] = server.complete(wish(i));
+  EXPECT_EQ(alone[1]["model"], "pirate");
+  EXPECT_NE(alone[0]["choices"], alone[1]["choices"]);
+  EXPECT_NE(alone[1]["choices"], alone[2]["choices"]);
+  EXPECT_EQ(alone[0]["choices"], alone[3]["choices"]) << "the model alone has two names";
+  std::vector<std::thread> clients;
+  for (std::size_t i = 0; i < 8; ++i) {
+    clients.emplace_back([&, i] { among[i] = server.complete(wish(i)); });
+  }
+  for (std::thread& client : clients) client.join();
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(among[i]["choices"], alone[i]["choices"]) << i;
+  Json other = kChat;
+  other["model"] = "bard";
+  const std::string refused = server.post("/v1/chat/completions", other);
+  EXPECT_EQ(status_of(refused), 404);
+  EXPECT_THAT(refused, HasSubstr("there are the models 'tiny', 'pirate', 'poet'"));
 }
 
 TEST(GpuApi, GivesSeveralChoicesAndPrompts) {

@@ -9,8 +9,10 @@
 
 #include "vkgpt/core/blocks.hpp"
 #include "vkgpt/core/dtype.hpp"
+#include "vkgpt/model/adapter.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/param_source.hpp"
 #include "vkgpt/plan/plan.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/vk/target.hpp"
@@ -36,7 +38,9 @@ namespace decode {
 inline constexpr std::int64_t kMostRows = 16;            // of one step
 inline constexpr const char* kTokens = "decode_tokens";  // (most rows of a segment) i32, upload
 inline constexpr const char* kPlaces = "decode_places";  // (the same, 2) i32, upload
-inline constexpr const char* kLogits = "logits";         // (kMostRows or fewer, Vp) f32, readback
+/// (the same) i32, upload, where there are adapters: the one that a row has, -1 for none.
+inline constexpr const char* kAdapters = "decode_adapters";
+inline constexpr const char* kLogits = "logits";  // (kMostRows or fewer, Vp) f32, readback
 
 /// Rows for which a step, one token of each of several sequences, is recorded: 1, 2, 4, ... A step of fewer
 /// rows is padded to the next one. The last is that of all slots, or kMostRows.
@@ -51,14 +55,14 @@ std::vector<std::int64_t> run_rows(const GptConfig& config);
 std::string run_segment(std::int64_t rows);
 }  // namespace decode
 
-/// Decoding with a cache of keys and values as data. `params` outlives the call only. Throws usage errors
-/// where the caches are more than the device binds at once.
+/// Decoding with a cache of keys and values as data. `params` and `adapters`, from which each row chooses,
+/// outlive the call only. Throws usage errors where the caches are more than the device binds at once.
 plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target,
-                             const DecodeOptions& options = {});
+                             const DecodeOptions& options = {}, std::span<const Adapter> adapters = {});
 
 /// Copies a model's parameters into the tensors that its decode plan of the same types reads. Throws `Error`
 /// for a value that those cannot hold.
-void upload_decode_params(plan::TensorStore& store, const GptParams& params, std::span<const float> arena,
-                          const DecodeOptions& options = {});
+void upload_decode_params(plan::TensorStore& store, const GptParams& params, const ParamSource& source,
+                          const DecodeOptions& options = {}, std::span<const Adapter> adapters = {});
 
 }  // namespace vkgpt::model

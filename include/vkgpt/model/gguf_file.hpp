@@ -57,6 +57,10 @@ class GgufFile {
   /// The numbers of a tensor as fp32; `out` has exactly `tensor.shape.numel()`. What ggml's types stand for
   /// is what the Python package gguf computes. Throws `Error` for a type that is not known.
   void read(const GgufTensorInfo& tensor, std::span<float> out) const;
+  /// Some of its bytes, from byte `first` on.
+  void read_bytes(const GgufTensorInfo& tensor, std::uint64_t first, std::span<std::byte> out) const {
+    file_.read_at(tensor.offset + first, out);
+  }
 
  private:
   const GgufData& at(const std::string& key) const;

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "vkgpt/core/blocks.hpp"
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 
@@ -21,6 +22,14 @@ class ParamSource {
   /// may be that of another table. Rows that pad a vocabulary are zero. Throws `Error`.
   virtual void read(const ParamSpec& spec, std::int64_t first, std::int64_t count,
                     std::span<float> values) const = 0;
+
+  /// The same rows in blocks of `type`, where the file holds them so: their very bits. False where it does
+  /// not, and then nothing is written.
+  virtual bool read_blocks(const ParamSpec& spec, BlockType type, std::int64_t first, std::int64_t count,
+                           std::span<std::uint32_t> quants, std::span<std::uint32_t> scales) const {
+    (void)spec, (void)type, (void)first, (void)count, (void)quants, (void)scales;
+    return false;
+  }
 };
 
 /// The parameters in an arena of `params`; both outlive the source.
@@ -39,18 +48,26 @@ class ArenaSource final : public ParamSource {
 /// them. Refuses a directory with adapters.
 std::unique_ptr<ParamSource> open_params(const Path& path);
 
+/// The same, with the adapters of a directory added to the model that is there or that they name; `average`
+/// takes the averaged weights.
+std::unique_ptr<ParamSource> open_model_params(const Path& path, bool average = false);
+
 /// `initial_parameters` of the trainable ones alone, which come first in the arena.
 std::vector<float> initial_trainable(const GptParams& params, std::uint64_t seed);
 
 /// Numbers of a row: 1 of a vector.
 std::int64_t row_width(const ParamSpec& spec);
 
-/// Calls `take(first number, values)` for all of a parameter, some rows at a time, multiples of 64 of them.
+/// Rows of a parameter that are moved at a time: a multiple of 64, 16 MiB of f32 or a little more.
+inline std::int64_t rows_at_once(const ParamSpec& spec) {
+  constexpr std::int64_t kMostNumbers = 1 << 22;
+  return std::max<std::int64_t>(kMostNumbers / row_width(spec) / 64 * 64, 64);
+}
+
+/// Calls `take(first number, values)` for all of a parameter, some rows at a time.
 template <typename Take>
 void for_rows(const ParamSource& source, const ParamSpec& spec, Take&& take) {
-  constexpr std::int64_t kMostNumbers = 1 << 22;
-  const std::int64_t width = row_width(spec), rows = spec.numel() / width;
-  const std::int64_t step = std::max<std::int64_t>(kMostNumbers / width / 64 * 64, 64);
+  const std::int64_t width = row_width(spec), rows = spec.numel() / width, step = rows_at_once(spec);
   std::vector<float> values;
   for (std::int64_t first = 0; first < rows; first += step) {
     const std::int64_t count = std::min(step, rows - first);

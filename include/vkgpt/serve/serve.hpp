@@ -3,10 +3,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "vkgpt/core/config_field.hpp"
-#include "vkgpt/model/loaded_model.hpp"
+#include "vkgpt/model/adapter.hpp"
+#include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/param_source.hpp"
 #include "vkgpt/serve/listen_config.hpp"
 #include "vkgpt/text/generate/sampler.hpp"
 #include "vkgpt/text/model_fields.hpp"
@@ -19,6 +23,7 @@ namespace vkgpt::serve {
 struct ServeConfig {
   std::string model;
   std::string served_name;
+  std::string adapter;
   std::string chat_template = "auto";
   std::int64_t slots = 8;
   std::int64_t queue = 64;
@@ -35,6 +40,12 @@ struct ServeConfig {
                     .group = kGroup,
                     .help = "The model's name in the interface; empty takes that of its directory"},
           self.served_name);
+    visit(FieldInfo{.name = "adapter",
+                    .group = kGroup,
+                    .help =
+                        "Adapters (PEFT directories or runs) that requests choose as their model: NAME=DIR, "
+                        "several with commas between them; 'base' is the model alone"},
+          self.adapter);
     visit(text::chat_template_field(kGroup), self.chat_template);
     visit(FieldInfo{.name = "slots",
                     .group = kGroup,
@@ -62,9 +73,12 @@ struct ServeConfig {
 
 /// A model with what belongs to it; all outlive `serve`.
 struct ServedModel {
-  const model::LoadedModel& model;
+  const model::GptParams& params;
+  const model::ParamSource& weights;
   const text::Tokenizer& tokenizer;
   std::string name;
+  std::span<const model::Adapter> adapters = {};
+  std::vector<std::string> adapter_names = {};  // as many
 };
 
 /// Serves the model until a signal comes: then no new requests are taken, and those that run have half a

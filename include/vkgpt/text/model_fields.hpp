@@ -25,6 +25,14 @@ inline FieldInfo weights_dtype_field(std::string_view group) {
           .choices = "f32|f16|q8_0|q4_0|nf4"};
 }
 
+inline FieldInfo adapter_field(std::string_view group) {
+  return {.name = "adapter",
+          .group = group,
+          .help =
+              "Adapters to use with the model: a PEFT directory or a run; --model may then be left out, "
+              "where they say what theirs is"};
+}
+
 inline FieldInfo use_ema_field(std::string_view group) {
   return {.name = "use_ema",
           .group = group,

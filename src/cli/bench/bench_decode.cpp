@@ -69,7 +69,7 @@ std::vector<Figure> bench_type(vk::Context& context, const model::GptParams& par
   const model::DecodeOptions options = model::decode_options(dtype, model::decode::kMostRows);
   plan::TensorStore store(context);
   text::Decoder decoder(context, store, params, options);
-  model::upload_decode_params(store, params, arena, options);
+  model::upload_decode_params(store, params, model::ArenaSource(params, arena), options);
   const std::int64_t held = bytes_of(params, options);
   const auto count = static_cast<std::size_t>(config.block_size);
   const std::int64_t parameters = params.parameter_count();

@@ -29,6 +29,7 @@ namespace {
 
 struct ChatOptions {
   std::string model;
+  std::string adapter;
   std::string chat_template = "auto";
   std::string system;
   std::string user_prefix;
@@ -44,6 +45,7 @@ struct ChatOptions {
     constexpr auto kGroup = "Conversation";
     visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or model directory"},
           self.model);
+    visit(text::adapter_field(kGroup), self.adapter);
     visit(text::chat_template_field(kGroup), self.chat_template);
     visit(FieldInfo{.name = "system", .group = kGroup, .help = "What the model is told first"}, self.system);
     visit(FieldInfo{.name = "user_prefix", .group = kGroup, .help = "Before what you say, if not as usual"},
@@ -92,7 +94,7 @@ bool read_line(std::string& line) {
 /// A conversation with a model on a device.
 class Chat {
  public:
-  Chat(const ChatOptions& options, const text::SamplerConfig& sampling, const OpenModel& open,
+  Chat(const ChatOptions& options, const text::SamplerConfig& sampling, const ModelSource& open,
        vk::Context& context)
       : options_(options),
         sampling_(sampling),
@@ -100,10 +102,11 @@ class Chat {
         format_(format_of(options, tokenizer_)),
         context_(context),
         store_(context),
-        generator_(context, store_, open.model.params, tokenizer_.vocab_size(),
-                   model::decode_options(options.dtype, 1)) {
-    model::upload_decode_params(store_, open.model.params, open.model.arena,
-                                model::decode_options(options.dtype, 1));
+        generator_(context, store_, open.params, tokenizer_.vocab_size(),
+                   model::decode_options(options.dtype, 1), open.chosen_adapter()) {
+    const model::Adapter* adapter = open.chosen_adapter();
+    model::upload_decode_params(store_, open.params, *open.weights, model::decode_options(options.dtype, 1),
+                                std::span(adapter, adapter == nullptr ? 0 : 1));
     reset();
   }
 
@@ -167,7 +170,7 @@ int run_chat(std::span<const std::string> args) {
   command.add(options).add(sampling).add(run);
   if (!command.parse(args)) return 0;
   if (run.json) fail_usage("--json: a conversation has no summary; 'vkgpt generate' writes JSON");
-  const OpenModel open = open_model(options.model, options.use_ema);
+  const ModelSource open = open_model_source(options.model, options.adapter, options.use_ema);
   vk::Context context(context_options(run));
   log_info("{} on {}", open.directory.string(), context.caps().name);
   Chat chat(options, sampling, open, context);

@@ -14,12 +14,14 @@
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/gguf_adapter.hpp"
 #include "vkgpt/model/gguf_model.hpp"
 #include "vkgpt/model/hf_config.hpp"
 #include "vkgpt/model/llmc_file.hpp"
 #include "vkgpt/model/tensor_encoding.hpp"
 #include "vkgpt/text/model_fields.hpp"
 #include "vkgpt/text/tokenizer/gguf_vocabulary.hpp"
+#include "vkgpt/train/checkpoint.hpp"
 
 #include "cli/command/command_line.hpp"
 #include "cli/commands.hpp"
@@ -33,6 +35,7 @@ using model::TensorEncoding;
 
 struct ExportOptions {
   std::string model;
+  std::string adapter;
   std::string format = "hf";
   std::string dtype = "f32";
   std::string out;
@@ -45,11 +48,17 @@ struct ExportOptions {
     constexpr auto kGroup = "Export";
     visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory, checkpoint or model directory"},
           self.model);
-    visit(FieldInfo{.name = "format",
+    visit(FieldInfo{.name = "adapter",
                     .group = kGroup,
-                    .help = "Directory for transformers, file for llama.cpp or for llm.c",
-                    .choices = "hf|gguf|llmc"},
-          self.format);
+                    .help = "Adapters to merge into it, or with --format gguf_adapter to write beside it: a "
+                            "PEFT directory or a run"},
+          self.adapter);
+    visit(
+        FieldInfo{.name = "format",
+                  .group = kGroup,
+                  .help = "Directory for transformers, file for llama.cpp (also of adapters alone) or llm.c",
+                  .choices = "hf|gguf|gguf_adapter|llmc"},
+        self.format);
     visit(FieldInfo{.name = "dtype",
                     .group = kGroup,
                     .help = "Numbers in the file: hf f32, f16, bf16; gguf all; llmc f32, bf16",
@@ -79,6 +88,10 @@ void check_options(const ExportOptions& options) {
   }
   if (options.format == "llmc" && (options.dtype == "f16" || options.dtype == "q8_0")) {
     fail_usage("llm.c does not read {}: with --format llmc choose f32 or bf16", options.dtype);
+  }
+  if (options.format == "gguf_adapter" && (options.adapter.empty() || options.dtype != "f32")) {
+    fail_usage(
+        "--format gguf_adapter writes the f32 factors of --adapter DIR: give that, and no other --dtype");
   }
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(options.out, ignored);
@@ -134,6 +147,16 @@ Exported export_gguf(const OpenModel& source, TensorEncoding encoding, const Pat
   });
 }
 
+Exported export_gguf_adapter(const ExportOptions& options) {
+  if (options.model.empty()) fail_usage("--model is missing: the model that the adapters belong to");
+  const model::GptParams params(model::read_model_config(train::find_model_directory(options.model)));
+  const model::Adapter adapter = model::read_adapter(train::find_model_directory(options.adapter), params);
+  const Path path(options.out);
+  return write_whole(path, [&](OutputFile& file) {
+    return model::write_gguf_adapter(file, adapter, params, path.stem().string());
+  });
+}
+
 Exported export_llmc(const OpenModel& source, TensorEncoding encoding, const Path& path) {
   return write_whole(path, [&](OutputFile& file) {
     model::write_llmc_model(file, source.model, encoding);
@@ -160,7 +183,22 @@ int run_export(std::span<const std::string> args) {
   if (!command.parse(args)) return 0;
   check_options(options);
   install_interrupt_handlers();
-  const OpenModel source = open_model(options.model, options.use_ema);
+  if (options.format == "gguf_adapter") {
+    const Exported exported = export_gguf_adapter(options);
+    if (options.json) {
+      const nlohmann::ordered_json record = {{"adapter", options.adapter},
+                                             {"format", options.format},
+                                             {"architecture", exported.architecture},
+                                             {"bytes", exported.bytes},
+                                             {"out", options.out}};
+      std::print("{}\n", record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+      return 0;
+    }
+    std::print("{}: adapters of {}, {}\n", printable(options.out, 200), exported.architecture,
+               format_bytes(exported.bytes));
+    return 0;
+  }
+  const OpenModel source = open_model(options.model, options.use_ema, {}, options.adapter);
   const TensorEncoding encoding = model::encoding_from_name(options.dtype);
   const auto& write = options.format == "gguf"   ? export_gguf
                       : options.format == "llmc" ? export_llmc

@@ -149,7 +149,7 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
   if (!config.logits.empty() && config.num_samples > 1) fail_usage("--logits is for one sample");
   install_interrupt_handlers();
 
-  const OpenModel open = open_model(config.model, config.use_ema, config.tokenizer);
+  const ModelSource open = open_model_source(config.model, config.adapter, config.use_ema, config.tokenizer);
   const text::Tokenizer& tokenizer = *open.tokenizer;
   const std::vector<text::Token> prompt = prompt_of(config, tokenizer);
   const std::string prompt_text = config.prompt_tokens.empty() ? config.prompt : tokenizer.decode(prompt);
@@ -158,8 +158,10 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
   plan::TensorStore store(context);
   const std::int64_t together = std::min(config.num_samples, model::decode::kMostRows);
   const model::DecodeOptions options = model::decode_options(config.dtype, together);
-  text::Generator generator(context, store, open.model.params, tokenizer.vocab_size(), options);
-  model::upload_decode_params(store, open.model.params, open.model.arena, options);
+  const model::Adapter* adapter = open.chosen_adapter();
+  text::Generator generator(context, store, open.params, tokenizer.vocab_size(), options, adapter);
+  model::upload_decode_params(store, open.params, *open.weights, options,
+                              std::span(adapter, adapter == nullptr ? 0 : 1));
 
   Samples samples(config, run.json, tokenizer, prompt, prompt_text);
   generator.generate_all(prompt, config, sampling,
@@ -168,7 +170,7 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
                          });
   samples.finish();
   if (!config.logits.empty()) {
-    write_logits(config.logits, generator, open.model.params.config(), samples.tokens_of(0));
+    write_logits(config.logits, generator, open.params.config(), samples.tokens_of(0));
   }
   context.instance().check_messages();
   if (run.json) {

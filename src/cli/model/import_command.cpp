@@ -56,7 +56,7 @@ OpenModel open_source(const std::string& path, const ImportOptions& options) {
       .directory = is_file ? Path(path) : train::find_model_directory(path),
       .model = is_file ? model::read_llmc_model(path) : model::load_model(train::find_model_directory(path)),
       .tokenizer = text::open_tokenizer(options.tokenizer.empty() ? "gpt2" : options.tokenizer)};
-  check_vocabulary(source);
+  check_vocabulary(source.directory, *source.tokenizer, source.model.params.config());
   return source;
 }
 

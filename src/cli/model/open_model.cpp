@@ -1,28 +1,67 @@
 #include "cli/model/open_model.hpp"
 
+#include <utility>
+
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/model/base_directory.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 
 namespace vkgpt::cli {
+namespace {
+
+std::unique_ptr<text::Tokenizer> tokenizer_of(const Path& directory, const std::string& name) {
+  return name.empty() ? text::load_tokenizer(directory) : text::open_tokenizer(name);
+}
+
+[[noreturn]] void fail_without_model() {
+  fail_usage("--model is missing: give a run directory or a checkpoint");
+}
+
+}  // namespace
 
 OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer) {
-  if (path.empty()) fail_usage("--model is missing: give a run directory or a checkpoint");
+  if (path.empty()) fail_without_model();
   const Path directory = train::find_model_directory(path);
-  OpenModel open{
-      .directory = directory,
-      .model = model::load_model(directory, use_ema),
-      .tokenizer = tokenizer.empty() ? text::load_tokenizer(directory) : text::open_tokenizer(tokenizer)};
-  check_vocabulary(open);
+  OpenModel open{.directory = directory,
+                 .model = model::load_model(directory, use_ema),
+                 .tokenizer = tokenizer_of(directory, tokenizer)};
+  check_vocabulary(directory, *open.tokenizer, open.model.params.config());
   return open;
 }
 
-void check_vocabulary(const OpenModel& open) {
+OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer,
+                     const std::string& adapter) {
+  OpenModel open = open_model(path, use_ema, tokenizer);
+  if (adapter.empty()) return open;
+  const model::GptParams& params = open.model.params;
+  model::merge_adapter(model::read_adapter(train::find_model_directory(adapter), params), params,
+                       open.model.arena);
+  return open;
+}
+
+ModelSource open_model_source(const std::string& path, const std::string& adapter, bool use_ema,
+                              const std::string& tokenizer) {
+  if (path.empty() && adapter.empty()) fail_without_model();
+  const Path adapters = adapter.empty() ? Path() : train::find_model_directory(adapter);
+  const Path directory = path.empty() ? model::base_of_adapters(adapters) : train::find_model_directory(path);
+  ModelSource open{.directory = directory,
+                   .params = model::GptParams(model::read_model_config(directory)),
+                   .weights = path.empty() ? model::open_base_params(directory)
+                                           : model::open_model_params(directory, use_ema),
+                   .tokenizer = tokenizer_of(directory, tokenizer),
+                   .adapter = {}};
+  if (!adapter.empty()) open.adapter = model::read_adapter(adapters, open.params);
+  check_vocabulary(directory, *open.tokenizer, open.params.config());
+  return open;
+}
+
+void check_vocabulary(const Path& directory, const text::Tokenizer& tokenizer,
+                      const model::GptConfig& config) {
   // Imported vocabularies may be padded.
-  const std::int64_t V = open.model.params.config().vocab_size;
-  if (open.tokenizer->vocab_size() > V) {
-    fail("{}: the tokenizer has {} tokens, the model only {}", open.directory.string(),
-         open.tokenizer->vocab_size(), V);
+  if (tokenizer.vocab_size() > config.vocab_size) {
+    fail("{}: the tokenizer has {} tokens, the model only {}", directory.string(), tokenizer.vocab_size(),
+         config.vocab_size);
   }
 }
 

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "vkgpt/core/file.hpp"
+#include "vkgpt/model/adapter.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/model/param_source.hpp"
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
 
 namespace vkgpt::cli {
@@ -20,7 +23,28 @@ struct OpenModel {
 /// tokenizer where `tokenizer` names no other. Throws `Error`.
 OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer = {});
 
+/// The same with an adapter directory's changes made.
+OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer,
+                     const std::string& adapter);
+
+/// A model whose weights are read when they are asked for, so that no more than a part of them is in memory.
+struct ModelSource {
+  Path directory;
+  model::GptParams params;  // nothing frozen, no adapters
+  std::unique_ptr<model::ParamSource> weights;
+  std::unique_ptr<text::Tokenizer> tokenizer;
+  std::optional<model::Adapter> adapter;  // to be used beside the weights
+
+  const model::Adapter* chosen_adapter() const { return adapter ? &*adapter : nullptr; }
+};
+
+/// Opens what --model and --adapter name; of adapters that say where their model is, that one where --model
+/// is empty. Throws `Error`.
+ModelSource open_model_source(const std::string& path, const std::string& adapter, bool use_ema,
+                              const std::string& tokenizer = {});
+
 /// Refuses a tokenizer with more tokens than its model.
-void check_vocabulary(const OpenModel& open);
+void check_vocabulary(const Path& directory, const text::Tokenizer& tokenizer,
+                      const model::GptConfig& config);
 
 }  // namespace vkgpt::cli

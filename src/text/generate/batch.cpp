@@ -100,7 +100,8 @@ void Batch::give_slot(Text& text) {
   std::size_t best = slots_.size(), shared = 0;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].is_taken) continue;
-    const std::size_t common = text.wish.keeps_cache ? common_beginning(slots_[i].tokens, window) : 0;
+    const bool is_of_use = text.wish.keeps_cache && slots_[i].adapter == text.wish.adapter;
+    const std::size_t common = is_of_use ? common_beginning(slots_[i].tokens, window) : 0;
     if (best < slots_.size() &&
         (common < shared || (common == shared && slots_[i].last_use >= slots_[best].last_use))) {
       continue;
@@ -114,6 +115,7 @@ void Batch::give_slot(Text& text) {
   tokens_reused_ += text.cached;
   slots_[best].is_taken = true;
   slots_[best].tokens.resize(text.cached);
+  slots_[best].adapter = text.wish.adapter;
 }
 
 std::vector<DrawnToken> Batch::step() {
@@ -146,7 +148,8 @@ void Batch::step_ready(std::vector<DrawnToken>& drawn) {
     for (const auto text : group) {
       rows.push_back({.token = text->tokens.back(),
                       .position = static_cast<std::int32_t>(text->cached),
-                      .slot = text->slot});
+                      .slot = text->slot,
+                      .adapter = text->wish.adapter});
     }
     decoder_.step(rows);
     for (std::size_t r = 0; r < group.size(); ++r) {
@@ -171,7 +174,7 @@ void Batch::run_piece(std::vector<DrawnToken>& drawn) {
   const std::size_t count = std::min(text.pending(), most);
   const bool is_whole = count == text.pending();
   decoder_.run(std::span(text.tokens).subspan(text.window + text.cached, count),
-               static_cast<std::int32_t>(text.cached), text.slot);
+               static_cast<std::int32_t>(text.cached), text.slot, text.wish.adapter);
   note_cached(text, count);
   text.last_run = steps_;
   if (is_whole) draw(chosen, decoder_.logits(0), drawn);

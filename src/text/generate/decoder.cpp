@@ -14,15 +14,16 @@
 namespace vkgpt::text {
 
 Decoder::Decoder(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
-                 const model::DecodeOptions& options)
+                 const model::DecodeOptions& options, std::span<const model::Adapter> adapters)
     : context_(context),
       store_(store),
       config_(params.config()),
       options_(options),
-      executor_(
-          context, store,
-          plan::make_schedule(model::build_decode_plan(params, context.target(), options), context.caps())),
-      ring_(context.queue()) {}
+      executor_(context, store,
+                plan::make_schedule(model::build_decode_plan(params, context.target(), options, adapters),
+                                    context.caps())),
+      ring_(context.queue()),
+      adapters_(static_cast<std::int32_t>(adapters.size())) {}
 
 void Decoder::record() {
   executor_.build_pipelines();
@@ -48,6 +49,12 @@ std::int64_t Decoder::fill(std::span<const std::int64_t> counts, std::span<const
     places[2 * r] = row.position;
     places[2 * r + 1] = row.slot;
   }
+  if (adapters_ == 0) return *count;
+  const auto chosen = store_.upload_slot<std::int32_t>(model::decode::kAdapters, slot_);
+  for (std::size_t r = 0; r < static_cast<std::size_t>(*count); ++r) {
+    chosen[r] = r < rows.size() ? rows[r].adapter : -1;
+    VKGPT_CHECK(chosen[r] < adapters_, "adapter {} of {}", chosen[r], adapters_);
+  }
   return *count;
 }
 
@@ -56,10 +63,13 @@ void Decoder::step(std::span<const DecodeRow> rows) {
   submit(model::decode::step_segment(count), 0);
 }
 
-void Decoder::run(std::span<const Token> tokens, std::int32_t position, std::int32_t slot) {
+void Decoder::run(std::span<const Token> tokens, std::int32_t position, std::int32_t slot,
+                  std::int32_t adapter) {
   std::vector<DecodeRow> rows;
   rows.reserve(tokens.size());
-  for (const Token token : tokens) rows.push_back({.token = token, .position = position++, .slot = slot});
+  for (const Token token : tokens) {
+    rows.push_back({.token = token, .position = position++, .slot = slot, .adapter = adapter});
+  }
   const std::int64_t count = fill(model::decode::run_rows(config_), rows);
   submit(model::decode::run_segment(count), static_cast<std::uint32_t>(tokens.size()));
 }

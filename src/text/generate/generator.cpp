@@ -7,24 +7,25 @@
 #include "vkgpt/core/error.hpp"
 
 namespace vkgpt::text {
-namespace {
+Generator::Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
+                     std::int64_t vocab_size, const model::DecodeOptions& options,
+                     const model::Adapter* adapter)
+    : decoder_(context, store, params, options, std::span(adapter, adapter == nullptr ? 0 : 1)),
+      batch_(decoder_, vocab_size),
+      texts_(options.slots),
+      adapter_(adapter == nullptr ? -1 : 0) {}
 
-Continuation continuation(std::span<const Token> prompt, const GenerateConfig& config,
-                          const SamplerConfig& sampling, std::uint32_t sample) {
+Continuation Generator::continuation(std::span<const Token> prompt, const GenerateConfig& config,
+                                     const SamplerConfig& sampling, std::uint32_t sample) const {
   return {.prompt = {prompt.begin(), prompt.end()},
           .sampling = sampling,
           .seed = config.seed,
           .sample = sample,
+          .adapter = adapter_,
           .max_new_tokens = config.max_new_tokens,
           .slides = true,
           .keeps_cache = config.kv_cache};
 }
-
-}  // namespace
-
-Generator::Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
-                     std::int64_t vocab_size, const model::DecodeOptions& options)
-    : decoder_(context, store, params, options), batch_(decoder_, vocab_size), texts_(options.slots) {}
 
 std::vector<Token> Generator::generate(std::span<const Token> prompt, const GenerateConfig& config,
                                        const SamplerConfig& sampling, std::uint32_t sample,
@@ -62,14 +63,14 @@ std::span<const float> Generator::prefill(std::span<const Token> window) {
   forget();
   for (std::size_t at = 0; at < window.size(); at += decoder_.longest_run()) {
     decoder_.run(window.subspan(at, std::min(decoder_.longest_run(), window.size() - at)),
-                 static_cast<std::int32_t>(at), 0);
+                 static_cast<std::int32_t>(at), 0, adapter_);
   }
   return decoder_.logits(0);
 }
 
 std::span<const float> Generator::decode(std::span<const Token> window) {
   forget();
-  const DecodeRow row{window.back(), static_cast<std::int32_t>(window.size() - 1), 0};
+  const DecodeRow row{window.back(), static_cast<std::int32_t>(window.size() - 1), 0, adapter_};
   decoder_.step({&row, 1});
   return decoder_.logits(0);
 }

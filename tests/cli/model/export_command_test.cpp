@@ -153,7 +153,7 @@ TEST(ExportCommand, RefusesWithOneLine) {
   llama.expect_refusal("llmc", "f16", "llm.c does not read f16", 2);
   llama.expect_refusal("llmc", "f32", "holds GPT-2 with a tied head only, and this model has norm = rmsnorm",
                        1);
-  llama.expect_refusal("onnx", "f32", "one of hf|gguf|llmc", 2);
+  llama.expect_refusal("onnx", "f32", "one of hf|gguf|gguf_adapter|llmc", 2);
   llama.expect_refusal("gguf", "f32", "model_ema.safetensors", 1, {"--use_ema"});
   SavedModel("hf_mistral").expect_refusal("gguf", "f32", "no architecture for attention_window", 1);
   SavedModel("hf_gpt2", "caf\u00e9").expect_refusal("gguf", "f32", "beyond ASCII such as '\u00e9'", 1);

@@ -33,7 +33,7 @@ class Machine {
     std::vector<float> weights = model::initial_parameters(params_, 3);
     for (float& weight : weights) weight *= 4;
     if (poison != 0) weights[0] = poison;
-    model::upload_decode_params(store_, params_, weights, options);
+    model::upload_decode_params(store_, params_, model::ArenaSource(params_, weights), options);
   }
   /// The same model with the numbers that matrices in blocks of `type` stand for, held in f32.
   Machine(const model::GptConfig& config, BlockType type) : params_(config), store_(test::shared_context()) {
@@ -52,7 +52,7 @@ class Machine {
       encode_blocks(*held, values, quants, scales);
       decode_blocks(*held, quants, scales, values);
     }
-    model::upload_decode_params(store_, params_, weights, options);
+    model::upload_decode_params(store_, params_, model::ArenaSource(params_, weights), options);
   }
   Decoder& decoder() { return *decoder_; }
 

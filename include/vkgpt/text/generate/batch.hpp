@@ -17,7 +17,8 @@ struct Continuation {
   std::vector<Token> prompt;  // not empty
   SamplerConfig sampling = {};
   std::uint64_t seed = 0;
-  std::uint32_t sample = 0;  // among texts of one seed
+  std::uint32_t sample = 0;   // among texts of one seed
+  std::int32_t adapter = -1;  // of those that the decoder has; -1: none
   std::int64_t max_new_tokens = 1;
   /// Where the context is full: a quarter of it (at least one token) is dropped from its beginning and the
   /// rest is run again. Else the text ends.
@@ -44,9 +45,9 @@ struct DrawnToken {
 };
 
 /// Continues many texts together (continuous batching, as in Orca, Yu et al. 2022): a text joins and leaves
-/// between two steps. Each has a slot of the decoder's cache; a new one takes the slot whose tokens it shares
-/// the longest beginning with, and only the rest of its prompt is run, in pieces between the others' steps.
-/// What a text becomes depends on its own `Continuation` alone.
+/// between two steps. Each has a slot of the decoder's cache; a new one takes the slot whose tokens, of the
+/// same adapter, it shares the longest beginning with, and only the rest of its prompt is run, in pieces
+/// between the others' steps. What a text becomes depends on its own `Continuation` alone.
 class Batch {
  public:
   /// Only tokens below `vocab_size`, the tokenizer's, are drawn: a model may have more. 0 = all of the
@@ -88,6 +89,7 @@ class Batch {
   };
   struct Slot {
     std::vector<Token> tokens;  // whose keys and values it holds
+    std::int32_t adapter = -1;  // with which they were computed
     bool is_taken = false;
     std::uint64_t last_use = 0;
   };

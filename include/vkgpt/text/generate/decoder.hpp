@@ -19,6 +19,7 @@ struct DecodeRow {
   Token token = 0;
   std::int32_t position = 0;
   std::int32_t slot = 0;
+  std::int32_t adapter = -1;  // of those that the decoder has; -1: none
 };
 
 /// Runs tokens through the model whose parameters are in a tensor store (`model::upload_decode_params`). A
@@ -27,7 +28,7 @@ class Decoder {
  public:
   /// Reserves memory in `store`; `context` and `store` outlive the decoder.
   Decoder(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
-          const model::DecodeOptions& options = {});
+          const model::DecodeOptions& options = {}, std::span<const model::Adapter> adapters = {});
 
   /// Builds and records everything now, so that running allocates nothing on the device. Without it that
   /// happens when a number of rows is first needed.
@@ -42,7 +43,8 @@ class Decoder {
   /// given is good until the next call: row r's logits are `logits(r)`.
   void step(std::span<const DecodeRow> rows);
   /// Neighbouring tokens of one sequence, the first at `position`; `logits(0)` are those of the last.
-  void run(std::span<const Token> tokens, std::int32_t position, std::int32_t slot);
+  void run(std::span<const Token> tokens, std::int32_t position, std::int32_t slot,
+           std::int32_t adapter = -1);
 
   /// (V).
   std::span<const float> logits(std::size_t row) const;
@@ -57,6 +59,7 @@ class Decoder {
   model::DecodeOptions options_;
   plan::Executor executor_;
   plan::SlotRing ring_;
+  std::int32_t adapters_;
   int slot_ = 0;  // of uploads and readbacks
 };
 

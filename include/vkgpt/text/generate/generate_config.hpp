@@ -11,6 +11,7 @@ namespace vkgpt::text {
 /// What `vkgpt generate` writes; how tokens are drawn is in `SamplerConfig`.
 struct GenerateConfig {
   std::string model;
+  std::string adapter;
   std::string tokenizer;
   std::string prompt = "\n";
   std::string prompt_tokens;
@@ -30,6 +31,7 @@ struct GenerateConfig {
   static void visit_fields(Visitor&& visit, Self& self) {
     constexpr auto kGroup = "Generation";
     visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory or checkpoint"}, self.model);
+    visit(adapter_field(kGroup), self.adapter);
     visit(FieldInfo{.name = "tokenizer",
                     .group = kGroup,
                     .help = "Instead of the model's own: gpt2, byte, or a directory or file with one"},

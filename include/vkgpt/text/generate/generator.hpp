@@ -25,9 +25,10 @@ class Generator {
  public:
   /// Reserves memory in `store`; `context` and `store` outlive the generator. Only tokens below `vocab_size`,
   /// the tokenizer's, are drawn: a model may have more. 0 = all of the model's. Up to `options.slots` texts
-  /// are continued together.
+  /// are continued together, with `adapter` where there is one.
   Generator(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
-            std::int64_t vocab_size = 0, const model::DecodeOptions& options = {});
+            std::int64_t vocab_size = 0, const model::DecodeOptions& options = {},
+            const model::Adapter* adapter = nullptr);
 
   /// Builds and records everything now, so that generating allocates nothing on the device. Without it that
   /// happens when a length is first needed.
@@ -55,9 +56,13 @@ class Generator {
   std::span<const float> decode(std::span<const Token> window);
 
  private:
+  Continuation continuation(std::span<const Token> prompt, const GenerateConfig& config,
+                            const SamplerConfig& sampling, std::uint32_t sample) const;
+
   Decoder decoder_;
   Batch batch_;
   std::int64_t texts_;
+  std::int32_t adapter_;
 };
 
 }  // namespace vkgpt::text

@@ -1,0 +1,69 @@
+#include "model/adapter_settings.hpp"
+
+#include <cmath>
+
+#include "vkgpt/core/error.hpp"
+#include "vkgpt/core/json.hpp"
+
+namespace vkgpt::model {
+namespace {
+
+constexpr std::uint64_t kMaxRank = 4096;
+
+bool flag_of(const Json& json, const char* name, const std::string& where) {
+  const auto found = json.find(name);
+  if (found == json.end() || found->is_null()) return false;
+  if (!found->is_boolean()) fail("{}: {} is not true or false", where, name);
+  return found->get<bool>();
+}
+
+/// Whether a member is there and says something: not null, and no empty list, table or text.
+bool says_something(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  if (found == json.end() || found->is_null()) return false;
+  return !(found->is_string() ? found->get<std::string>().empty() : found->empty());
+}
+
+void check_kind(const Json& json, const std::string& where) {
+  if (const auto type = json.find("peft_type"); type != json.end() && *type != "LORA") {
+    fail("{}: peft_type is {}, only LORA is supported", where, json_quoted(type->dump()));
+  }
+  for (const char* name : {"use_dora", "lora_bias", "use_qalora"}) {
+    if (flag_of(json, name, where))
+      fail("{}: {} is not supported; merge such adapters with PEFT", where, name);
+  }
+  for (const char* name : {"rank_pattern", "alpha_pattern", "modules_to_save"}) {
+    if (says_something(json, name))
+      fail("{}: {} is not supported; merge such adapters with PEFT", where, name);
+  }
+  if (const auto bias = json.find("bias"); bias != json.end() && *bias != "none") {
+    fail("{}: bias is {}, only \"none\" is supported", where, json_quoted(bias->dump()));
+  }
+}
+
+}  // namespace
+
+AdapterSettings read_adapter_settings(const Path& path) {
+  const std::string where = path.string();
+  const Json json = read_json_file(path);
+  check_kind(json, where);
+  AdapterSettings settings;
+  settings.rank = static_cast<std::int64_t>(json_unsigned(json, "r", where, kMaxRank));
+  settings.alpha = json_number(json, "lora_alpha", where);
+  const Json& targets = json_member(json, "target_modules", where);
+  const bool is_list = targets.is_array() && !targets.empty();
+  if (settings.rank == 0 || (!is_list && !targets.is_string())) {
+    fail("{}: r or target_modules is empty", where);
+  }
+  const auto r = static_cast<double>(settings.rank);
+  // rsLoRA: Kalajdzievski, arXiv:2312.03732.
+  settings.scale = settings.alpha / (flag_of(json, "use_rslora", where) ? std::sqrt(r) : r);
+  if (!is_list) return settings;
+  for (const Json& target : targets) {
+    if (!target.is_string()) fail("{}: target_modules is not a list of names", where);
+    settings.targets.push_back(target.get<std::string>());
+  }
+  return settings;
+}
+
+}  // namespace vkgpt::model

@@ -1,0 +1,196 @@
+#include "vkgpt/model/adapter.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "vkgpt/core/json.hpp"
+#include "vkgpt/model/adapter_config.hpp"
+#include "vkgpt/model/base_directory.hpp"
+#include "vkgpt/model/gguf_adapter.hpp"
+#include "vkgpt/model/gguf_file.hpp"
+#include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/model/safetensors.hpp"
+
+#include "support/expect_error.hpp"
+#include "support/paths.hpp"
+#include "support/temp_directory.hpp"
+
+namespace vkgpt::model {
+namespace {
+
+Path golden() {
+  return test::source_dir() / "tests/golden/base_llama";
+}
+
+struct Factor {
+  Shape shape;
+  std::vector<float> values;
+};
+
+/// A directory of adapters with these tensors, whose names begin after "base_model.model.".
+void write_adapter(const Path& directory, const Json& config, const std::map<std::string, Factor>& factors) {
+  write_file(directory / kAdapterConfigFile, config.dump());
+  std::map<std::string, Factor> whole;
+  std::vector<SafetensorsTensor> tensors;
+  for (const auto& [name, factor] : factors) {
+    whole["base_model.model." + name] = factor;
+    tensors.push_back({"base_model.model." + name, DType::kF32, factor.shape});
+  }
+  OutputFile file(directory / kAdapterWeightsFile);
+  write_safetensors(file, std::move(tensors),
+                    [&](const SafetensorsTensor& tensor, const SafetensorsSink& sink) {
+                      sink(std::as_bytes(std::span(whole.at(tensor.name).values)));
+                    });
+  file.finish();
+}
+
+Factor random_factor(Shape shape, int seed) {
+  std::vector<float> values(static_cast<std::size_t>(shape.numel()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>((i * 37 + static_cast<std::size_t>(seed) * 11) % 17) / 8 - 1;
+  }
+  return {std::move(shape), std::move(values)};
+}
+
+TEST(Adapter, MergesAsTrainingDoes) {
+  const LoadedModel base = load_model(golden());
+  const GptParams& params = base.params;
+  const Adapter adapter = read_adapter(golden() / "adapter", params);
+  EXPECT_EQ(adapter.rank, 4);
+  EXPECT_EQ(adapter.scale, 2);
+  EXPECT_EQ(adapter.parts.size(), 2 * 7);
+  std::vector<float> merged = base.arena;
+  merge_adapter(adapter, params, merged);
+  EXPECT_NE(merged, base.arena);
+
+  const GptParams adapted(params.config(), read_adaptation(golden() / "adapter", TensorLayout::kLlama));
+  std::vector<float> arena = rearrange(params, base.arena, adapted);
+  read_adapter_parameters(golden() / "adapter", adapted, arena);
+  merge_adapters(adapted, arena);
+  EXPECT_EQ(rearrange(adapted, arena, params), merged);
+
+  const auto source = adapted_params(open_params(golden()), adapter);
+  const ParamSpec& spec = params.find("h.1.attn.c_attn.weight");
+  std::vector<float> rows(static_cast<std::size_t>(50 * spec.shape.back()));
+  source->read(spec, 40, 50, rows);
+  const auto expected =
+      std::span(merged).subspan(static_cast<std::size_t>(spec.offset + 40 * spec.shape.back()), rows.size());
+  EXPECT_TRUE(std::ranges::equal(rows, expected)) << "rows of q and of k";
+}
+
+/// PEFT trains an A for each projection, and often only some of them.
+TEST(Adapter, MayHaveSomeProjectionsWithFactorsOfTheirOwn) {
+  const TempDirectory temp;
+  const LoadedModel base = load_model(golden());
+  const std::int64_t C = 64;
+  const std::string q = "model.layers.1.self_attn.q_proj", v = "model.layers.1.self_attn.v_proj";
+  write_adapter(temp.path(),
+                {{"peft_type", "LORA"},
+                 {"r", 4},
+                 {"lora_alpha", 8},
+                 {"use_rslora", true},
+                 {"target_modules", {"q_proj", "v_proj"}}},
+                {{q + ".lora_A.weight", random_factor({4, C}, 1)},
+                 {q + ".lora_B.weight", random_factor({64, 4}, 2)},
+                 {v + ".lora_A.weight", random_factor({4, C}, 3)},
+                 {v + ".lora_B.weight", random_factor({32, 4}, 4)}});
+  const Adapter adapter = read_adapter(temp.path(), base.params);
+  EXPECT_EQ(adapter.scale, 4) << "8 / sqrt(4)";
+  ASSERT_EQ(adapter.parts.size(), 2U);
+  EXPECT_EQ(adapter.parts[1].first_row, 64 + 32);
+  std::vector<float> merged = base.arena;
+  merge_adapter(adapter, base.params, merged);
+  const ParamSpec& spec = base.params.find("h.1.attn.c_attn.weight");
+  for (const std::int64_t row : {0, 63, 64, 95, 96, 127}) {
+    const auto at = static_cast<std::size_t>(spec.offset + row * C + 5);
+    const AdapterPart& part = adapter.parts[row < 64 ? 0 : 1];
+    double sum = 0;
+    for (std::size_t r = 0; r < 4 && (row < 64 || row >= 96); ++r) {
+      sum +=
+          double{part.b[static_cast<std::size_t>(row - part.first_row) * 4 + r]} * double{part.a[r * 64 + 5]};
+    }
+    EXPECT_EQ(merged[at], static_cast<float>(base.arena[at] + 4 * sum)) << row;
+  }
+}
+
+TEST(Adapter, WhatDoesNotFitIsRefusedInOneLine) {
+  const TempDirectory temp;
+  const GptParams params(read_model_config(golden()));
+  const Path directory = temp / "adapter";
+  std::filesystem::copy(golden() / "adapter", directory);
+  const Json config = read_json_file(directory / kAdapterConfigFile);
+  const auto refuse = [&](const Json& change, const std::string& part) {
+    Json changed = config;
+    changed.update(change);
+    write_file(directory / kAdapterConfigFile, changed.dump());
+    expect_error([&] { read_adapter(directory, params); }, part);
+  };
+  refuse({{"r", 8}}, "has the shape (4, 64), but r is 8 in adapter_config.json");
+  refuse({{"target_modules", {"q_proj", "lm_head"}}}, "target_modules has \"lm_head\", of which");
+  refuse({{"target_modules", Json::array()}}, "r or target_modules is empty");
+  refuse({{"use_dora", true}}, "use_dora is not supported");
+  refuse({{"alpha_pattern", {{"q_proj", 2}}}}, "alpha_pattern is not supported");
+  refuse({{"modules_to_save", {"lm_head"}}}, "modules_to_save is not supported");
+  refuse({{"bias", "all"}}, "bias is");
+  refuse({{"peft_type", "IA3"}}, "only LORA is supported");
+  write_file(directory / kAdapterConfigFile, config.dump());
+  GptConfig other = params.config();
+  other.n_embd = 128;
+  other.n_head = 8;
+  expect_error([&] { read_adapter(directory, GptParams(other)); },
+               "were these adapters trained on another model?");
+  other = params.config();
+  other.n_layer = 1;
+  expect_error([&] { read_adapter(directory, GptParams(other)); },
+               "has no place in this model (there are 14 such)");
+  std::filesystem::remove(directory / kAdapterWeightsFile);
+  expect_error([&] { read_adapter(directory, params); }, "adapter_model.safetensors");
+}
+
+TEST(Adapter, LacksNoHalfOfAPair) {
+  const TempDirectory temp;
+  const GptParams params(read_model_config(golden()));
+  write_adapter(temp.path(), {{"r", 4}, {"lora_alpha", 8}, {"target_modules", {"down_proj"}}},
+                {{"model.layers.0.mlp.down_proj.lora_A.weight", random_factor({4, 64}, 1)}});
+  expect_error([&] { read_adapter(temp.path(), params); }, "down_proj.lora_B.weight\" is missing");
+}
+
+TEST(Adapter, IsWrittenAsLlamaCppReadsIt) {
+  const TempDirectory temp;
+  const GptParams params(read_model_config(golden()));
+  const Adapter adapter = read_adapter(golden() / "adapter", params);
+  {
+    OutputFile out(temp / "a.gguf");
+    EXPECT_EQ(write_gguf_adapter(out, adapter, params, "a"), "llama");
+    out.finish();
+  }
+  const GgufFile file(temp / "a.gguf");
+  EXPECT_EQ(file.get<std::string>("general.type"), "adapter");
+  EXPECT_EQ(file.get<std::string>("adapter.type"), "lora");
+  EXPECT_EQ(file.get<std::string>("general.architecture"), "llama");
+  EXPECT_EQ(file.get<double>("adapter.lora.alpha"), 8);
+  EXPECT_EQ(file.tensors().size(), 2U * 14);
+  const GgufTensorInfo* a = file.find("blk.1.attn_k.weight.lora_a");
+  const GgufTensorInfo* b = file.find("blk.1.attn_k.weight.lora_b");
+  ASSERT_TRUE(a != nullptr && b != nullptr);
+  EXPECT_EQ(a->shape, (Shape{4, 64}));
+  EXPECT_EQ(b->shape, (Shape{32, 4}));
+  const auto part = std::ranges::find_if(adapter.parts, [](const AdapterPart& each) {
+    return each.param == "h.1.attn.c_attn.weight" && each.first_row == 64;
+  });
+  std::vector<float> values(4 * 64);
+  file.read(*a, values);
+  EXPECT_EQ(values, part->a);
+  values.resize(32 * 4);
+  file.read(*b, values);
+  // The second row of a head of 16 is the first of its other half.
+  EXPECT_TRUE(std::ranges::equal(std::span(values).subspan(4, 4), std::span(part->b).subspan(8 * 4, 4)));
+}
+
+}  // namespace
+}  // namespace vkgpt::model
