@@ -34,20 +34,33 @@ MODELS = {
 }
 
 
-def bytes_of(memory):
-    return [value for value in memory.get("bytes_by_role", memory.get("by_role", memory)).values() if isinstance(value, int)]
+# Cards by their memory in GiB, and the profiles of assets/devices that stand for their kind.
+CARDS = {8: "radv_navi21", 12: "anv_bmg", 16: "radv_gfx1201", 24: "rtx4090"}
+USABLE = 0.92  # of a card's memory; the rest is the desktop's and the driver's
+LENGTHS = [512, 1024, 2048, 4096, 8192, 16384]
 
 
-def planned(args, directory, base, profile):
-    words = [args.program, "plan", "--init_from", directory, "--lora_rank", "16", "--base_dtype", base, "--block_size", str(args.block_size),
-             "--batch_size", "1", "--amp", "bf16", "--json"]
+def planned(args, directory, base, profile, block_size):
+    """GiB, or why there is no plan."""
+    words = [args.program, "plan", "--init_from", directory, "--lora_rank", "16", "--base_dtype", base, "--block_size", str(block_size),
+             "--batch_size", "1", "--amp", "auto" if profile else "bf16", "--json"]
     if profile:
         words += ["--device_profile", profile]
     result = subprocess.run(words, capture_output=True, text=True)
     if result.returncode != 0:
         return result.stderr.strip()[:60]
-    memory = json.loads(result.stdout)["memory"]
-    return sum(bytes_of(memory)) / 2**30
+    return json.loads(result.stdout)["memory_total"] / 2**30
+
+
+def longest(args, directory, base, card):
+    """The longest of LENGTHS that fits, in words; the model's context ends the search."""
+    best = "-"
+    for length in LENGTHS:
+        need = planned(args, directory, base, CARDS[card], length)
+        if not isinstance(need, float) or need > USABLE * card:
+            break
+        best = str(length)
+    return best
 
 
 def main():
@@ -55,14 +68,19 @@ def main():
     parser.add_argument("--program", default="build/vkgpt")
     parser.add_argument("--block_size", type=int, default=2048)
     parser.add_argument("--profile", default="")
+    parser.add_argument("--cards", action="store_true", help="the longest block_size that fits cards of 8 to 24 GB, instead")
     parser.add_argument("--types", default="nf4,q8_0")
     args = parser.parse_args()
     types = args.types.split(",")
-    print("| model | " + " | ".join(types) + " |\n|---|" + "---|" * len(types))
+    heads = [f"{base}, {card} GB" for base in types for card in CARDS] if args.cards else types
+    print("| model | " + " | ".join(heads) + " |\n|---|" + "---|" * len(heads))
     for name, config in MODELS.items():
         with tempfile.TemporaryDirectory() as directory:
             pathlib.Path(directory, "config.json").write_text(json.dumps(config))
-            row = [planned(args, directory, base, args.profile) for base in types]
+            if args.cards:
+                row = [longest(args, directory, base, card) for base in types for card in CARDS]
+            else:
+                row = [planned(args, directory, base, args.profile, args.block_size) for base in types]
         print(f"| {name} | " + " | ".join(f"{need:.1f} GiB" if isinstance(need, float) else need for need in row) + " |", flush=True)
 
 

@@ -71,20 +71,27 @@ def train(options):
     data.write_text("".join(json.dumps(conversation(random_)) + "\n" for _ in range(options.conversations)))
     flags = [options.vkgpt, "train", *model_flags(options), "--data_path", data, "--lora_alpha", "32", "--learning_rate", "1e-3",
              "--warmup_steps", "4", "--lr_decay_steps", str(options.steps), "--eval_interval", str(max(1, options.steps // 3)),
-             "--eval_iters", "5", "--stats_interval", "0", "--sample_interval", "0", "--log_interval", "1", "--val_fraction", "0.05",
-             "--save_interval", str(max(1, options.steps // 6))]
+             "--eval_iters", "5", "--stats_interval", "0", "--sample_interval", "0", "--log_interval", "1", "--val_fraction", "0.05"]
     run(*flags, "--out_dir", options.work / "start", "--max_steps", "1", "--learning_rate", "0", "--min_lr", "0")
-    whole = run(*flags, "--out_dir", options.work / "whole", "--max_steps", str(options.steps))
+    whole = run(*flags, "--out_dir", options.work / "whole", "--max_steps", str(options.steps), "--save_interval",
+                str(max(1, options.steps // 6)))
     (options.work / "whole.log").write_text(whole.stderr)
-    killed = options.work / "killed"
-    first = subprocess.Popen([str(word) for word in [*flags, "--out_dir", killed, "--max_steps", str(options.steps)]],
-                             stderr=subprocess.DEVNULL)
-    while first.poll() is None and not any(step > options.steps // 4 for step, _ in metrics(killed, "loss")):
+    kill_and_resume(options, flags)
+
+
+def kill_and_resume(options, flags):
+    """Some steps of the same run: at one go, and with a kill between two checkpoints."""
+    steps, every = str(options.resume_steps), max(1, options.resume_steps // 3)
+    flags = [*flags, "--max_steps", steps, "--save_interval", str(every), "--eval_interval", "0"]
+    straight, killed = options.work / "straight", options.work / "killed"
+    run(*flags, "--out_dir", straight)
+    first = subprocess.Popen([str(word) for word in [*flags, "--out_dir", killed]], stderr=subprocess.DEVNULL)
+    while first.poll() is None and not any(step > every for step, _ in metrics(killed, "loss")):
         time.sleep(0.2)
     first.kill()
     first.wait()
     (options.work / "killed_after").write_text(str(metrics(killed, "loss")[-1][0]))
-    run(options.vkgpt, "train", "--out_dir", killed, "--resume", "--max_steps", str(options.steps))
+    run(options.vkgpt, "train", "--out_dir", killed, "--resume", "--max_steps", steps)
 
 
 def memory(options):
@@ -127,17 +134,14 @@ def greedy_everywhere(options, ids, count):
                      "--temperature", "0", "--json")
         return json.loads(result.stdout)["tokens"][0]
 
-    for path, flags in ((work / "hf", ["--format", "hf"]), (work / "merged.gguf", ["--format", "gguf"])):
+    for path, flags in ((work / "hf", ["--model", adapter, "--format", "hf"]),
+                        (work / "merged.gguf", ["--model", adapter, "--format", "gguf"]),
+                        (work / "adapter.gguf", ["--model", options.gguf, "--adapter", adapter, "--format", "gguf_adapter"]),
+                        (work / "base.gguf", ["--model", options.gguf, "--format", "gguf"]),
+                        (work / "base", ["--model", options.gguf, "--format", "hf"])):
         if not path.exists():
-            run(options.vkgpt, "export", "--model", adapter, *flags, "--out", path)
-    for path, flags in ((work / "adapter.gguf", []), (work / "base.gguf", None)):
-        if path.exists():
-            continue
-        if flags is None:
-            run(options.vkgpt, "export", "--model", options.gguf, "--format", "gguf", "--out", path)
-        else:
-            run(options.vkgpt, "export", "--adapter", adapter, "--model", options.gguf, "--format", "gguf_adapter", "--out", path)
-    base = AutoModelForCausalLM.from_pretrained(options.gguf.parent, gguf_file=options.gguf.name).float().eval()
+            run(options.vkgpt, "export", *flags, "--out", path)
+    base = AutoModelForCausalLM.from_pretrained(work / "base").float().eval()
     ways = {"transformers without the adapters": torch_tokens(base),
             "vkgpt, the run": vkgpt("--model", options.work / "whole"),
             "vkgpt, base and adapters": vkgpt("--model", options.gguf, "--adapter", adapter),
@@ -156,6 +160,7 @@ def main():
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("smollm2_chat"))
     parser.add_argument("--conversations", type=int, default=500)
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--resume_steps", type=int, default=9, help="steps of the runs of which one is killed")
     parser.add_argument("--block_size", default="128")
     parser.add_argument("--batch_size", default="2")
     parser.add_argument("--trained", action="store_true", help="look at runs that are there")
@@ -168,7 +173,8 @@ def main():
     before, after = metrics(options.work / "start", "val_loss")[0][1], metrics(options.work / "whole", "val_loss")
     planned, held = memory(options)
     last = f"step-{options.steps}"
-    resumed = weights(options.work / "whole" / last) == weights(options.work / "killed" / last)
+    reached = f"step-{options.resume_steps}"
+    resumed = weights(options.work / "straight" / reached) == weights(options.work / "killed" / reached)
     replies = {}
     for prompt in ["What is 7 + 12?", "Tell me about a lighthouse.", "What is music?"]:
         reply = run(options.vkgpt, "chat", "--model", options.work / "whole", "--temperature", "0", "--max_new_tokens", "40",
@@ -187,7 +193,9 @@ def main():
               "held_out_response_loss": {"before": before, **{f"step {step}": loss for step, loss in after}},
               "fallen_by": 1 - after[-1][1] / before, "replies": replies,
               "memory_mib": {"planned": planned, "held": held, "difference": held / planned - 1},
-              "killed_after_step": int((options.work / "killed_after").read_text()), "resumed_to_the_same_bits": resumed,
+              "killed_after_step": int((options.work / "killed_after").read_text()), "of_steps": options.resume_steps,
+              "resumed_to_the_same_bits": resumed,
+              "killed_adapter_sha256": weights(options.work / "killed" / reached)["adapter_model.safetensors"],
               "adapter_sha256": weights(options.work / "whole" / last)["adapter_model.safetensors"],
               "greedy": {name: tokenizer.decode(tokens) for name, tokens in ways.items()}, "equal_to_the_run": same,
               "transformers": transformers.__version__}
