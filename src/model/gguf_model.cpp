@@ -11,8 +11,8 @@
 
 #include "model/gguf_layout.hpp"
 #include "model/gguf_rope.hpp"
-#include "model/hf_layers.hpp"
 #include "model/gguf_rows.hpp"
+#include "model/hf_layers.hpp"
 
 namespace vkgpt::model {
 namespace {

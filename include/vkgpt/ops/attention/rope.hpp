@@ -16,7 +16,7 @@ enum class RopeScaling {
   kLinear,  ///< all pairs turn `factor` times slower
   kLlama3,  ///< Llama 3.1: pairs that turn fewer than `low` times in `original_context` positions turn
             ///< `factor` times slower, those that turn more than `high` times as before, others in between
-  kYarn,  ///< Peng et al., arXiv:2309.00071: the same, but in between along the number of the pair
+  kYarn,    ///< Peng et al., arXiv:2309.00071: the same, but in between along the number of the pair
 };
 
 /// How fast the pairs turn.
