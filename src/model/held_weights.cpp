@@ -34,8 +34,8 @@ std::string f32_param_tensor(std::string_view name) {
 namespace {
 
 /// A matrix, some rows at a time: blocks as the source has them, else of its numbers.
-void upload_blocks(plan::TensorStore& store, const ParamSpec& spec, const ParamSource& source,
-                   BlockType type) {
+void upload_blocks(plan::TensorStore& store, const ParamSpec& spec, const ParamSource& source, BlockType type,
+                   HeldDigest* digest) {
   const BlockFormat& format = block_format(type);
   const std::string name = block_tensor(spec.name);
   const std::int64_t width = row_width(spec), rows = spec.numel() / width, step = rows_at_once(spec);
@@ -57,6 +57,10 @@ void upload_blocks(plan::TensorStore& store, const ParamSpec& spec, const ParamS
     if (!is_good || !is_finite(type, quants, scales)) {
       fail("{} holds numbers that {} cannot express: choose f32", spec.name, format.name);
     }
+    if (digest != nullptr) {
+      digest->numbers.update(std::as_bytes(std::span(quants)));
+      digest->scales.update(std::as_bytes(std::span(scales)));
+    }
     store.upload(name, std::as_bytes(std::span(quants)), format.quant_words(before) * sizeof(std::uint32_t));
     if (scales.empty()) continue;
     store.upload(name + ".scales", std::as_bytes(std::span(scales)),
@@ -66,15 +70,16 @@ void upload_blocks(plan::TensorStore& store, const ParamSpec& spec, const ParamS
 
 }  // namespace
 
-void upload_held(plan::TensorStore& store, const GptParams& params, const ParamSource& source,
-                 BlockType type) {
+void upload_held(plan::TensorStore& store, const GptParams& params, const ParamSource& source, BlockType type,
+                 HeldDigest* digest) {
   for (const ParamSpec& spec : params.specs()) {
     if (params.adaptation().lora_rank > 0 && spec.trainable) continue;
     if (const std::optional<BlockType> blocks = block_type_of(spec, type)) {
-      upload_blocks(store, spec, source, *blocks);
+      upload_blocks(store, spec, source, *blocks, digest);
       continue;
     }
     for_rows(source, spec, [&](std::int64_t first, std::span<const float> values) {
+      if (digest != nullptr) digest->numbers.update(std::as_bytes(values));
       store.upload(f32_param_tensor(spec.name), std::as_bytes(values),
                    static_cast<std::uint64_t>(first) * sizeof(float));
     });

@@ -179,7 +179,9 @@ void StepRunner::record_steps() {
 }
 
 void StepRunner::set_base(const model::ParamSource& source) {
-  model::upload_held(store_, params_, source, *find_block_type(config_.base_dtype));
+  model::HeldDigest digest;
+  model::upload_held(store_, params_, source, *find_block_type(config_.base_dtype), &digest);
+  base_sha256_ = digest.hex();
 }
 
 void StepRunner::set_parameters(std::span<const float> arena) {

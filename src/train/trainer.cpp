@@ -87,6 +87,7 @@ void Trainer::start_fresh() {
   const Path directory = find_model_directory(config_.init_from);
   if (runner_.has_base()) {
     set_base(runner_);
+    state_.base_sha256 = runner_.base_sha256();
     runner_.set_parameters(model::initial_trainable(runner_.params(), config_.seed));
     log_info("starting from {}, held in {}", directory.string(), config_.base_dtype);
     return;
@@ -99,6 +100,12 @@ void Trainer::start_fresh() {
 void Trainer::restore(const Checkpoint& checkpoint) {
   state_ = resume_state(checkpoint, input_.model, config_, input_.corpus.fingerprint());
   read_run_state(checkpoint.directory, runner_);
+  // Checkpoints of older versions do not tell their base.
+  if (!state_.base_sha256.empty() && state_.base_sha256 != runner_.base_sha256()) {
+    fail_usage("{} has adapters of another model than the one that {} holds now",
+               checkpoint.directory.string(), config_.init_from);
+  }
+  state_.base_sha256 = runner_.base_sha256();
   runner_.set_shares(state_.shares);
   saved_step_ = finished();
   log_info("resumed from {} (step {})", checkpoint.directory.string(), state_.step);

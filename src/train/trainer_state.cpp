@@ -30,6 +30,13 @@ std::vector<std::int64_t> shares_from(const Json& json, const std::string& where
   return shares;
 }
 
+void check_digest(const std::string& digest, const char* key, const std::string& where) {
+  if (digest.empty()) return;
+  if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    fail("{}: \"{}\" must be 64 hexadecimal digits", where, key);
+  }
+}
+
 }  // namespace
 
 std::string trainer_state_to_json(const TrainerState& state) {
@@ -43,6 +50,7 @@ std::string trainer_state_to_json(const TrainerState& state) {
       {"best_step", state.best_step},
       {"batch_size", state.batch_size},
       {"data_sha256", state.data_sha256}};
+  if (!state.base_sha256.empty()) json["base_sha256"] = state.base_sha256;
   if (!state.shares.empty()) json["shares"] = state.shares;
   return json.dump(1) + "\n";
 }
@@ -53,9 +61,9 @@ TrainerState trainer_state_from_json(std::string_view text, const std::string& w
     fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kVersion);
   }
   // Losing a part of the state silently would break the continuation.
-  constexpr std::array<std::string_view, 9> kKeys = {"version",     "step",          "seed",
-                                                     "tokens_seen", "best_val_loss", "best_step",
-                                                     "batch_size",  "data_sha256",   "shares"};
+  constexpr std::array<std::string_view, 10> kKeys = {
+      "version",   "step",       "seed",        "tokens_seen", "best_val_loss",
+      "best_step", "batch_size", "data_sha256", "base_sha256", "shares"};
   for (const auto& [key, value] : json.items()) {
     if (std::ranges::find(kKeys, key) == kKeys.end()) fail("{}: unknown key {}", where, json_quoted(key));
   }
@@ -74,11 +82,9 @@ TrainerState trainer_state_from_json(std::string_view text, const std::string& w
     fail("{}: \"best_step\" {} lies beyond \"step\" {}", where, state.best_step, state.step);
   }
   if (state.batch_size == 0) fail("{}: \"batch_size\" is 0", where);
-  if (!state.data_sha256.empty() &&
-      (state.data_sha256.size() != 64 ||
-       state.data_sha256.find_first_not_of("0123456789abcdef") != std::string::npos)) {
-    fail("{}: \"data_sha256\" must be 64 hexadecimal digits", where);
-  }
+  check_digest(state.data_sha256, "data_sha256", where);
+  if (json.contains("base_sha256")) state.base_sha256 = json_string(json, "base_sha256", where);
+  check_digest(state.base_sha256, "base_sha256", where);
   if (json.contains("shares")) state.shares = shares_from(json["shares"], where);
   return state;
 }

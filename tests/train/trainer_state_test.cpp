@@ -19,6 +19,7 @@ TrainerState sample() {
           .best_step = 100,
           .batch_size = 48,
           .data_sha256 = std::string(64, 'a'),
+          .base_sha256 = std::string(64, 'b'),
           .shares = {5, 3}};
 }
 
@@ -44,6 +45,7 @@ TEST(TrainerState, RefusesHostileValues) {
   expect_refused("best_step", 121, "lies beyond");
   expect_refused("batch_size", 0, "\"batch_size\" is 0");
   expect_refused("batch_size", Json::array(), "\"batch_size\"");
+  expect_refused("base_sha256", "zz", "64 hexadecimal digits");
   expect_refused("data_sha256", "zz", "64 hexadecimal digits");
   expect_refused("data_sha256", std::string(64, 'G'), "64 hexadecimal digits");
   expect_refused("shares", Json::array({5, 0}), "\"shares\"");

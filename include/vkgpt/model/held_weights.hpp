@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "vkgpt/core/blocks.hpp"
+#include "vkgpt/core/hash.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/model/param_source.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
@@ -20,11 +21,19 @@ std::optional<BlockType> block_type_of(const ParamSpec& spec, std::optional<Bloc
 /// Throws a usage error for a matrix whose rows are not whole blocks.
 void check_blocks(const GptParams& params, BlockType wanted);
 
+/// Tells held parameters from others, however many rows are read at a time.
+struct HeldDigest {
+  Sha256 numbers;  // in f32, or quantized
+  Sha256 scales;
+
+  std::string hex() const { return sha256(numbers.hex() + scales.hex()); }
+};
+
 /// Copies every parameter that a plan with matrices in blocks of `type` holds outside of its arenas, a few
 /// rows at a time: where there are adapters all but those, else all. Throws `Error` for a number that its
-/// type cannot hold.
-void upload_held(plan::TensorStore& store, const GptParams& params, const ParamSource& source,
-                 BlockType type);
+/// type cannot hold. `digest` takes what was copied in.
+void upload_held(plan::TensorStore& store, const GptParams& params, const ParamSource& source, BlockType type,
+                 HeldDigest* digest = nullptr);
 
 /// The name of a parameter that lies in f32 outside of the arenas.
 std::string f32_param_tensor(std::string_view name);

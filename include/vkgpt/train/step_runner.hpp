@@ -115,6 +115,8 @@ class StepRunner {
   void set_parameters(std::span<const float> arena);
   /// Gives those that --base_dtype holds apart.
   void set_base(const model::ParamSource& source);
+  /// SHA-256 of the base as the device holds it, 64 hexadecimal digits; empty where there is none.
+  const std::string& base_sha256() const { return base_sha256_; }
   bool has_base() const { return config_.base_dtype != "f32"; }
   /// Elements of the arena of parameters on the device.
   std::int64_t arena_elements() const {
@@ -167,6 +169,7 @@ class StepRunner {
   comm::Communicator& ranks_;
   model::RankOptions rank_options_;
   plan::TensorStore store_;
+  std::string base_sha256_;
   std::vector<CurriculumStage> curriculum_;
   std::deque<Stage> stages_;  // as in the curriculum; all are reserved before the first is recorded
   plan::SlotRing ring_;

@@ -24,6 +24,8 @@ struct TrainerState {
   /// SHA-256 of the training text or tokens (64 hexadecimal digits), so that a run is not resumed on other
   /// data.
   std::string data_sha256;
+  /// The same of a base that --base_dtype holds, empty without one: adapters are not resumed on another.
+  std::string base_sha256 = {};
   /// Micro-steps of each rank, where they follow measured speed.
   std::vector<std::int64_t> shares = {};
 
