@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vkgpt/comm/collectives.hpp"
+#include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
@@ -184,9 +185,13 @@ bool Trainer::in_common() const {
 
 void Trainer::begin_rounds() {
   if (!config_.is_diloco()) return;
-  if (input_.ranks == nullptr) solo_ = comm::make_solo();
-  outer_.emplace(solo_ ? *solo_ : *input_.ranks, runner_.store(), runner_.params().trainable_elements(),
-                 outer_options(config_));
+  comm::Communicator* ranks = input_.ranks;
+  if (ranks == nullptr) {
+    solo_ = comm::make_solo();
+    ranks = solo_.get();
+  }
+  VKGPT_CHECK(ranks != nullptr);
+  outer_.emplace(*ranks, runner_.store(), runner_.params().trainable_elements(), outer_options(config_));
   if (checkpoint_) read_outer_state(checkpoint_->directory, runner_, *outer_);
   outer_->begin();
 }
