@@ -7,6 +7,7 @@
 #include "vkgpt/vk/result.hpp"
 
 #include "vk/features.hpp"
+#include "vk/loader_lists.hpp"
 #include "vk/vma.hpp"
 
 namespace vkgpt::vk {
@@ -72,13 +73,16 @@ Device::Device(const Instance& instance, const PhysicalDevice& physical)
   info.pQueueCreateInfos = &queue_info;
   info.enabledExtensionCount = static_cast<std::uint32_t>(names.size());
   info.ppEnabledExtensionNames = names.data();
-  VK_CHECK(vkCreateDevice(physical_, &info, nullptr, &device_), caps().name);
-  volkLoadDeviceTable(&table_, device_);
-  try {
-    allocator_ = create_allocator(instance_, physical_, device_, has_budget);
-  } catch (...) {
-    table_.vkDestroyDevice(device_, nullptr);
-    throw;
+  {
+    const std::unique_lock lock(loader_lists());
+    VK_CHECK(vkCreateDevice(physical_, &info, nullptr, &device_), caps().name);
+    volkLoadDeviceTable(&table_, device_);
+    try {
+      allocator_ = create_allocator(instance_, physical_, device_, has_budget);
+    } catch (...) {
+      table_.vkDestroyDevice(device_, nullptr);
+      throw;
+    }
   }
   table_.vkGetDeviceQueue(device_, queue_family_, 0, &queue_);
   set_name(VK_OBJECT_TYPE_QUEUE, reinterpret_cast<std::uint64_t>(queue_), "compute queue");
@@ -86,6 +90,7 @@ Device::Device(const Instance& instance, const PhysicalDevice& physical)
 
 Device::~Device() {
   vmaDestroyAllocator(allocator_);
+  const std::unique_lock lock(loader_lists());
   table_.vkDestroyDevice(device_, nullptr);
 }
 
@@ -97,6 +102,7 @@ void Device::set_name(VkObjectType type, std::uint64_t handle, std::string_view 
                                               .objectType = type,
                                               .objectHandle = handle,
                                               .pObjectName = text.c_str()};
+  const std::shared_lock lock(loader_lists());
   VK_CHECK(vkSetDebugUtilsObjectNameEXT(device_, &info));
 }
 

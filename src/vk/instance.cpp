@@ -13,6 +13,8 @@
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/vk/result.hpp"
 
+#include "vk/loader_lists.hpp"
+
 namespace vkgpt::vk {
 namespace {
 
@@ -178,6 +180,11 @@ void open_loader() {
   }
 }
 
+void destroy(VkInstance instance) {
+  const std::unique_lock lock(loader_lists());
+  vkDestroyInstance(instance, nullptr);
+}
+
 constexpr VkApplicationInfo kApplication = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                             .pNext = nullptr,
                                             .pApplicationName = "vkgpt",
@@ -187,6 +194,11 @@ constexpr VkApplicationInfo kApplication = {.sType = VK_STRUCTURE_TYPE_APPLICATI
                                             .apiVersion = VK_API_VERSION_1_3};
 
 }  // namespace
+
+std::shared_mutex& loader_lists() {
+  static std::shared_mutex mutex;
+  return mutex;
+}
 
 ValidationMode parse_validation_mode(std::string_view text) {
   if (text == "off") return ValidationMode::kOff;
@@ -254,13 +266,15 @@ Instance::Instance(ValidationMode validation)
   for (std::vector<VkLayerSettingEXT> settings = layer_settings(validation);;) {
     settings_info.settingCount = static_cast<std::uint32_t>(settings.size());
     settings_info.pSettings = settings.data();
+    std::unique_lock lock(loader_lists());
     const VkResult result = vkCreateInstance(&info, nullptr, &instance_);
+    lock.unlock();
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER) fail("{}", kNoDriver);
     check_result(result, "vkCreateInstance");
     volkLoadInstanceOnly(instance_);
     messages = messages_->take();
     if (drop_unknown(settings, messages) == 0) break;
-    vkDestroyInstance(instance_, nullptr);
+    destroy(instance_);
   }
   is_probing = false;
   for (std::string& message : messages) messages_->add(std::move(message));
@@ -268,7 +282,7 @@ Instance::Instance(ValidationMode validation)
   if (validate) {
     const VkResult created = vkCreateDebugUtilsMessengerEXT(instance_, &messenger, nullptr, &messenger_);
     if (created != VK_SUCCESS) {
-      vkDestroyInstance(instance_, nullptr);
+      destroy(instance_);
       check_result(created, "vkCreateDebugUtilsMessengerEXT");
     }
   }
@@ -276,9 +290,8 @@ Instance::Instance(ValidationMode validation)
 
 Instance::~Instance() {
   if (messenger_ != VK_NULL_HANDLE) vkDestroyDebugUtilsMessengerEXT(instance_, messenger_, nullptr);
-  vkDestroyInstance(instance_, nullptr);
+  destroy(instance_);
 }
-
 void Instance::check_messages() const {
   const std::vector<std::string> messages = messages_->take();
   if (messages.empty()) return;
