@@ -180,6 +180,15 @@ void open_loader() {
   }
 }
 
+VkInstance create(const VkInstanceCreateInfo& info) {
+  const std::unique_lock lock(loader_lists());
+  VkInstance instance = VK_NULL_HANDLE;
+  const VkResult result = vkCreateInstance(&info, nullptr, &instance);
+  if (result == VK_ERROR_INCOMPATIBLE_DRIVER) fail("{}", kNoDriver);
+  check_result(result, "vkCreateInstance");
+  return instance;
+}
+
 void destroy(VkInstance instance) {
   const std::unique_lock lock(loader_lists());
   vkDestroyInstance(instance, nullptr);
@@ -266,11 +275,7 @@ Instance::Instance(ValidationMode validation)
   for (std::vector<VkLayerSettingEXT> settings = layer_settings(validation);;) {
     settings_info.settingCount = static_cast<std::uint32_t>(settings.size());
     settings_info.pSettings = settings.data();
-    std::unique_lock lock(loader_lists());
-    const VkResult result = vkCreateInstance(&info, nullptr, &instance_);
-    lock.unlock();
-    if (result == VK_ERROR_INCOMPATIBLE_DRIVER) fail("{}", kNoDriver);
-    check_result(result, "vkCreateInstance");
+    instance_ = create(info);
     volkLoadInstanceOnly(instance_);
     messages = messages_->take();
     if (drop_unknown(settings, messages) == 0) break;
