@@ -16,23 +16,31 @@ namespace {
 using test::run_ranks;
 using test::small_model;
 
+/// A device for each worker, opened before their threads and closed after them: Vulkan loaders (1.4.309, for
+/// one) do not keep their lists of instances whole for threads that use others meanwhile.
+std::vector<std::unique_ptr<vk::Context>> open_contexts(int count) {
+  std::vector<std::unique_ptr<vk::Context>> contexts;
+  for (int i = 0; i < count; ++i) contexts.push_back(test::open_context());
+  return contexts;
+}
+
 /// A worker on a device of its own.
 class Worker {
  public:
-  Worker(comm::Communicator& ranks, const TrainConfig& config, std::uint64_t seed,
+  Worker(vk::Context& context, comm::Communicator& ranks, const TrainConfig& config, std::uint64_t seed,
          comm::Communicator* together)
-      : context_(test::open_context()),
+      : context_(context),
         tokens_(check::random_tokens(400, 7, static_cast<std::int32_t>(small_model().vocab_size))),
         loader_(std::span<const std::int32_t>(tokens_), std::span<const std::int32_t>(tokens_),
                 small_model().block_size, seed),
         runner_(
-            *context_, small_model(), config, loader_, [] { return true; }, plan::Executor::kSubmitBudgetNs,
+            context_, small_model(), config, loader_, [] { return true; }, plan::Executor::kSubmitBudgetNs,
             together),
         ranks_(ranks) {
     runner_.set_parameters(model::initial_parameters(runner_.params(), 1));
   }
   ~Worker() {
-    for (const std::string& message : context_->instance().messages().take()) ADD_FAILURE() << message;
+    for (const std::string& message : context_.instance().messages().take()) ADD_FAILURE() << message;
   }
 
   StepRunner& runner() { return runner_; }
@@ -49,7 +57,7 @@ class Worker {
   }
 
  private:
-  std::unique_ptr<vk::Context> context_;
+  vk::Context& context_;
   std::vector<std::int32_t> tokens_;
   DataLoader loader_;
   StepRunner runner_;
@@ -66,9 +74,11 @@ TrainConfig config_of(const std::string& amp) {
 std::vector<std::vector<float>> train_apart(int workers, int rounds, int every, const OuterOptions& options,
                                             bool same_data, const std::string& amp = "off") {
   std::vector<std::vector<float>> weights(static_cast<std::size_t>(workers));
+  const auto contexts = open_contexts(workers);
   run_ranks(workers, [&](comm::Communicator& ranks) {
-    Worker worker(ranks, config_of(amp), same_data ? 5 : 5 + static_cast<std::uint64_t>(ranks.rank()),
-                  nullptr);
+    const auto rank = static_cast<std::size_t>(ranks.rank());
+    Worker worker(*contexts[rank], ranks, config_of(amp),
+                  same_data ? 5 : 5 + static_cast<std::uint64_t>(ranks.rank()), nullptr);
     OuterStep outer = worker.outer(options);
     for (int step = 0; step < rounds * every; ++step) {
       worker.runner().submit(step, 3e-3);
@@ -77,7 +87,7 @@ std::vector<std::vector<float>> train_apart(int workers, int rounds, int every, 
       outer.run();
       worker.runner().prepare();
     }
-    weights[static_cast<std::size_t>(ranks.rank())] = worker.weights();
+    weights[rank] = worker.weights();
   });
   return weights;
 }
@@ -112,11 +122,12 @@ class GpuRankSteps : public testing::TestWithParam<std::tuple<const char*, const
 TEST_P(GpuRankSteps, ANaNOfOneRankIsSkippedByAll) {
   const auto [amp, order] = GetParam();
   if (amp != std::string("off") && !test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
+  const auto contexts = open_contexts(2);
   run_ranks(2, [&](comm::Communicator& ranks) {
     TrainConfig config = config_of(amp);
     config.grad_accum_steps = 2;
     config.sum_order = order;
-    Worker worker(ranks, config, 5, &ranks);
+    Worker worker(*contexts[static_cast<std::size_t>(ranks.rank())], ranks, config, 5, &ranks);
     StepRunner& runner = worker.runner();
     runner.run_eager(0, 3e-3);
     runner.submit(1, 3e-3);

@@ -24,6 +24,7 @@ sys.path.pop(0)  # this directory, whose tokenizers.py is not the package
 
 import torch
 from safetensors.torch import load_file
+from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 try:
@@ -154,6 +155,8 @@ def main():
     vkgpt, work = os.path.abspath(options.vkgpt), pathlib.Path(options.work)
     work.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    # Reading GGUF, transformers leaves out the split at digits that the file names ("smollm") and tokenizer.json has.
+    tokenizer.backend_tokenizer.pre_tokenizer = Sequence([Digits(individual_digits=True), ByteLevel(add_prefix_space=False)])
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name).eval()
     results = [check_logits(vkgpt, gguf, model, tokenizer, work),
                check_replies(vkgpt, gguf, model, tokenizer, PROMPTS[:options.prompts])]
