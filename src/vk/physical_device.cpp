@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "vkgpt/vk/result.hpp"
 
 #include "vk/features.hpp"
+#include "vk/loader_lists.hpp"
 
 namespace vkgpt::vk {
 namespace {
@@ -294,15 +296,20 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
   return device;
 }
 
-}  // namespace
-
-std::vector<PhysicalDevice> enumerate_devices(const Instance& instance) {
+std::vector<VkPhysicalDevice> device_handles(const Instance& instance) {
+  const std::unique_lock lock(loader_lists());
   std::uint32_t count = 0;
   VK_CHECK(vkEnumeratePhysicalDevices(instance.handle(), &count, nullptr));
   std::vector<VkPhysicalDevice> handles(count);
   VK_CHECK(vkEnumeratePhysicalDevices(instance.handle(), &count, handles.data()));
+  return handles;
+}
+
+}  // namespace
+
+std::vector<PhysicalDevice> enumerate_devices(const Instance& instance) {
   std::vector<PhysicalDevice> devices;
-  for (const VkPhysicalDevice handle : handles) devices.push_back(query_device(handle));
+  for (const VkPhysicalDevice handle : device_handles(instance)) devices.push_back(query_device(handle));
   return devices;
 }
 
