@@ -101,8 +101,6 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
     stages_.emplace_back(context_, store_, params_, config_, loader, stage.T, submit_budget_ns,
                          rank_options_);
   }
-  if (has_base() && ranks_.size() > 1)
-    fail_usage("--base_dtype {}: not with several ranks", config_.base_dtype);
   if (config_.is_dpo() && (ranks_.size() > 1 || rank_options_.size > 0)) {
     fail_usage("--objective dpo: not with several ranks, --sum_order step or --sync diloco");
   }

@@ -9,6 +9,7 @@
 #include "vkgpt/comm/collectives.hpp"
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/train/step_runner.hpp"
 
@@ -68,6 +69,19 @@ void StepRunner::follow_speed() {
     text += vkgpt::format("{}{} ({:.3g} ms each)", rank == 0 ? "" : ", ", better[rank], times[rank] / 1e6);
   }
   log_info("micro-steps of the ranks from now on: {}", text);
+}
+
+std::string StepRunner::model_sha256() const {
+  constexpr std::int64_t kAtOnce = 16 << 20;
+  Sha256 hash;
+  std::vector<float> part;
+  for (std::int64_t first = 0; first < arena_elements(); first += kAtOnce) {
+    part.resize(static_cast<std::size_t>(std::min(kAtOnce, arena_elements() - first)));
+    store_.download(model::tensor::kParams, std::as_writable_bytes(std::span(part)),
+                    static_cast<std::uint64_t>(first) * sizeof(float));
+    hash.update(std::as_bytes(std::span(part)));
+  }
+  return sha256(hash.hex() + base_sha256_);
 }
 
 std::vector<std::int64_t> StepRunner::shares() const {

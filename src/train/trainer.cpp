@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "vkgpt/comm/agreement.hpp"
 #include "vkgpt/comm/collectives.hpp"
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
@@ -70,6 +71,7 @@ Trainer::Trainer(vk::Context& context, const RunInput& input, const TrainConfig&
   } else {
     start_fresh();
   }
+  if (input_.ranks != nullptr) comm::agree(*input_.ranks, {{"model", runner_.model_sha256()}});
   if (config_.is_dpo()) find_reference();
   begin_rounds();
   first_step_ = last_common_ = finished();

@@ -117,6 +117,8 @@ class StepRunner {
   void set_base(const model::ParamSource& source);
   /// SHA-256 of the base as the device holds it, 64 hexadecimal digits; empty where there is none.
   const std::string& base_sha256() const { return base_sha256_; }
+  /// SHA-256 of all parameters, trained or not, as the device holds them.
+  std::string model_sha256() const;
   bool has_base() const { return config_.base_dtype != "f32"; }
   /// Elements of the arena of parameters on the device.
   std::int64_t arena_elements() const {

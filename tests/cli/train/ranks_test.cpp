@@ -71,11 +71,44 @@ class GpuRanks : public testing::Test {
     return run_vkgpt(args, {"LP_NUM_THREADS=1"});
   }
 
-  /// The bits of a run: weights and optimizer.
+  /// Two ranks, each in a directory of its own, 0 and 1, so that relative paths are others for each.
+  RunResult train_apart(const std::vector<std::string>& more) const {
+    for (const char* rank : {"0", "1"}) std::filesystem::create_directories(directory_ / rank);
+    const std::string there = "cd '" + directory_.path().string() + "'/$OMPI_COMM_WORLD_RANK && exec \"$@\"";
+    std::vector<std::string> args = {"--oversubscribe",
+                                     "--allow-run-as-root",
+                                     "--bind-to",
+                                     "none",
+                                     "--mca",
+                                     "pml",
+                                     "ob1",
+                                     "--mca",
+                                     "btl",
+                                     "self,sm",
+                                     "-n",
+                                     "2",
+                                     "sh",
+                                     "-c",
+                                     there,
+                                     "sh",
+                                     test::program().string(),
+                                     "train",
+                                     "--data_path",
+                                     (directory_ / "text.txt").string(),
+                                     "--max_steps",
+                                     "1",
+                                     "--grad_accum_steps",
+                                     "2"};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_program_at("mpirun", args);
+  }
+
+  /// The bits of a run: weights, or adapters alone, and optimizer.
   std::string bits(const std::string& out, const std::string& step) const {
     const Path checkpoint = directory_ / out / ("step-" + step);
-    return sha256(read_file(checkpoint / "model.safetensors")) + " " +
-           sha256(read_file(checkpoint / "optimizer.safetensors"));
+    const bool is_whole = std::filesystem::exists(checkpoint / "model.safetensors");
+    return sha256(read_file(checkpoint / (is_whole ? "model.safetensors" : "adapter_model.safetensors"))) +
+           " " + sha256(read_file(checkpoint / "optimizer.safetensors"));
   }
 
   /// 1, 2 and 3 ranks, and 2 that go on where 1 stopped, all with the same bits.
@@ -119,6 +152,12 @@ TEST_F(GpuRanks, StepOrderGivesTheSameBitsWithEightBits) {
   expect_same_bits({"--optimizer", "adamw8"});
 }
 
+TEST_F(GpuRanks, StepOrderGivesTheSameBitsOfAdaptersOnABaseInFewBits) {
+  ASSERT_EQ(train("base", 1, "1", {"--save_interval", "1"}).code, 0);
+  expect_same_bits(
+      {"--init_from", (directory_ / "base").string(), "--base_dtype", "nf4", "--lora_rank", "16"});
+}
+
 TEST_F(GpuRanks, RankOrderRepeats) {
   for (const char* out : {"a", "b"}) {
     const RunResult run = train(out, 2, "8", {"--validation", "sync"});
@@ -154,40 +193,25 @@ TEST_F(GpuRanks, WorkersApartGoOnWhereTheyWere) {
   EXPECT_EQ(workers("whole"), workers("cut"));
 }
 
-/// Each rank in a directory of its own, so that a relative run directory is another one for each.
 TEST_F(GpuRanks, RefuseARankWithoutTheRunDirectory) {
-  for (const char* rank : {"0", "1"}) std::filesystem::create_directories(directory_ / rank);
-  const std::string there = "cd '" + directory_.path().string() + "'/$OMPI_COMM_WORLD_RANK && exec \"$@\"";
   for (const bool has_one : {false, true}) {
     if (has_one) std::filesystem::create_directories(directory_ / "1" / "run");
-    const RunResult run = run_program_at("mpirun", {"--oversubscribe",
-                                                    "--allow-run-as-root",
-                                                    "--bind-to",
-                                                    "none",
-                                                    "--mca",
-                                                    "pml",
-                                                    "ob1",
-                                                    "--mca",
-                                                    "btl",
-                                                    "self,sm",
-                                                    "-n",
-                                                    "2",
-                                                    "sh",
-                                                    "-c",
-                                                    there,
-                                                    "sh",
-                                                    test::program().string(),
-                                                    "train",
-                                                    "--data_path",
-                                                    (directory_ / "text.txt").string(),
-                                                    "--out_dir",
-                                                    "run",
-                                                    "--max_steps",
-                                                    "1",
-                                                    "--grad_accum_steps",
-                                                    "2"});
+    const RunResult run = train_apart({"--out_dir", "run"});
     EXPECT_NE(run.code, 0);
     EXPECT_NE(run.err.find("run here is not where rank 0 writes checkpoints"), std::string::npos) << run.err;
+  }
+}
+
+/// Machines may hold other models under the same name; of a base in few bits no checkpoint would tell.
+TEST_F(GpuRanks, RefuseARankWithAnotherModel) {
+  for (const char* rank : {"0", "1"}) {
+    ASSERT_EQ(train(std::string(rank) + "/base", 1, "1", {"--seed", rank, "--save_interval", "1"}).code, 0);
+  }
+  for (const char* type : {"f32", "q8_0"}) {
+    const RunResult run = train_apart({"--init_from", "base", "--base_dtype", type, "--lora_rank", "16",
+                                       "--out_dir", (directory_ / type).string()});
+    EXPECT_NE(run.code, 0);
+    EXPECT_NE(run.err.find("it has another model than rank 0"), std::string::npos) << run.err;
   }
 }
 
