@@ -96,15 +96,17 @@ class ResultsFile {
   std::string path_;
 };
 
-/// The examples before question `index`: the first ones of their file, but not the question itself.
+/// The examples before a question: the first ones of its subject in their file, but not the question itself.
 std::vector<text::ChoiceItem> examples_of(std::span<const text::ChoiceItem> pool, const TaskOptions& options,
-                                          std::size_t index) {
+                                          std::span<const text::ChoiceItem> items, std::size_t index) {
   std::vector<text::ChoiceItem> examples;
   for (std::size_t i = 0; i < pool.size() && std::ssize(examples) < options.few_shot; ++i) {
+    if (pool[i].subject != items[index].subject) continue;
     if (!options.few_shot_data.empty() || i != index) examples.push_back(pool[i]);
   }
   if (std::ssize(examples) < options.few_shot) {
-    fail_usage("--few_shot {}: there are {} other questions", options.few_shot, examples.size());
+    fail_usage("--few_shot {}: there are {} other questions{}{}", options.few_shot, examples.size(),
+               items[index].subject.empty() ? "" : " about ", printable(items[index].subject));
   }
   return examples;
 }
@@ -125,8 +127,8 @@ bool score_rest(const TaskOptions& options, const OpenModel& open, std::int64_t 
     for (; next < items.size() && asked.size() < kQuestions; ++next) {
       if (scores.contains(next)) continue;
       asked.push_back(next);
-      std::ranges::move(text::scored_texts(items[next], examples_of(pool, options, next), *open.tokenizer,
-                                           scorer.longest()),
+      std::ranges::move(text::scored_texts(items[next], examples_of(pool, options, items, next),
+                                           *open.tokenizer, scorer.longest()),
                         std::back_inserter(texts));
     }
     const auto sums = scorer.log_likelihoods(texts, [] { return !interrupted(); });

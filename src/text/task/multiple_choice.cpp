@@ -116,6 +116,38 @@ ChoiceItem of_arc(const Json& json, const std::string& where) {
   return item;
 }
 
+/// A number, or a letter.
+std::size_t mmlu_answer(const Json& json, const std::string& where) {
+  const Json& answer = json_member(json, "answer", where);
+  if (answer.is_string()) {
+    const auto& text = answer.get_ref<const std::string&>();
+    if (text.size() == 1 && text[0] >= 'A' && text[0] <= 'Z') return static_cast<std::size_t>(text[0] - 'A');
+  }
+  return number_of(json, "answer", where);
+}
+
+/// The answers are the letters that the question has before what it offers.
+ChoiceItem of_mmlu(const Json& json, const std::string& where) {
+  const std::vector<std::string> offered = strings_of(json, "choices", where);
+  constexpr std::size_t kMost = 26;
+  if (offered.size() > kMost) fail("{}: {} choices, letters are there for {}", where, offered.size(), kMost);
+  ChoiceItem item{.query = stripped(json_string(json, "question", where)),
+                  .choices = {},
+                  .gold = mmlu_answer(json, where)};
+  for (const std::string& text : offered) {
+    item.choices.emplace_back(1, static_cast<char>('A' + item.choices.size()));
+    item.query += "\n" + item.choices.back() + ". " + text;
+  }
+  item.query += "\nAnswer:";
+  if (!json.contains("subject")) return item;
+  item.subject = json_string(json, "subject", where);
+  item.preamble = item.subject;
+  std::ranges::replace(item.preamble, '_', ' ');
+  item.preamble =
+      "The following are multiple choice questions (with answers) about " + item.preamble + ".\n\n";
+  return item;
+}
+
 std::size_t characters(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
@@ -135,8 +167,10 @@ ChoiceItem read_choice_item(std::string_view record, const std::string& where) {
     item = of_hellaswag(json, where);
   } else if (json.contains("answerKey")) {
     item = of_arc(json, where);
+  } else if (json.contains("answer")) {
+    item = of_mmlu(json, where);
   } else {
-    fail("{}: it has neither \"query\" nor \"endings\" nor \"answerKey\"", where);
+    fail("{}: it has neither \"query\" nor \"endings\" nor \"answerKey\" nor \"answer\"", where);
   }
   if (item.choices.size() < 2) fail("{}: {} choices, at least two are needed", where, item.choices.size());
   if (item.gold >= item.choices.size())
@@ -164,7 +198,7 @@ std::vector<ChoiceItem> read_choice_items(const Path& file) {
 
 std::vector<ScoredText> scored_texts(const ChoiceItem& item, std::span<const ChoiceItem> examples,
                                      const Tokenizer& tokenizer, std::size_t most) {
-  std::string context;
+  std::string context = item.preamble;
   for (const ChoiceItem& example : examples) {
     context += example.query + " " + example.choices[example.gold] + "\n\n";
   }

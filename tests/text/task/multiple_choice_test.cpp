@@ -37,6 +37,24 @@ TEST(MultipleChoice, ReadsTheFormsOfTasks) {
   }
 }
 
+TEST(MultipleChoice, ReadsMmlu) {
+  for (const char* answer : {"2", "\"C\"", "\"2\""}) {
+    const ChoiceItem item = item_of(
+        R"({"question": " Why? ", "choices": ["a", "b", "c"], "subject": "high_school_physics", "answer": )" +
+        std::string(answer) + "}");
+    EXPECT_EQ(item.preamble,
+              "The following are multiple choice questions (with answers) about high school physics.\n\n");
+    EXPECT_EQ(item.query, "Why?\nA. a\nB. b\nC. c\nAnswer:");
+    EXPECT_EQ(item.choices, (std::vector<std::string>{"A", "B", "C"}));
+    EXPECT_EQ(item.gold, 2U);
+  }
+  EXPECT_EQ(item_of(R"({"question": "Why?", "choices": ["a", "b"], "answer": 0})").preamble, "");
+  expect_error([] { item_of(R"({"question": "a", "choices": ["b", "c"], "answer": "E"})"); },
+               "none of the 2 choices");
+  expect_error([] { item_of(R"({"question": "a", "choices": ["b", "c"], "answer": "yes"})"); },
+               "is no number");
+}
+
 TEST(MultipleChoice, SaysWhatIsWrong) {
   expect_error([] { item_of("{"); }, "here");
   expect_error([] { item_of(R"({"a": 1})"); }, "neither \"query\" nor \"endings\" nor \"answerKey\"");

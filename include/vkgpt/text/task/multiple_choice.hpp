@@ -16,14 +16,17 @@ struct ChoiceItem {
   std::string query;                 ///< what stands before an answer
   std::vector<std::string> choices;  ///< at least two; each is preceded by a space
   std::size_t gold = 0;
+  std::string subject = {};   ///< examples are of the same one
+  std::string preamble = {};  ///< what stands before examples and query
 };
 
 /// Reads a record of one of the forms:
 /// - {"query", "choices": [...], "gold"};
 /// - HellaSwag's {"activity_label", "ctx_a", "ctx_b" (or "ctx"), "endings", "label"};
 /// - ARC's {"question": {"stem", "choices": [{"text", "label"}]}, "answerKey"}, or
-///   {"question", "choices": {"text": [...], "label": [...]}, "answerKey"}.
-/// Throws `Error`, which begins with `where`.
+///   {"question", "choices": {"text": [...], "label": [...]}, "answerKey"};
+/// - MMLU's {"question", "choices": [...], "answer" (a number or a letter), "subject"}: the choices become
+/// letters. Throws `Error`, which begins with `where`.
 ChoiceItem read_choice_item(std::string_view record, const std::string& where);
 
 /// The items of a file of JSON Lines. Throws `Error` with the line.
@@ -35,10 +38,10 @@ struct ScoredText {
   std::size_t first_scored = 0;  ///< at least 1
 };
 
-/// The answers of an item behind `examples` (with their right answers, two line ends after each) and its
-/// query. The tokens are those of the whole text, of which as many as the text without the answer has are not
-/// scored; of more than `most` the last are kept. A text begins with what the tokenizer puts before texts,
-/// or, where nothing would stand before the answer, with the token that ends texts.
+/// The answers of an item behind its preamble, `examples` (with their right answers, two line ends after
+/// each) and its query. The tokens are those of the whole text, of which as many as the text without the
+/// answer has are not scored; of more than `most` the last are kept. A text begins with what the tokenizer
+/// puts before texts, or, where nothing would stand before the answer, with the token that ends texts.
 std::vector<ScoredText> scored_texts(const ChoiceItem& item, std::span<const ChoiceItem> examples,
                                      const Tokenizer& tokenizer, std::size_t most);
 
