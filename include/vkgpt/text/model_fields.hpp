@@ -25,6 +25,16 @@ inline FieldInfo weights_dtype_field(std::string_view group) {
           .choices = "f32|f16|q8_0|q4_0|nf4"};
 }
 
+/// The context that a cache of keys and values is kept for.
+inline FieldInfo context_field(std::string_view group) {
+  return {.name = "block_size",
+          .group = group,
+          .help = "Context in tokens; auto: the model's, or what memory has room for beside the weights",
+          .min = 0,
+          .max = 1 << 24,
+          .zero_name = "auto"};
+}
+
 inline FieldInfo adapter_field(std::string_view group) {
   return {.name = "adapter",
           .group = group,

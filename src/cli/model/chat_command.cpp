@@ -21,6 +21,7 @@
 
 #include "cli/command/command_line.hpp"
 #include "cli/commands.hpp"
+#include "cli/model/context_length.hpp"
 #include "cli/model/open_model.hpp"
 #include "cli/run_options.hpp"
 
@@ -36,6 +37,7 @@ struct ChatOptions {
   std::string reply_prefix;
   std::string turn_end;
   std::int64_t max_new_tokens = 512;
+  std::int64_t block_size = 0;
   std::uint64_t seed = 1337;
   std::string dtype = "f32";
   bool use_ema = false;
@@ -60,6 +62,7 @@ struct ChatOptions {
                     .min = 1,
                     .max = 1e9},
           self.max_new_tokens);
+    visit(text::context_field(kGroup), self.block_size);
     visit(FieldInfo{.name = "seed", .group = kGroup, .help = "Same seed and words, same replies"}, self.seed);
     visit(text::weights_dtype_field(kGroup), self.dtype);
     visit(text::use_ema_field(kGroup), self.use_ema);
@@ -102,10 +105,12 @@ class Chat {
         format_(format_of(options, tokenizer_)),
         context_(context),
         store_(context),
-        generator_(context, store_, open.params, tokenizer_.vocab_size(),
-                   model::decode_options(options.dtype, 1), open.chosen_adapter()) {
+        params_(with_context(open.params, options.block_size, open.params.config().block_size,
+                             model::decode_options(options.dtype, 1), context.caps())),
+        generator_(context, store_, params_, tokenizer_.vocab_size(), model::decode_options(options.dtype, 1),
+                   open.chosen_adapter()) {
     const model::Adapter* adapter = open.chosen_adapter();
-    model::upload_decode_params(store_, open.params, *open.weights, model::decode_options(options.dtype, 1),
+    model::upload_decode_params(store_, params_, *open.weights, model::decode_options(options.dtype, 1),
                                 std::span(adapter, adapter == nullptr ? 0 : 1));
     reset();
   }
@@ -152,6 +157,7 @@ class Chat {
   text::ChatFormat format_;
   vk::Context& context_;
   plan::TensorStore store_;
+  model::GptParams params_;
   text::Generator generator_;
   text::ChatRequest request_;
   std::uint32_t turn_ = 0;

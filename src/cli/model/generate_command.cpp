@@ -19,6 +19,7 @@
 
 #include "cli/command/command_line.hpp"
 #include "cli/commands.hpp"
+#include "cli/model/context_length.hpp"
 #include "cli/model/generate.hpp"
 #include "cli/model/logits_file.hpp"
 #include "cli/model/open_model.hpp"
@@ -159,8 +160,11 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
   const std::int64_t together = std::min(config.num_samples, model::decode::kMostRows);
   const model::DecodeOptions options = model::decode_options(config.dtype, together);
   const model::Adapter* adapter = open.chosen_adapter();
-  text::Generator generator(context, store, open.params, tokenizer.vocab_size(), options, adapter);
-  model::upload_decode_params(store, open.params, *open.weights, options,
+  const std::int64_t needed = std::ssize(prompt) + config.max_new_tokens;
+  const model::GptParams params =
+      with_context(open.params, config.block_size, needed, options, context.caps());
+  text::Generator generator(context, store, params, tokenizer.vocab_size(), options, adapter);
+  model::upload_decode_params(store, params, *open.weights, options,
                               std::span(adapter, adapter == nullptr ? 0 : 1));
 
   Samples samples(config, run.json, tokenizer, prompt, prompt_text);
@@ -170,7 +174,7 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
                          });
   samples.finish();
   if (!config.logits.empty()) {
-    write_logits(config.logits, generator, open.params.config(), samples.tokens_of(0));
+    write_logits(config.logits, generator, params.config(), samples.tokens_of(0));
   }
   context.instance().check_messages();
   if (run.json) {

@@ -18,6 +18,7 @@ struct GenerateConfig {
   std::int64_t max_new_tokens = 200;
   std::int64_t num_samples = 1;
   std::uint64_t seed = 1337;
+  std::int64_t block_size = 0;
   bool stream = false;
   bool kv_cache = true;
   std::string dtype = "f32";
@@ -51,6 +52,7 @@ struct GenerateConfig {
         FieldInfo{.name = "num_samples", .group = kGroup, .help = "Texts to write", .min = 1, .max = 1 << 20},
         self.num_samples);
     visit(FieldInfo{.name = "seed", .group = kGroup, .help = "Same seed, same text"}, self.seed);
+    visit(context_field(kGroup), self.block_size);
     visit(FieldInfo{.name = "stream", .group = kGroup, .help = "Print characters as they come"}, self.stream);
     visit(FieldInfo{.name = "kv_cache",
                     .group = kGroup,
