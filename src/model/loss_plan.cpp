@@ -107,6 +107,8 @@ Tensor LossWriter::train(const ops::Weight& head, const std::optional<ops::Weigh
     }
   });
   if (!pairs_) ops::loss_sum(builder_, losses, tensors_.targets, tensors_.accumulator);
+  // Of several ranks each tells what it has summed up to here.
+  if (options_.ranks.size > 0) end(tensor::kPreferenceResults);
   return dy;
 }
 

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "vkgpt/comm/agreement.hpp"
+#include "vkgpt/comm/collectives.hpp"
 #include "vkgpt/core/dtype.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/hash.hpp"
@@ -127,28 +129,64 @@ std::string reference_settings(const TrainConfig& config, const model::GptConfig
   return json.dump();
 }
 
-std::map<Split, PairScores> pair_scores(const PairReference& reference, StepRunner& runner,
-                                        const DataLoader& loader, bool goes_on) {
+namespace {
+
+/// What the file of the run says, or nothing where there is none yet.
+std::optional<std::map<Split, PairScores>> stored_scores(const PairReference& reference,
+                                                         const DataLoader& loader, bool goes_on,
+                                                         const std::optional<std::string>& model) {
   const Path file = reference.directory / kReferenceFile;
   const std::string where = file.string();
   std::error_code error;
   const bool exists = std::filesystem::exists(file, error);
   if (goes_on && !exists) fail("{} is missing: what the reference said of the pairs is lost", where);
-  const std::optional<std::string> model =
-      goes_on ? std::nullopt : std::optional(model_checksum(reference.model));
-  if (exists) {
-    const Json json = read_json_file(file, kMaxBytes);
-    if (const std::uint64_t version = json_unsigned(json, "version", where); version != kVersion) {
-      fail("{}: its version {} is not {}", where, version, kVersion);
-    }
-    const std::optional<std::string> other = difference(json, reference, model);
-    if (!other) return read_scores(json, loader, where);
-    if (goes_on) fail("{} was made with {}", where, *other);
+  if (!exists) return std::nullopt;
+  const Json json = read_json_file(file, kMaxBytes);
+  if (const std::uint64_t version = json_unsigned(json, "version", where); version != kVersion) {
+    fail("{}: its version {} is not {}", where, version, kVersion);
   }
-  log_info("the reference reads {} pairs",
-           pairs_of(loader, Split::kTrain) + pairs_of(loader, Split::kValidation));
-  std::map<Split, PairScores> all = compute(runner, loader);
-  write_scores(file, reference, *model, all);
+  const std::optional<std::string> other = difference(json, reference, model);
+  if (!other) return read_scores(json, loader, where);
+  if (goes_on) fail("{} was made with {}", where, *other);
+  return std::nullopt;
+}
+
+/// Those of rank 0 on all.
+void share(comm::Communicator& ranks, const DataLoader& loader, std::map<Split, PairScores>& all) {
+  for (const auto& [split, name] : kSplits) {
+    all[split].resize(pairs_of(loader, split));
+    comm::broadcast(ranks, std::as_writable_bytes(std::span(all[split])), "scores of pairs");
+  }
+}
+
+}  // namespace
+
+std::map<Split, PairScores> pair_scores(const PairReference& reference, StepRunner& runner,
+                                        const DataLoader& loader, bool goes_on, comm::Communicator* ranks) {
+  const bool leads = ranks == nullptr || ranks->rank() == 0;
+  std::optional<std::string> model;
+  std::optional<std::map<Split, PairScores>> stored;
+  const auto look = [&] {
+    if (!leads) return;
+    if (!goes_on) model = model_checksum(reference.model);
+    stored = stored_scores(reference, loader, goes_on, model);
+  };
+  std::byte is_stored{0};
+  if (ranks == nullptr) {
+    look();
+  } else {
+    comm::together(*ranks, "the scores of a reference", look);
+  }
+  if (stored) is_stored = std::byte{1};
+  if (ranks != nullptr) comm::broadcast(*ranks, std::span(&is_stored, 1), "scores of pairs");
+  std::map<Split, PairScores> all = stored.value_or(std::map<Split, PairScores>{});
+  if (is_stored == std::byte{0}) {
+    log_info("the reference reads {} pairs",
+             pairs_of(loader, Split::kTrain) + pairs_of(loader, Split::kValidation));
+    all = compute(runner, loader);
+    if (leads) write_scores(reference.directory / kReferenceFile, reference, *model, all);
+  }
+  if (ranks != nullptr) share(*ranks, loader, all);
   return all;
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "vkgpt/comm/communicator.hpp"
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/model/gpt_config.hpp"
 #include "vkgpt/train/data_loader.hpp"
@@ -28,8 +29,10 @@ std::string reference_settings(const TrainConfig& config, const model::GptConfig
 
 /// The reference's scores of the pairs of each split that `loader` has: those in kReferenceFile where it was
 /// made from the same, else what `runner` gives, which is then written there. A run that goes on has other
-/// weights: there a file that is missing or of something else is an `Error`.
+/// weights: there a file that is missing or of something else is an `Error`. Of several ranks, which all call
+/// it, rank 0 has the file and the last word.
 std::map<Split, PairScores> pair_scores(const PairReference& reference, StepRunner& runner,
-                                        const DataLoader& loader, bool goes_on);
+                                        const DataLoader& loader, bool goes_on,
+                                        comm::Communicator* ranks = nullptr);
 
 }  // namespace vkgpt::train

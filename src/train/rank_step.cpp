@@ -29,19 +29,21 @@ constexpr std::size_t kWord = sizeof(std::uint32_t);
 struct Decision {
   std::uint32_t norm[4];
   float results[8];
+  float pairs[4];
   std::uint32_t stop;
 };
 
 }  // namespace
 
 RankStep::RankStep(comm::Communicator& ranks, plan::TensorStore& store, vk::Queue& queue,
-                   model::ExchangeLayout layout, MicroStepPlan micro_steps, SumOrder order)
+                   model::ExchangeLayout layout, MicroStepPlan micro_steps, SumOrder order, bool on_pairs)
     : ranks_(ranks),
       store_(store),
       queue_(queue),
       layout_(std::move(layout)),
       micro_steps_(std::move(micro_steps)),
-      order_(order) {
+      order_(order),
+      on_pairs_(on_pairs) {
   VKGPT_CHECK(layout_.size() == ranks.size(), "{} shards, {} ranks", layout_.size(), ranks.size());
 }
 
@@ -181,6 +183,9 @@ void RankStep::finish_wave(const Hooks& hooks, const Wave& wave, bool is_first) 
 void RankStep::note_loss(int slot) {
   const auto loss = store_.readback_slot<std::uint32_t>(tensor::kLossOut, slot);
   losses_.push_back({.sum = loss[0], .count = loss[1]});
+  if (!on_pairs_) return;
+  std::ranges::copy(store_.readback_slot<float>(tensor::kPreferenceResults, slot).first(4),
+                    losses_.back().pairs.begin());
 }
 
 /// One decision for all, taken by rank 0 from the partial sums of all shards in their order.
@@ -226,6 +231,7 @@ RankStep::Result RankStep::decide(const Hooks& hooks, int slot, bool stop) {
     const auto loss = store_.upload_slot<std::uint32_t>(tensor::kLossIn, slot);
     loss[0] = total.sum;
     loss[1] = total.count;
+    std::ranges::copy(total.pairs, decision.pairs);
     hooks.run(segment::kDecide, slot);
     queue_.wait_idle();
     std::ranges::copy(store_.readback_slot<std::uint32_t>(tensor::kDecisionOut, slot).first(4),
@@ -235,19 +241,23 @@ RankStep::Result RankStep::decide(const Hooks& hooks, int slot, bool stop) {
   }
   comm::broadcast(ranks_, std::as_writable_bytes(std::span(&decision, 1)), "decision on the step");
   std::ranges::copy(decision.norm, store_.upload_slot<std::uint32_t>(tensor::kDecision, slot).begin());
-  return {.results = model::step_results(decision.results), .stop = decision.stop != 0};
+  Result result{.results = model::step_results(decision.results), .stop = decision.stop != 0};
+  if (on_pairs_) result.preference = model::preference_results(decision.pairs);
+  return result;
 }
 
 /// In the order of micro-steps, or of ranks.
 RankStep::Loss RankStep::total_loss(const std::vector<std::vector<std::byte>>& of_ranks) const {
   float sum = 0;
   std::uint32_t count = 0;
+  std::array<float, 4> pairs{};
   const auto add = [&](int contributor, std::size_t index) {
     Loss loss;
     std::memcpy(&loss, of_ranks[static_cast<std::size_t>(contributor)].data() + index * sizeof(Loss),
                 sizeof(Loss));
     sum += std::bit_cast<float>(loss.sum);
     count += loss.count;
+    for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] += loss.pairs[i];
   };
   if (order_ == SumOrder::kRank) {
     for (int peer = 0; peer < ranks_.size(); ++peer) add(peer, 0);
@@ -257,7 +267,7 @@ RankStep::Loss RankStep::total_loss(const std::vector<std::vector<std::byte>>& o
       for (const int peer : wave) add(peer, next[static_cast<std::size_t>(peer)]++);
     }
   }
-  return {.sum = std::bit_cast<std::uint32_t>(sum), .count = count};
+  return {.sum = std::bit_cast<std::uint32_t>(sum), .count = count, .pairs = pairs};
 }
 
 /// What lies at the front of kWireOut on every rank, to kWireIn by place in the arena.

@@ -101,9 +101,7 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
     stages_.emplace_back(context_, store_, params_, config_, loader, stage.T, submit_budget_ns,
                          rank_options_);
   }
-  if (config_.is_dpo() && (ranks_.size() > 1 || rank_options_.size > 0)) {
-    fail_usage("--objective dpo: not with several ranks, --sum_order step or --sync diloco");
-  }
+  if (config_.is_dpo() && config_.is_diloco()) fail_usage("--objective dpo: not with --sync diloco");
   const plan::Plan& own = stages_.back().executor.schedule().plan;
   if (rank_options_.size == 0) {
     state_.emplace(ranks_, store_, own, own);
@@ -112,7 +110,7 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
     rank_step_.emplace(ranks_, store_, context_.queue(),
                        model::exchange_layout(params_, optimizer_kind(config_), rank_options_),
                        plan_micro_steps(config_.grad_accum_steps, shares),
-                       config_.sum_order == "step" ? SumOrder::kStep : SumOrder::kRank);
+                       config_.sum_order == "step" ? SumOrder::kStep : SumOrder::kRank, config_.is_dpo());
     state_.emplace(ranks_, store_, own,
                    train_schedule(params_, config_, curriculum_.back().T, context_.target()).plan);
   }

@@ -1,6 +1,7 @@
 // What StepRunner does when several ranks take steps together.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -25,7 +26,7 @@ void StepRunner::run_rank_step(Stage& stage, std::int64_t step, double learning_
   micro_step_ns_ = 0;
   const RankStep::Result result = rank_step_->run(hooks, !keep_going_());
   stop_agreed_ = result.stop;
-  outcomes_.push_back({step, result.results});
+  outcomes_.push_back({step, result.results, result.preference});
   if (mode == Mode::kReplay) return;
   if (config_.balance == "auto") follow_speed();
   if (mode == Mode::kStats) {
@@ -96,7 +97,8 @@ void StepRunner::set_shares(std::span<const std::int64_t> shares) {
   if (fits) rank_step_->set_micro_steps(plan_of_counts(shares));
 }
 
-model::StepResults StepRunner::evaluate_batch(Split split, std::int64_t batch, Weights weights) {
+/// The sum of losses, how many they are, and of pairs the sums of their results.
+StepRunner::BatchSums StepRunner::evaluate_batch(Split split, std::int64_t batch, Weights weights) {
   const bool average = weights == Weights::kAverage;
   Stage& stage = stages_.back();
   const int slot = ring_.acquire();
@@ -109,21 +111,27 @@ model::StepResults StepRunner::evaluate_batch(Split split, std::int64_t batch, W
   }
   ring_.submitted(context_.queue().submitted());
   context_.queue().wait_idle();
-  return results(model::tensor::kEvalResults, slot);
+  const model::StepResults found = results(model::tensor::kEvalResults, slot);
+  BatchSums sums{double{found.loss} * found.counted, found.counted};
+  if (config_.is_dpo()) {
+    std::ranges::copy(store_.readback_slot<float>(model::tensor::kEvalPreferenceResults, slot).first(4),
+                      sums.begin() + 2);
+  }
+  return sums;
 }
 
 std::optional<double> StepRunner::evaluate_share(Split split, std::int64_t batches, Weights weights) {
   const int size = ranks_.size();
-  std::vector<double> mine;  // sums of losses and counts in turn, at the end 1 where this rank wishes to stop
+  constexpr std::int64_t kWidth = std::tuple_size_v<BatchSums>;
+  std::vector<double> mine;  // of its batches, at the end 1 where this rank wishes to stop
   bool stop = false;
   for (std::int64_t batch = ranks_.rank(); batch < batches + ranks_.rank(); batch += size) {
     stop = stop || !keep_going_();
-    model::StepResults results;
-    if (!stop && batch < batches) results = evaluate_batch(split, batch, weights);
-    mine.push_back(double{results.loss} * results.counted);
-    mine.push_back(results.counted);
+    BatchSums sums{};
+    if (!stop && batch < batches) sums = evaluate_batch(split, batch, weights);
+    mine.insert(mine.end(), sums.begin(), sums.end());
   }
-  mine.resize(static_cast<std::size_t>(2 * ((batches + size - 1) / size)));
+  mine.resize(static_cast<std::size_t>(kWidth * ((batches + size - 1) / size)));
   mine.push_back(stop ? 1 : 0);
   const auto all = comm::all_gather(ranks_, std::as_bytes(std::span(mine)), "losses of an evaluation");
   const auto value = [&](std::int64_t rank, std::int64_t index) {
@@ -131,15 +139,22 @@ std::optional<double> StepRunner::evaluate_share(Split split, std::int64_t batch
     std::memcpy(&number, all[static_cast<std::size_t>(rank)].data() + index * sizeof(double), sizeof(double));
     return number;
   };
-  double sum = 0, counted = 0;
+  BatchSums sums{};
   for (std::int64_t batch = 0; batch < batches; ++batch) {
-    sum += value(batch % size, 2 * (batch / size));
-    counted += value(batch % size, 2 * (batch / size) + 1);
+    for (std::int64_t i = 0; i < kWidth; ++i) {
+      sums[static_cast<std::size_t>(i)] += value(batch % size, kWidth * (batch / size) + i);
+    }
   }
   for (int rank = 0; rank < size; ++rank) {
     if (value(rank, std::ssize(mine) - 1) != 0) return std::nullopt;
   }
-  return sum / std::max(counted, 1.0);
+  if (config_.is_dpo()) {
+    std::array<float, 4> pairs;
+    std::ranges::transform(std::span(sums).last<4>(), pairs.begin(),
+                           [](double v) { return static_cast<float>(v); });
+    evaluated_ = model::preference_results(pairs);
+  }
+  return sums[0] / std::max(sums[1], 1.0);
 }
 
 }  // namespace vkgpt::train

@@ -119,7 +119,8 @@ void Trainer::find_reference() {
                                 .model = checkpoint_ ? Path() : find_model_directory(config_.init_from),
                                 .data_sha256 = input_.corpus.fingerprint(),
                                 .settings = reference_settings(config_, input_.model, context_.caps())};
-  for (const auto& [split, scores] : pair_scores(reference, runner_, loader_, checkpoint_.has_value())) {
+  for (const auto& [split, scores] :
+       pair_scores(reference, runner_, loader_, checkpoint_.has_value(), input_.ranks)) {
     loader_.set_reference(split, scores);
   }
 }

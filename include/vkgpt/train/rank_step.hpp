@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "vkgpt/comm/communicator.hpp"
 #include "vkgpt/model/exchange_layout.hpp"
+#include "vkgpt/model/preference.hpp"
 #include "vkgpt/plan/tensor_store.hpp"
 #include "vkgpt/train/rank_balance.hpp"
 #include "vkgpt/vk/queue.hpp"
@@ -36,11 +38,12 @@ class RankStep {
   };
   struct Result {
     model::StepResults results;
-    bool stop = false;  // a rank wants to end: the same on all
+    bool stop = false;                                        // a rank wants to end: the same on all
+    std::optional<model::PreferenceResults> preference = {};  // where the objective is of pairs
   };
 
   RankStep(comm::Communicator& ranks, plan::TensorStore& store, vk::Queue& queue,
-           model::ExchangeLayout layout, MicroStepPlan micro_steps, SumOrder order);
+           model::ExchangeLayout layout, MicroStepPlan micro_steps, SumOrder order, bool on_pairs = false);
 
   const MicroStepPlan& micro_steps() const { return micro_steps_; }
   /// From the next step on; the same on all ranks.
@@ -66,6 +69,7 @@ class RankStep {
   struct Loss {
     std::uint32_t sum = 0;  // bits of an f32
     std::uint32_t count = 0;
+    std::array<float, 4> pairs{};  // sums of kPreferenceResults
   };
 
   int take_slot();
@@ -90,6 +94,7 @@ class RankStep {
   model::ExchangeLayout layout_;
   MicroStepPlan micro_steps_;
   SumOrder order_;
+  bool on_pairs_;
   std::array<std::uint64_t, plan::kSlotCount> busy_{};  // timeline values up to which the slots are in use
   int slot_ = 0;
   std::vector<Loss> losses_;  // of this rank in this step

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -145,7 +146,8 @@ class StepRunner {
 
   /// This rank's share of the evaluation's batches; all ranks give the same mean.
   std::optional<double> evaluate_share(Split split, std::int64_t batches, Weights weights);
-  model::StepResults evaluate_batch(Split split, std::int64_t batch, Weights weights);
+  using BatchSums = std::array<double, 6>;
+  BatchSums evaluate_batch(Split split, std::int64_t batch, Weights weights);
   void run_rank_step(Stage& stage, std::int64_t step, double learning_rate, Mode mode);
   std::vector<std::uint64_t> run_micro_step(Stage& stage, int slot, bool sends, Mode mode);
   std::vector<std::uint64_t> bucket_values(const Stage& stage) const;

@@ -57,7 +57,8 @@ class GpuDpoTrain : public testing::Test {
   std::string file(const std::string& name) const { return (directory_ / name).string(); }
 
   RunResult train(const std::string& out, int steps, std::vector<std::string> more = {},
-                  const std::string& data = "pairs.jsonl") const {
+                  const std::string& data = "pairs.jsonl",
+                  const std::vector<std::string>& environment = {}) const {
     std::vector<std::string> args = {"train",
                                      "--objective",
                                      "dpo",
@@ -90,7 +91,7 @@ class GpuDpoTrain : public testing::Test {
                                      "--val_fraction",
                                      "0.2"};
     args.insert(args.end(), more.begin(), more.end());
-    return run_vkgpt(args);
+    return run_vkgpt(args, environment);
   }
 
   std::vector<nlohmann::json> metrics(const std::string& out) const {
@@ -140,6 +141,51 @@ TEST_F(GpuDpoTrain, TrainsAdaptersAgainstTheirBase) {
   EXPECT_NEAR(records.front()["loss"].get<double>(), std::log(2.0), 1e-5);
   EXPECT_LT(records.back()["val_loss"], std::log(2.0));
   EXPECT_TRUE(std::filesystem::exists(Path(file("lora")) / "step-4" / "adapter_model.safetensors"));
+}
+
+TEST_F(GpuDpoTrain, TrainsAdaptersBesideABaseInBlocks) {
+  const RunResult held = train(
+      "held", 4, {"--lora_rank", "2", "--base_dtype", "q8_0", "--learning_rate", "2e-2", "--min_lr", "0"});
+  ASSERT_EQ(held.code, 0) << held.err;
+  const std::vector<nlohmann::json> records = metrics("held");
+  EXPECT_NEAR(records.front()["loss"].get<double>(), std::log(2.0), 1e-5) << "the reference is the held base";
+  EXPECT_LT(records.back()["val_loss"], std::log(2.0));
+  EXPECT_GT(records.back()["eval_rewards/margins"], 0.0);
+}
+
+/// The sums of pairs travel with the gradients: one rank and two see the same.
+TEST_F(GpuDpoTrain, OfTwoRanksHasTheBitsOfOne) {
+  const std::vector<std::string> settings = {"--grad_accum_steps", "2", "--sum_order", "step"};
+  std::vector<std::string> two = settings;
+  two.insert(two.end(), {"--nproc_per_node", "2", "--ddp"});
+  const std::vector<std::string> one_thread = {"LP_NUM_THREADS=1"};
+  const RunResult alone = train("alone", 4, settings, "pairs.jsonl", one_thread);
+  ASSERT_EQ(alone.code, 0) << alone.err;
+  const RunResult both = train("both", 4, two, "pairs.jsonl", one_thread);
+  ASSERT_EQ(both.code, 0) << both.err;
+  EXPECT_EQ(read_file(Path(file("alone")) / "step-4" / "model.safetensors"),
+            read_file(Path(file("both")) / "step-4" / "model.safetensors"));
+  EXPECT_EQ(read_file(Path(file("alone")) / "dpo_reference.json"),
+            read_file(Path(file("both")) / "dpo_reference.json"));
+  const std::vector<nlohmann::json> mine = metrics("alone"), theirs = metrics("both");
+  ASSERT_EQ(mine.size(), theirs.size());
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    for (const char* key :
+         {"loss", "rewards/chosen", "rewards/accuracies", "eval_rewards/margins", "val_loss"}) {
+      EXPECT_EQ(mine[i].value(key, 0.0), theirs[i].value(key, 0.0)) << i << " " << key;
+    }
+  }
+  EXPECT_GT(mine.back()["eval_rewards/margins"], 0.0);
+  // Each rank's own sums first: other bits, the same course.
+  const RunResult by_rank = train("by_rank", 4, {"--grad_accum_steps", "2", "--nproc_per_node", "2", "--ddp"},
+                                  "pairs.jsonl", one_thread);
+  ASSERT_EQ(by_rank.code, 0) << by_rank.err;
+  EXPECT_NEAR(metrics("by_rank").back()["val_loss"].get<double>(), mine.back()["val_loss"].get<double>(),
+              1e-4);
+  const RunResult apart =
+      train("apart", 4, {"--grad_accum_steps", "2", "--nproc_per_node", "2", "--sync", "diloco"});
+  EXPECT_NE(apart.code, 0);
+  EXPECT_NE(apart.err.find("--objective dpo: not with --sync diloco"), std::string::npos) << apart.err;
 }
 
 TEST_F(GpuDpoTrain, RefusesAndCountsWhatItCannotUse) {
