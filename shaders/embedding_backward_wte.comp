@@ -3,7 +3,7 @@
 #include "element.glsl"
 #include "grid.glsl"
 
-// dwte[token] += the sum of dx over the token's positions. The workgroup of the first place of a run of equal
+// dwte[token] += scale times the sum of dx over the token's positions. The workgroup of the first place of a run of equal
 // tokens (ops::embedding_order) sums the run, the others exit. A run is cut into gl_WorkGroupSize.y
 // interleaved parts, added in order.
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
@@ -14,6 +14,7 @@ layout(push_constant) uniform Push {
   uint C;
   uint wte_first;  // the slice's first row of dwte
   uint wte_count;  // and how many
+  float scale;
 };
 layout(set = 0, binding = 0, std430) readonly buffer Sorted { uint sorted_rows[]; };  // (2, rows): positions, tokens
 layout(set = 0, binding = 1, std430) readonly buffer DX { ELEMENT dx[]; };            // (rows, C)
@@ -63,6 +64,6 @@ void main() {
         sum += parts[p * gl_WorkGroupSize.x + gl_LocalInvocationID.x];
       }
     }
-    if (part == 0 && c < C) dwte[local * C + c] += sum;
+    if (part == 0 && c < C) dwte[local * C + c] += scale * sum;
   }
 }

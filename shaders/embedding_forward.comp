@@ -4,7 +4,7 @@
 #include "element.glsl"
 #include "subgroup_rows.glsl"
 
-// x = wte[token], or with WPE x = wte[token] + wpe[t]. wte is bound in slices of its rows, each with a dispatch
+// x = scale wte[token], or with WPE x = scale wte[token] + wpe[t]. wte is bound in slices of its rows, each with a dispatch
 // of its own: this one serves the tokens of its slice. A token beyond the table reads the last row, so that no
 // input can leave it. With PLACES or POSITIONS every row stands at a position of its own instead of at row % T. WPE,
 // PLACES and POSITIONS are the numbers of bindings, DTYPE is the type of x and, without WTE_F32, of wte; with BLOCKS wte is in blocks of that
@@ -30,6 +30,7 @@ layout(push_constant) uniform Push {
   uint wte_first;   // the slice's first row of wte
   uint wte_count;   // and how many
   uint vocabulary;  // rows of wte in all
+  float scale;
 };
 layout(set = 0, binding = 0, std430) readonly buffer Tokens { int tokens[]; };  // (rows)
 layout(set = 0, binding = 1, std430) readonly buffer Wte { WTE_ELEMENT wte[]; };  // (wte_count, C)
@@ -66,9 +67,9 @@ void main() {
 #endif
     for (uint c = gl_SubgroupInvocationID; c < C; c += gl_SubgroupSize) {
 #ifdef WPE
-      x[row * C + c] = to_element(from_wte_at(local * C + c) + wpe[t * C + c]);
+      x[row * C + c] = to_element(scale * from_wte_at(local * C + c) + wpe[t * C + c]);
 #else
-      x[row * C + c] = to_element(from_wte_at(local * C + c));
+      x[row * C + c] = to_element(scale * from_wte_at(local * C + c));
 #endif
     }
   }

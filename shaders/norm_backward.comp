@@ -2,6 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "element.glsl"
+#include "norm_weight.glsl"
 #include "subgroup_rows.glsl"
 
 // dx of the LayerNorm over rows of C, one subgroup a row: with g = dy * weight and xhat = (x - mean) * rstd,
@@ -34,7 +35,7 @@ void main() {
     float sum_g = 0.0;
     float sum_g_xhat = 0.0;
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
-      const float g = from_element(dy[base + c]) * weight[c];
+      const float g = from_element(dy[base + c]) * FACTOR(weight[c]);
       sum_g += g;
       sum_g_xhat += g * ((from_element(x[base + c]) - mu) * scale);
     }
@@ -46,7 +47,8 @@ void main() {
     const float mean_g_xhat = subgroupAdd(sum_g_xhat) / float(C);
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
       const float xhat = (from_element(x[base + c]) - mu) * scale;
-      const float d = (from_element(dy[base + c]) * weight[c] - mean_g - xhat * mean_g_xhat) * scale;
+      const float g = from_element(dy[base + c]) * FACTOR(weight[c]);
+      const float d = (g - mean_g - xhat * mean_g_xhat) * scale;
 #ifdef ACCUMULATE
       dx[base + c] = to_element(from_element(dx[base + c]) + d);
 #else

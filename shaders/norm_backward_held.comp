@@ -1,6 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
+#include "norm_weight.glsl"
 #include "row_words.glsl"
 #include "subgroup_rows.glsl"
 
@@ -76,7 +77,7 @@ void main() {
           UNROLL for (uint p = 0; p < PARTS; ++p) {
             const vec4 d = part_of(dy_held[w], p);
             const vec4 xhat = (part_of(x_held[w], p) - mu) * scale;
-            const vec4 g = d * weight[PARTS * i + p];
+            const vec4 g = d * FACTOR(weight[PARTS * i + p]);
             sum_g += g;
             sum_g_xhat += g * xhat;
             dweight[PARTS * w + p] += d * xhat;
@@ -100,7 +101,7 @@ void main() {
 #endif
           UNROLL for (uint p = 0; p < PARTS; ++p) {
             const vec4 xhat = (part_of(x_held[w], p) - mu) * scale;
-            const vec4 g = part_of(dy_held[w], p) * weight[PARTS * i + p];
+            const vec4 g = part_of(dy_held[w], p) * FACTOR(weight[PARTS * i + p]);
             vec4 d = (g - mean_g - xhat * mean_g_xhat) * scale;
 #ifdef ACCUMULATE
             d += part_of(result, p);

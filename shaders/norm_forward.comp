@@ -2,6 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "element.glsl"
+#include "norm_weight.glsl"
 #include "subgroup_rows.glsl"
 
 // LayerNorm, y = (r - mean) * rstd * weight + bias, or with RMS y = r * rstd * weight, over rows of C, one
@@ -77,7 +78,7 @@ void main() {
 #endif
     const float scale = inversesqrt(subgroupAdd(squares) / float(C) + eps);
     for (uint c = lane; c < C; c += gl_SubgroupSize) {
-      y[base + c] = to_element(with_bias((row_value(base + c) - mu) * scale * weight[c], c));
+      y[base + c] = to_element(with_bias((row_value(base + c) - mu) * scale * FACTOR(weight[c]), c));
     }
     if (lane == 0) {
 #ifndef RMS

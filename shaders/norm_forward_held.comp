@@ -1,6 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
+#include "norm_weight.glsl"
 #include "row_words.glsl"
 #include "subgroup_rows.glsl"
 
@@ -68,7 +69,7 @@ void main() {
       if (i < words) {
         ROW_WORD result = ROW_WORD(0);
         UNROLL for (uint p = 0; p < PARTS; ++p) {
-          vec4 value = (part_of(held[w], p) - mu) * scale * weight[PARTS * i + p];
+          vec4 value = (part_of(held[w], p) - mu) * scale * FACTOR(weight[PARTS * i + p]);
 #ifdef BIAS
           value += bias[PARTS * i + p];
 #endif

@@ -2,6 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "element.glsl"
+#include "norm_weight.glsl"
 #include "subgroup_rows.glsl"
 
 // The gradient of qk_norm_forward's input: with g = dy * weight and xhat = x * rstd,
@@ -20,7 +21,7 @@ layout(set = 0, binding = 3, std430) readonly buffer KWeight { float k_weight[];
 layout(set = 0, binding = 4, std430) readonly buffer Rstd { float rstd[]; };         // (rows, NH + NKV)
 layout(set = 0, binding = 5, std430) writeonly buffer Dqkv { ELEMENT dqkv[]; };      // (rows, NH + 2 NKV, HS)
 
-float weight_at(uint head, uint i) { return head < NH ? q_weight[i] : k_weight[i]; }
+float factor_at(uint head, uint i) { return FACTOR(head < NH ? q_weight[i] : k_weight[i]); }
 
 void main() {
   const uint lane = gl_SubgroupInvocationID;
@@ -35,11 +36,11 @@ void main() {
     const float scale = rstd[row * (NH + NKV) + head];
     float sum = 0.0;
     for (uint i = lane; i < HS; i += gl_SubgroupSize) {
-      sum += from_element(dout[base + i]) * weight_at(head, i) * (from_element(qkv[base + i]) * scale);
+      sum += from_element(dout[base + i]) * factor_at(head, i) * (from_element(qkv[base + i]) * scale);
     }
     const float mean = subgroupAdd(sum) / float(HS);
     for (uint i = lane; i < HS; i += gl_SubgroupSize) {
-      const float g = from_element(dout[base + i]) * weight_at(head, i);
+      const float g = from_element(dout[base + i]) * factor_at(head, i);
       const float xhat = from_element(qkv[base + i]) * scale;
       dqkv[base + i] = to_element((g - xhat * mean) * scale);
     }

@@ -2,6 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "element.glsl"
+#include "norm_weight.glsl"
 #include "subgroup_rows.glsl"
 
 // out = x * rstd * weight over each q and k head, rstd = 1 / sqrt(mean(x^2) + eps) (arXiv:1910.07467); v heads
@@ -37,7 +38,7 @@ void main() {
     const float scale = inversesqrt(subgroupAdd(squares) / float(HS) + eps);
     for (uint i = lane; i < HS; i += gl_SubgroupSize) {
       const float weight = head < NH ? q_weight[i] : k_weight[i];
-      result[base + i] = to_element(from_element(qkv[base + i]) * scale * weight);
+      result[base + i] = to_element(from_element(qkv[base + i]) * scale * FACTOR(weight));
     }
     if (lane == 0) rstd[row * (NH + NKV) + head] = scale;
   }

@@ -2,10 +2,10 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #include "element.glsl"
-#include "silu.glsl"
+#include "gate.glsl"
 #include "subgroup_rows.glsl"
 
-// With x = [gate | up]: dgate = dy * up * silu'(gate), dup = dy * silu(gate), a row by each subgroup.
+// With x = [gate | up]: dgate = dy * up * act'(gate), dup = dy * act(gate), a row by each subgroup.
 layout(push_constant) uniform Push {
   uint rows;
   uint F;
@@ -16,12 +16,12 @@ layout(set = 0, binding = 2, std430) writeonly buffer DX { ELEMENT dx[]; };  // 
 
 void main() {
   SUBGROUP_ROW_LOOP(row, rows) {
-    const uint gate = 2 * row * F;
+    const uint first = 2 * row * F;
     for (uint c = gl_SubgroupInvocationID; c < F; c += gl_SubgroupSize) {
       const float d = from_element(dy[row * F + c]);
-      const vec2 s = silu_with_grad(from_element(x[gate + c]));
-      dx[gate + c] = to_element(d * from_element(x[gate + F + c]) * s.y);
-      dx[gate + F + c] = to_element(d * s.x);
+      const vec2 s = gate_with_grad(from_element(x[first + c]));
+      dx[first + c] = to_element(d * from_element(x[first + F + c]) * s.y);
+      dx[first + F + c] = to_element(d * s.x);
     }
   }
 }

@@ -60,33 +60,56 @@ Vector relu_squared_backward(View dout, View x) {
   return map(dout, x, [](double d, double v) { return d * 2.0 * std::max(v, 0.0); });
 }
 
-Vector swiglu_forward(View x, std::size_t rows, std::size_t F) {
+namespace {
+
+Vector gated_forward(Vector (*gate)(View), View x, std::size_t rows, std::size_t F) {
   VKGPT_CHECK(x.size() == rows * 2 * F);
-  Vector y(rows * F);
+  Vector y;
   for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t f = 0; f < F; ++f) {
-      const double gate = x[row * 2 * F + f];
-      const double up = x[row * 2 * F + F + f];
-      y[row * F + f] = gate * sigmoid(gate) * up;
-    }
+    const Vector gated = gate(x.subspan(row * 2 * F, F));
+    for (std::size_t f = 0; f < F; ++f) y.push_back(gated[f] * x[row * 2 * F + F + f]);
   }
   return y;
 }
 
-Vector swiglu_backward(View dout, View x, std::size_t rows, std::size_t F) {
+Vector gated_backward(Vector (*gate)(View), Vector (*gate_backward)(View, View), View dout, View x,
+                      std::size_t rows, std::size_t F) {
   VKGPT_CHECK(x.size() == rows * 2 * F && dout.size() == rows * F);
-  Vector dx(rows * 2 * F);
+  Vector dx;
   for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t f = 0; f < F; ++f) {
-      const double gate = x[row * 2 * F + f];
-      const double up = x[row * 2 * F + F + f];
-      const double s = sigmoid(gate);
-      const double d = dout[row * F + f];
-      dx[row * 2 * F + f] = d * up * s * (1.0 + gate * (1.0 - s));
-      dx[row * 2 * F + F + f] = d * gate * s;
-    }
+    const View g = x.subspan(row * 2 * F, F), up = x.subspan(row * 2 * F + F, F);
+    const View d = dout.subspan(row * F, F);
+    const auto product = [](double a, double b) { return a * b; };
+    for (const Vector& part : {gate_backward(map(d, up, product), g), map(d, gate(g), product)})
+      dx.insert(dx.end(), part.begin(), part.end());
   }
   return dx;
+}
+
+Vector silu_forward(View x) {
+  return map(x, [](double v) { return v * sigmoid(v); });
+}
+
+Vector silu_backward(View dout, View x) {
+  return map(dout, x, [](double d, double v) { return d * sigmoid(v) * (1.0 + v * (1.0 - sigmoid(v))); });
+}
+
+}  // namespace
+
+Vector swiglu_forward(View x, std::size_t rows, std::size_t F) {
+  return gated_forward(silu_forward, x, rows, F);
+}
+
+Vector swiglu_backward(View dout, View x, std::size_t rows, std::size_t F) {
+  return gated_backward(silu_forward, silu_backward, dout, x, rows, F);
+}
+
+Vector geglu_forward(View x, std::size_t rows, std::size_t F) {
+  return gated_forward(gelu_forward, x, rows, F);
+}
+
+Vector geglu_backward(View dout, View x, std::size_t rows, std::size_t F) {
+  return gated_backward(gelu_forward, gelu_backward, dout, x, rows, F);
 }
 
 namespace {
@@ -123,6 +146,16 @@ void swiglu(Trial& t, DType dtype, std::int64_t rows, std::int64_t F) {
   if (t.is_timed()) return;
   t.expect("y", y, swiglu_forward(x, rows, F), rounding_bound(dtype));
   t.expect("dx", dx, swiglu_backward(dy, x, rows, F), rounding_bound(dtype));
+}
+
+void geglu(Trial& t, DType dtype, std::int64_t rows, std::int64_t F) {
+  const Operand x = t.random({1, rows, 2 * F}, 1, 6.0F, dtype), dy = t.random({1, rows, F}, 2, 3.0F, dtype);
+  const plan::Tensor y = t.output({1, rows, F}, dtype), dx = t.output({1, rows, 2 * F}, dtype);
+  ops::swiglu_forward(t.builder(), x, y, ops::Gate::kGelu);
+  ops::swiglu_backward(t.builder(), dy, x, dx, ops::Gate::kGelu);
+  if (t.is_timed()) return;
+  t.expect("y", y, geglu_forward(x, rows, F), rounding_bound(dtype));
+  t.expect("dx", dx, geglu_backward(dy, x, rows, F), rounding_bound(dtype));
 }
 
 /// Large inputs neither overflow nor cancel.
@@ -174,6 +207,7 @@ std::vector<Case> activation_cases() {
                       f.name, [=](Trial& t, DType dtype, std::int64_t n) { both_passes(t, f, dtype, n); }));
   }
   append(cases, rowwise_cases("swiglu", swiglu));
+  append(cases, rowwise_cases("geglu", geglu));
   for (const Function& f : {kFunctions[0], kFunctions[1]}) {
     cases.push_back(
         {.variant = vkgpt::format("f32 {} saturates", f.name), .build = [=](Trial& t) { saturation(t, f); }});

@@ -280,7 +280,8 @@ void add_decoding(std::vector<Case>& cases) {
     add({.B = 2, .T = 21, .NH = 4, .HS = 32, .NKV = 2, .dtype = dtype}, 20, true);
     add_run({.B = 2, .T = 21, .NH = 4, .HS = 32, .NKV = 2, .dtype = dtype}, 11, true);
   }
-  for (const Variant& v : {Variant{2, 71, 2, 16}, {1, 37, 3, 20}, {3, 19, 1, 64}, {1, 40, 1, 128}}) {
+  for (const Variant& v :
+       {Variant{2, 71, 2, 16}, {1, 37, 3, 20}, {3, 19, 1, 64}, {1, 40, 1, 128}, {1, 37, 2, 256}}) {
     add(v, 0, false);
     add_run(v, v.T, false);
     add_run(v, 5, false);

@@ -63,7 +63,8 @@ struct Size {
 
 /// Forward and backward; the gradients are added to what is there.
 void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& tokens, bool has_positions,
-                 DType dtype = DType::kF32, const std::vector<std::int32_t>& documents = {}) {
+                 DType dtype = DType::kF32, const std::vector<std::int32_t>& documents = {},
+                 float scale = 1) {
   const plan::Tensor ids = t.input({s.B, s.T}, tokens);
   const Operand wte = t.random({s.Vp, s.C}, 2), wpe = t.random({s.positions, s.C}, 3);
   const Operand dx = t.random({s.B, s.T, s.C}, 4, 3.0F, dtype);
@@ -71,12 +72,12 @@ void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& token
   const plan::Tensor x = t.output({s.B, s.T, s.C}, dtype);
   const std::vector<std::uint32_t> order = ops::embedding_order(t.builder().caps(), tokens, s.C, dtype, s.Vp);
   const plan::Tensor places = t.input({2 * s.B * s.T}, std::span<const std::uint32_t>(order));
-  ops::EmbeddingForward forward{.tokens = ids, .wte = wte, .x = x};
+  ops::EmbeddingForward forward{.tokens = ids, .wte = wte, .x = x, .scale = scale};
   if (has_positions) forward.wpe = wpe;
   if (!documents.empty()) forward.positions = t.input({s.B, s.T}, documents);
   ops::embedding_forward(t.builder(), forward);
   if (has_positions) {
-    ops::EmbeddingBackward backward{.dx = dx, .order = places, .dwte = dwte, .dwpe = dwpe};
+    ops::EmbeddingBackward backward{.dx = dx, .order = places, .dwte = dwte, .dwpe = dwpe, .scale = scale};
     if (!documents.empty()) {
       const std::vector<std::uint32_t> restarts =
           ops::embedding_order(t.builder().caps(), documents, s.C, dtype, s.T);
@@ -84,7 +85,7 @@ void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& token
     }
     ops::embedding_backward(t.builder(), backward);
   } else {  // frozen tables
-    ops::embedding_backward(t.builder(), {.dx = dx, .order = places, .dwte = dwte});
+    ops::embedding_backward(t.builder(), {.dx = dx, .order = places, .dwte = dwte, .scale = scale});
     ops::embedding_backward(t.builder(), {.dx = dx, .order = places, .dwpe = dwpe});
     ops::embedding_backward(t.builder(), {.dx = dx, .order = places});
   }
@@ -93,12 +94,14 @@ void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& token
     if (token < 0 || token >= s.Vp) token = static_cast<std::int32_t>(s.Vp - 1);
   }
   const Vector no_positions(wpe.values.size(), 0.0);
+  const auto scaled = [&](View values) { return map(values, [&](double v) { return scale * v; }); };
   t.expect("x", x,
-           embedding_forward(inside, wte, has_positions ? View(wpe) : no_positions, s.B, s.T, s.C, documents),
+           embedding_forward(inside, scaled(wte), has_positions ? View(wpe) : no_positions, s.B, s.T, s.C,
+                             documents),
            rounding_bound(dtype));
   const EmbeddingGradients gradients =
       embedding_backward(dx, inside, s.B, s.T, s.C, s.Vp, s.positions, documents);
-  t.expect("dwte", dwte, add(gradients.dwte, dwte), kFp32Nmse);
+  t.expect("dwte", dwte, add(scaled(gradients.dwte), dwte), kFp32Nmse);
   t.expect("dwpe", dwpe, add(gradients.dwpe, dwpe), kFp32Nmse);
 }
 
@@ -109,13 +112,15 @@ void decoding(Trial& t, const Size& s, bool has_positions, DType dtype) {
   ops::EmbeddingDecode args{.tokens = t.input({s.B}, tokens),
                             .places = t.input({s.B, 2}, std::vector<std::int32_t>(2 * s.tokens())),
                             .wte = wte,
-                            .x = t.output({s.B, s.C}, dtype)};
+                            .x = t.output({s.B, s.C}, dtype),
+                            .scale = has_positions ? 1 : 3.5F};
   if (has_positions) args.wpe = wpe;
   ops::embedding_decode(t.builder(), args);
   for (const std::int64_t shift : {0, 7, 15}) {
     t.replay({});
     std::vector<std::int32_t> places;
     Vector expected = embedding_forward(tokens, wte, Vector(static_cast<std::size_t>(s.C), 0.0), s.B, 1, s.C);
+    for (double& value : expected) value *= args.scale;
     for (std::int64_t b = 0; b < s.B; ++b) {
       const std::int64_t position = (shift + 5 * b) % s.positions;
       places.insert(places.end(), {static_cast<std::int32_t>(position), 0});
@@ -179,6 +184,8 @@ std::vector<Case> embedding_cases() {
     add_case(s, "", is_small, [=](Trial& t) { both_passes(t, s, tokens, true); });
     if (is_small) {
       add_case(s, " without positions", false, [=](Trial& t) { both_passes(t, s, tokens, false); });
+      add_case(s, " scaled", false,
+               [=](Trial& t) { both_passes(t, s, tokens, true, DType::kF32, {}, 6.5F); });
     }
     for (const DType dtype : {DType::kF16, DType::kBF16}) {
       if (s.B != 3 && s.C != 1025) continue;

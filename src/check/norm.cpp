@@ -8,11 +8,20 @@
 #include "vkgpt/core/format.hpp"
 
 namespace vkgpt::check {
+namespace {
+
+/// What a norm of `kind` multiplies by.
+Vector factors_of(ops::NormKind kind, View weight) {
+  return map(weight, [&](double w) { return kind == ops::NormKind::kRmsNorm1p ? 1.0 + w : w; });
+}
+
+}  // namespace
 
 Norm norm_forward(ops::NormKind kind, View x, View weight, View bias, double eps) {
   const std::size_t C = weight.size(), rows = x.size() / C;
   VKGPT_CHECK(x.size() == rows * C && (bias.empty() || bias.size() == C));
   const auto width = static_cast<double>(C);
+  const Vector factor = factors_of(kind, weight);
   Norm result{.y = Vector(rows * C), .mean = Vector(rows, 0.0), .rstd = Vector(rows)};
   for (std::size_t row = 0; row < rows; ++row) {
     const View in = x.subspan(row * C, C);
@@ -24,7 +33,7 @@ Norm norm_forward(ops::NormKind kind, View x, View weight, View bias, double eps
     for (const double value : in) variance += (value - mean) * (value - mean) / width;
     const double rstd = 1.0 / std::sqrt(variance + eps);
     for (std::size_t c = 0; c < C; ++c) {
-      result.y[row * C + c] = (in[c] - mean) * rstd * weight[c] + (bias.empty() ? 0.0 : bias[c]);
+      result.y[row * C + c] = (in[c] - mean) * rstd * factor[c] + (bias.empty() ? 0.0 : bias[c]);
     }
     result.mean[row] = mean;
     result.rstd[row] = rstd;
@@ -36,6 +45,7 @@ NormGradients norm_backward(ops::NormKind kind, View dout, View x, View weight, 
   const std::size_t C = weight.size(), rows = x.size() / C;
   VKGPT_CHECK(dout.size() == rows * C && x.size() == rows * C && forward.rstd.size() == rows);
   const auto width = static_cast<double>(C);
+  const Vector factor = factors_of(kind, weight);
   NormGradients gradients{.dx = Vector(rows * C), .dweight = Vector(C, 0.0), .dbias = Vector(C, 0.0)};
   for (std::size_t row = 0; row < rows; ++row) {
     const double mean = forward.mean[row], rstd = forward.rstd[row];
@@ -44,14 +54,14 @@ NormGradients norm_backward(ops::NormKind kind, View dout, View x, View weight, 
     for (std::size_t c = 0; c < C; ++c) {
       const std::size_t i = row * C + c;
       const double norm = (x[i] - mean) * rstd;
-      if (kind == ops::NormKind::kLayerNorm) mean_dnorm += dout[i] * weight[c] / width;
-      mean_dnorm_norm += dout[i] * weight[c] * norm / width;
+      if (kind == ops::NormKind::kLayerNorm) mean_dnorm += dout[i] * factor[c] / width;
+      mean_dnorm_norm += dout[i] * factor[c] * norm / width;
       gradients.dweight[c] += dout[i] * norm;
       gradients.dbias[c] += dout[i];
     }
     for (std::size_t c = 0; c < C; ++c) {
       const std::size_t i = row * C + c;
-      gradients.dx[i] = rstd * (dout[i] * weight[c] - mean_dnorm - (x[i] - mean) * rstd * mean_dnorm_norm);
+      gradients.dx[i] = rstd * (dout[i] * factor[c] - mean_dnorm - (x[i] - mean) * rstd * mean_dnorm_norm);
     }
   }
   return gradients;
@@ -69,7 +79,8 @@ struct Variant {
 
   bool is_layernorm() const { return kind == ops::NormKind::kLayerNorm; }
   std::string text() const {
-    return vkgpt::format("{} {} {}x{}{}{}{}{}", dtype_name(dtype), is_layernorm() ? "layernorm" : "rmsnorm",
+    constexpr const char* kKinds[] = {"layernorm", "rmsnorm", "rmsnorm1p"};
+    return vkgpt::format("{} {} {}x{}{}{}{}{}", dtype_name(dtype), kKinds[static_cast<std::size_t>(kind)],
                          rows, C, has_residual ? " residual" : "", has_bias ? "" : " without bias",
                          has_dweight ? "" : " frozen weight", has_dbias ? "" : " frozen bias");
   }
@@ -153,6 +164,8 @@ std::vector<Case> norm_cases() {
         // The gradient of a row of one is nothing but rounding.
         if (C < 1025 && (C > 1 || has_residual))
           variants.push_back({ops::NormKind::kRmsNorm, dtype, rows, C, has_residual});
+        if (C == 101 || C == 256)
+          variants.push_back({ops::NormKind::kRmsNorm1p, dtype, rows, C, has_residual});
       }
     }
     for (const bool has_dweight : {false, true}) {

@@ -71,7 +71,7 @@ namespace {
 
 constexpr float kEps = 1e-3F;
 
-void both_passes(Trial& t, DType dtype, std::int64_t rows, const AttentionShape& s) {
+void both_passes(Trial& t, DType dtype, std::int64_t rows, const AttentionShape& s, bool one_plus) {
   const auto HS = static_cast<std::int64_t>(s.HS()), NH = static_cast<std::int64_t>(s.NH),
              NKV = static_cast<std::int64_t>(s.NKV);
   const Shape all{rows, static_cast<std::int64_t>(s.qkv_width())};
@@ -85,7 +85,8 @@ void both_passes(Trial& t, DType dtype, std::int64_t rows, const AttentionShape&
                                    .rstd = t.output({rows, NH + NKV}),
                                    .n_head = NH,
                                    .n_kv_head = NKV,
-                                   .eps = kEps};
+                                   .eps = kEps,
+                                   .one_plus = one_plus};
   const ops::QkNormBackward backward{.dout = dout,
                                      .qkv = qkv,
                                      .q_weight = q_weight,
@@ -95,11 +96,16 @@ void both_passes(Trial& t, DType dtype, std::int64_t rows, const AttentionShape&
                                      .dq_weight = dq_weight,
                                      .dk_weight = dk_weight,
                                      .n_head = NH,
-                                     .n_kv_head = NKV};
+                                     .n_kv_head = NKV,
+                                     .one_plus = one_plus};
   ops::qk_norm_forward(t.builder(), forward);
   ops::qk_norm_backward(t.builder(), backward);
-  const QkNorm expected = qk_norm_forward(qkv, q_weight, k_weight, s, double{kEps});
-  const QkNormGradients gradients = qk_norm_backward(dout, qkv, q_weight, k_weight, s, double{kEps});
+  const auto factor = [&](View weight) {
+    return map(weight, [&](double w) { return one_plus ? 1 + w : w; });
+  };
+  const Vector q_factor = factor(q_weight), k_factor = factor(k_weight);
+  const QkNorm expected = qk_norm_forward(qkv, q_factor, k_factor, s, double{kEps});
+  const QkNormGradients gradients = qk_norm_backward(dout, qkv, q_factor, k_factor, s, double{kEps});
   t.expect("out", forward.out, expected.out, rounding_bound(dtype));
   t.expect("rstd", forward.rstd, expected.rstd, kFp32Nmse);
   t.expect("dqkv", backward.dqkv, gradients.dqkv, rounding_bound(dtype));
@@ -112,15 +118,22 @@ void both_passes(Trial& t, DType dtype, std::int64_t rows, const AttentionShape&
 std::vector<Case> qk_norm_cases() {
   std::vector<Case> cases;
   for (const DType dtype : kFloatTypes) {
-    for (const auto& [rows, NH, NKV, HS] : std::initializer_list<std::array<std::size_t, 4>>{
-             {1, 1, 1, 4}, {7, 3, 1, 20}, {64, 4, 2, 32}, {262, 3, 3, 12}, {33, 2, 1, 128}}) {
+    for (const auto& [rows, NH, NKV, HS] :
+         std::initializer_list<std::array<std::size_t, 4>>{{1, 1, 1, 4},
+                                                           {7, 3, 1, 20},
+                                                           {64, 4, 2, 32},
+                                                           {262, 3, 3, 12},
+                                                           {33, 2, 1, 128},
+                                                           {19, 2, 1, 256}}) {
       const AttentionShape s{.B = 1, .T = rows, .C = NH * HS, .NH = NH, .NKV = NKV};
+      const bool one_plus = HS == 256;
       cases.push_back(
-          {.variant = vkgpt::format("{} {} rows heads {} of {} of {}", dtype_name(dtype), rows, NH, NKV, HS),
+          {.variant = vkgpt::format("{} {} rows heads {} of {} of {}{}", dtype_name(dtype), rows, NH, NKV, HS,
+                                    one_plus ? " one plus" : ""),
            .dtype = dtype,
            .quick = HS == 32,
            .devices = folded_devices(128 * s.qkv_width() * sizeof(float)),
-           .build = [=](Trial& t) { both_passes(t, dtype, static_cast<std::int64_t>(s.T), s); }});
+           .build = [=](Trial& t) { both_passes(t, dtype, static_cast<std::int64_t>(s.T), s, one_plus); }});
     }
   }
   return cases;

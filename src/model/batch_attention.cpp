@@ -6,8 +6,8 @@ namespace {
 using plan::PlanBuilder;
 using plan::Tensor;
 
-Tensor rope_table(PlanBuilder& builder, const GptConfig& config) {
-  return ops::rope_table(builder, config.block_size, config.head_size(), rope_angles(config));
+Tensor rope_table(PlanBuilder& builder, const GptConfig& config, std::int64_t layer) {
+  return ops::rope_table(builder, config.block_size, config.head_size(), rope_angles(config, layer));
 }
 
 ops::Dropout probability_dropout(const BlockOptions& options) {
@@ -21,7 +21,7 @@ Attend attend(const BatchAttention& batch, const BlockOptions& options) {
     const GptConfig& config = batch.config;
     if (config.layer_has_rope(options.layer)) {
       ops::rope_forward(builder, {.qkv = qkv,
-                                  .table = rope_table(builder, config),
+                                  .table = rope_table(builder, config, options.layer),
                                   .n_head = config.n_head,
                                   .n_kv_head = config.kv_heads(),
                                   .positions = batch.positions()});
@@ -57,7 +57,7 @@ AttendBackward attend_backward(const BatchAttention& batch, const BlockOptions& 
                                       .documents = batch.documents});
     if (config.layer_has_rope(options.layer)) {
       ops::rope_backward(builder, {.dqkv = dqkv,
-                                   .table = rope_table(builder, config),
+                                   .table = rope_table(builder, config, options.layer),
                                    .n_head = config.n_head,
                                    .n_kv_head = config.kv_heads(),
                                    .positions = batch.positions()});

@@ -137,7 +137,8 @@ class DecodePlanWriter {
                                      .places = places,
                                      .wte = *params_.find_matrix("wte.weight"),
                                      .wpe = params_.find("wpe.weight"),
-                                     .x = x});
+                                     .x = x,
+                                     .scale = static_cast<float>(config_.embedding_scale)});
     Stream stream{x, {}};
     BlockOptions options = options_;
     if (adapters_) options.lora.adapters = builder_.view(*adapters_, 0, {rows});
@@ -156,7 +157,7 @@ class DecodePlanWriter {
     const std::int64_t n_head = config_.n_head, n_kv_head = config_.kv_heads();
     if (config_.layer_has_rope(layer)) {
       const Tensor table =
-          ops::rope_table(builder_, config_.block_size, config_.head_size(), rope_angles(config_));
+          ops::rope_table(builder_, config_.block_size, config_.head_size(), rope_angles(config_, layer));
       ops::rope_forward(
           builder_, {.qkv = qkv, .table = table, .n_head = n_head, .n_kv_head = n_kv_head, .places = places});
     }

@@ -44,14 +44,23 @@ std::vector<ModuleRows> llama_modules(const GptConfig& config, std::string_view 
             {layer + "self_attn.v_proj", q + kv, kv}};
   }
   if (part == "mlp.c_fc") {
-    VKGPT_CHECK(config.has_swiglu(), "{} in LLaMA's layout", module);
+    VKGPT_CHECK(config.has_gate(), "{} in LLaMA's layout", module);
     const std::int64_t F = config.inner_width();
     return {{layer + "mlp.gate_proj", 0, F}, {layer + "mlp.up_proj", F, F}};
   }
+  // With norms behind the branches the norm behind the attention has the name that the MLP's has elsewhere.
+  if (part == "ln_2") {
+    const char* name = config.branch_norms ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+    return {{layer + name, 0, rows}};
+  }
   constexpr std::pair<std::string_view, std::string_view> kSame[] = {
-      {"ln_1", "input_layernorm"},          {"attn.q_norm", "self_attn.q_norm"},
-      {"attn.k_norm", "self_attn.k_norm"},  {"attn.c_proj", "self_attn.o_proj"},
-      {"ln_2", "post_attention_layernorm"}, {"mlp.c_proj", "mlp.down_proj"}};
+      {"ln_1", "input_layernorm"},
+      {"attn.q_norm", "self_attn.q_norm"},
+      {"attn.k_norm", "self_attn.k_norm"},
+      {"attn.c_proj", "self_attn.o_proj"},
+      {"attn.ln_out", "post_attention_layernorm"},
+      {"mlp.c_proj", "mlp.down_proj"},
+      {"mlp.ln_out", "post_feedforward_layernorm"}};
   const auto* same = std::ranges::find(kSame, part, &std::pair<std::string_view, std::string_view>::first);
   VKGPT_CHECK(same != std::end(kSame), "{} in LLaMA's layout", module);
   return {{layer + std::string(same->second), 0, rows}};

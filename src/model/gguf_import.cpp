@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 #include <string>
 #include <utility>
@@ -19,7 +20,8 @@
 namespace vkgpt::model {
 namespace {
 
-constexpr std::array<std::string_view, 5> kArchitectures = {"gpt2", "llama", "qwen2", "qwen3", "smollm3"};
+constexpr std::array<std::string_view, 6> kArchitectures = {"gpt2",  "llama",   "qwen2",
+                                                            "qwen3", "smollm3", kGemma3Gguf};
 
 /// The numbers of one architecture.
 class Settings {
@@ -51,7 +53,7 @@ class Settings {
 std::string architecture_of(const GgufFile& file) {
   const auto& architecture = file.get<std::string>("general.architecture");
   if (!std::ranges::contains(kArchitectures, architecture)) {
-    fail("{}: architecture {} is none that this version runs (gpt2, llama, qwen2, qwen3, smollm3)",
+    fail("{}: architecture {} is none that this version runs (gpt2, llama, qwen2, qwen3, smollm3, gemma3)",
          file.where(), json_quoted(architecture));
   }
   return architecture;
@@ -83,6 +85,24 @@ void read_rope(const GgufFile& file, const Settings& settings, ModelFormat& form
   if (format.model_type == "smollm3" && config.n_layer >= std::ssize(kSmolLm3Layers)) {
     config.rope_layers = kSmolLm3Layers;
   }
+}
+
+void read_gemma3(const Settings& settings, GptConfig& config) {
+  config.norm = "rmsnorm1p";
+  config.mlp = "geglu";
+  config.qk_norm = true;
+  config.branch_norms = true;
+  config.embedding_scale = std::sqrt(static_cast<double>(config.n_embd));
+  config.attention_scalar = gemma3_attention_scalar(config);
+  config.logit_softcap = settings.number("final_logit_softcapping", 0);
+  const std::int64_t window = settings.size("attention.sliding_window", 0);
+  if (window == 0) return;
+  config.rope_layers = gemma3_layers(config.n_layer);
+  config.rope_local_theta = settings.number("rope.freq_base_swa", config.rope_local_theta);
+  if (window >= config.block_size) return;
+  config.attention_window = window;
+  for (const char letter : config.rope_layers) config.window_layers += letter == 'l' ? 'w' : 'f';
+  if (!config.window_layers.contains('f')) config.window_layers.clear();
 }
 
 void check_config(const GptConfig& config, const std::string& where) {
@@ -150,6 +170,7 @@ ModelFormat read_gguf_format(const GgufFile& file) {
     config.mlp = "swiglu";
     config.pos_encoding = "rope";
     config.qk_norm = format.model_type == "qwen3";
+    if (format.model_type == kGemma3Gguf) read_gemma3(settings, config);
     read_rope(file, settings, format);
   }
   check_config(config, file.where());
@@ -205,6 +226,9 @@ class GgufParams final : public ParamSource {
       std::vector<float> stored(static_cast<std::size_t>(tensor->shape.numel())), placed(stored.size());
       file_.read(*tensor, stored);
       place_rows(source, stored, placed);
+      if (source.from_one) {
+        for (float& value : placed) value -= 1;
+      }
       std::ranges::copy(std::span(placed).subspan(offset, part.size()), part.begin());
     }
   }

@@ -10,6 +10,7 @@
 #include "vkgpt/model/file_tensors.hpp"
 
 #include "model/gguf_rope.hpp"
+#include "model/hf_layers.hpp"
 
 namespace vkgpt::model {
 namespace {
@@ -28,6 +29,9 @@ constexpr auto kModules = std::to_array<Names>({{"transformer.wte", "token_embd"
                                                 {"model.embed_tokens", "token_embd"},
                                                 {"model.norm", "output_norm"},
                                                 {"lm_head", "output"}});
+constexpr auto kGemma3Modules = std::to_array<Names>({{"post_attention_layernorm", "post_attention_norm"},
+                                                      {"pre_feedforward_layernorm", "ffn_norm"},
+                                                      {"post_feedforward_layernorm", "post_ffw_norm"}});
 constexpr auto kBlockModules = std::to_array<Names>({{"ln_1", "attn_norm"},
                                                      {"attn.c_attn", "attn_qkv"},
                                                      {"attn.c_proj", "attn_output"},
@@ -53,12 +57,16 @@ std::string_view translated(std::span<const Names> names, std::string_view modul
 }
 
 /// "blk.0.attn_q" for "model.layers.0.self_attn.q_proj".
-std::string gguf_module(std::string_view module) {
+std::string gguf_module(std::string_view architecture, std::string_view module) {
   for (const std::string_view prefix : {"transformer.h.", "model.layers."}) {
     if (!module.starts_with(prefix)) continue;
     const std::string_view rest = module.substr(prefix.size());
     const std::size_t dot = rest.find('.');
-    return vkgpt::format("blk.{}.{}", rest.substr(0, dot), translated(kBlockModules, rest.substr(dot + 1)));
+    const std::string_view part = rest.substr(dot + 1);
+    const bool gemma3 =
+        architecture == kGemma3Gguf && part.ends_with("_layernorm") && part != "input_layernorm";
+    return vkgpt::format("blk.{}.{}", rest.substr(0, dot),
+                         gemma3 ? translated(kGemma3Modules, part) : translated(kBlockModules, part));
   }
   return std::string(translated(kModules, module));
 }
@@ -80,6 +88,18 @@ std::int64_t rotated_heads(const GptConfig& config, std::string_view architectur
 
 }  // namespace
 
+std::string gemma3_layers(std::int64_t n_layer) {
+  constexpr std::int64_t kPeriod = 6;
+  std::string layers;
+  for (std::int64_t layer = 1; layer <= n_layer; ++layer) layers += layer % kPeriod == 0 ? 'r' : 'l';
+  return shortest_pattern(layers);
+}
+
+double gemma3_attention_scalar(const GptConfig& config) {
+  constexpr std::int64_t kLargest = 62;  // layers of the model of 27 billion parameters
+  return config.n_layer == kLargest ? static_cast<double>(config.n_embd / config.n_head) : 0;
+}
+
 std::vector<GgufSource> gguf_sources(const GptParams& params, std::string_view architecture,
                                      TensorEncoding encoding, std::int64_t vocabulary_rows) {
   const GptConfig& config = params.config();
@@ -87,7 +107,7 @@ std::vector<GgufSource> gguf_sources(const GptParams& params, std::string_view a
   std::vector<GgufSource> sources;
   for (const FileTensor& file : file_tensors(params, gpt2 ? TensorLayout::kGpt2 : TensorLayout::kLlama)) {
     const std::size_t dot = file.name.rfind('.');
-    const std::string module = gguf_module(std::string_view(file.name).substr(0, dot));
+    const std::string module = gguf_module(architecture, std::string_view(file.name).substr(0, dot));
     const std::string word = file.name.substr(dot);
     const std::int64_t rows = file.transposed ? file.shape[1] : file.shape[0];
     const std::int64_t stored_rows = is_vocabulary(module) ? vocabulary_rows : rows;
@@ -97,7 +117,8 @@ std::vector<GgufSource> gguf_sources(const GptParams& params, std::string_view a
          .spec = file.spec,
          .first_row = file.first_row,
          .rows = rows,
-         .rotated_heads = rotated_heads(config, architecture, module)});
+         .rotated_heads = rotated_heads(config, architecture, module),
+         .from_one = config.norm_counts_from_one() && file.spec->shape.rank() == 1});
     const bool needs_bias = gpt2 && !config.bias && !is_vocabulary(module) && module != "position_embd";
     if (!needs_bias) continue;
     sources.push_back(

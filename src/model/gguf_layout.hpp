@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +11,12 @@
 
 namespace vkgpt::model {
 
+/// What GGUF files call Gemma 3.
+inline constexpr std::string_view kGemma3Gguf = "gemma3";
+/// `GptConfig::rope_layers` of every model of that architecture, and its `attention_scalar`.
+std::string gemma3_layers(std::int64_t n_layer);
+double gemma3_attention_scalar(const GptConfig& config);
+
 /// A tensor of the GGUF file and where its numbers come from.
 struct GgufSource {
   GgufTensor tensor;
@@ -17,11 +24,12 @@ struct GgufSource {
   std::int64_t first_row = 0;
   std::int64_t rows = 0;            // that the parameter has; those of the tensor beyond are zero
   std::int64_t rotated_heads = 0;   // of which the rows are permuted; 0: none
+  bool from_one = false;            // the file has 1 + the parameter
   std::vector<float> numbers = {};  // without a parameter: the tensor's own
 };
 
-/// The tensors of a GGUF file of this architecture ("gpt2", "llama", "qwen2", "qwen3", "smollm3") that holds
-/// `params`.
+/// The tensors of a GGUF file of this architecture ("gpt2", "llama", "qwen2", "qwen3", "smollm3", "gemma3")
+/// that holds `params`.
 std::vector<GgufSource> gguf_sources(const GptParams& params, std::string_view architecture,
                                      TensorEncoding encoding, std::int64_t vocabulary_rows);
 

@@ -12,6 +12,7 @@
 #include "model/gguf_layout.hpp"
 #include "model/gguf_rope.hpp"
 #include "model/gguf_rows.hpp"
+#include "model/hf_gemma3.hpp"
 #include "model/hf_layers.hpp"
 
 namespace vkgpt::model {
@@ -25,23 +26,40 @@ constexpr std::string_view kSmolLm3 = "smollm3";
 using Source = GgufSource;
 
 void write_source(const Source& source, std::span<const float> arena, const ByteSink& sink) {
-  const auto& [tensor, spec, first_row, rows, heads, numbers] = source;
+  const auto& [tensor, spec, first_row, rows, heads, from_one, numbers] = source;
   if (!numbers.empty()) return encode_tensor(tensor.name, numbers, tensor.encoding, sink);
   std::size_t written = 0;
   if (spec != nullptr) {
     const std::int64_t width = spec->numel() / spec->shape[0];
     std::span<const float> values = arena.subspan(static_cast<std::size_t>(spec->offset + first_row * width),
                                                   static_cast<std::size_t>(rows * width));
-    std::vector<float> paired;
-    if (heads > 0) {
-      paired = pair_halves(values, heads, rows);
-      values = paired;
+    std::vector<float> changed;
+    if (heads > 0) changed = pair_halves(values, heads, rows);
+    if (from_one) {
+      for (const float value : values) changed.push_back(1 + value);
     }
+    if (!changed.empty()) values = changed;
     encode_tensor(tensor.name, values, tensor.encoding, sink);
     written = values.size();
   }
   const std::vector<float> zeros(static_cast<std::size_t>(tensor.shape.numel()) - written);
   encode_tensor(tensor.name, zeros, tensor.encoding, sink);
+}
+
+void refuse(std::string_view setting) {
+  fail("llama.cpp has no architecture for {}: this model cannot be exported to GGUF", setting);
+}
+
+/// llama.cpp has Gemma 3's kinds of layers and what its sizes divide scores by built in.
+std::string_view gemma3_architecture(const GptConfig& config) {
+  if (!is_gemma3(config)) refuse("such a part of Gemma 3 without the others");
+  if (gemma3_layers(config.n_layer) != config.rope_layers || config.attention_window == 0) {
+    refuse("such rope_layers (of Gemma 3 it runs lllllr, with a window)");
+  }
+  if (config.rope_local_theta != GptConfig{}.rope_local_theta) refuse("such a rope_local_theta");
+  if (config.rope_scaling != "none" && config.rope_scaling != "linear") refuse("such a rope_scaling");
+  if (config.attention_scalar != gemma3_attention_scalar(config)) refuse("such an attention_scalar");
+  return kGemma3Gguf;
 }
 
 std::vector<GgufEntry> model_metadata(const GptConfig& config, TensorEncoding encoding,
@@ -67,6 +85,12 @@ std::vector<GgufEntry> model_metadata(const GptConfig& config, TensorEncoding en
       {a + ".vocab_size", number(description.vocabulary_rows)},
       {a + (a == kGpt2 ? ".attention.layer_norm_epsilon" : ".attention.layer_norm_rms_epsilon"),
        static_cast<float>(config.layer_norm_eps)}};
+  if (a == kGemma3Gguf) {
+    entries.push_back({a + ".attention.sliding_window", number(config.attention_window)});
+    if (config.logit_softcap != 0) {
+      entries.push_back({a + ".final_logit_softcapping", static_cast<float>(config.logit_softcap)});
+    }
+  }
   if (config.has_rope()) {
     entries.push_back({a + ".rope.dimension_count", number(config.head_size())});
     entries.push_back({a + ".rope.freq_base", static_cast<float>(config.rope_base())});
@@ -79,9 +103,7 @@ std::vector<GgufEntry> model_metadata(const GptConfig& config, TensorEncoding en
 }  // namespace
 
 std::string_view gguf_architecture(const GptConfig& config) {
-  const auto refuse = [](std::string_view setting) {
-    fail("llama.cpp has no architecture for {}: this model cannot be exported to GGUF", setting);
-  };
+  if (has_gemma3_parts(config)) return gemma3_architecture(config);
   if (config.attention_window != 0) refuse("attention_window in such a model");
   if (config.logit_softcap != 0) refuse("logit_softcap in such a model");
   if (config.parallel_blocks) refuse("parallel_blocks in such a model");
@@ -95,7 +117,7 @@ std::string_view gguf_architecture(const GptConfig& config) {
     refuse("such rope_layers (it runs rrrn, without biases and qk_norm)");
   }
   const bool gpt2 = config.norm == "layernorm" && config.mlp == "gelu" && !config.has_rope();
-  const bool llama = config.has_rms_norm() && config.has_swiglu() && config.has_rope();
+  const bool llama = config.has_rms_norm() && config.mlp == "swiglu" && config.has_rope();
   if (!gpt2 && !llama) {
     refuse(
         vkgpt::format("norm = {}, mlp = {}, pos_encoding = {} (it runs layernorm, gelu, learned and rmsnorm, "

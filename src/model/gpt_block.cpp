@@ -20,12 +20,17 @@ float eps_of(const BlockOptions& options) {
 }
 
 ops::NormKind norm_kind(const BlockOptions& options) {
+  if (options.config.norm_counts_from_one()) return ops::NormKind::kRmsNorm1p;
   return options.config.has_rms_norm() ? ops::NormKind::kRmsNorm : ops::NormKind::kLayerNorm;
 }
 
 ops::Activation activation_kind(const BlockOptions& options) {
   if (options.config.mlp == "relu2") return ops::Activation::kReluSquared;
   return options.config.mlp == "gelu_erf" ? ops::Activation::kGeluErf : ops::Activation::kGelu;
+}
+
+ops::Gate gate_kind(const BlockOptions& options) {
+  return options.config.mlp == "geglu" ? ops::Gate::kGelu : ops::Gate::kSilu;
 }
 
 /// Whether GELU and its gradient ride on the matrix products beside them.
@@ -47,6 +52,26 @@ Tensor drop(PlanBuilder& builder, const Tensor& x, std::uint32_t site, const Blo
   return y;
 }
 
+/// What a branch adds to the stream: `projected`, normalized where the block does that.
+Tensor branch_output(PlanBuilder& builder, const NormTensors& params, const Tensor& projected,
+                     std::optional<NormActivations>& norm, std::uint32_t site, const BlockOptions& options) {
+  if (!options.config.branch_norms) return drop(builder, projected, site, options);
+  const auto scope = builder.scope("out");
+  norm = stream_norm(builder, params, {projected, {}}, options);
+  return drop(builder, norm->y, site, options);
+}
+
+/// The gradient of `projected`.
+Tensor branch_output_backward(PlanBuilder& builder, const NormTensors& params, const NormTensors& dparams,
+                              const std::optional<NormActivations>& norm, const Tensor& dstream,
+                              std::uint32_t site, const BlockOptions& options) {
+  const Tensor dout = branch_gradient(builder, dstream, site, options);
+  if (!norm) return dout;
+  const Tensor dprojected = builder.transient("dprojected", dstream.shape, options.dtype);
+  stream_norm_backward(builder, params, dparams, *norm, dout, dprojected, false, options);
+  return dprojected;
+}
+
 MlpBranch mlp_branch(PlanBuilder& builder, const BlockTensors& params, const Tensor& x,
                      const BlockOptions& options) {
   MlpBranch saved;
@@ -62,14 +87,15 @@ MlpBranch mlp_branch(PlanBuilder& builder, const BlockTensors& params, const Ten
                                        .by_rows = options.by_rows});
   } else {
     saved.c_fc = linear_forward(builder, params.c_fc, x, "fc", options.lora.of(2), options.by_rows);
-    if (options.config.has_swiglu()) {
-      ops::swiglu_forward(builder, saved.c_fc.y, act);
+    if (options.config.has_gate()) {
+      ops::swiglu_forward(builder, saved.c_fc.y, act, gate_kind(options));
     } else {
       ops::activation_forward(builder, activation_kind(options), saved.c_fc.y, act);
     }
   }
   saved.c_proj = linear_forward(builder, params.mlp_c_proj, act, "proj", options.lora.of(3), options.by_rows);
-  saved.out = drop(builder, saved.c_proj.y, mlp_site(options), options);
+  saved.out =
+      branch_output(builder, params.mlp_ln_out, saved.c_proj.y, saved.out_norm, mlp_site(options), options);
   return saved;
 }
 
@@ -77,7 +103,8 @@ MlpBranch mlp_branch(PlanBuilder& builder, const BlockTensors& params, const Ten
 void mlp_backward(PlanBuilder& builder, const BlockTensors& params, const BlockTensors& dparams,
                   const MlpBranch& saved, const Tensor& dstream, const Tensor& dx,
                   const BlockOptions& options) {
-  const Tensor dout = branch_gradient(builder, dstream, mlp_site(options), options);
+  const Tensor dout = branch_output_backward(builder, params.mlp_ln_out, dparams.mlp_ln_out, saved.out_norm,
+                                             dstream, mlp_site(options), options);
   const Tensor dfc = builder.transient("dfc", saved.c_fc.y.shape, options.dtype);
   if (has_fused_gelu(params, options)) {
     ops::linear_backward_input(
@@ -87,8 +114,8 @@ void mlp_backward(PlanBuilder& builder, const BlockTensors& params, const BlockT
     const Tensor dact = builder.transient("dact", saved.c_proj.x.shape, options.dtype);
     linear_backward(builder, params.mlp_c_proj, dparams.mlp_c_proj, saved.c_proj, dout, dact,
                     options.lora.of(3));
-    if (options.config.has_swiglu()) {
-      ops::swiglu_backward(builder, dact, saved.c_fc.y, dfc);
+    if (options.config.has_gate()) {
+      ops::swiglu_backward(builder, dact, saved.c_fc.y, dfc, gate_kind(options));
     } else {
       ops::activation_backward(builder, activation_kind(options), dact, saved.c_fc.y, dfc);
     }
@@ -101,7 +128,8 @@ void attention_backward(PlanBuilder& builder, const BlockTensors& params, const 
                         const AttentionBranch& saved, const AttendBackward& attend_backward,
                         const Tensor& dstream, const Tensor& dx, bool accumulate,
                         const BlockOptions& options) {
-  const Tensor dout = branch_gradient(builder, dstream, attention_site(options), options);
+  const Tensor dout = branch_output_backward(builder, params.attn_ln_out, dparams.attn_ln_out, saved.out_norm,
+                                             dstream, attention_site(options), options);
   const Tensor dattn = builder.transient("dattn", saved.attended.out.shape, options.dtype);
   linear_backward(builder, params.attn_c_proj, dparams.attn_c_proj, saved.c_proj, dout, dattn,
                   options.lora.of(1));
@@ -117,7 +145,8 @@ void attention_backward(PlanBuilder& builder, const BlockTensors& params, const 
                                     .dq_weight = dparams.q_norm,
                                     .dk_weight = dparams.k_norm,
                                     .n_head = options.config.n_head,
-                                    .n_kv_head = options.config.kv_heads()});
+                                    .n_kv_head = options.config.kv_heads(),
+                                    .one_plus = options.config.norm_counts_from_one()});
     dqkv = draw;
   }
   linear_backward(builder, params.c_attn, dparams.c_attn, saved.c_attn, dqkv, dx, options.lora.of(0),
@@ -130,7 +159,7 @@ ops::RopeAngles rope_angles(const GptConfig& config) {
   ops::RopeAngles angles{.theta = config.rope_base(),
                          .factor = config.rope_factor,
                          .original_context = static_cast<double>(config.original_context()),
-                         .magnitude = config.rope_magnitude()};
+                         .magnitude = config.rope_magnitude() * config.head_magnitude()};
   if (config.rope_scaling == "linear") angles.scaling = ops::RopeScaling::kLinear;
   if (config.rope_scaling == "llama3") {
     angles.scaling = ops::RopeScaling::kLlama3;
@@ -144,6 +173,11 @@ ops::RopeAngles rope_angles(const GptConfig& config) {
     angles.truncate = config.rope_truncate;
   }
   return angles;
+}
+
+ops::RopeAngles rope_angles(const GptConfig& config, std::int64_t layer) {
+  if (!config.layer_rope_is_local(layer)) return rope_angles(config);
+  return {.theta = config.rope_local_theta, .magnitude = config.head_magnitude()};
 }
 
 NormActivations stream_norm(PlanBuilder& builder, const NormTensors& params, const Stream& stream,
@@ -212,12 +246,14 @@ AttentionBranch attention_branch(PlanBuilder& builder, const BlockTensors& param
                                    .rstd = *saved.qk_rstd,
                                    .n_head = config.n_head,
                                    .n_kv_head = config.kv_heads(),
-                                   .eps = eps_of(options)});
+                                   .eps = eps_of(options),
+                                   .one_plus = config.norm_counts_from_one()});
   }
   saved.attended = attend(builder, saved.qkv);
   saved.c_proj = linear_forward(builder, params.attn_c_proj, saved.attended.out, "proj", options.lora.of(1),
                                 options.by_rows);
-  saved.out = drop(builder, saved.c_proj.y, attention_site(options), options);
+  saved.out = branch_output(builder, params.attn_ln_out, saved.c_proj.y, saved.out_norm,
+                            attention_site(options), options);
   return saved;
 }
 

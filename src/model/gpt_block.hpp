@@ -14,8 +14,10 @@
 
 namespace vkgpt::model {
 
-/// The angles of `config`'s rotary positions.
+/// The angles of `config`'s rotary positions, in layers that have no others.
 ops::RopeAngles rope_angles(const GptConfig& config);
+/// Those of a layer.
+ops::RopeAngles rope_angles(const GptConfig& config, std::int64_t layer);
 
 /// Everything besides its parameters that a block is computed with.
 struct BlockOptions {
@@ -65,7 +67,7 @@ using Attend = std::function<Attended(plan::PlanBuilder&, const plan::Tensor& qk
 using AttendBackward = std::function<plan::Tensor(plan::PlanBuilder&, const plan::Tensor& dout,
                                                   const plan::Tensor& qkv, const Attended& attended)>;
 
-/// The attention branch: proj(attend(qkv(norm))).
+/// The attention branch: proj(attend(qkv(norm))), normalized where the block has branch_norms.
 struct AttentionBranch {
   NormActivations norm;
   LinearActivations c_attn = {};
@@ -73,18 +75,20 @@ struct AttentionBranch {
   std::optional<plan::Tensor> qk_rstd = {};  // (rows, NH + NKV)
   Attended attended = {};
   LinearActivations c_proj = {};
+  std::optional<NormActivations> out_norm = {};
   plan::Tensor out = {};  // (..., C)
 };
 
 AttentionBranch attention_branch(plan::PlanBuilder& builder, const BlockTensors& params, const Stream& in,
                                  const Attend& attend, const BlockOptions& options);
 
-/// The MLP branch: proj(act(fc(x))).
+/// The MLP branch: proj(act(fc(x))), normalized likewise.
 struct MlpBranch {
   std::optional<NormActivations> norm = {};  // absent in a parallel block, which shares that of the attention
   LinearActivations c_fc;                    // (..., F) or (..., 2F)
   LinearActivations c_proj;                  // its x is (..., F)
-  plan::Tensor out;                          // (..., C)
+  std::optional<NormActivations> out_norm = {};
+  plan::Tensor out;  // (..., C)
 };
 
 /// Activations that the forward of a block leaves for its backward.

@@ -65,8 +65,9 @@ void GptParams::add_model() {
     add(std::move(name), {config_.padded_vocab_size(), C}, Init::kNormal, kInitStd);
     specs_.back().unpadded_shape = {config_.vocab_size, C};
   };
+  const Init norm_init = config_.norm_counts_from_one() ? Init::kZero : Init::kOne;
   const auto add_norm = [&](const std::string& name) {
-    add(name + ".weight", {C}, Init::kOne, 0);
+    add(name + ".weight", {C}, norm_init, 0);
     if (config_.bias && !config_.has_rms_norm()) add(name + ".bias", {C}, Init::kZero, 0);
   };
   const auto add_linear = [&](const std::string& name, std::int64_t out, std::int64_t in, double init_std) {
@@ -81,14 +82,16 @@ void GptParams::add_model() {
     add_norm(h + ".ln_1");
     add_linear(h + ".attn.c_attn", config_.qkv_width(), C, kInitStd);
     if (config_.qk_norm) {
-      add(h + ".attn.q_norm.weight", {config_.head_size()}, Init::kOne, 0);
-      add(h + ".attn.k_norm.weight", {config_.head_size()}, Init::kOne, 0);
+      add(h + ".attn.q_norm.weight", {config_.head_size()}, norm_init, 0);
+      add(h + ".attn.k_norm.weight", {config_.head_size()}, norm_init, 0);
     }
     add_linear(h + ".attn.c_proj", C, config_.attention_width(), residual_std);
+    if (config_.branch_norms) add_norm(h + ".attn.ln_out");
     if (!config_.parallel_blocks) add_norm(h + ".ln_2");
-    // SwiGLU's rows: the gate's, then those that it gates.
-    add_linear(h + ".mlp.c_fc", config_.has_swiglu() ? 2 * F : F, C, kInitStd);
+    // Rows of a gate, then those that it gates.
+    add_linear(h + ".mlp.c_fc", config_.has_gate() ? 2 * F : F, C, kInitStd);
     add_linear(h + ".mlp.c_proj", C, F, residual_std);
+    if (config_.branch_norms) add_norm(h + ".mlp.ln_out");
   }
   add_norm("ln_f");
   if (!config_.tie_weights) add_vocabulary_matrix("lm_head.weight");

@@ -8,6 +8,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
 
+#include "model/hf_gemma3.hpp"
 #include "model/hf_layers.hpp"
 #include "model/hf_members.hpp"
 #include "model/hf_rope.hpp"
@@ -17,7 +18,8 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr std::array kLlamaTypes = {"llama", "mistral", "qwen2", "qwen3", "smollm3"};
+constexpr std::array kLlamaTypes =
+    std::to_array<std::string_view>({"llama", "mistral", "qwen2", "qwen3", "smollm3", kGemma3});
 
 GptConfig read_gpt2(const Members& members) {
   members.must_be("scale_attn_weights", true);
@@ -45,7 +47,8 @@ GptConfig read_gpt2(const Members& members) {
 /// Sets `bias` where the class has any, and what of it is zero.
 void read_biases(const Members& members, std::string_view type, ModelFormat& format) {
   const bool qwen2 = type == "qwen2";
-  const bool attention = qwen2 || (type != "mistral" && members.flag("attention_bias", false));
+  const bool attention =
+      qwen2 || (type != "mistral" && type != kGemma3 && members.flag("attention_bias", false));
   const bool mlp = (type == "llama" || type == "smollm3") && members.flag("mlp_bias", false);
   format.config.bias = attention || mlp;
   if (!format.config.bias) return;
@@ -71,16 +74,19 @@ void read_llama(const Members& members, std::string_view type, ModelFormat& form
   config.n_inner = members.size("intermediate_size");
   config.block_size = members.size("max_position_embeddings");
   config.layer_norm_eps = members.number("rms_norm_eps");
-  config.tie_weights = members.flag("tie_word_embeddings", type == "smollm3");
+  config.tie_weights = members.flag("tie_word_embeddings", type == "smollm3" || type == kGemma3);
+  const std::int64_t head_dim = members.size("head_dim", type == kGemma3 ? 256 : 0);
+  config.head_dim = head_dim * config.n_head == config.n_embd ? 0 : head_dim;
+  if (type == kGemma3) read_gemma3(members, config);
   read_hf_rope(members, type, config);
   read_hf_layers(members, type, config);
   read_biases(members, type, format);
-  const std::string activation = members.word("hidden_act", "silu");
-  if (activation != "silu" && activation != "swish") {
-    fail("{}: hidden_act {} is not one that this version runs", members.where(), json_quoted(activation));
-  }
-  const std::int64_t head_dim = members.size("head_dim", 0);
-  config.head_dim = head_dim * config.n_head == config.n_embd ? 0 : head_dim;
+  const char* key = type == kGemma3 ? "hidden_activation" : "hidden_act";
+  const std::string activation = members.word(key, type == kGemma3 ? "gelu_pytorch_tanh" : "silu");
+  const bool runs =
+      type == kGemma3 ? activation == "gelu_pytorch_tanh" : activation == "silu" || activation == "swish";
+  if (!runs)
+    fail("{}: {} {} is not one that this version runs", members.where(), key, json_quoted(activation));
 }
 
 /// Sizes are positive, fit together and lie in the fields' ranges.
@@ -106,6 +112,7 @@ GptConfig resolved(GptConfig config) {
   config.head_dim = config.head_size();
   resolve_layers(config);
   resolve_rope(config);
+  resolve_gemma3(config);
   return config;
 }
 
@@ -132,32 +139,36 @@ OrderedJson llama_json(const GptConfig& config, std::string_view type) {
   const char* architecture = type == "llama"     ? "LlamaForCausalLM"
                              : type == "mistral" ? "MistralForCausalLM"
                              : type == "smollm3" ? "SmolLM3ForCausalLM"
+                             : type == kGemma3   ? "Gemma3ForCausalLM"
                                                  : "Qwen3ForCausalLM";
-  OrderedJson json = {{"architectures", {architecture}},
-                      {"model_type", type},
-                      {"vocab_size", config.vocab_size},
-                      {"hidden_size", config.n_embd},
-                      {"intermediate_size", config.inner_width()},
-                      {"num_hidden_layers", config.n_layer},
-                      {"num_attention_heads", config.n_head},
-                      {"num_key_value_heads", config.kv_heads()},
-                      {"head_dim", config.head_size()},
-                      {"hidden_act", "silu"},
-                      {"max_position_embeddings", config.block_size},
-                      {"rms_norm_eps", config.layer_norm_eps},
-                      {"tie_word_embeddings", config.tie_weights},
-                      {"attention_bias", config.bias},
-                      {"attention_dropout", 0.0},
-                      {"rope_theta", config.rope_base()}};
-  write_hf_rope(config, json);
+  OrderedJson json = {
+      {"architectures", {architecture}},
+      {"model_type", type},
+      {"vocab_size", config.vocab_size},
+      {"hidden_size", config.n_embd},
+      {"intermediate_size", config.inner_width()},
+      {"num_hidden_layers", config.n_layer},
+      {"num_attention_heads", config.n_head},
+      {"num_key_value_heads", config.kv_heads()},
+      {"head_dim", config.head_size()},
+      {type == kGemma3 ? "hidden_activation" : "hidden_act", type == kGemma3 ? "gelu_pytorch_tanh" : "silu"},
+      {"max_position_embeddings", config.block_size},
+      {"rms_norm_eps", config.layer_norm_eps},
+      {"tie_word_embeddings", config.tie_weights},
+      {"attention_bias", config.bias},
+      {"attention_dropout", 0.0},
+      {"rope_theta", config.rope_base()}};
+  write_hf_rope(config, type, json);
   write_hf_layers(config, type, json);
   if (type == "llama" || type == "smollm3") json["mlp_bias"] = config.bias;
+  if (type == kGemma3) write_gemma3(config, json);
   return json;
 }
 
 }  // namespace
 
 std::string_view hf_model_type(const GptConfig& config) {
+  if (has_gemma3_parts(config)) return is_gemma3(config) ? kGemma3 : "vkgpt";
   if (config.parallel_blocks || config.logit_softcap != 0) return "vkgpt";
   const bool gelu = config.mlp == "gelu" || config.mlp == "gelu_erf";
   if (config.norm == "layernorm" && gelu && !config.has_rope()) {
@@ -165,7 +176,7 @@ std::string_view hf_model_type(const GptConfig& config) {
                        !config.qk_norm && config.attention_width() == config.n_embd;
     return plain ? "gpt2" : "vkgpt";
   }
-  if (!config.has_rms_norm() || !config.has_swiglu() || !config.has_rope()) return "vkgpt";
+  if (!config.has_rms_norm() || config.mlp != "swiglu" || !config.has_rope()) return "vkgpt";
   const bool no_positions = !config.rope_layers.empty();
   // Only LlamaForCausalLM and SmolLM3ForCausalLM have biases in their MLP; they do not norm queries.
   if (config.qk_norm) return config.bias || no_positions ? "vkgpt" : "qwen3";
@@ -193,7 +204,8 @@ std::string model_config_json(const GptConfig& config, const TokenIds& ids, std:
     json["eos_token_id"] = ids.ends.size() == 1 ? OrderedJson(ids.ends[0])
                            : ids.ends.empty()   ? OrderedJson(nullptr)
                                                 : OrderedJson(ids.ends);
-    if (ids.pad || type == "smollm3") json["pad_token_id"] = ids.pad ? OrderedJson(*ids.pad) : OrderedJson();
+    if (ids.pad || type == "smollm3" || type == kGemma3)
+      json["pad_token_id"] = ids.pad ? OrderedJson(*ids.pad) : OrderedJson();
     json["dtype"] = dtype;
   }
   json["vkgpt"] = config_to_json(config);
@@ -205,10 +217,16 @@ ModelFormat read_model_format(const Path& path) {
   const Json json = read_json_file(path);
   const std::string type = json_string(json, "model_type", where);
   const bool llama = std::ranges::contains(kLlamaTypes, type);
+  if (type == "gemma3") {
+    fail(
+        "{}: model_type \"gemma3\" reads images, too; its language model alone (gemma3_text) is what this "
+        "version runs",
+        where);
+  }
   if (type != "gpt2" && type != "vkgpt" && !llama) {
     fail(
         "{}: model_type {} is none that this version runs (gpt2, llama, mistral, qwen2, qwen3, "
-        "smollm3, vkgpt)",
+        "smollm3, gemma3_text, vkgpt)",
         where, json_quoted(type));
   }
   ModelFormat format{

@@ -5,6 +5,8 @@
 
 #include "vkgpt/core/error.hpp"
 
+#include "model/hf_gemma3.hpp"
+
 namespace vkgpt::model {
 namespace {
 
@@ -60,6 +62,13 @@ std::string window_layers(const Members& members, std::string_view type, const G
     }
     return layers;
   }
+  if (type == kGemma3) {
+    const auto period = static_cast<std::size_t>(
+        members.size("sliding_window_pattern", members.size("_sliding_window_pattern", 6)));
+    if (period == 0) fail("{}: sliding_window_pattern is 0", members.where());
+    for (std::size_t i = 0; i < layers.size(); ++i) layers[i] = (i + 1) % period == 0 ? 'f' : 'w';
+    return layers;
+  }
   if (type == "mistral") return std::string(layers.size(), 'w');
   if (type == "smollm3") {
     for (std::size_t i = 0; i < layers.size(); ++i) layers[i] = rotary[i] == 'n' ? 'w' : 'f';
@@ -72,8 +81,8 @@ std::string window_layers(const Members& members, std::string_view type, const G
 
 /// Keys that the queries of some layers see; 0 where all see all.
 std::int64_t window_width(const Members& members, std::string_view type) {
-  const bool mistral = type == "mistral";
-  if (type == "llama" || (!mistral && !members.flag("use_sliding_window", false))) return 0;
+  const bool always = type == "mistral" || type == kGemma3;
+  if (type == "llama" || (!always && !members.flag("use_sliding_window", false))) return 0;
   if (!members.has("sliding_window")) return 0;
   const std::int64_t window = members.size("sliding_window");
   if (window == 0) fail("{}: sliding_window is 0", members.where());
@@ -94,6 +103,23 @@ std::vector<std::string> layer_types(const GptConfig& config) {
   return types;
 }
 
+/// A layer has a window where its positions are local; one that is no shorter than the context changes
+/// nothing.
+void write_gemma3_layers(const GptConfig& config, nlohmann::ordered_json& json) {
+  std::vector<std::string> types;
+  for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
+    types.emplace_back(config.layer_rope_is_local(layer) ? "sliding_attention" : "full_attention");
+  }
+  json["sliding_window"] = config.attention_window > 0 ? config.attention_window : config.block_size;
+  json["layer_types"] = types;
+  const auto period = std::ranges::find(types, "full_attention") - types.begin() + 1;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const bool sees_all = static_cast<std::ptrdiff_t>(i + 1) % period == 0;
+    if (types[i] != (sees_all ? "full_attention" : "sliding_attention")) return;
+  }
+  json["sliding_window_pattern"] = period;  // what transformers had before layer_types
+}
+
 }  // namespace
 
 std::string shortest_pattern(std::string_view layers) {
@@ -110,7 +136,11 @@ void read_hf_layers(const Members& members, std::string_view type, GptConfig& co
   if (config.n_layer < 1 || config.n_layer > kMostLayers) {
     fail("{}: num_hidden_layers is {}, not 1 to {}", members.where(), config.n_layer, kMostLayers);
   }
-  const std::string rotary = rotary_layers(members, type, config);
+  std::string rotary = rotary_layers(members, type, config);
+  if (type == kGemma3) {
+    rotary = window_layers(members, type, config, rotary);
+    for (char& letter : rotary) letter = letter == 'w' ? 'l' : 'r';
+  }
   config.rope_layers = pattern_of(rotary, 'r');
   const std::int64_t width = window_width(members, type);
   if (width == 0 || width >= config.block_size) return;
@@ -121,6 +151,7 @@ void read_hf_layers(const Members& members, std::string_view type, GptConfig& co
 }
 
 void write_hf_layers(const GptConfig& config, std::string_view type, nlohmann::ordered_json& json) {
+  if (type == kGemma3) return write_gemma3_layers(config, json);
   const bool windowed = config.attention_window > 0;
   if (windowed) json["sliding_window"] = config.attention_window;
   if (type != "qwen3" && type != "smollm3") return;
@@ -142,7 +173,7 @@ void resolve_layers(GptConfig& config) {
   if (config.attention_window >= config.block_size) config.attention_window = 0;
   std::string rotary, windows;
   for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
-    rotary += config.layer_has_rope(layer) ? 'r' : 'n';
+    rotary += config.layer_rope_is_local(layer) ? 'l' : config.layer_has_rope(layer) ? 'r' : 'n';
     windows += config.layer_window(layer) > 0 ? 'w' : 'f';
   }
   config.rope_layers = config.has_rope() ? pattern_of(rotary, 'r') : "";

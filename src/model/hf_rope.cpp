@@ -5,6 +5,8 @@
 
 #include "vkgpt/core/error.hpp"
 
+#include "model/hf_gemma3.hpp"
+
 namespace vkgpt::model {
 namespace {
 
@@ -83,7 +85,8 @@ void read_hf_rope(const Members& members, std::string_view type, GptConfig& conf
   const bool scaling = members.has("rope_scaling") && !members.at("rope_scaling").empty();
   const char* key = scaling ? "rope_scaling" : "rope_parameters";
   const Json nothing = Json::object();
-  const Json& json = members.has(key) ? members.at(key) : nothing;
+  const Json& given = members.has(key) ? members.at(key) : nothing;
+  const Json& json = type == kGemma3 ? gemma3_full_rope(given) : given;
   const std::string where = members.where() + ": " + key;
   if (!json.is_object()) fail("{} is not an object", where);
   const Members rope(json, where);
@@ -91,14 +94,15 @@ void read_hf_rope(const Members& members, std::string_view type, GptConfig& conf
     if (rope.has(layers)) fail("{}: positions of their own for {} are not supported", where, layers);
   }
   read_rule(members, rope, config);
-  const double base = type == "smollm3" ? 2e6 : 1e4;
+  const double base = type == kGemma3 ? 1e6 : type == "smollm3" ? 2e6 : 1e4;
   config.rope_theta = rope.number("rope_theta", members.number("rope_theta", base));
+  if (type == kGemma3) read_gemma3_local_rope(members, config);
   if (rope.number("partial_rotary_factor", members.number("partial_rotary_factor", 1)) != 1) {
     fail("{}: partial rotation is not supported", members.where());
   }
 }
 
-void write_hf_rope(const GptConfig& given, nlohmann::ordered_json& json) {
+void write_hf_rope(const GptConfig& given, std::string_view type, nlohmann::ordered_json& json) {
   GptConfig config = given;
   resolve_rope(config);
   nlohmann::ordered_json rope = {
@@ -118,7 +122,12 @@ void write_hf_rope(const GptConfig& given, nlohmann::ordered_json& json) {
   if (config.rope_scaling == "llama3" || config.rope_scaling == "yarn") {
     rope["original_max_position_embeddings"] = config.rope_original_context;
   }
-  json["rope_parameters"] = rope;
+  if (type == kGemma3) {
+    const nlohmann::ordered_json local = {{"rope_type", "default"}, {"rope_theta", config.rope_local_theta}};
+    json["rope_parameters"] = {{"full_attention", rope}, {"sliding_attention", local}};
+  } else {
+    json["rope_parameters"] = rope;
+  }
   if (config.rope_scaling != "none") json["rope_scaling"] = rope;
 }
 
@@ -144,6 +153,7 @@ void resolve_rope(GptConfig& config) {
     config.rope_attention_factor = defaults.rope_attention_factor;
   }
   if (!llama3 && !yarn) config.rope_original_context = 0;
+  if (!config.rope_layers.contains('l')) config.rope_local_theta = defaults.rope_local_theta;
 }
 
 }  // namespace vkgpt::model

@@ -16,7 +16,7 @@ namespace vkgpt::model {
 void read_hf_rope(const Members& members, std::string_view type, GptConfig& config);
 
 /// Adds "rope_parameters", and "rope_scaling" for transformers 4.
-void write_hf_rope(const GptConfig& config, nlohmann::ordered_json& json);
+void write_hf_rope(const GptConfig& config, std::string_view type, nlohmann::ordered_json& json);
 
 /// Defaults of whatever does not take part in the rotary angles, and one way to say what does.
 void resolve_rope(GptConfig& config);

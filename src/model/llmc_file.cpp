@@ -138,6 +138,8 @@ std::string misfit(const GptConfig& config) {
   if (config.inner_width() != 4 * config.n_embd) return "n_inner = " + std::to_string(config.inner_width());
   if (config.attention_window != 0) return "attention_window";
   if (config.qk_norm) return "qk_norm";
+  if (config.branch_norms) return "branch_norms";
+  if (config.embedding_scale != 1) return "embedding_scale";
   if (config.parallel_blocks) return "parallel_blocks";
   if (!config.bias) return "bias = false";
   if (!config.tie_weights) return "tie_weights = false";

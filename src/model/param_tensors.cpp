@@ -52,9 +52,11 @@ BlockTensors ParamTensors::block(std::int64_t layer) const {
           .q_norm = find(h + ".attn.q_norm.weight"),
           .k_norm = find(h + ".attn.k_norm.weight"),
           .attn_c_proj = linear(h + ".attn.c_proj"),
+          .attn_ln_out = norm(h + ".attn.ln_out"),
           .ln_2 = norm(h + ".ln_2"),
           .c_fc = linear(h + ".mlp.c_fc"),
-          .mlp_c_proj = linear(h + ".mlp.c_proj")};
+          .mlp_c_proj = linear(h + ".mlp.c_proj"),
+          .mlp_ln_out = norm(h + ".mlp.ln_out")};
 }
 
 std::optional<ops::Weight> ParamTensors::table() const {

@@ -38,9 +38,11 @@ struct BlockTensors {
   std::optional<plan::Tensor> q_norm = {};  // (HS)
   std::optional<plan::Tensor> k_norm = {};  // (HS)
   LinearTensors attn_c_proj;
+  NormTensors attn_ln_out;  // of what the attention gives, and of what the MLP does
   NormTensors ln_2;
-  LinearTensors c_fc;  // C -> F, or for SwiGLU 2 F
+  LinearTensors c_fc;  // C -> F, or with a gate 2 F
   LinearTensors mlp_c_proj;
+  NormTensors mlp_ln_out;
 };
 
 /// Finds a model's parameters, or their gradients, in the arenas of a plan.

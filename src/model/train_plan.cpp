@@ -147,7 +147,8 @@ class TrainPlanWriter {
                                       .wte = *params.table(),
                                       .wpe = params.find("wpe.weight"),
                                       .x = forward.x,
-                                      .positions = batch_.positions()});
+                                      .positions = batch_.positions(),
+                                      .scale = static_cast<float>(config_.embedding_scale)});
     if (pass == Pass::kTrain && options_.dropout > 0) {
       const Tensor dropped = builder_.transient("embedding_dropped", forward.x.shape, forward.x.dtype);
       ops::dropout(builder_, forward.x, dropped, {.p = options_.dropout, .site = kEmbeddingSite});
@@ -208,8 +209,12 @@ class TrainPlanWriter {
       dx = builder_.transient("dembedding", dstream.shape, dstream.dtype);
       ops::dropout(builder_, dstream, dx, {.p = options_.dropout, .site = kEmbeddingSite});
     }
-    ops::embedding_backward(
-        builder_, {.dx = dx, .order = order_, .dwte = dwte, .dwpe = dwpe, .position_order = position_order_});
+    ops::embedding_backward(builder_, {.dx = dx,
+                                       .order = order_,
+                                       .dwte = dwte,
+                                       .dwpe = dwpe,
+                                       .position_order = position_order_,
+                                       .scale = static_cast<float>(config_.embedding_scale)});
   }
 
   void write_grad_stats() {

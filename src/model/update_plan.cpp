@@ -31,7 +31,7 @@ std::vector<ops::MuonMatrix> muon_matrices(const GptParams& params, ArenaRange r
     if (!is_hidden_matrix(spec) || !range.contains(spec.offset)) continue;
     std::vector<std::int64_t> parts = {spec.shape[0]};
     if (spec.name.ends_with("attn.c_attn.weight")) parts = {config.attention_width(), kv_rows, kv_rows};
-    if (spec.name.ends_with("mlp.c_fc.weight") && config.has_swiglu()) {
+    if (spec.name.ends_with("mlp.c_fc.weight") && config.has_gate()) {
       parts = {config.inner_width(), config.inner_width()};
     }
     std::int64_t offset = spec.offset - range.first;

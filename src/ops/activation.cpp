@@ -21,10 +21,16 @@ constexpr Flops activation_flops(Activation kind) {
          : kind == Activation::kGeluErf ? Flops{48, 50}
                                         : Flops{3, 4};
 }
-constexpr Flops kSwigluFlops{24, 30};
+constexpr Flops gate_flops(Gate gate) {
+  return gate == Gate::kSilu ? Flops{24, 30} : Flops{27, 64};
+}
 
 plan::Macros activation_macros(Activation kind, const plan::Tensor& x) {
   return plan::Macros{}.dtype("DTYPE", x.dtype).value("ACTIVATION", kind);
+}
+
+plan::Macros gate_macros(Gate gate, const plan::Tensor& x) {
+  return plan::Macros{}.dtype("DTYPE", x.dtype).value("GATE", gate);
 }
 
 /// Rows of [gate | up] beside rows of F.
@@ -82,32 +88,32 @@ void activation_backward(plan::PlanBuilder& builder, Activation kind, const plan
   }
 }
 
-void swiglu_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor& y) {
+void swiglu_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor& y, Gate gate) {
   const SwigluShape shape = swiglu_shape(x, y);
   for (const Slice slice : swiglu_slices(builder.caps(), shape, x.dtype)) {
-    plan::Dispatch dispatch = subgroup_per_row(builder.caps(), "swiglu_forward", slice.count,
-                                               plan::Macros{}.dtype("DTYPE", x.dtype));
+    plan::Dispatch dispatch =
+        subgroup_per_row(builder.caps(), "swiglu_forward", slice.count, gate_macros(gate, x));
     dispatch.bindings = {matrix_rows(plan::read(x), 2 * shape.F, slice, x.dtype),
                          matrix_rows(plan::write(y), shape.F, slice, x.dtype)};
     dispatch.push = swiglu_push(shape, slice);
-    dispatch.cost.flops = kSwigluFlops.forward * slice.count * shape.F;
+    dispatch.cost.flops = gate_flops(gate).forward * slice.count * shape.F;
     builder.dispatch(std::move(dispatch));
   }
 }
 
 void swiglu_backward(plan::PlanBuilder& builder, const plan::Tensor& dy, const plan::Tensor& x,
-                     const plan::Tensor& dx) {
+                     const plan::Tensor& dx, Gate gate) {
   const SwigluShape shape = swiglu_shape(x, dy);
   VKGPT_CHECK(dx.shape == x.shape && dx.dtype == x.dtype, "SwiGLU backward of {} -> {}", x.shape.to_string(),
               dx.shape.to_string());
   for (const Slice slice : swiglu_slices(builder.caps(), shape, x.dtype)) {
-    plan::Dispatch dispatch = subgroup_per_row(builder.caps(), "swiglu_backward", slice.count,
-                                               plan::Macros{}.dtype("DTYPE", x.dtype));
+    plan::Dispatch dispatch =
+        subgroup_per_row(builder.caps(), "swiglu_backward", slice.count, gate_macros(gate, x));
     dispatch.bindings = {matrix_rows(plan::read(dy), shape.F, slice, x.dtype),
                          matrix_rows(plan::read(x), 2 * shape.F, slice, x.dtype),
                          matrix_rows(plan::write(dx), 2 * shape.F, slice, x.dtype)};
     dispatch.push = swiglu_push(shape, slice);
-    dispatch.cost.flops = kSwigluFlops.backward * slice.count * shape.F;
+    dispatch.cost.flops = gate_flops(gate).backward * slice.count * shape.F;
     builder.dispatch(std::move(dispatch));
   }
 }

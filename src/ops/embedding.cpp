@@ -73,8 +73,10 @@ plan::Dispatch gather(const vk::DeviceCaps& caps, const EmbeddingForward& args, 
   if (args.wpe) add_binding(dispatch, "WPE", read(*args.wpe));
   add_block_bindings(dispatch, args.wte, vocabulary.first, vocabulary.count);
   if (args.wpe && args.positions) add_binding(dispatch, "POSITIONS", elements(read(*args.positions), slice));
-  dispatch.push = PushWords{}.u32(slice.count, shape.C, shape.T, slice.first, vocabulary.first,
-                                  vocabulary.count, shape.Vp);
+  dispatch.push =
+      PushWords{}
+          .u32(slice.count, shape.C, shape.T, slice.first, vocabulary.first, vocabulary.count, shape.Vp)
+          .f32(args.scale);
   // Of wte the rows of the tokens, of wpe those of the positions, which caches keep from sequence to
   // sequence.
   const std::int64_t positions = args.wpe ? std::min(slice.count, shape.T) : 0;
@@ -91,6 +93,7 @@ struct TableSum {
   const plan::Tensor& dtable;  // (rows of the table, C), added to
   std::int64_t C;
   std::int64_t table_rows;
+  float scale = 1;
 };
 
 void sum_rows(plan::PlanBuilder& builder, const TableSum& sum, Slice slice) {
@@ -110,7 +113,7 @@ void sum_rows(plan::PlanBuilder& builder, const TableSum& sum, Slice slice) {
                          matrix_rows(read(sum.dx), sum.C, slice, sum.dx.dtype),
                          matrix_rows(read_write(sum.dtable), sum.C, vocabulary)};
     dispatch.groups = fold_grid(caps, slice.count * column_groups);
-    dispatch.push = PushWords{}.u32(slice.count, sum.C, vocabulary.first, vocabulary.count);
+    dispatch.push = PushWords{}.u32(slice.count, sum.C, vocabulary.first, vocabulary.count).f32(sum.scale);
     const std::int64_t touched = std::min(slice.count, vocabulary.count);
     dispatch.cost = {.flops = slice.count * sum.C,
                      .bytes = sum.C * (slice.count * dtype_size(sum.dx.dtype) + 8 * touched)};
@@ -157,8 +160,8 @@ void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args) {
   if (args.wpe) check_wpe(*args.wpe, shape);
   const vk::DeviceCaps& caps = builder.caps();
   for (const Slice vocabulary : table_slices(caps, args.wte)) {
-    plan::Dispatch dispatch =
-        gather(caps, {args.tokens, args.wte, args.wpe, args.x}, shape, {0, shape.rows}, vocabulary);
+    plan::Dispatch dispatch = gather(caps, {args.tokens, args.wte, args.wpe, args.x, {}, args.scale}, shape,
+                                     {0, shape.rows}, vocabulary);
     if (args.wpe) add_binding(dispatch, "PLACES", read(args.places));
     builder.dispatch(std::move(dispatch));
   }
@@ -173,7 +176,7 @@ void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& arg
   if (args.dwte) check_wte(args.dwte->shape, shape);
   if (args.dwpe) check_wpe(*args.dwpe, shape);
   for (const Slice slice : token_slices(builder.caps(), shape.rows, shape.C, args.dx.dtype)) {
-    if (args.dwte) sum_rows(builder, {args.dx, args.order, *args.dwte, shape.C, shape.Vp}, slice);
+    if (args.dwte) sum_rows(builder, {args.dx, args.order, *args.dwte, shape.C, shape.Vp, args.scale}, slice);
     if (!args.dwpe) continue;
     if (args.position_order) {
       sum_rows(builder, {args.dx, *args.position_order, *args.dwpe, shape.C, shape.T}, slice);

@@ -63,7 +63,8 @@ void check_rows(const plan::Tensor& t, const plan::Tensor& x, DType dtype) {
 
 /// The macros of every kernel here, and the mean where the kind has one.
 void add_kind(plan::Dispatch& dispatch, NormKind kind, const std::optional<plan::Binding>& mean) {
-  dispatch.kernel.macros.flag("RMS", kind == NormKind::kRmsNorm);
+  dispatch.kernel.macros.flag("RMS", kind != NormKind::kLayerNorm)
+      .flag("ONE_PLUS", kind == NormKind::kRmsNorm1p);
   if (mean) add_binding(dispatch, "MEAN", *mean);
 }
 

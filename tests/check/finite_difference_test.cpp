@@ -68,7 +68,8 @@ TEST(ReferenceGradient, Gelu) {
 TEST(ReferenceGradient, Norms) {
   constexpr std::size_t C = 7;
   constexpr double kEps = 1e-2;
-  for (const ops::NormKind kind : {ops::NormKind::kLayerNorm, ops::NormKind::kRmsNorm}) {
+  for (const ops::NormKind kind :
+       {ops::NormKind::kLayerNorm, ops::NormKind::kRmsNorm, ops::NormKind::kRmsNorm1p}) {
     Vector x = random_doubles(3 * C, 1, 3.0F), weight = random_doubles(C, 2), bias = random_doubles(C, 3);
     const Vector dout = random_doubles(3 * C, 4, 2.0F);
     const NormGradients gradients =

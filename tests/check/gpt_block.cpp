@@ -1,6 +1,8 @@
 #include "check/gpt_block.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/core/check.hpp"
@@ -24,10 +26,12 @@ AttentionShape attention_shape(const model::GptConfig& config, std::int64_t laye
 }
 
 ops::NormKind norm_kind(const model::GptConfig& config) {
+  if (config.norm == "rmsnorm1p") return ops::NormKind::kRmsNorm1p;
   return config.has_rms_norm() ? ops::NormKind::kRmsNorm : ops::NormKind::kLayerNorm;
 }
 
-Rope rope_of(const model::GptConfig& config) {
+Rope rope_of(const model::GptConfig& config, std::int64_t layer) {
+  if (config.layer_rope_is_local(layer)) return {.theta = config.rope_local_theta};
   Rope rope{.theta = config.rope_base(),
             .original_context = static_cast<double>(config.original_context()),
             .magnitude = config.rope_magnitude()};
@@ -48,8 +52,9 @@ Vector activate(const model::GptConfig& config, View pre) {
   if (config.mlp == "gelu") return gelu_forward(pre);
   if (config.mlp == "gelu_erf") return gelu_erf_forward(pre);
   if (config.mlp == "relu2") return relu_squared_forward(pre);
-  VKGPT_CHECK(config.mlp == "swiglu", "{}", config.mlp);
   const auto F = static_cast<std::size_t>(config.inner_width());
+  if (config.mlp == "geglu") return geglu_forward(pre, pre.size() / (2 * F), F);
+  VKGPT_CHECK(config.mlp == "swiglu", "{}", config.mlp);
   return swiglu_forward(pre, pre.size() / (2 * F), F);
 }
 
@@ -58,7 +63,44 @@ Vector activate_backward(const model::GptConfig& config, View dout, View pre) {
   if (config.mlp == "gelu_erf") return gelu_erf_backward(dout, pre);
   if (config.mlp == "relu2") return relu_squared_backward(dout, pre);
   const auto F = static_cast<std::size_t>(config.inner_width());
+  if (config.mlp == "geglu") return geglu_backward(dout, pre, dout.size() / F, F);
   return swiglu_backward(dout, pre, dout.size() / F, F);
+}
+
+/// What a branch adds to the stream; `projected` keeps what its last layer gave.
+Vector branch_output(const Parameters& p, const std::string& name, Vector given, Vector& projected,
+                     Norm& norm) {
+  projected = std::move(given);
+  if (!p.config.branch_norms) return projected;
+  norm = norm_forward(p, name + ".ln_out", projected);
+  return norm.y;
+}
+
+/// The gradient of `projected`.
+Vector branch_output_backward(const Parameters& p, const std::string& name, View dout, View projected,
+                              const Norm& norm) {
+  if (!p.config.branch_norms) return Vector(dout.begin(), dout.end());
+  return norm_backward(p, name + ".ln_out", dout, projected, norm);
+}
+
+/// The weight of a norm of queries or keys, as it is multiplied by.
+Vector head_factor(const Parameters& p, const std::string& name) {
+  const double from = p.config.norm == "rmsnorm1p" ? 1.0 : 0.0;
+  return map(p.get(name), [&](double w) { return from + w; });
+}
+
+/// qkv with its queries times `factor`.
+Vector scaled_queries(Vector qkv, const AttentionShape& shape, double factor) {
+  for (std::size_t i = 0; i < qkv.size(); ++i) {
+    if (i % shape.qkv_width() < shape.C) qkv[i] *= factor;
+  }
+  return qkv;
+}
+
+/// What makes scores over sqrt(HS) scores over sqrt(attention_scalar).
+double query_factor(const model::GptConfig& config) {
+  if (config.attention_scalar == 0) return 1.0;
+  return std::sqrt(static_cast<double>(config.head_size()) / config.attention_scalar);
 }
 
 Vector attend(Block& block, const Parameters& p, const std::string& name, const AttentionShape& shape) {
@@ -66,27 +108,32 @@ Vector attend(Block& block, const Parameters& p, const std::string& name, const 
   block.qkv = linear_forward(p, name + ".c_attn", block.norm1.y);
   block.rotated = block.qkv;
   if (config.qk_norm) {
-    block.rotated = qk_norm_forward(block.qkv, p.get(name + ".q_norm.weight"), p.get(name + ".k_norm.weight"),
-                                    shape, config.layer_norm_eps)
+    block.rotated = qk_norm_forward(block.qkv, head_factor(p, name + ".q_norm.weight"),
+                                    head_factor(p, name + ".k_norm.weight"), shape, config.layer_norm_eps)
                         .out;
   }
   if (config.layer_has_rope(layer_of(name)))
-    block.rotated = rope_forward(block.rotated, shape, rope_of(config));
+    block.rotated = rope_forward(block.rotated, shape, rope_of(config, layer_of(name)));
+  block.rotated = scaled_queries(std::move(block.rotated), shape, query_factor(config));
   block.attention = attention_forward(block.rotated, shape);
-  return linear_forward(p, name + ".c_proj", block.attention.out);
+  return branch_output(p, name, linear_forward(p, name + ".c_proj", block.attention.out), block.attended,
+                       block.attended_norm);
 }
 
 /// The gradient of the norm's output; dout is that of the projection.
 Vector attend_backward(const Block& block, const Parameters& p, const std::string& name, View dout,
                        const AttentionShape& shape) {
   const model::GptConfig& config = p.config;
-  const Vector dattention = linear_backward(p, name + ".c_proj", dout, block.attention.out);
-  Vector dqkv = attention_backward(dattention, block.rotated, shape);
-  if (config.layer_has_rope(layer_of(name))) dqkv = rope_backward(dqkv, shape, rope_of(config));
+  const Vector dprojected = branch_output_backward(p, name, dout, block.attended, block.attended_norm);
+  const Vector dattention = linear_backward(p, name + ".c_proj", dprojected, block.attention.out);
+  Vector dqkv =
+      scaled_queries(attention_backward(dattention, block.rotated, shape), shape, query_factor(config));
+  if (config.layer_has_rope(layer_of(name)))
+    dqkv = rope_backward(dqkv, shape, rope_of(config, layer_of(name)));
   if (config.qk_norm) {
     QkNormGradients gradients =
-        qk_norm_backward(dqkv, block.qkv, p.get(name + ".q_norm.weight"), p.get(name + ".k_norm.weight"),
-                         shape, config.layer_norm_eps);
+        qk_norm_backward(dqkv, block.qkv, head_factor(p, name + ".q_norm.weight"),
+                         head_factor(p, name + ".k_norm.weight"), shape, config.layer_norm_eps);
     p.add_gradient(name + ".q_norm.weight", gradients.dq_weight);
     p.add_gradient(name + ".k_norm.weight", gradients.dk_weight);
     dqkv = std::move(gradients.dqkv);
@@ -97,13 +144,15 @@ Vector attend_backward(const Block& block, const Parameters& p, const std::strin
 Vector mlp_forward(Block& block, const Parameters& p, const std::string& name, View normed) {
   block.pre = linear_forward(p, name + ".c_fc", normed);
   block.activated = activate(p.config, block.pre);
-  return linear_forward(p, name + ".c_proj", block.activated);
+  return branch_output(p, name, linear_forward(p, name + ".c_proj", block.activated), block.projected,
+                       block.projected_norm);
 }
 
 /// The gradient of `normed`.
 Vector mlp_backward(const Block& block, const Parameters& p, const std::string& name, View dout,
                     View normed) {
-  const Vector dactivated = linear_backward(p, name + ".c_proj", dout, block.activated);
+  const Vector dprojected = branch_output_backward(p, name, dout, block.projected, block.projected_norm);
+  const Vector dactivated = linear_backward(p, name + ".c_proj", dprojected, block.activated);
   return linear_backward(p, name + ".c_fc", activate_backward(p.config, dactivated, block.pre), normed);
 }
 

@@ -39,10 +39,14 @@ struct Block {
   Vector qkv;           // (B, T, (NH + 2 NKV) HS), of the linear layer
   Vector rotated;       // the same after QK-norm and RoPE
   Attention attention;  // out (B, T, C)
+  Vector attended;      // (B, T, C), of the projection
+  Norm attended_norm;   // of attended, where the model has branch_norms
   Vector residual;      // (B, T, C), x + attention; empty in a parallel block
   Norm norm2;           // of residual; empty in a parallel block
-  Vector pre;           // (B, T, F), or (B, T, 2F) for SwiGLU
+  Vector pre;           // (B, T, F), or (B, T, 2F) with a gate
   Vector activated;     // (B, T, F)
+  Vector projected;     // (B, T, C)
+  Norm projected_norm;  // of projected, likewise
 };
 /// x (B, T, C) -> (B, T, C); `name` is "h.0", "h.1", ...
 Vector block_forward(Block& block, const Parameters& p, const std::string& name, Vector x, std::size_t B,

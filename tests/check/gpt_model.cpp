@@ -25,6 +25,10 @@ LossShaping with_softcap(const LossShaping& shaping, const model::GptConfig& con
   return result;
 }
 
+Vector scaled(View values, double factor) {
+  return map(values, [&](double v) { return factor * v; });
+}
+
 }  // namespace
 
 View part(const model::GptParams& params, View arena, std::string_view name) {
@@ -71,7 +75,7 @@ GptModel::Activations GptModel::run(TokenView tokens, std::size_t B, std::size_t
   const Parameters p{.config = config_, .params = params_, .arena = arena_};
   const Vector no_positions(config_.has_rope() ? T * C : 0, 0.0);
   Activations a;
-  a.x = embedding_forward(tokens, p.get("wte.weight"),
+  a.x = embedding_forward(tokens, scaled(p.get("wte.weight"), config_.embedding_scale),
                           config_.has_rope() ? no_positions : p.get("wpe.weight"), B, T, C);
   a.blocks.resize(static_cast<std::size_t>(config_.n_layer));
   for (std::size_t l = 0; l < a.blocks.size(); ++l)
@@ -118,7 +122,7 @@ GptGradients GptModel::backward(TokenView tokens, TokenView targets, std::size_t
     dx = block_backward(a.blocks[l], p, block_name(l), dx, B, T);
   const EmbeddingGradients embedding =
       embedding_backward(dx, tokens, B, T, C, Vp, static_cast<std::size_t>(config_.block_size));
-  p.add_gradient("wte.weight", embedding.dwte);
+  p.add_gradient("wte.weight", scaled(embedding.dwte, config_.embedding_scale));
   p.add_gradient("wpe.weight", embedding.dwpe);
   return result;
 }

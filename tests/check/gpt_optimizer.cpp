@@ -46,7 +46,7 @@ UpdateRule muon_rule(const Muon& config, const model::GptConfig& model, UpdateRu
     std::vector<std::int64_t> heights{spec.shape[0]};
     const std::int64_t kv_rows = model.kv_heads() * model.head_size();
     if (spec.name.ends_with("c_attn.weight")) heights = {model.attention_width(), kv_rows, kv_rows};
-    if (spec.name.ends_with("c_fc.weight") && model.has_swiglu())
+    if (spec.name.ends_with("c_fc.weight") && model.has_gate())
       heights = {spec.shape[0] / 2, spec.shape[0] / 2};
     std::size_t first = 0;
     for (const std::int64_t rows : heights) {

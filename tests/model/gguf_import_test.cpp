@@ -114,6 +114,60 @@ TEST(GgufImport, RotaryRulesComeBackAsTheyWere) {
   expect_error([&] { gguf_architecture(config); }, "rope_truncate false");
 }
 
+/// Gemma 3's norms, which the file counts from 0, its layers and their positions.
+TEST(GgufImport, Gemma3ComesBackAsItWas) {
+  GptConfig config;
+  config.vocab_size = 29;
+  config.n_layer = 7;
+  config.n_head = 2;
+  config.n_kv_head = 1;
+  config.n_embd = 64;
+  config.n_inner = 96;
+  config.head_dim = 24;
+  config.norm = "rmsnorm1p";
+  config.mlp = "geglu";
+  config.pos_encoding = "rope";
+  config.bias = false;
+  config.qk_norm = config.branch_norms = true;
+  config.embedding_scale = 8;
+  config.attention_window = 16;
+  config.window_layers = "wwwwwf";
+  config.rope_layers = "lllllr";
+  config.rope_scaling = "linear";
+  const GptParams params(config);
+  LoadedModel model{params, initial_parameters(params, 1), {}};
+  for (const ParamSpec& spec : params.specs()) {
+    if (spec.shape.rank() == 1) std::fill_n(model.arena.begin() + spec.offset, spec.numel(), 0.25F);
+  }
+  const TempDirectory temp;
+  {
+    OutputFile file(temp / "x.gguf");
+    write_gguf_model(file, model, TensorEncoding::kF32,
+                     {.name = "x", .vocabulary = {}, .vocabulary_rows = config.vocab_size});
+    file.finish();
+  }
+  std::vector<float> norm(64);
+  const GgufFile file(temp / "x.gguf");
+  file.read(*file.find("blk.6.post_ffw_norm.weight"), norm);
+  EXPECT_EQ(norm.back(), 1.25F);
+  const LoadedModel back = load_model(temp / "x.gguf");
+  EXPECT_EQ(back.arena, model.arena);
+  GptConfig found = back.params.config();
+  EXPECT_NEAR(found.layer_norm_eps, config.layer_norm_eps, 1e-9);
+  found.layer_norm_eps = config.layer_norm_eps;
+  EXPECT_EQ(found, config);
+  const std::pair<void (*)(GptConfig&), const char*> cases[] = {
+      {[](GptConfig& c) { c.rope_layers = "lr", c.window_layers = "wf"; }, "such rope_layers"},
+      {[](GptConfig& c) { c.branch_norms = false; }, "a part of Gemma 3"},
+      {[](GptConfig& c) { c.rope_local_theta = 5; }, "rope_local_theta"},
+      {[](GptConfig& c) { c.attention_scalar = 9; }, "attention_scalar"}};
+  for (const auto& [change, part] : cases) {
+    GptConfig other = config;
+    change(other);
+    expect_error([&] { gguf_architecture(other); }, part);
+  }
+}
+
 /// llama.cpp holds the numbers that Llama 3's settings come to; the settings are found again.
 TEST(GgufImport, StretchedPositionsAreFoundAgain) {
   GptConfig config;

@@ -23,12 +23,12 @@ TEST(GptConfig, PadsTheVocabularyTo64) {
   }
 }
 
-TEST(GptConfig, AllowsHeadSizes16To128InStepsOf4) {
-  for (std::int64_t head = 1; head <= 140; ++head) {
+TEST(GptConfig, AllowsHeadSizes16To256InStepsOf4) {
+  for (std::int64_t head = 1; head <= 270; ++head) {
     GptConfig config;
     config.n_head = 3;
     config.n_embd = 3 * head;
-    if (head >= 16 && head <= 128 && head % 4 == 0) {
+    if (head >= 16 && head <= 256 && head % 4 == 0) {
       EXPECT_NO_THROW(config.validate()) << head;
     } else {
       EXPECT_THROW(config.validate(), Error) << head;
@@ -59,6 +59,24 @@ TEST(GptConfig, ResolvesWidthsThatFollowFromOthers) {
   EXPECT_EQ(config.qkv_width(), 3 * 128);
   config.n_kv_head = 1;
   EXPECT_EQ(config.qkv_width(), 128 + 2 * 32);
+}
+
+TEST(GptConfig, TellsLayersAndTheirPositionsApart) {
+  GptConfig config;
+  config.pos_encoding = "rope";
+  config.rope_layers = "lrn";
+  EXPECT_TRUE(config.layer_has_rope(0) && config.layer_rope_is_local(0));
+  EXPECT_TRUE(config.layer_has_rope(1) && !config.layer_rope_is_local(1));
+  EXPECT_FALSE(config.layer_has_rope(2) || config.layer_rope_is_local(2));
+  EXPECT_EQ(config.head_magnitude(), 1);
+  config.attention_scalar = 2;
+  EXPECT_DOUBLE_EQ(config.head_magnitude(), 2) << "16^(1/4), of heads of 32";
+  expect_error([&] { config.validate(); }, "attention_scalar = 2 needs rotary positions in all layers");
+  config.rope_layers = "lrx";
+  expect_error([&] { config.validate(); }, "rope_layers = lrx: it is made of the letters rln");
+  config.rope_layers = "l";
+  config.branch_norms = config.parallel_blocks = true;
+  expect_error([&] { config.validate(); }, "branch_norms and parallel_blocks");
 }
 
 TEST(GptConfig, RefusesHeadsAndWindowsThatDoNotFit) {

@@ -47,7 +47,7 @@ TEST_P(HfGolden, ReferenceComputesTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Directories, HfGolden,
                          testing::Values("hf_gpt2", "hf_llama", "hf_mistral", "hf_qwen2", "hf_qwen3",
-                                         "hf_qwen3_layers", "hf_smollm3"),
+                                         "hf_qwen3_layers", "hf_smollm3", "hf_gemma3"),
                          [](const auto& each) { return std::string(each.param); });
 
 class GpuHfGolden : public HfGolden {};
@@ -86,7 +86,7 @@ TEST_P(GpuHfGolden, TokensBeyondTheTokenizersAreNeverDrawn) {
 
 INSTANTIATE_TEST_SUITE_P(Directories, GpuHfGolden,
                          testing::Values("hf_gpt2", "hf_llama", "hf_mistral", "hf_qwen2", "hf_qwen3",
-                                         "hf_qwen3_layers", "hf_smollm3"),
+                                         "hf_qwen3_layers", "hf_smollm3", "hf_gemma3"),
                          [](const auto& each) { return std::string(each.param); });
 
 }  // namespace

@@ -116,6 +116,16 @@ TEST(ModelDirectory, ClassesAreThoseThatComputeTheSame) {
   config.logit_softcap = 30;
   EXPECT_EQ(hf_model_type(config), "vkgpt");
   EXPECT_EQ(hf_layout(config), TensorLayout::kGpt2);
+  GptConfig gemma = test::architecture_grid().back();
+  EXPECT_EQ(hf_model_type(gemma), "gemma3_text");
+  EXPECT_EQ(hf_layout(gemma), TensorLayout::kLlama);
+  for (const auto change :
+       {+[](GptConfig& c) { c.norm = "rmsnorm"; }, +[](GptConfig& c) { c.embedding_scale = 2; },
+        +[](GptConfig& c) { c.rope_layers = "rl"; }, +[](GptConfig& c) { c.qk_norm = false; }}) {
+    GptConfig other = gemma;
+    change(other);
+    EXPECT_EQ(hf_model_type(other), "vkgpt");
+  }
 }
 
 TEST(ModelDirectory, ConfigurationsHaveWhatTransformersReads) {

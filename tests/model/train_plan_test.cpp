@@ -156,7 +156,7 @@ INSTANTIATE_TEST_SUITE_P(Gpu, GpuGptGolden,
                          testing::Values("gpt2_tiny.safetensors", "gpt2_tiny_untied.safetensors",
                                          "gpt2_tiny_erf_softcap.safetensors", "llama_tiny.safetensors",
                                          "qwen3_tiny_window.safetensors", "smollm3_tiny_layers.safetensors",
-                                         "phi_tiny_relu2.safetensors"));
+                                         "gemma3_tiny.safetensors", "phi_tiny_relu2.safetensors"));
 
 struct Trajectory {
   const char* name;

@@ -1,5 +1,7 @@
 #include "support/architecture_grid.hpp"
 
+#include <cmath>
+
 #include "vkgpt/core/format.hpp"
 
 namespace vkgpt::test {
@@ -81,6 +83,20 @@ std::vector<model::GptConfig> architecture_grid() {
   layers.rope_beta_fast = 8;
   layers.rope_original_context = 10;
   grid.push_back(layers);
+  // Gemma 3: norms around branches, gated GELU, two kinds of positions.
+  model::GptConfig gemma = grid[1];
+  gemma.norm = "rmsnorm1p";
+  gemma.mlp = "geglu";
+  gemma.qk_norm = true;
+  gemma.branch_norms = true;
+  gemma.embedding_scale = std::sqrt(64.0);
+  gemma.attention_scalar = 9;
+  gemma.attention_window = 7;
+  gemma.window_layers = "wf";
+  gemma.rope_layers = "lr";
+  gemma.rope_local_theta = 50;
+  gemma.rope_scaling = "linear";
+  grid.push_back(gemma);
   return grid;
 }
 
@@ -89,6 +105,7 @@ std::string architecture_name(const model::GptConfig& config) {
   if (config.n_kv_head != 0) name += vkgpt::format("_kv{}", config.n_kv_head);
   if (config.attention_window != 0) name += vkgpt::format("_window{}", config.attention_window);
   if (config.qk_norm) name += "_qknorm";
+  if (config.branch_norms) name += "_branchnorms";
   if (config.parallel_blocks) name += "_parallel";
   if (!config.bias) name += "_nobias";
   if (!config.tie_weights) name += "_untied";

@@ -43,12 +43,17 @@ MODELS = {
         no_rope_layers=[1, 0, 1, 0], layer_types=["sliding_attention", "full_attention", "full_attention",
                                                   "sliding_attention"],
         rope_parameters={"rope_type": "linear", "rope_theta": 300.0, "factor": 2.0})),
+    "hf_gemma3": dict(kind="Gemma3", dtype="bfloat16", config=dict(
+        LLAMA, head_dim=256, query_pre_attn_scalar=168, sliding_window=6, tie_word_embeddings=True,
+        layer_types=["sliding_attention", "full_attention"],
+        rope_parameters={"full_attention": {"rope_type": "linear", "rope_theta": 5000.0, "factor": 2.0},
+                         "sliding_attention": {"rope_type": "default", "rope_theta": 100.0}})),
 }
 
 
 def save(directory, spec, seed):
     torch.manual_seed(seed)
-    config = getattr(transformers, spec["kind"] + "Config")(vocab_size=VOCAB, initializer_range=0.2, **NO_TOKENS,
+    config = getattr(transformers, spec["kind"] + ("TextConfig" if spec["kind"] == "Gemma3" else "Config"))(vocab_size=VOCAB, initializer_range=0.2, **NO_TOKENS,
                                                             **spec["config"])
     class_name = spec["kind"] + ("LMHeadModel" if spec["kind"] == "GPT2" else "ForCausalLM")
     model = getattr(transformers, class_name)(config)

@@ -3,7 +3,8 @@
 
 usage: make_model_golden.py OUT_DIR [NAME...]      (needs torch, transformers and safetensors; a CPU is enough)
 
-The models are Hugging Face's: GPT2LMHeadModel, LlamaForCausalLM, Qwen3ForCausalLM, SmolLM3ForCausalLM, PhiForCausalLM. Their weights are
+The models are Hugging Face's: GPT2LMHeadModel, LlamaForCausalLM, Qwen3ForCausalLM, SmolLM3ForCausalLM,
+Gemma3ForCausalLM, PhiForCausalLM. Their weights are
 random float32 values; everything is computed from them in float64 and rounded to float32 once, at the end, so that the
 files depend on no kernel's summation order.
 """
@@ -49,6 +50,12 @@ VARIANTS = {
                                 window_layers="wfw", rope_layers="rn", rope_scaling="yarn", rope_factor=4.0,
                                 rope_beta_fast=2.0, rope_beta_slow=0.25, rope_original_context=8, tie_weights=True,
                                 layer_norm_eps=1e-5),
+    "gemma3_tiny": dict(family="gemma3", seed=9, B=2, vocab_size=31, block_size=20, n_layer=3, n_head=2, n_kv_head=1,
+                        n_embd=32, head_dim=24, n_inner=40, norm="rmsnorm1p", mlp="geglu", pos_encoding="rope",
+                        rope_theta=900.0, rope_scaling="linear", rope_factor=4.0, rope_layers="llr",
+                        rope_local_theta=50.0, attention_window=5, window_layers="wwf", attention_scalar=9.0,
+                        qk_norm=True, branch_norms=True, bias=False, tie_weights=True, embedding_scale=32 ** 0.5,
+                        layer_norm_eps=1e-5),
     "phi_tiny_relu2": dict(family="phi", seed=7, B=2, vocab_size=37, block_size=18, n_layer=2, n_head=2, n_embd=32,
                            n_inner=96, norm="layernorm", mlp="relu2", pos_encoding="rope", rope_theta=1000.0,
                            parallel_blocks=True, bias=True, tie_weights=False, layer_norm_eps=1e-4),
@@ -86,6 +93,16 @@ def build(config):
                 layer_types=[kinds[config["window_layers"][i % len(config["window_layers"])]] for i in layers],
                 no_rope_layers=[int(config["rope_layers"][i % len(config["rope_layers"])] == "r") for i in layers],
                 **common))
+        elif config["family"] == "gemma3":
+            kinds = {"w": "sliding_attention", "f": "full_attention"}
+            local = {"rope_type": "default", "rope_theta": config["rope_local_theta"]}
+            rope |= {"rope_type": "linear", "factor": config["rope_factor"]}
+            common["rope_parameters"] = {"full_attention": rope, "sliding_attention": local}
+            model = transformers.Gemma3ForCausalLM(transformers.Gemma3TextConfig(
+                rms_norm_eps=config["layer_norm_eps"], hidden_activation="gelu_pytorch_tanh",
+                head_dim=config["head_dim"], query_pre_attn_scalar=int(config["attention_scalar"]),
+                sliding_window=config["attention_window"],
+                layer_types=[kinds[letter] for letter in config["window_layers"]], **common))
         elif config["family"] == "qwen3":
             model = transformers.Qwen3ForCausalLM(transformers.Qwen3Config(
                 rms_norm_eps=config["layer_norm_eps"], hidden_act="silu", head_dim=config["n_embd"] // config["n_head"],
@@ -105,7 +122,8 @@ def build(config):
                 continue
             values = 0.2 * torch.randn(parameter.shape, dtype=FLOAT32)
             is_norm_weight = parameter.dim() == 1 and name.endswith("weight")
-            parameter.copy_((1.0 + values if is_norm_weight else values).double())
+            one = 1.0 if is_norm_weight and config["norm"] != "rmsnorm1p" else 0.0
+            parameter.copy_((one + values).double())
     return model
 
 
@@ -118,6 +136,11 @@ LLAMA_NAMES = {
     "ln_2.weight": ["post_attention_layernorm.weight"],
     "mlp.c_fc.weight": ["mlp.gate_proj.weight", "mlp.up_proj.weight"],
     "mlp.c_proj.weight": ["mlp.down_proj.weight"],
+}
+GEMMA3_NAMES = LLAMA_NAMES | {
+    "attn.ln_out.weight": ["post_attention_layernorm.weight"],
+    "ln_2.weight": ["pre_feedforward_layernorm.weight"],
+    "mlp.ln_out.weight": ["post_feedforward_layernorm.weight"],
 }
 PHI_NAMES = {f"{to}.{kind}": [f"{name}.{kind}" for name in names]
              for kind in ("weight", "bias")
@@ -134,7 +157,7 @@ def named(model, config):
                 for name, p in parameters.items()}
     result = {"wte.weight": ["model.embed_tokens.weight"]}
     for layer in range(config["n_layer"]):
-        for to, names in (PHI_NAMES if config["family"] == "phi" else LLAMA_NAMES).items():
+        for to, names in {"phi": PHI_NAMES, "gemma3": GEMMA3_NAMES}.get(config["family"], LLAMA_NAMES).items():
             result[f"h.{layer}.{to}"] = [f"model.layers.{layer}.{name}" for name in names]
     final_norm = "final_layernorm" if config["family"] == "phi" else "norm"
     result |= {f"ln_f.{kind}": [f"model.{final_norm}.{kind}"] for kind in ("weight", "bias")}

@@ -63,6 +63,10 @@ Vector swiglu_forward(View x, std::size_t rows, std::size_t F);
 /// dx (rows, 2F); dout (rows, F), x (rows, 2F).
 Vector swiglu_backward(View dout, View x, std::size_t rows, std::size_t F);
 
+/// The same with GELU for silu.
+Vector geglu_forward(View x, std::size_t rows, std::size_t F);
+Vector geglu_backward(View dout, View x, std::size_t rows, std::size_t F);
+
 // Norms.
 
 inline constexpr double kNormEps = 1e-5;
@@ -73,7 +77,8 @@ struct Norm {
   Vector rstd;  // (rows), 1 / sqrt(mean of (x - mean)^2 + eps)
 };
 /// y = (x - mean) * rstd * weight + bias over the last dimension: LayerNorm (arXiv:1607.06450), or RMSNorm
-/// (arXiv:1910.07467) with 0 for the mean; x (rows, C), weight (C), bias (C) or empty.
+/// (arXiv:1910.07467) with 0 for the mean, in kRmsNorm1p times 1 + weight; x (rows, C), weight (C), bias (C)
+/// or empty.
 Norm norm_forward(ops::NormKind kind, View x, View weight, View bias, double eps = kNormEps);
 
 struct NormGradients {

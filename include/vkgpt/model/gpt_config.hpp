@@ -32,14 +32,19 @@ struct GptConfig {
   bool rope_truncate = true;               ///< yarn: the ramp begins and ends at whole pairs
   double rope_attention_factor = 0;        ///< yarn: what turns also multiply by; 0 = 0.1 ln(factor) + 1
   std::int64_t rope_original_context = 0;  ///< the context before the stretching; 0 = block_size
-  std::string rope_layers;                 ///< a letter a layer, repeated: r = rotary, n = no positions
-  std::int64_t attention_window = 0;       ///< keys that a query sees, itself included; 0 = all before it
-  std::string window_layers;               ///< a letter a layer, repeated: w = has the window, f = sees all
+  /// A letter a layer, repeated: r = rotary, l = rotary with `rope_local_theta`, n = no positions.
+  std::string rope_layers;
+  double rope_local_theta = 10000;    ///< base where rope_layers says l; nothing is stretched there
+  std::int64_t attention_window = 0;  ///< keys that a query sees, itself included; 0 = all before it
+  std::string window_layers;          ///< a letter a layer, repeated: w = has the window, f = sees all
+  double attention_scalar = 0;        ///< scores are divided by its root; 0 = HS
   bool qk_norm = false;
+  bool branch_norms = false;  ///< what attention and MLP give is normalized, too
   bool parallel_blocks = false;
   bool bias = true;
   bool tie_weights = true;
-  double logit_softcap = 0;  ///< logits become cap * tanh(logits / cap); 0 = none
+  double embedding_scale = 1;  ///< of the token embedding where it enters the blocks
+  double logit_softcap = 0;    ///< logits become cap * tanh(logits / cap); 0 = none
   double layer_norm_eps = 1e-5;
 
   /// HS, with its default resolved.
@@ -60,16 +65,25 @@ struct GptConfig {
   double rope_base() const;
   /// What the rotation of "yarn" multiplies queries and keys by, with its default resolved; else 1.
   double rope_magnitude() const;
+  /// (HS / attention_scalar)^(1/4): queries and keys times it have the scores that attention_scalar asks for.
+  double head_magnitude() const;
   /// Whether a layer's queries and keys are rotated.
   bool layer_has_rope(std::int64_t layer) const {
-    return has_rope() && letter(rope_layers, layer, 'r') == 'r';
+    return has_rope() && letter(rope_layers, layer, 'r') != 'n';
+  }
+  /// Whether they are rotated with `rope_local_theta`.
+  bool layer_rope_is_local(std::int64_t layer) const {
+    return has_rope() && letter(rope_layers, layer, 'r') == 'l';
   }
   /// Keys that a layer's queries see; 0 = all.
   std::int64_t layer_window(std::int64_t layer) const {
     return letter(window_layers, layer, 'w') == 'w' ? attention_window : 0;
   }
-  bool has_rms_norm() const { return norm == "rmsnorm"; }
-  bool has_swiglu() const { return mlp == "swiglu"; }
+  bool has_rms_norm() const { return norm != "layernorm"; }
+  /// Whether norms multiply by 1 + weight.
+  bool norm_counts_from_one() const { return norm == "rmsnorm1p"; }
+  /// Whether c_fc has 2 F rows, of which the first F gate the others.
+  bool has_gate() const { return mlp == "swiglu" || mlp == "geglu"; }
   bool has_rope() const { return pos_encoding == "rope"; }
   /// Vp: the vocabulary rounded up to a multiple of 64. Rows from `vocab_size` on are zero and masked in the
   /// loss.
@@ -101,7 +115,7 @@ struct GptConfig {
           self.n_kv_head);
     visit(FieldInfo{.name = "n_embd",
                     .group = kGroup,
-                    .help = "Width; n_embd / n_head is the head size, 16 to 128 in steps of 4",
+                    .help = "Width; n_embd / n_head is the head size, 16 to 256 in steps of 4",
                     .min = 16,
                     .max = 1 << 17},
           self.n_embd);
@@ -109,7 +123,7 @@ struct GptConfig {
                     .group = kGroup,
                     .help = "Head size where it is not n_embd / n_head; 0: it is",
                     .min = 0,
-                    .max = 128},
+                    .max = 256},
           self.head_dim);
     visit(FieldInfo{.name = "n_inner",
                     .group = kGroup,
@@ -124,6 +138,7 @@ struct GptConfig {
                     .max = 1 << 20},
           self.block_size);
     visit_variants(visit, self);
+    visit_scales(visit, self);
     visit(
         FieldInfo{
             .name = "tie_weights", .group = kGroup, .help = "Share the token embedding with the output head"},
@@ -147,13 +162,13 @@ struct GptConfig {
     constexpr auto kGroup = "Model";
     visit(FieldInfo{.name = "norm",
                     .group = kGroup,
-                    .help = "Normalization before every branch",
-                    .choices = "layernorm|rmsnorm"},
+                    .help = "Normalization before every branch; rmsnorm1p counts its weight from 1",
+                    .choices = "layernorm|rmsnorm|rmsnorm1p"},
           self.norm);
     visit(FieldInfo{.name = "mlp",
                     .group = kGroup,
-                    .help = "MLP: GELU (tanh form, or exact), gated SiLU, squared ReLU",
-                    .choices = "gelu|gelu_erf|swiglu|relu2"},
+                    .help = "MLP: GELU (tanh form, or exact), gated SiLU, gated GELU, squared ReLU",
+                    .choices = "gelu|gelu_erf|swiglu|geglu|relu2"},
           self.mlp);
     visit(FieldInfo{.name = "pos_encoding",
                     .group = kGroup,
@@ -197,6 +212,28 @@ struct GptConfig {
   }
 
   template <typename Visitor, typename Self>
+  static void visit_scales(Visitor& visit, Self& self) {
+    constexpr auto kGroup = "Model";
+    visit(FieldInfo{.name = "branch_norms",
+                    .group = kGroup,
+                    .help = "Normalize what attention and MLP give before it is added, as in Gemma"},
+          self.branch_norms);
+    visit(FieldInfo{.name = "attention_scalar",
+                    .group = kGroup,
+                    .help = "Divide attention scores by its root; 0: by that of the head size",
+                    .min = 0,
+                    .max = 1e6},
+          self.attention_scalar);
+    visit(FieldInfo{.name = "embedding_scale",
+                    .group = kGroup,
+                    .help = "Times the token embedding before the first block (Gemma: the root of n_embd)",
+                    .min = 0,
+                    .max = 1e4,
+                    .min_open = true},
+          self.embedding_scale);
+  }
+
+  template <typename Visitor, typename Self>
   static void visit_rope_scaling(Visitor& visit, Self& self) {
     constexpr auto kGroup = "Model";
     visit(
@@ -234,9 +271,15 @@ struct GptConfig {
           self.rope_original_context);
     visit(FieldInfo{.name = "rope_layers",
                     .group = kGroup,
-                    .help = "Layers with rotary positions, as letters that repeat: rrrn = every fourth has "
-                            "none; empty: all have them"},
+                    .help = "Rotary positions of layers, as letters that repeat: r has them, l has those of "
+                            "rope_local_theta, n has none; empty: all have them"},
           self.rope_layers);
+    visit(FieldInfo{.name = "rope_local_theta",
+                    .group = kGroup,
+                    .help = "Base of the rotary wavelengths in the layers that rope_layers calls l",
+                    .min = 1,
+                    .max = 1e9},
+          self.rope_local_theta);
   }
 
   template <typename Visitor, typename Self>

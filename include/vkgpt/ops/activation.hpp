@@ -20,13 +20,17 @@ void activation_forward(plan::PlanBuilder& builder, Activation kind, const plan:
 void activation_backward(plan::PlanBuilder& builder, Activation kind, const plan::Tensor& dy,
                          const plan::Tensor& x, const plan::Tensor& dx);
 
-/// y = silu(gate) * up (Shazeer, arXiv:2002.05202) with x (..., 2F) = [gate | up], y (..., F) and
-/// silu(g) = g / (1 + exp(-g)).
-void swiglu_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor& y);
+enum class Gate {
+  kSilu,  // silu(g) = g / (1 + exp(-g)): SwiGLU
+  kGelu,  // `Activation::kGelu`: GeGLU
+};
 
-/// dgate = dy * up * silu'(gate), dup = dy * silu(gate); dy (..., F), x (..., 2F), dx (..., 2F) =
-/// [dgate | dup].
+/// y = gate(g) * up (Shazeer, arXiv:2002.05202) with x (..., 2F) = [g | up] and y (..., F).
+void swiglu_forward(plan::PlanBuilder& builder, const plan::Tensor& x, const plan::Tensor& y,
+                    Gate gate = Gate::kSilu);
+
+/// dg = dy * up * gate'(g), dup = dy * gate(g); dy (..., F), x (..., 2F), dx (..., 2F) = [dg | dup].
 void swiglu_backward(plan::PlanBuilder& builder, const plan::Tensor& dy, const plan::Tensor& x,
-                     const plan::Tensor& dx);
+                     const plan::Tensor& dx, Gate gate = Gate::kSilu);
 
 }  // namespace vkgpt::ops

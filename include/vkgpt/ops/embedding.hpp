@@ -16,11 +16,12 @@ struct EmbeddingForward {
   std::optional<plan::Tensor> wpe = {};        // (>= T, C), learned positions
   plan::Tensor x;                              // (B, T, C) f32, f16 or bf16, out
   std::optional<plan::Tensor> positions = {};  // (B, T) i32, where documents share a sequence
+  float scale = 1;
 };
 
-/// x[b,t] = wte[tokens[b,t]] + wpe[t], the latter if there is one, with positions[b,t] for t where given. wte
-/// may exceed what the device binds at once: it is taken in slices. A token outside the table reads its last
-/// row.
+/// x[b,t] = scale wte[tokens[b,t]] + wpe[t], the latter if there is one, with positions[b,t] for t where
+/// given. wte may exceed what the device binds at once: it is taken in slices. A token outside the table
+/// reads its last row.
 void embedding_forward(plan::PlanBuilder& builder, const EmbeddingForward& args);
 
 struct EmbeddingDecode {
@@ -29,9 +30,10 @@ struct EmbeddingDecode {
   Weight wte;                            // (Vp, C) f32, of the type of x, or in blocks
   std::optional<plan::Tensor> wpe = {};  // (T, C)
   plan::Tensor x;                        // (rows, C) f32, f16 or bf16, out
+  float scale = 1;
 };
 
-/// x[r] = wte[tokens[r]] + wpe[position of r], the latter if there is one: the step of a decoder.
+/// x[r] = scale wte[tokens[r]] + wpe[position of r], the latter if there is one: the step of a decoder.
 void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args);
 
 struct EmbeddingBackward {
@@ -41,6 +43,7 @@ struct EmbeddingBackward {
   std::optional<plan::Tensor> dwpe = {};  // (>= T, C), added to in the first T rows; not computed without
   // (2 * B * T) u32, where the forward had positions: `embedding_order` of them with T for Vp
   std::optional<plan::Tensor> position_order = {};
+  float scale = 1;  // of the forward
 };
 
 /// The gradients of `embedding_forward`, without atomics: one workgroup sums the positions of a token, always

@@ -9,6 +9,7 @@ namespace vkgpt::ops {
 enum class NormKind {
   kLayerNorm,  // (r - mean) * rstd * weight + bias (Ba et al., arXiv:1607.06450), biased variance
   kRmsNorm,    // r * rstd * weight (+ bias), rstd = 1 / sqrt(mean of r^2 + eps) (arXiv:1910.07467)
+  kRmsNorm1p,  // the same with 1 + weight for weight (Gemma, arXiv:2403.08295)
 };
 
 /// A residual branch that is added before the norm.

@@ -21,8 +21,9 @@ struct TaskOptions {
     constexpr auto kGroup = "Multiple choice";
     visit(FieldInfo{.name = "task",
                     .group = kGroup,
-                    .help = "Questions with answers to choose from, JSON Lines: of HellaSwag, ARC, MMLU, or with "
-                            "query, choices and gold; hellaswag, arc_easy or arc_challenge: theirs in data/"},
+                    .help =
+                        "Questions with answers to choose from, JSON Lines: of HellaSwag, ARC, MMLU, or with "
+                        "query, choices and gold; hellaswag, arc_easy or arc_challenge: theirs in data/"},
           self.task);
     visit(FieldInfo{.name = "few_shot",
                     .group = kGroup,

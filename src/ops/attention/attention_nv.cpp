@@ -8,6 +8,9 @@
 namespace vkgpt::ops {
 namespace {
 
+/// Of larger heads llvmpipe compiles no backward; other backends have them.
+constexpr std::int64_t kMaxHeadSize = 128;
+
 /// How a kernel of attention_nv.glsl cuts its work; the names are those of its macros.
 struct Tiling {
   bool workgroup;
@@ -48,7 +51,7 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS,
     return std::nullopt;
   const vk::CooperativeMatrix2& matrices = *caps.cooperative_matrix2;
   const std::optional<vk::FlexibleMatrixShape> shape = matrix_shape(caps, dtype);
-  if (!shape || HS % shape->k != 0 || HS % shape->n != 0) return std::nullopt;
+  if (!shape || HS > kMaxHeadSize || HS % shape->k != 0 || HS % shape->n != 0) return std::nullopt;
   const bool workgroup = shape->invocations != 0;
   const std::int64_t shared =
       caps.shared_memory_bytes - (workgroup ? matrices.reserved_shared_memory_bytes : 0);

@@ -40,9 +40,10 @@ std::vector<Slice> slices_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv
 
 /// A subgroup for every head of the rows of `slice`, without bindings and push constants.
 plan::Dispatch per_head(const vk::DeviceCaps& caps, std::string stem, const QkvHeads& heads, DType dtype,
-                        Slice slice) {
+                        bool one_plus, Slice slice) {
   const std::int64_t all = heads.NH + 2 * heads.NKV;
-  return subgroup_per_row(caps, std::move(stem), slice.count * all, plan::Macros{}.dtype("DTYPE", dtype));
+  return subgroup_per_row(caps, std::move(stem), slice.count * all,
+                          plan::Macros{}.dtype("DTYPE", dtype).flag("ONE_PLUS", one_plus));
 }
 
 PushWords per_head_push(const QkvHeads& heads, Slice slice) {
@@ -78,7 +79,7 @@ void qk_norm_forward(plan::PlanBuilder& builder, const QkNormForward& args) {
   check_rstd(args.rstd, args.qkv, heads);
   const DType dtype = args.qkv.dtype;
   for (const Slice slice : slices_of(builder.caps(), args.qkv)) {
-    plan::Dispatch dispatch = per_head(builder.caps(), "qk_norm_forward", heads, dtype, slice);
+    plan::Dispatch dispatch = per_head(builder.caps(), "qk_norm_forward", heads, dtype, args.one_plus, slice);
     dispatch.push = per_head_push(heads, slice).f32(args.eps);
     dispatch.bindings = {matrix_rows(read(args.qkv), heads.width(), slice, dtype), read(args.q_weight),
                          read(args.k_weight), matrix_rows(write(args.out), heads.width(), slice, dtype),
@@ -99,7 +100,8 @@ void qk_norm_backward(plan::PlanBuilder& builder, const QkNormBackward& args) {
   if (args.dk_weight) check_weight(*args.dk_weight, heads);
   const DType dtype = args.qkv.dtype;
   for (const Slice slice : slices_of(builder.caps(), args.qkv)) {
-    plan::Dispatch dispatch = per_head(builder.caps(), "qk_norm_backward", heads, dtype, slice);
+    plan::Dispatch dispatch =
+        per_head(builder.caps(), "qk_norm_backward", heads, dtype, args.one_plus, slice);
     dispatch.push = per_head_push(heads, slice);
     dispatch.bindings = {matrix_rows(read(args.dout), heads.width(), slice, dtype),
                          matrix_rows(read(args.qkv), heads.width(), slice, dtype),

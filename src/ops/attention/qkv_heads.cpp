@@ -5,7 +5,7 @@
 namespace vkgpt::ops {
 namespace {
 
-constexpr std::int64_t kMaxHeadSize = 128;
+constexpr std::int64_t kMaxHeadSize = 256;
 
 }  // namespace
 

@@ -18,7 +18,7 @@ struct QkvHeads {
 };
 
 /// The heads of qkv (..., (NH + 2 NKV) HS); n_kv_head = 0 stands for n_head. HS is a multiple of 4 and at
-/// most 128; elements are f32, f16 or bf16. Anything else is a
+/// most 256; elements are f32, f16 or bf16. Anything else is a
 /// `CheckFailure`.
 QkvHeads qkv_heads(const plan::Tensor& qkv, std::int64_t n_head, std::int64_t n_kv_head);
 

@@ -129,7 +129,7 @@ TEST(Attention, RefusesShapesThatDoNotFit) {
   EXPECT_THROW(forward({2, 8, 192}, {2, 8, 192}, {2, 4, 8}, 4), CheckFailure);  // out of 3C
   EXPECT_THROW(forward({2, 8, 192}, {2, 8, 64}, {2, 3, 8}, 3), CheckFailure);   // 3 does not divide C
   EXPECT_THROW(forward({2, 8, 18}, {2, 8, 6}, {2, 1, 8}, 1), CheckFailure);     // head size 6
-  EXPECT_THROW(forward({1, 8, 768}, {1, 8, 256}, {1, 1, 8}, 1), CheckFailure);  // head size 256
+  EXPECT_THROW(forward({1, 8, 780}, {1, 8, 260}, {1, 1, 8}, 1), CheckFailure);  // head size 260
   const auto fill = [&](std::int64_t places, Shape v_cache) {
     attention_cache_fill(builder, {.qkv = tensor({8, 96}),
                                    .places = builder.transient("t", {places, 2}, DType::kI32),

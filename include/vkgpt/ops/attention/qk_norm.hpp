@@ -20,6 +20,7 @@ struct QkNormForward {
   std::int64_t n_head = 0;
   std::int64_t n_kv_head = 0;  // 0 = n_head
   float eps = 1e-5F;
+  bool one_plus = false;  // times 1 + weight, as in Gemma 3 (arXiv:2503.19786)
 };
 
 void qk_norm_forward(plan::PlanBuilder& builder, const QkNormForward& args);
@@ -35,6 +36,7 @@ struct QkNormBackward {
   std::optional<plan::Tensor> dk_weight = {};  // (HS), added to
   std::int64_t n_head = 0;
   std::int64_t n_kv_head = 0;  // 0 = n_head
+  bool one_plus = false;       // of the forward
 };
 
 /// The gradient. A weight's gradient that is not asked for costs nothing.
