@@ -9,6 +9,7 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/serve/serve.hpp"
 #include "vkgpt/train/checkpoint.hpp"
@@ -16,6 +17,7 @@
 
 #include "cli/command/command_line.hpp"
 #include "cli/commands.hpp"
+#include "cli/model/context_length.hpp"
 #include "cli/model/open_model.hpp"
 #include "cli/run_options.hpp"
 
@@ -71,13 +73,14 @@ int run_serve(std::span<const std::string> args) {
   if (!command.parse(args)) return 0;
   if (run.json) fail_usage("--json: a server has no summary");
   ModelSource open = open_model_source(config.model, {}, config.use_ema);
-  if (config.block_size > 0) {
-    open.params = model::GptParams(model::with_shorter_context(open.params.config(), config.block_size));
-  }
+  const auto new_device = [&] { return std::make_unique<vk::Context>(context_options(run)); };
+  std::unique_ptr<vk::Context> first = new_device();
+  open.params = with_context(open.params, config.block_size, open.params.config().block_size,
+                             model::decode_options(config.dtype, config.slots), first->caps());
   if (config.served_name.empty()) config.served_name = name_of(config.model);
   const NamedAdapters named = read_adapters(config.adapter, config.served_name, open.params);
   install_interrupt_handlers();
-  const auto open_device = [&] { return std::make_unique<vk::Context>(context_options(run)); };
+  const auto open_device = [&] { return first != nullptr ? std::move(first) : new_device(); };
   serve::serve(config, listen, sampling,
                {.params = open.params,
                 .weights = *open.weights,

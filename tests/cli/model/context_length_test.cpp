@@ -74,6 +74,9 @@ TEST(GpuContextLength, ChangesNoTextThatFits) {
   const RunResult beyond = write("513");
   EXPECT_EQ(beyond.code, 2);
   EXPECT_NE(beyond.err.find("--block_size 513: the model's context is 512"), std::string::npos) << beyond.err;
+  const RunResult served = run_vkgpt({"serve", "--model", model, "--block_size", "513"});
+  EXPECT_EQ(served.code, 2);
+  EXPECT_NE(served.err.find("--block_size 513: the model's context is 512"), std::string::npos) << served.err;
   const RunResult chat =
       run_vkgpt({"chat", "--model", model, "--block_size", "96", "--max_new_tokens", "8"}, {}, "one two\n");
   EXPECT_EQ(chat.code, 0) << chat.err;
