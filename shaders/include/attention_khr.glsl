@@ -254,10 +254,50 @@ void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) 
 #else
 #define STORE_PART_7 NO_PART
 #endif
+#if DIMS > 8 * COLUMNS
+#define STORE_PART_8 STORE_PART
+#else
+#define STORE_PART_8 NO_PART
+#endif
+#if DIMS > 9 * COLUMNS
+#define STORE_PART_9 STORE_PART
+#else
+#define STORE_PART_9 NO_PART
+#endif
+#if DIMS > 10 * COLUMNS
+#define STORE_PART_10 STORE_PART
+#else
+#define STORE_PART_10 NO_PART
+#endif
+#if DIMS > 11 * COLUMNS
+#define STORE_PART_11 STORE_PART
+#else
+#define STORE_PART_11 NO_PART
+#endif
+#if DIMS > 12 * COLUMNS
+#define STORE_PART_12 STORE_PART
+#else
+#define STORE_PART_12 NO_PART
+#endif
+#if DIMS > 13 * COLUMNS
+#define STORE_PART_13 STORE_PART
+#else
+#define STORE_PART_13 NO_PART
+#endif
+#if DIMS > 14 * COLUMNS
+#define STORE_PART_14 STORE_PART
+#else
+#define STORE_PART_14 NO_PART
+#endif
+#if DIMS > 15 * COLUMNS
+#define STORE_PART_15 STORE_PART
+#else
+#define STORE_PART_15 NO_PART
+#endif
 
 // Stores the rows of the results times factor(row) to `target`, staged through the scores, which are free by then:
 // row r of the group, first + r of the sequence, is at element base + (first + r) * stride. Part by part, since NVK's
-// compiler unrolls no loop of more than two of them; heads beyond eight parts are left to a loop.
+// compiler unrolls no loop of more than two of them; heads beyond sixteen parts are left to a loop.
 #define STORE_ROWS(results, target, base, stride, first, factor)                   \
   barrier();                                                                       \
   STORE_PART(0, results, target, base, stride, first, factor)                      \
@@ -268,5 +308,13 @@ void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) 
   STORE_PART_5(5 * COLUMNS, results, target, base, stride, first, factor)          \
   STORE_PART_6(6 * COLUMNS, results, target, base, stride, first, factor)          \
   STORE_PART_7(7 * COLUMNS, results, target, base, stride, first, factor)          \
-  UNROLL for (uint dim = 8 * COLUMNS; dim < DIMS; dim += COLUMNS)                  \
+  STORE_PART_8(8 * COLUMNS, results, target, base, stride, first, factor)          \
+  STORE_PART_9(9 * COLUMNS, results, target, base, stride, first, factor)          \
+  STORE_PART_10(10 * COLUMNS, results, target, base, stride, first, factor)        \
+  STORE_PART_11(11 * COLUMNS, results, target, base, stride, first, factor)        \
+  STORE_PART_12(12 * COLUMNS, results, target, base, stride, first, factor)        \
+  STORE_PART_13(13 * COLUMNS, results, target, base, stride, first, factor)        \
+  STORE_PART_14(14 * COLUMNS, results, target, base, stride, first, factor)        \
+  STORE_PART_15(15 * COLUMNS, results, target, base, stride, first, factor)        \
+  UNROLL for (uint dim = 16 * COLUMNS; dim < DIMS; dim += COLUMNS)                 \
     STORE_PART(dim, results, target, base, stride, first, factor)

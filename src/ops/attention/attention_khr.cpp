@@ -63,7 +63,8 @@ std::int64_t ways_of(std::int64_t HS, const vk::CooperativeMatrixShape& frag, co
   const std::int64_t tensors = pass == AttentionPass::kBackwardKV ? 2 : 1;
   const std::int64_t held = HS * tensors * frag.m / subgroup;  // words of an invocation
   const std::int64_t registers = std::int64_t{budget.registers} * budget.subgroup / subgroup;
-  std::int64_t ways = 1;
+  // Beside the queries a forward holds no whole result of heads above 128.
+  std::int64_t ways = pass == AttentionPass::kForward && HS > 128 && HS % (2 * frag.n) == 0 ? 2 : 1;
   const std::int64_t part = budget.registers > 128 ? 2 : 4;
   while (held / ways > registers / part && HS % (2 * ways * frag.n) == 0) ways *= 2;
   return ways;
@@ -81,15 +82,19 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS,
       is_small ? std::clamp(16U, caps.min_subgroup_size, caps.max_subgroup_size) : caps.subgroup_size;
   const std::int64_t ways = ways_of(HS, *frag, budget, subgroup, pass);
   const std::int64_t least_tile = std::lcm(ways * frag->n, frag->k);
-  for (std::int64_t row_groups = caps.is_cpu() ? 2 : 4; row_groups > 0; row_groups /= 2) {
-    for (const std::int64_t wanted : {std::int64_t{caps.is_cpu() ? 16 : 32}, least_tile}) {
-      Tiling tiling{.frag = *frag,
-                    .subgroup = subgroup,
-                    .row_groups = row_groups,
-                    .ways = ways,
-                    .tile = std::lcm(least_tile, wanted),
-                    .own_registers = !is_small && (HS <= 64 || pass == AttentionPass::kForward)};
-      if (fits(caps, tiling, HS, pass)) return tiling;
+  const bool holds = !is_small && (HS <= 64 || pass == AttentionPass::kForward);
+  // Of heads above 128 AMD's compiler spills what is held beside the results.
+  for (const bool own_registers : {holds && HS <= 128, holds}) {
+    for (std::int64_t row_groups = caps.is_cpu() ? 2 : 4; row_groups > 0; row_groups /= 2) {
+      for (const std::int64_t wanted : {std::int64_t{caps.is_cpu() ? 16 : 32}, least_tile}) {
+        Tiling tiling{.frag = *frag,
+                      .subgroup = subgroup,
+                      .row_groups = row_groups,
+                      .ways = ways,
+                      .tile = std::lcm(least_tile, wanted),
+                      .own_registers = own_registers};
+        if (fits(caps, tiling, HS, pass)) return tiling;
+      }
     }
   }
   return std::nullopt;
