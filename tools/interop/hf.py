@@ -51,6 +51,8 @@ FOREIGN = {
     "qwen3-window": ("Qwen3", dict(SMALL, num_key_value_heads=4, head_dim=16, use_sliding_window=True,
                                    sliding_window=9, max_window_layers=0), "float32", None),
     "mistral": ("Mistral", dict(SMALL, num_key_value_heads=2, head_dim=16, sliding_window=11), "float32", None),
+    "gemma3": ("Gemma3", dict(SMALL, num_key_value_heads=1, head_dim=256, sliding_window=9, sliding_window_pattern=2,
+                              query_pre_attn_scalar=100, tie_word_embeddings=True), "bfloat16", None),
 }
 LLAMA_FLAGS = ["--norm", "rmsnorm", "--mlp", "swiglu", "--pos_encoding", "rope"]
 OURS = {
@@ -64,6 +66,9 @@ OURS = {
                   "--head_dim", "20"],
     "mistral": [*LLAMA_FLAGS, "--bias", "false", "--attention_window", "7"],
     "qwen3": [*LLAMA_FLAGS, "--bias", "false", "--qk_norm", "true", "--n_kv_head", "2"],
+    "gemma3": ["--norm", "rmsnorm1p", "--mlp", "geglu", "--pos_encoding", "rope", "--bias", "false", "--qk_norm", "true",
+               "--branch_norms", "true", "--embedding_scale", str(32**0.5), "--rope_layers", "lr", "--attention_window", "5",
+               "--window_layers", "wf"],
     "qwen3-window": [*LLAMA_FLAGS, "--bias", "false", "--qk_norm", "true", "--attention_window", "5"],
 }
 
@@ -97,7 +102,7 @@ def byte_level_tokenizer():
 
 
 def make_foreign(directory, kind, config, dtype, shards, tokenizer):
-    config = getattr(transformers, kind + "Config")(
+    config = getattr(transformers, kind + ("TextConfig" if kind == "Gemma3" else "Config"))(
         vocab_size=len(tokenizer) + 13, initializer_range=0.1, bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id, pad_token_id=None, **config)
     model = getattr(transformers, kind + ("LMHeadModel" if kind == "GPT2" else "ForCausalLM"))(config)
