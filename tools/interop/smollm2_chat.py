@@ -20,6 +20,8 @@ import sys
 import time
 import urllib.request
 
+sys.path.pop(0)  # tokenizers.py beside this file is not the package that transformers needs
+
 THINGS = ["the sea", "a parrot", "the moon", "a ship", "gold", "an anchor", "the north star", "rum", "a map", "the wind",
           "a barrel", "an island", "the captain", "a sword", "the tide", "a storm", "a lantern", "the crew", "a rope", "the harbor"]
 FACTS = ["old as the hills", "worth a king's ransom", "trusted by every sailor", "best seen at dawn", "never to be sold",
