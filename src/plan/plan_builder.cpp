@@ -79,6 +79,13 @@ Tensor PlanBuilder::readback(std::string_view name, Shape shape, DType dtype) {
   return add(std::string(name), std::move(shape), dtype, Storage::kReadback, Role::kResults);
 }
 
+std::optional<Tensor> PlanBuilder::find_constant(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end() || !plan_.constants.contains(found->second)) return {};
+  const TensorInfo& info = plan_.tensor(found->second);
+  return Tensor{found->second, info.shape, info.dtype};
+}
+
 Tensor PlanBuilder::constant(std::string_view name, Shape shape, DType dtype,
                              std::vector<std::uint32_t> words) {
   const Tensor tensor = persistent(name, std::move(shape), Role::kConstants, dtype);

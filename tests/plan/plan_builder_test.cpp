@@ -94,6 +94,13 @@ TEST(PlanBuilder, ConstantsKeepTheirContents) {
   EXPECT_EQ(builder.constant("table", {2}, DType::kU32, {7, 9}).id, table.id);
   EXPECT_THROW(builder.constant("table", {2}, DType::kU32, {7, 8}), CheckFailure);
   EXPECT_THROW(builder.constant("short", {2}, DType::kU32, {7}), CheckFailure);
+  const std::optional<Tensor> found = builder.find_constant("table");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->id, table.id);
+  EXPECT_EQ(found->shape, table.shape);
+  builder.persistent("weights", {2}, Role::kParameters);
+  EXPECT_FALSE(builder.find_constant("weights").has_value());
+  EXPECT_FALSE(builder.find_constant("other").has_value());
   const Plan plan = std::move(builder).finish();
   EXPECT_EQ(plan.constants.at(table.id), (std::vector<std::uint32_t>{7, 9}));
 }

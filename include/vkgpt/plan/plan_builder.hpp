@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,8 @@ class PlanBuilder {
   /// A persistent tensor whose contents are known while building: a table, a mask. The store uploads it once.
   /// Declared twice under one name, it must have the same contents.
   Tensor constant(std::string_view name, Shape shape, DType dtype, std::vector<std::uint32_t> words);
+  /// The constant of that name where there is one: contents that take long need not be made again.
+  std::optional<Tensor> find_constant(std::string_view name) const;
   /// A tensor in the arena. Its name is put below the current scope and need not be unique.
   Tensor transient(std::string_view name, Shape shape, DType dtype = DType::kF32);
   /// A part of `base` that starts `first_element` elements in, under a shape of its own.

@@ -86,6 +86,10 @@ plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int
                         const RopeAngles& angles) {
   VKGPT_CHECK(T_max > 0 && HS > 0 && HS % 2 == 0 && angles.theta > 0, "{} positions, heads of {}, theta {}",
               T_max, HS, angles.theta);
+  const std::string name = vkgpt::format(
+      "rope_table_{}_{}_{}_{}_{}_{}_{}_{}_{}_{}", T_max, HS, angles.theta, static_cast<int>(angles.scaling),
+      angles.factor, angles.low, angles.high, angles.original_context, angles.truncate, angles.magnitude);
+  if (const auto made = builder.find_constant(name)) return *made;
   std::vector<double> frequencies;
   for (std::int64_t i = 0; i < HS / 2; ++i) frequencies.push_back(rope_frequency(angles, i, HS));
   std::vector<std::uint32_t> words;
@@ -98,9 +102,6 @@ plan::Tensor rope_table(plan::PlanBuilder& builder, std::int64_t T_max, std::int
       }
     }
   }
-  const std::string name = vkgpt::format(
-      "rope_table_{}_{}_{}_{}_{}_{}_{}_{}_{}_{}", T_max, HS, angles.theta, static_cast<int>(angles.scaling),
-      angles.factor, angles.low, angles.high, angles.original_context, angles.truncate, angles.magnitude);
   return builder.constant(name, {T_max, HS / 2, 2}, DType::kF32, std::move(words));
 }
 
