@@ -16,6 +16,7 @@
 #include "model/gguf_layout.hpp"
 #include "model/gguf_params.hpp"
 #include "model/gguf_rope.hpp"
+#include "model/gguf_rows.hpp"
 
 namespace vkgpt::model {
 namespace {
@@ -120,22 +121,7 @@ void check_config(const GptConfig& config, const std::string& where) {
 
 /// Where a row of a source belongs among those of its parameter: halves in place of pairs.
 std::int64_t placed_row(const GgufSource& source, std::int64_t row) {
-  if (source.rotated_heads == 0) return row;
-  const std::int64_t head_size = source.rows / source.rotated_heads, in_head = row % head_size;
-  return row - in_head + in_head % 2 * (head_size / 2) + in_head / 2;
-}
-
-/// What the parameter of a source is in memory.
-void place_rows(const GgufSource& source, std::span<const float> rows, std::span<float> place) {
-  if (source.rotated_heads == 0) {
-    std::ranges::copy(rows, place.begin());
-    return;
-  }
-  const std::int64_t width = std::ssize(rows) / source.rows;
-  for (std::int64_t row = 0; row < source.rows; ++row) {
-    std::ranges::copy(rows.subspan(static_cast<std::size_t>(row * width), static_cast<std::size_t>(width)),
-                      place.begin() + placed_row(source, row) * width);
-  }
+  return source.rotated_heads == 0 ? row : halved_row(row, source.rows / source.rotated_heads);
 }
 
 }  // namespace
@@ -223,13 +209,13 @@ class GgufParams final : public ParamSource {
         read_part(*tensor, offset, part);
         continue;
       }
-      std::vector<float> stored(static_cast<std::size_t>(tensor->shape.numel())), placed(stored.size());
+      std::vector<float> stored(static_cast<std::size_t>(tensor->shape.numel()));
       file_.read(*tensor, stored);
-      place_rows(source, stored, placed);
+      if (source.rotated_heads > 0) stored = halve_pairs(stored, source.rotated_heads, source.rows);
       if (source.from_one) {
-        for (float& value : placed) value -= 1;
+        for (float& value : stored) value -= 1;
       }
-      std::ranges::copy(std::span(placed).subspan(offset, part.size()), part.begin());
+      std::ranges::copy(std::span(stored).subspan(offset, part.size()), part.begin());
     }
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -10,9 +11,11 @@
 
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/model/adapter_config.hpp"
+#include "vkgpt/model/adapter_files.hpp"
 #include "vkgpt/model/base_directory.hpp"
 #include "vkgpt/model/gguf_adapter.hpp"
 #include "vkgpt/model/gguf_file.hpp"
+#include "vkgpt/model/gguf_writer.hpp"
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/model/safetensors.hpp"
 
@@ -190,6 +193,79 @@ TEST(Adapter, IsWrittenAsLlamaCppReadsIt) {
   file.read(*b, values);
   // The second row of a head of 16 is the first of its other half.
   EXPECT_TRUE(std::ranges::equal(std::span(values).subspan(4, 4), std::span(part->b).subspan(8 * 4, 4)));
+
+  const Adapter again = open_adapter(temp / "a.gguf", params);
+  EXPECT_EQ(again.rank, adapter.rank);
+  EXPECT_EQ(again.scale, adapter.scale);
+  ASSERT_EQ(again.parts.size(), adapter.parts.size());
+  for (const AdapterPart& each : adapter.parts) {
+    const auto found = std::ranges::find_if(again.parts, [&](const AdapterPart& other) {
+      return other.param == each.param && other.first_row == each.first_row;
+    });
+    ASSERT_NE(found, again.parts.end()) << each.param;
+    EXPECT_EQ(found->rows, each.rows);
+    EXPECT_EQ(found->a, each.a) << each.param;
+    EXPECT_EQ(found->b, each.b) << each.param;
+  }
+}
+
+/// A GGUF file with these entries and tensors of ones.
+void write_ones(const Path& path, const std::vector<GgufEntry>& metadata,
+                const std::vector<GgufTensor>& tensors) {
+  OutputFile file(path);
+  write_gguf(file, metadata, tensors, [&](std::size_t i, const ByteSink& sink) {
+    const std::vector<float> ones(static_cast<std::size_t>(tensors[i].shape.numel()), 1.0F);
+    encode_tensor(tensors[i].name, ones, tensors[i].encoding, sink);
+  });
+  file.finish();
+}
+
+TEST(GgufAdapter, WhatDoesNotFitIsRefusedInOneLine) {
+  const TempDirectory temp;
+  const GptParams params(read_model_config(golden()));
+  const Path path = temp / "a.gguf";
+  const std::string q = "blk.0.attn_q.weight.lora_", down = "blk.1.ffn_down.weight.lora_";
+  const std::int64_t inner = params.config().inner_width();
+  const std::vector<GgufEntry> kind = {{"general.type", std::string("adapter")},
+                                       {"adapter.type", std::string("lora")},
+                                       {"general.architecture", std::string("llama")},
+                                       {"adapter.lora.alpha", 8.0F}};
+  const std::vector<GgufTensor> good = {
+      {.name = q + "a", .encoding = TensorEncoding::kF16, .shape = {4, 64}},
+      {.name = q + "b", .encoding = TensorEncoding::kF32, .shape = {64, 4}}};
+  write_ones(path, kind, good);
+  const Adapter adapter = read_gguf_adapter(path, params);
+  EXPECT_EQ(adapter.scale, 2);
+  ASSERT_EQ(adapter.parts.size(), 1U);
+  EXPECT_EQ(adapter.parts[0].a[63], 1);
+
+  const auto refuse = [&](std::vector<GgufEntry> metadata, const std::vector<GgufTensor>& tensors,
+                          const std::string& part) {
+    write_ones(path, metadata, tensors);
+    expect_error([&] { read_gguf_adapter(path, params); }, part);
+  };
+  const auto with = [&](std::size_t i, GgufValue value) {
+    std::vector<GgufEntry> changed = kind;
+    changed[i].value = std::move(value);
+    return changed;
+  };
+  refuse(with(0, std::string("model")), good, "it holds no LoRA adapters");
+  refuse(with(1, std::string("ia3")), good, "it holds no LoRA adapters");
+  refuse(with(2, std::string("gemma2")), good, "these adapters are of \"gemma2\", the model is of llama");
+  refuse(with(3, std::numeric_limits<float>::infinity()), good, "adapter.lora.alpha is inf");
+  refuse(with(3, std::string("8")), good, "adapter.lora.alpha");
+  refuse({kind[0], kind[1], kind[2]}, good, "adapter.lora.alpha");
+  refuse(kind, {}, "it holds no adapters");
+  refuse(kind, {good[0]}, "attn_q.weight.lora_b\" is missing");
+  refuse(kind, {good[0], {.name = q + "b", .shape = {64, 8}}},
+         "were these adapters trained on another model?");
+  refuse(kind, {good[0], {.name = q + "b", .shape = {32, 4}}}, "(64, r)");
+  refuse(
+      kind,
+      {good[0], good[1], {.name = down + "a", .shape = {8, inner}}, {.name = down + "b", .shape = {64, 8}}},
+      "only adapters of one rank are supported");
+  refuse(kind, {good[0], good[1], {.name = "token_embd.weight.lora_a", .shape = {4, 64}}},
+         "\"token_embd.weight.lora_a\" has no place in this model (there are 1 such)");
 }
 
 }  // namespace

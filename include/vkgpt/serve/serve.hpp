@@ -42,9 +42,9 @@ struct ServeConfig {
           self.served_name);
     visit(FieldInfo{.name = "adapter",
                     .group = kGroup,
-                    .help =
-                        "Adapters (PEFT directories or runs) that requests choose as their model: NAME=DIR, "
-                        "several with commas between them; 'base' is the model alone"},
+                    .help = "Adapters (PEFT directories, runs, GGUF files) that requests choose as their "
+                            "model: NAME=PATH, "
+                            "several with commas between them; 'base' is the model alone"},
           self.adapter);
     visit(text::chat_template_field(kGroup), self.chat_template);
     visit(FieldInfo{.name = "slots",

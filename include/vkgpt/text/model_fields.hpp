@@ -36,11 +36,12 @@ inline FieldInfo context_field(std::string_view group) {
 }
 
 inline FieldInfo adapter_field(std::string_view group) {
-  return {.name = "adapter",
-          .group = group,
-          .help =
-              "Adapters to use with the model: a PEFT directory or a run; --model may then be left out, "
-              "where they say what theirs is"};
+  return {
+      .name = "adapter",
+      .group = group,
+      .help =
+          "Adapters to use with the model: a PEFT directory, a run or a GGUF file; --model may be left out "
+          "where they say what theirs is"};
 }
 
 inline FieldInfo use_ema_field(std::string_view group) {

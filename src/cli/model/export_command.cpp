@@ -14,6 +14,7 @@
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/adapter_files.hpp"
 #include "vkgpt/model/gguf_adapter.hpp"
 #include "vkgpt/model/gguf_model.hpp"
 #include "vkgpt/model/hf_config.hpp"
@@ -51,7 +52,7 @@ struct ExportOptions {
     visit(FieldInfo{.name = "adapter",
                     .group = kGroup,
                     .help = "Adapters to merge into it, or with --format gguf_adapter to write beside it: a "
-                            "PEFT directory or a run"},
+                            "PEFT directory, a run or a GGUF file"},
           self.adapter);
     visit(
         FieldInfo{.name = "format",
@@ -90,8 +91,7 @@ void check_options(const ExportOptions& options) {
     fail_usage("llm.c does not read {}: with --format llmc choose f32 or bf16", options.dtype);
   }
   if (options.format == "gguf_adapter" && (options.adapter.empty() || options.dtype != "f32")) {
-    fail_usage(
-        "--format gguf_adapter writes the f32 factors of --adapter DIR: give that, and no other --dtype");
+    fail_usage("--format gguf_adapter writes the f32 factors of --adapter: give that, and no other --dtype");
   }
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(options.out, ignored);
@@ -150,7 +150,7 @@ Exported export_gguf(const OpenModel& source, TensorEncoding encoding, const Pat
 Exported export_gguf_adapter(const ExportOptions& options) {
   if (options.model.empty()) fail_usage("--model is missing: the model that the adapters belong to");
   const model::GptParams params(model::read_model_config(train::find_model_directory(options.model)));
-  const model::Adapter adapter = model::read_adapter(train::find_model_directory(options.adapter), params);
+  const model::Adapter adapter = model::open_adapter(train::find_model_directory(options.adapter), params);
   const Path path(options.out);
   return write_whole(path, [&](OutputFile& file) {
     return model::write_gguf_adapter(file, adapter, params, path.stem().string());

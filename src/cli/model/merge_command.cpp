@@ -28,8 +28,10 @@ struct MergeOptions {
                     .group = kGroup,
                     .help = "Model that the adapters belong to; empty: the one that they name"},
           self.model);
-    visit(FieldInfo{.name = "adapter", .group = kGroup, .help = "Adapters: a PEFT directory or a run"},
-          self.adapter);
+    visit(
+        FieldInfo{
+            .name = "adapter", .group = kGroup, .help = "Adapters: a PEFT directory, a run or a GGUF file"},
+        self.adapter);
     visit(
         FieldInfo{
             .name = "dtype", .group = kGroup, .help = "Numbers in the new files", .choices = "f32|f16|bf16"},

@@ -3,7 +3,10 @@
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/adapter_files.hpp"
 #include "vkgpt/model/base_directory.hpp"
+#include "vkgpt/model/gguf_import.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 
@@ -35,7 +38,7 @@ OpenModel open_model(const std::string& path, bool use_ema, const std::string& t
   OpenModel open = open_model(path, use_ema, tokenizer);
   if (adapter.empty()) return open;
   const model::GptParams& params = open.model.params;
-  model::merge_adapter(model::read_adapter(train::find_model_directory(adapter), params), params,
+  model::merge_adapter(model::open_adapter(train::find_model_directory(adapter), params), params,
                        open.model.arena);
   return open;
 }
@@ -44,6 +47,10 @@ ModelSource open_model_source(const std::string& path, const std::string& adapte
                               const std::string& tokenizer) {
   if (path.empty() && adapter.empty()) fail_without_model();
   const Path adapters = adapter.empty() ? Path() : train::find_model_directory(adapter);
+  if (path.empty() && model::is_gguf(adapters)) {
+    fail_usage("--model is missing: {} does not say where the model of its adapters is",
+               printable(adapters.string(), 200));
+  }
   const Path directory = path.empty() ? model::base_of_adapters(adapters) : train::find_model_directory(path);
   ModelSource open{.directory = directory,
                    .params = model::GptParams(model::read_model_config(directory)),
@@ -51,7 +58,7 @@ ModelSource open_model_source(const std::string& path, const std::string& adapte
                                            : model::open_model_params(directory, use_ema),
                    .tokenizer = tokenizer_of(directory, tokenizer),
                    .adapter = {}};
-  if (!adapter.empty()) open.adapter = model::read_adapter(adapters, open.params);
+  if (!adapter.empty()) open.adapter = model::open_adapter(adapters, open.params);
   check_vocabulary(directory, *open.tokenizer, open.params.config());
   return open;
 }

@@ -23,7 +23,7 @@ struct OpenModel {
 /// tokenizer where `tokenizer` names no other. Throws `Error`.
 OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer = {});
 
-/// The same with an adapter directory's changes made.
+/// The same with the changes of adapters made (see `model::open_adapter`).
 OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer,
                      const std::string& adapter);
 

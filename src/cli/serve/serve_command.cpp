@@ -9,6 +9,7 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/adapter_files.hpp"
 #include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/serve/serve.hpp"
@@ -35,7 +36,7 @@ struct NamedAdapters {
   std::vector<model::Adapter> adapters;
 };
 
-/// Those of "NAME=DIR,NAME=DIR". `taken` is the model's own name.
+/// Those of "NAME=PATH,NAME=PATH". `taken` is the model's own name.
 NamedAdapters read_adapters(const std::string& list, const std::string& taken,
                             const model::GptParams& params) {
   NamedAdapters named;
@@ -45,14 +46,14 @@ NamedAdapters read_adapters(const std::string& list, const std::string& taken,
     start = end + 1;
     const std::size_t equals = item.find('=');
     if (equals == 0 || equals == std::string::npos || equals + 1 == item.size()) {
-      fail_usage("--adapter: expected NAME=DIR, found '{}'", printable(item));
+      fail_usage("--adapter: expected NAME=PATH, found '{}'", printable(item));
     }
     std::string name = item.substr(0, equals);
     if (name == taken || name == "base" || std::ranges::contains(named.names, name)) {
       fail_usage("--adapter: the name '{}' is taken", printable(name));
     }
     named.adapters.push_back(
-        model::read_adapter(train::find_model_directory(item.substr(equals + 1)), params));
+        model::open_adapter(train::find_model_directory(item.substr(equals + 1)), params));
     named.names.push_back(std::move(name));
   }
   return named;

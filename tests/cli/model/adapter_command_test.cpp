@@ -77,6 +77,13 @@ TEST(GpuAdapterCommands, GenerateMergeAndExportAgree) {
                                     "--format", "gguf_adapter", "--out", files / "adapter.gguf"});
   ASSERT_EQ(gguf.code, 0) << gguf.err;
   EXPECT_THAT(gguf.out, HasSubstr("adapters of llama"));
+  EXPECT_EQ(tokens_of(files.generate({"--model", files / "base", "--adapter", files / "adapter.gguf"})),
+            adapted);
+  const RunResult again = run_vkgpt({"merge", "--model", files / "base", "--adapter", files / "adapter.gguf",
+                                     "--out", files / "merged_gguf"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(read_file(Path(files / "merged_gguf") / model::kModelWeightsFile),
+            read_file(Path(files / "merged") / model::kModelWeightsFile));
 }
 
 TEST(AdapterCommands, RefuseInOneLine) {
@@ -94,8 +101,11 @@ TEST(AdapterCommands, RefuseInOneLine) {
   const std::string other = (test::source_dir() / "tests/golden/hf_gpt2").string();
   refuse({"export", "--model", other, "--adapter", adapter, "--format", "gguf_adapter", "--out", out}, 1,
          "has no place in this model");
-  refuse({"export", "--model", base, "--format", "gguf_adapter", "--out", out}, 2, "--adapter DIR");
-  refuse({"serve", "--model", base, "--adapter", adapter}, 2, "expected NAME=DIR");
+  refuse({"export", "--model", base, "--format", "gguf_adapter", "--out", out}, 2, "factors of --adapter");
+  write_file(Path(files / "adapter.gguf"), "GGUF");
+  refuse({"merge", "--adapter", files / "adapter.gguf", "--out", out}, 2, "--model is missing");
+  refuse({"merge", "--model", base, "--adapter", files / "adapter.gguf", "--out", out}, 1, "adapter.gguf");
+  refuse({"serve", "--model", base, "--adapter", adapter}, 2, "expected NAME=PATH");
   refuse({"serve", "--model", base, "--adapter", "base=" + adapter}, 2, "the name 'base' is taken");
   refuse({"serve", "--model", base, "--adapter", "x=" + adapter + ",x=" + adapter}, 2, "'x' is taken");
 }
