@@ -3,6 +3,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/activation.hpp"
 #include "vkgpt/ops/attention/qk_norm.hpp"
+#include "vkgpt/ops/copy.hpp"
 #include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/ops/norm.hpp"
@@ -232,6 +233,7 @@ AttentionBranch attention_branch(PlanBuilder& builder, const BlockTensors& param
                                  const Attend& attend, const BlockOptions& options) {
   const auto scope = builder.scope("attn");
   AttentionBranch saved{.norm = stream_norm(builder, params.ln_1, in, options)};
+  if (options.put_aside) ops::copy(builder, saved.norm.x, *options.put_aside);
   saved.c_attn =
       linear_forward(builder, params.c_attn, saved.norm.y, "qkv", options.lora.of(0), options.by_rows);
   saved.qkv = saved.c_attn.y;

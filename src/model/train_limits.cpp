@@ -32,8 +32,9 @@ void check_train_size(const GptParams& params, const TrainPlanOptions& options, 
   plan::check_fits(tokens <= kMaxBatchTokens,
                    "batch_size {} of {} tokens each are {} tokens at once, at most {} are possible",
                    options.batch_size, T, tokens, kMaxBatchTokens);
-  const std::int64_t kept = tokens * config.n_layer * kept_width(config, options.grad_checkpoint) *
-                            dtype_size(options.activation_dtype);
+  const std::int64_t layers = options.offload ? 1 : config.n_layer;
+  const std::int64_t kept =
+      tokens * layers * kept_width(config, options.grad_checkpoint) * dtype_size(options.activation_dtype);
   const std::int64_t trained = params.trainable_elements();
   // A base takes half a byte a number or more.
   const std::int64_t weights = base_in_blocks ? 4 * trained + (parameters - trained) / 2 : 4 * parameters;

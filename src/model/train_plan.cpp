@@ -7,6 +7,7 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/model/held_weights.hpp"
 #include "vkgpt/ops/cast.hpp"
+#include "vkgpt/ops/copy.hpp"
 #include "vkgpt/ops/cross_entropy.hpp"
 #include "vkgpt/ops/dropout.hpp"
 #include "vkgpt/ops/embedding.hpp"
@@ -61,6 +62,7 @@ class TrainPlanWriter {
         losses_(builder, config_, options, preference, loss_tensors_),
         batch_{.config = config_, .B = B_, .T = T_} {
     VKGPT_CHECK(T_ <= config_.block_size, "{} tokens in a context of {}", T_, config_.block_size);
+    VKGPT_CHECK(!options.offload || options.grad_checkpoint == GradCheckpoint::kBlock);
     const std::int64_t trained = params.trainable_elements();
     const std::int64_t all = base.blocks ? trained : params.arena_elements();
     update_.params = arena(builder, params, tensor::kParams, all, Role::kParameters);
@@ -140,6 +142,14 @@ class TrainPlanWriter {
     return builder_.view(builder_.upload(name, {2 * B_ * config_.block_size}, DType::kU32), 0, {2 * B_ * T_});
   }
 
+  /// Where what a block reads waits for its backward, in host memory. The last block's comes at once.
+  std::optional<Tensor> put_aside(std::int64_t layer) {
+    if (!options_.offload || layer + 1 == config_.n_layer) return {};
+    const Tensor whole = builder_.host(block_scope(layer) + "/input",
+                                       {B_ * config_.block_size, config_.n_embd}, options_.activation_dtype);
+    return builder_.view(whole, 0, {B_, T_, config_.n_embd});
+  }
+
   Forward write_forward(const ParamTensors& params, Pass pass) {
     Forward forward;
     forward.x = builder_.transient("embedding", {B_, T_, config_.n_embd}, options_.activation_dtype);
@@ -157,7 +167,8 @@ class TrainPlanWriter {
     Stream stream{forward.x, {}};
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const auto scope = builder_.scope(block_scope(layer));
-      const BlockOptions options = block_options(layer, pass);
+      BlockOptions options = block_options(layer, pass);
+      if (pass == Pass::kTrain) options.put_aside = put_aside(layer);
       forward.blocks.push_back(
           block_forward(builder_, params.block(layer), stream, attend(batch_, options), options));
       stream = forward.blocks.back().out;
@@ -193,7 +204,12 @@ class TrainPlanWriter {
     BlockActivations saved = forward;
     if (options_.grad_checkpoint == GradCheckpoint::kBlock) {
       const auto recompute = builder_.scope("recompute");
-      saved = block_forward(builder_, block, {forward.attention.norm.x, {}}, again, options);
+      Tensor x = forward.attention.norm.x;
+      if (const std::optional<Tensor> aside = put_aside(layer)) {
+        x = builder_.transient("input", x.shape, x.dtype);
+        ops::copy(builder_, *aside, x);
+      }
+      saved = block_forward(builder_, block, {x, {}}, again, options);
     }
     const bool recompute_attention = options_.grad_checkpoint == GradCheckpoint::kAttention;
     block_backward(builder_, block, grads.block(layer), saved, attend_backward(batch_, options), dstream,

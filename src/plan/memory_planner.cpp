@@ -101,6 +101,10 @@ MemoryPlan plan_memory(const Plan& plan, std::uint64_t alignment, std::uint64_t 
       check_tensor(info, largest_piece(info), max_arena_bytes);
       memory.bytes_by_role[info.role] += info.bytes();
     }
+    if (info.storage == Storage::kHost) {
+      check_tensor(info, info.bytes(), max_arena_bytes);
+      memory.host_bytes += info.bytes();
+    }
     if (info.storage == Storage::kUpload || info.storage == Storage::kReadback) {
       memory.bytes_by_role[info.role] += kSlotCount * info.bytes();
     }

@@ -79,6 +79,10 @@ Tensor PlanBuilder::readback(std::string_view name, Shape shape, DType dtype) {
   return add(std::string(name), std::move(shape), dtype, Storage::kReadback, Role::kResults);
 }
 
+Tensor PlanBuilder::host(std::string_view name, Shape shape, DType dtype) {
+  return add(std::string(name), std::move(shape), dtype, Storage::kHost, Role::kActivations);
+}
+
 std::optional<Tensor> PlanBuilder::find_constant(std::string_view name) const {
   const auto found = by_name_.find(name);
   if (found == by_name_.end() || !plan_.constants.contains(found->second)) return {};

@@ -108,7 +108,12 @@ std::string dump_text(const Schedule& schedule, bool verbose) {
   for (const auto& [role, bytes] : schedule.memory.bytes_by_role) {
     text += vkgpt::format("  {:<36} {:>12}\n", role_name(role), format_bytes(bytes));
   }
-  return text + vkgpt::format("  {:<36} {:>12}\n", "total", format_bytes(schedule.memory.total_bytes()));
+  text += vkgpt::format("  {:<36} {:>12}\n", "total", format_bytes(schedule.memory.total_bytes()));
+  if (schedule.memory.host_bytes > 0) {
+    text +=
+        vkgpt::format("  {:<36} {:>12}\n", "the host's, beside it", format_bytes(schedule.memory.host_bytes));
+  }
+  return text;
 }
 
 nlohmann::json dump_json(const Schedule& schedule) {
@@ -130,7 +135,10 @@ nlohmann::json dump_json(const Schedule& schedule) {
   nlohmann::json memory = nlohmann::json::object();
   for (const auto& [role, bytes] : schedule.memory.bytes_by_role)
     memory[std::string(role_name(role))] = bytes;
-  return {{"segments", segments}, {"memory", memory}, {"memory_total", schedule.memory.total_bytes()}};
+  return {{"segments", segments},
+          {"memory", memory},
+          {"memory_total", schedule.memory.total_bytes()},
+          {"host_memory", schedule.memory.host_bytes}};
 }
 
 }  // namespace vkgpt::plan

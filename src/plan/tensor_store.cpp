@@ -48,6 +48,8 @@ void TensorStore::reserve(const Schedule& schedule) {
         } else {
           fill_zero(info.name);
         }
+      } else if (info.storage == Storage::kHost) {
+        reserve_host(info);
       } else if (!slots_.contains(info.name)) {
         const bool is_upload = info.storage == Storage::kUpload;
         SlotTensor tensor{info.storage, {}};
@@ -79,6 +81,17 @@ void TensorStore::reserve(const Schedule& schedule) {
   }
 }
 
+void TensorStore::reserve_host(const TensorInfo& info) {
+  const auto found = host_.find(info.name);
+  if (found == host_.end()) {
+    host_.emplace(info.name,
+                  vk::Buffer(context_.device(), info.bytes(), vk::MemoryKind::kReadback, info.name));
+    return;
+  }
+  VKGPT_CHECK(found->second.size() == info.bytes(), "{} has {} bytes in one plan and {} in another",
+              info.name, found->second.size(), info.bytes());
+}
+
 vk::BufferRange TensorStore::range(const Schedule& schedule, const Binding& binding, int slot) const {
   const TensorInfo& info = schedule.plan.tensor(binding.tensor);
   switch (info.storage) {
@@ -92,6 +105,8 @@ vk::BufferRange TensorStore::range(const Schedule& schedule, const Binding& bind
       const std::size_t piece = pieces.find(binding.offset);
       return {pieces.buffers[piece].handle(), binding.offset - pieces.begins[piece], binding.size};
     }
+    case Storage::kHost:
+      return {host_.at(info.name).handle(), binding.offset, binding.size};
     case Storage::kUpload:
     case Storage::kReadback: {
       const SlotTensor& tensor = slots_.at(info.name);

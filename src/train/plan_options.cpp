@@ -40,7 +40,7 @@ std::vector<std::string> split_list(std::string_view text) {
 
 model::GradCheckpoint grad_checkpoint(const TrainConfig& config) {
   const bool is_auto = config.grad_checkpoint == "auto";
-  if (config.grad_checkpoint == "block" || (is_auto && config.base_dtype != "f32")) {
+  if (config.grad_checkpoint == "block" || (is_auto && (config.base_dtype != "f32" || config.offloads()))) {
     return model::GradCheckpoint::kBlock;
   }
   if (config.grad_checkpoint == "attention") return model::GradCheckpoint::kAttention;
@@ -162,6 +162,7 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                                         .muon_steps = config.muon_steps,
                                         .activation_dtype = activation_dtype(config, target.caps),
                                         .grad_checkpoint = grad_checkpoint(config),
+                                        .offload = config.offloads(),
                                         .documents = config.pack == "documents" || config.is_dpo(),
                                         .dropout = config.dropout,
                                         .label_smoothing = config.label_smoothing,

@@ -63,6 +63,9 @@ void TrainConfig::validate() const {
   if (lora_rank > 0 && keep_optimizer) {
     fail_usage("--keep_optimizer: the state of whole matrices does not fit the adapters of --lora_rank");
   }
+  if (offloads() && grad_checkpoint != "auto" && grad_checkpoint != "block") {
+    fail_usage("--offload activations is of what --grad_checkpoint block keeps, not {}", grad_checkpoint);
+  }
   validate_rounds(*this);
   validate_base(*this);
   if (out_dir.empty()) fail_usage("out_dir is empty: give the run directory with --out_dir DIR");

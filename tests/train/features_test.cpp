@@ -9,6 +9,7 @@
 
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/text/generate/generator.hpp"
+#include "vkgpt/train/plan_options.hpp"
 
 #include "check/compare.hpp"
 #include "gpu_context.hpp"
@@ -43,6 +44,7 @@ std::vector<Feature> features() {
       {"fp16", [](TrainConfig& c) { c.amp = "fp16"; }},
       {"bf16", [](TrainConfig& c) { c.amp = "bf16", c.ema = true; }},
       {"checkpoint_block", [](TrainConfig& c) { c.grad_checkpoint = "block", c.dropout = 0.1; }},
+      {"offload", [](TrainConfig& c) { c.offload = "activations"; }},
       {"checkpoint_attention", [](TrainConfig& c) { c.grad_checkpoint = "attention"; }},
       {"freeze", [](TrainConfig& c) { c.freeze = "h.0.*,wte.weight"; }},
       {"lora", [](TrainConfig& c) { c.lora_rank = 4; }},
@@ -127,7 +129,34 @@ TEST(GpuGradCheckpoint, GivesTheBitsOfNone) {
       config.grad_checkpoint = policy;
       EXPECT_EQ(run_steps(model, config, How::kReplay, 4), none) << policy;
     }
+    config.grad_checkpoint = "auto";
+    config.offload = "activations";
+    EXPECT_EQ(run_steps(model, config, How::kReplay, 4), none) << "offloaded";
   }
+}
+
+TEST(Offload, TakesTheDevicesActivationsTheirGrowthWithDepth) {
+  model::GptConfig model = small_model();
+  TrainConfig config = small_training();
+  config.grad_checkpoint = "block";
+  config.batch_size = 64;  // so that the micro-step, not the update, needs the most
+  vk::Target target;
+  target.caps.max_allocation_bytes = UINT64_MAX;
+  const auto memory = [&](std::int64_t layers) {
+    model.n_layer = layers;
+    return train_schedule(model::GptParams(model), config, model.block_size, target).memory;
+  };
+  const auto activations = [&](std::int64_t layers) {
+    return memory(layers).bytes_by_role.at(plan::Role::kActivations);
+  };
+  const auto input = static_cast<std::uint64_t>(config.batch_size * model.block_size * model.n_embd) * 4;
+  EXPECT_EQ(memory(6).host_bytes, 0U);
+  EXPECT_GE(activations(12), activations(6) + 6 * input);
+  config.offload = "activations";
+  EXPECT_EQ(memory(6).host_bytes, 5 * input) << "all but that of the last block";
+  EXPECT_EQ(activations(12), activations(6));
+  config.grad_checkpoint = "attention";
+  EXPECT_THROW(config.validate(), Error);
 }
 
 TEST(GpuFreeze, FrozenParametersKeepEveryBit) {

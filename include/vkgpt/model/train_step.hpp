@@ -139,6 +139,7 @@ struct TrainPlanOptions {
 
   DType activation_dtype = DType::kF32;  // f16 comes with dynamic loss scaling
   GradCheckpoint grad_checkpoint = GradCheckpoint::kNone;
+  bool offload = false;     // what GradCheckpoint::kBlock keeps lies in host memory
   bool documents = false;   // share sequences: attention stays inside each
   bool row_losses = false;  // evaluations leave them in kRowLosses
   double dropout = 0;

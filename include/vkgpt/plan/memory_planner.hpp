@@ -19,7 +19,9 @@ struct MemoryPlan {
   std::vector<std::uint64_t> arena_bytes;       // size of each arena
   std::map<TensorId, Placement> placements;     // every transient root tensor that is used
   std::map<Role, std::uint64_t> bytes_by_role;  // kActivations counts the arenas, slots count twice
+  std::uint64_t host_bytes = 0;                 // of Storage::kHost, beside all that
 
+  /// What the device is asked for: `bytes_by_role` together.
   std::uint64_t total_bytes() const;
 };
 

@@ -36,6 +36,8 @@ class PlanBuilder {
   std::vector<std::int64_t> cuts_of(const Tensor& t) const;
   Tensor upload(std::string_view name, Shape shape, DType dtype = DType::kF32);
   Tensor readback(std::string_view name, Shape shape, DType dtype = DType::kF32);
+  /// A tensor of `Storage::kHost`, shared by name like persistent ones.
+  Tensor host(std::string_view name, Shape shape, DType dtype = DType::kF32);
   /// A persistent tensor whose contents are known while building: a table, a mask. The store uploads it once.
   /// Declared twice under one name, it must have the same contents.
   Tensor constant(std::string_view name, Shape shape, DType dtype, std::vector<std::uint32_t> words);

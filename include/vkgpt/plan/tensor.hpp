@@ -19,6 +19,8 @@ enum class Storage {
   kPersistent,  // a buffer of its own, shared by name between plans, kept until the program ends
   kUpload,      // host-visible, one copy per slot, written by the host before a submission
   kReadback,    // host-visible, one copy per slot, read by the host after a submission
+  kHost,        // host memory that dispatches alone use, to spare the device's; like kPersistent, but its
+                // contents are those of the segment that wrote it last
 };
 
 /// The purpose of a tensor, by which memory tables and dumps group.

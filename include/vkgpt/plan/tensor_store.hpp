@@ -27,7 +27,7 @@ class TensorStore {
   TensorStore(vk::Context& context, Uploads uploads) : context_(context), uploads_(uploads) {}
 
   /// Allocates what `schedule` needs beyond what is there. Constants are uploaded, other persistent
-  /// and slot tensors start as zeros. Every
+  /// and slot tensors start as zeros, those of `Storage::kHost` as they are. Every
   /// schedule is reserved before the first one is recorded. Fails when the device's memory is too small, with
   /// the memory table.
   void reserve(const Schedule& schedule);
@@ -56,7 +56,7 @@ class TensorStore {
   /// Makes the host's writes to the slot visible to the next submission.
   void flush(int slot) const;
 
-  /// Bytes of all buffers.
+  /// Bytes of all buffers but those of `Storage::kHost`.
   std::uint64_t allocated_bytes() const;
   /// Overwrites the arenas with NaN, so that a read of something never written shows.
   void poison_arenas();
@@ -84,6 +84,7 @@ class TensorStore {
   };
 
   const Pieces& persistent(std::string_view name) const;
+  void reserve_host(const TensorInfo& info);
   Pieces allocate(const TensorInfo& info) const;
   /// Calls `run(buffer, offset in it, offset in the range, bytes)` for each piece of a range of bytes.
   template <typename Run>
@@ -93,6 +94,7 @@ class TensorStore {
   Uploads uploads_;
   std::map<std::string, Pieces, std::less<>> persistent_;
   std::map<std::string, SlotTensor, std::less<>> slots_;
+  std::map<std::string, vk::Buffer, std::less<>> host_;
   std::vector<vk::Buffer> arenas_;
   mutable bool arenas_in_use_ = false;
 };

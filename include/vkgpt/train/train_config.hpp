@@ -64,6 +64,7 @@ struct TrainConfig {
 
   std::string amp = "off";
   std::string grad_checkpoint = "auto";
+  std::string offload = "none";
 
   std::string sum_order = "rank";
   std::string wire = "f32";
@@ -103,6 +104,8 @@ struct TrainConfig {
 
   /// Whether ranks train apart for rounds of steps.
   bool is_diloco() const { return sync == "diloco"; }
+  /// Whether what blocks keep for the backward waits in host memory.
+  bool offloads() const { return offload == "activations"; }
   /// Whether it learns from pairs of replies.
   bool is_dpo() const { return objective == "dpo"; }
 

@@ -246,9 +246,14 @@ struct TrainFields {
           self.amp);
     visit(FieldInfo{.name = "grad_checkpoint",
                     .group = kGroup,
-                    .help = "Compute again in the backward; auto: block with --base_dtype",
+                    .help = "Compute again in the backward; auto: block with --base_dtype or --offload",
                     .choices = "auto|none|block|attention"},
           self.grad_checkpoint);
+    visit(FieldInfo{.name = "offload",
+                    .group = kGroup,
+                    .help = "activations: what blocks keep for the backward waits in host memory",
+                    .choices = "none|activations"},
+          self.offload);
   }
 
   template <typename Visitor, typename Self>

@@ -172,17 +172,13 @@ ChatData read_chat_data(std::span<const Path> files, const Tokenizer& tokenizer,
                         const ChatDataConfig& config) {
   const ChatFormat format(tokenizer, config.chat_template);
   ChatData data;
-  for (const Path& path : files) {
-    const RecordFile file(path);
-    std::vector<Encoded> all(file.records().size());
-    on_all_processors(all.size(), [&](std::size_t i) {
-      all[i] = encode(file.records()[i].text, format, config.val_fraction);
-    });
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      note(data.counts, all[i], file.place(file.records()[i]));
-      if (!all[i].bad) append_prompt(data.splits[all[i].for_validation ? 1 : 0], all[i].prompt);
+  const auto encoded = [&](std::string_view record) { return encode(record, format, config.val_fraction); };
+  for_each_record(files, encoded, [&](const Encoded& conversation, const std::string& place) {
+    note(data.counts, conversation, place);
+    if (!conversation.bad) {
+      append_prompt(data.splits[conversation.for_validation ? 1 : 0], conversation.prompt);
     }
-  }
+  });
   check_chat_data(data, config, "conversations");
   return data;
 }

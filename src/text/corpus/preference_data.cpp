@@ -72,23 +72,14 @@ ChatData read_preference_data(std::span<const Path> files, const Tokenizer& toke
                               const ChatDataConfig& config) {
   const ChatFormat format(tokenizer, config.chat_template);
   ChatData data;
-  for (const Path& path : files) {
-    const RecordFile file(path);
-    std::vector<Encoded> all(file.records().size());
-    on_all_processors(all.size(), [&](std::size_t i) {
-      all[i] = encode(file.records()[i].text, format, config.val_fraction);
-    });
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (all[i].bad) {
-        note_bad(data.counts, *all[i].bad, all[i].why, file.place(file.records()[i]));
-        continue;
-      }
-      ++data.counts.conversations;
-      for (const ChatPrompt& reply : all[i].replies) {
-        append_prompt(data.splits[all[i].for_validation ? 1 : 0], reply);
-      }
+  const auto encoded = [&](std::string_view record) { return encode(record, format, config.val_fraction); };
+  for_each_record(files, encoded, [&](const Encoded& pair, const std::string& place) {
+    if (pair.bad) return note_bad(data.counts, *pair.bad, pair.why, place);
+    ++data.counts.conversations;
+    for (const ChatPrompt& reply : pair.replies) {
+      append_prompt(data.splits[pair.for_validation ? 1 : 0], reply);
     }
-  }
+  });
   check_chat_data(data, config, "pairs");
   return data;
 }

@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "vkgpt/core/file.hpp"
@@ -38,5 +40,17 @@ class RecordFile {
 /// Calls `work` for every number below `count` once, on all processors. Throws `Error` where a signal
 /// arrived.
 void on_all_processors(std::size_t count, const std::function<void(std::size_t)>& work);
+
+/// `encode(text)` of every record of these files, on all processors, and then, in their order,
+/// `use(encoded, place)`, where the place says which record it was. Throws `Error` as the above do.
+template <typename Encode, typename Use>
+void for_each_record(std::span<const Path> files, const Encode& encode, const Use& use) {
+  for (const Path& path : files) {
+    const RecordFile file(path);
+    std::vector<std::invoke_result_t<const Encode&, std::string_view>> all(file.records().size());
+    on_all_processors(all.size(), [&](std::size_t i) { all[i] = encode(file.records()[i].text); });
+    for (std::size_t i = 0; i < all.size(); ++i) use(all[i], file.place(file.records()[i]));
+  }
+}
 
 }  // namespace vkgpt::text
