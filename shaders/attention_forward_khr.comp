@@ -104,7 +104,7 @@ void main() {
   }
 
   barrier();
-  factors[OWN_ROW * FRAG_N] = 1 / row_sum;
+  if (lane_index() % ROW_LANES == 0) factors[OWN_ROW * FRAG_N] = 1 / row_sum;
   STORE_ROWS(acc, result4, b * T * NH * HS + h * HS, NH * HS, first, inverse_sum)
   if (query < T && lane_index() % ROW_LANES == 0) lse[head * T + query] = (row_max + log2(row_sum)) * LN2;
 }

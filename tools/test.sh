@@ -109,7 +109,7 @@ case $mode in
   coverage) run_coverage; exit ;;
   races)
     build ci || exit 2
-    tools/races.sh build-ci/vkgpt
+    tools/races.sh build-ci/vkgpt_tests
     exit
     ;;
   tidy) run_tidy "${@:2}"; exit ;;
