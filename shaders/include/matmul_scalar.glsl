@@ -3,8 +3,8 @@
 // shuffles. Design and figures: shaders/docs/matmul.md. The including file defines TRANSPOSITION; beside the macros of
 // matmul.glsl the host (src/ops/matmul/matmul_scalar.cpp) sets
 //   LANES       workgroup size, at most the subgroup size
-//   TM          rows of the tile: 16, 8, or (not for TN) 1
-//   K_STEP      k extent of an iteration: 8, on CPU drivers of 16 lanes 16, or for TM = 1 twice LANES
+//   TM          rows of the tile: 32, 16, 8, or (not for TN) 1
+//   K_STEP      k extent of an iteration: 8, on CPU drivers of 16 lanes 16 for up to 16 rows, or for TM = 1 twice LANES
 //   B_STEP      k extent of B that registers hold at a time; divides K_STEP and is even
 //   WIDE        1: loads and stores two neighbours of DTYPE as one word; row lengths and offsets are even
 //   WIDE_F32    1: likewise two of f32, as a 64-bit word
@@ -229,9 +229,15 @@ void main() {
       const vec2 bv[kBStep * kPairs] = load_b(k + u0);
       BLOCK(0, 0)
       BLOCK(0, 1)
-#if TM == 16
+#if TM >= 16
       BLOCK(8, 0)
       BLOCK(8, 1)
+#endif
+#if TM == 32
+      BLOCK(16, 0)
+      BLOCK(16, 1)
+      BLOCK(24, 0)
+      BLOCK(24, 1)
 #endif
     }
   }

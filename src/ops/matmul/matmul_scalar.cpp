@@ -16,7 +16,7 @@ constexpr std::int64_t kCachedColumnBytes = 2048;
 /// All that a shader variant depends on beside the product.
 struct Variant {
   std::int64_t lanes;           // of a workgroup, all in one subgroup
-  std::int64_t tile_rows;       // 16, 8 or 1
+  std::int64_t tile_rows;       // 32, 16, 8 or 1
   std::int64_t k_step;          // k of an iteration
   std::int64_t b_step;          // of them, those whose B is in registers at a time
   bool is_wide;                 // reads two neighbours as one word, of 64 bits for f32
@@ -33,7 +33,15 @@ Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Exten
   // 16 rows are 64 sums in each lane, beside what is loaded of A and B.
   const bool fits_16_rows = budget.registers > 128;
   v.tile_rows = (e.m <= 8 || !fits_16_rows) && v.lanes <= 32 ? 8 : 16;
-  v.k_step = caps.is_cpu() && v.lanes >= 16 ? 16 : 8;
+  v.k_step = 8;
+  if (caps.is_cpu() && v.lanes >= 16) {
+    // There loads of B, two gathers each, cost most: more rows share them, or one iteration makes more of them.
+    if (e.m > 16) {
+      v.tile_rows = 32;
+    } else {
+      v.k_step = 16;
+    }
+  }
   if (e.m == 1 && p.transposition != Transposition::kTN) {
     v.tile_rows = 1;
     v.k_step = 2 * v.lanes;  // a pair of A for every lane
