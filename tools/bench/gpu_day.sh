@@ -4,7 +4,7 @@
 #   tools/bench/gpu_day.sh pack [VKGPT]        # before: the program, its C library and loader into .bench/, which
 #                                              # travels to a machine that can neither build nor install; TEXT=FILE too
 #   tools/bench/gpu_day.sh run STAGE [VKGPT]   # there: one of a b c d e (see gpu_day.py), under eight minutes each
-#   tools/bench/gpu_day.sh dry [VKGPT]         # every stage, small, on the CPU driver
+#   tools/bench/gpu_day.sh dry [VKGPT]         # every stage, or those in STAGES, small, on the CPU driver
 #
 # VKGPT is build/vkgpt by default, or what `pack` left. Results go to OUT, .bench/results by default, one file a stage,
 # written after every row. PYTHON is the interpreter; torch in it is compared with where there is one. A kernel that
@@ -88,6 +88,6 @@ case $mode in
     ;;
   dry)
     find_program
-    for stage in a b c d e; do "$python" tools/bench/gpu_day.py "$stage" "$program" "$out" --dry_run; done
+    for stage in ${STAGES:-a b c d e}; do "$python" tools/bench/gpu_day.py "$stage" "$program" "$out" --dry_run; done
     ;;
 esac
