@@ -13,8 +13,8 @@
 # has matrices, on a stub from the same source with the class numbers of Ada and Blackwell added. Everything comes from
 # the Debian mirror that this system uses, verified by apt, and is unpacked in the cache: nothing is installed and root is
 # not needed.
-# Exit status: 0 when no kernel spills or uses scratch memory and those on matrices use matrix instructions, 1 when one
-# does otherwise, 2 when the check cannot be made.
+# Exit status: 0 when no kernel that a device has by default spills or uses scratch memory and those on matrices use
+# matrix instructions, 1 when one does otherwise, 2 when the check cannot be made.
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$0")/.."
@@ -226,12 +226,12 @@ fi
 amd=(navi21 navi31 gfx1201)
 intel=(tgl dg2 bmg)
 nvidia=(turing ampere ada blackwell)
-presets=(gpt2 smollm2-135m llama-tiny wide packed q8_0 q4_0 nf4)
+presets=(gpt2 smollm2-135m llama-tiny wide packed dropout q8_0 q4_0 nf4)
 if $quick; then
   amd=(navi31)
   intel=(dg2)
   nvidia=(ada)
-  presets=(gpt2 wide packed q8_0 q4_0 nf4)
+  presets=(gpt2 wide packed dropout q8_0 q4_0 nf4)
 fi
 if [ -z "$out" ]; then
   out=$cache/reports
@@ -249,6 +249,9 @@ report() {  # device preset dtype VARIABLE=value...
   case $preset in
     # gpt2 with products on cooperative matrices where they are not the device's first choice
     matrices) preset=gpt2 options=(--matmul_backend khr) ;;
+    # attention on cooperative matrices where it is there on request only
+    attention) preset=gpt2 options=(--n_layer 1 --attention_backend khr) ;;
+    dropout) preset=gpt2 options=(--n_layer 1 --dropout 0.1 --logit_softcap 30) ;;
     # heads of 128 that share keys
     wide) preset=gpt2 options=(--n_layer 1 --n_head 6 --n_kv_head 3) ;;
     # documents share a sequence; several texts are continued together in f16
@@ -283,7 +286,9 @@ done
 
 for device in dg2 bmg; do
   [[ " ${intel[*]} " = *" $device "* ]] || continue
-  report "$device" matrices fp16 INTEL_STUB_GPU_PLATFORM="$device" LD_PRELOAD="$stub" VK_DRIVER_FILES="$driver/intel.json"
+  for preset in matrices attention; do
+    report "$device" "$preset" fp16 INTEL_STUB_GPU_PLATFORM="$device" LD_PRELOAD="$stub" VK_DRIVER_FILES="$driver/intel.json"
+  done
 done
 
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)

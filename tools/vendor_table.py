@@ -1,7 +1,6 @@
 """Tabulates reports of `vkgpt kernels --stats --json` (see vendor_check.sh): one Markdown table for each device,
-a row for each distinct pipeline. Exits with 1 when a pipeline spills registers or uses scratch memory, or one for
-matrices has no matrix instructions, and with 2
-when a report is not what it should be."""
+a row for each distinct pipeline. Exits with 1 when a pipeline that a device has by default spills registers or uses
+scratch memory, or one for matrices has no matrix instructions, and with 2 when a report is not what it should be."""
 
 import argparse
 import json
@@ -12,6 +11,7 @@ import sys
 MATRIX_INSTRUCTION = re.compile(r"\bv_wmma\w*|\bdpas\w*|\bhmma\b", re.IGNORECASE)
 MATRIX_BACKENDS = ("_khr", "_nv")
 BLOCK_TYPES = ("q8_0", "q4_0", "nf4")
+ON_REQUEST = {"a16"}  # configurations that a device has when a user says so only
 COLUMNS = [("registers", "registers"), ("spills", "spills"), ("scratch_bytes", "scratch"), ("shared_bytes", "shared"),
            ("occupancy", "occupancy"), ("instructions", "instructions"), ("matrix_instructions", "matrix instructions"), ("cycles", "cycles"),
            ("inverse_throughput", "inv. throughput")]
@@ -28,8 +28,9 @@ NOTES = """
   versions of a kernel on one device, not between kernels.
 - in: the configurations that have the pipeline, g = gpt2, s = smollm2-135m, l = llama-tiny, m = gpt2 with
   products on matrices where the device would not choose them, w = gpt2 with six heads of 128 on three of
-  keys and values, p = gpt2 on packed documents, decoding in f16, and adapters on smollm2-135m in q8_0, q4_0 or nf4;
-  32 and 16 = fp32 and fp16.
+  keys and values, p = gpt2 on packed documents, decoding in f16, d = gpt2 with dropout and a soft cap, a = gpt2 with
+  attention on matrices where the device has it on request only, and adapters on smollm2-135m in q8_0, q4_0 or nf4;
+  32 and 16 = fp32 and fp16. Bold: not as it should be; italic: likewise, but on request only.
 """
 
 
@@ -92,16 +93,20 @@ def collect(paths):
     return devices
 
 
+def is_default(row):
+    return not ON_REQUEST.issuperset(row["in"])
+
+
 def markdown_row(cells):
     return "| " + " | ".join(str(cell) for cell in cells) + " |\n"
 
 
 def summary_table(devices):
-    text = markdown_row(["device", "driver's name", "pipelines", "with spills or scratch", "lowest occupancy"])
+    text = markdown_row(["device", "driver's name", "pipelines", "defaults with spills or scratch", "lowest occupancy"])
     text += markdown_row(["---"] * 5)
     for name, device in devices.items():
         rows = device["rows"].items()
-        bad = sum(is_bad(key[0], row["figures"]) for key, row in rows)
+        bad = sum(is_bad(key[0], row["figures"]) and is_default(row) for key, row in rows)
         lowest = min(((row["figures"]["occupancy"], key[0]) for key, row in rows
                       if row["figures"]["occupancy"] is not None), default=None)
         text += markdown_row([name, device["caps"]["name"], len(rows), bad,
@@ -121,9 +126,9 @@ def device_table(name, device):
     text += markdown_row(["kernel", "lanes"] + [title for _, title in columns] + ["in", "variant"])
     text += markdown_row(["---"] * (len(columns) + 4))
     for (kernel, variant, lanes), row in sorted(device["rows"].items()):
-        title = f"**{kernel}**" if is_bad(kernel, row["figures"]) else kernel
+        mark = "" if not is_bad(kernel, row["figures"]) else "**" if is_default(row) else "*"
         values = [row["figures"][key] for key, _ in columns]
-        text += markdown_row([title, lanes] + ["" if v is None else v for v in values] +
+        text += markdown_row([mark + kernel + mark, lanes] + ["" if v is None else v for v in values] +
                              [" ".join(sorted(set(row["in"]))), variant])
     return text
 
@@ -143,11 +148,15 @@ def main():
         return 2
 
     pipelines = sum(len(device["rows"]) for device in devices.values())
-    bad = [f"{name} {key[0]}" for name, device in devices.items() for key, row in device["rows"].items()
-           if is_bad(key[0], row["figures"])]
+    every_bad = [(f"{name} {key[0]}", is_default(row)) for name, device in devices.items()
+                 for key, row in device["rows"].items() if is_bad(key[0], row["figures"])]
+    bad = [name for name, by_default in every_bad if by_default]
+    on_request = sorted({name for name, by_default in every_bad if not by_default})
     verdict = (f"{pipelines} pipelines on {len(devices)} devices, " +
                (f"{len(bad)} spill, use scratch memory or lack matrix instructions: {', '.join(sorted(set(bad)))}" if bad else
                 "none spills, none uses scratch memory, all on matrices multiply by matrix instructions"))
+    if on_request:
+        verdict += f"; but for those that are used on request only: {', '.join(on_request)}"
     text = "# What AMD's, Intel's and NVIDIA's open compilers make of the kernels\n\n"
     text += (f"By `tools/vendor_check.sh`, {args.date}, commit {args.commit}, Mesa {args.driver} (RADV's null device, ANV and "
              f"NVK on stubs of the kernel driver). Nothing was executed.\n\n**{verdict}.**\n\n")
