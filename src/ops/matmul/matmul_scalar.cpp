@@ -35,7 +35,8 @@ Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Exten
   v.tile_rows = (e.m <= 8 || !fits_16_rows) && v.lanes <= 32 ? 8 : 16;
   v.k_step = 8;
   if (caps.is_cpu() && v.lanes >= 16) {
-    // There loads of B, two gathers each, cost most: more rows share them, or one iteration makes more of them.
+    // There loads of B, two gathers each, cost most: more rows share them, or one iteration makes more of
+    // them.
     if (e.m > 16) {
       v.tile_rows = 32;
     } else {
