@@ -17,6 +17,7 @@ int status_of_child(Body body, void (*prepare)() = nothing) {
   const pid_t child = fork();
   if (child == 0) {
     close(STDERR_FILENO);
+    signal(SIGHUP, SIG_DFL);  // as it is where the tests were not started by nohup
     prepare();
     install_interrupt_handlers();
     _exit(body());

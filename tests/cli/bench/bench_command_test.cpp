@@ -104,10 +104,11 @@ TEST(GpuBenchCommand, TimesAnOpAtTheSizesOfItsTable) {
     EXPECT_EQ(figure["unit"], "GB/s");
     EXPECT_GT(figure["rate"], 0);
   }
-  EXPECT_THAT(names, testing::UnorderedElementsAre("f32 layernorm 8192x768 residual forward",
-                                                   "f32 layernorm 8192x768 residual backward",
-                                                   "f32 rmsnorm 8192x768 residual forward",
-                                                   "f32 rmsnorm 8192x768 residual backward"));
+  EXPECT_THAT(names,
+              testing::UnorderedElementsAre(
+                  "f32 layernorm 8192x768 residual forward", "f32 layernorm 8192x768 residual backward",
+                  "f32 rmsnorm 8192x768 residual forward", "f32 rmsnorm 8192x768 residual backward",
+                  "f32 rmsnorm1p 8192x768 residual forward", "f32 rmsnorm1p 8192x768 residual backward"));
 }
 
 TEST(GpuBenchCommand, TimesTheOthersOnATinyModel) {
