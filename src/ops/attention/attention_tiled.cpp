@@ -28,7 +28,8 @@ Tiling scalar_tiling(const vk::DeviceCaps& caps, std::int64_t HS, AttentionPass 
     if (HS <= 32) return {caps.subgroup_size, 2, forward ? 8 : 4, 1, broadcast};
     if (HS <= 64) return {caps.subgroup_size, 2, forward ? 4 : 2, 1, broadcast};
     if (HS <= 128) return {caps.subgroup_size, forward ? 2 : 1, 4, 1, broadcast};
-    return {caps.subgroup_size, 1, forward ? 4 : 2, 1, broadcast};
+    // SwiftShader, which has subgroups of 4, fails to compile such a row in one lane.
+    if (caps.subgroup_size >= 8) return {caps.subgroup_size, 1, forward ? 4 : 2, 1, broadcast};
   }
   const RegisterBudget budget = register_budget(caps);
   // A row is shared until its part, of two or of four tensors, leaves registers to spare.
