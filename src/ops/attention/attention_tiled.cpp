@@ -22,14 +22,15 @@ std::int64_t split_of(std::int64_t HS, std::int64_t most, std::int64_t subgroup)
 
 Tiling scalar_tiling(const vk::DeviceCaps& caps, std::int64_t HS, AttentionPass pass) {
   const bool forward = pass == AttentionPass::kForward;
-  if (caps.is_cpu() && caps.min_subgroup_size == caps.max_subgroup_size && caps.subgroup_size >= 4) {
+  // SwiftShader, of subgroups of 4, compiles a row of 128 in one lane for minutes and fails at one of 256.
+  const bool fits_a_lane = caps.subgroup_size >= (HS <= 64 ? 4 : 8);
+  if (caps.is_cpu() && caps.min_subgroup_size == caps.max_subgroup_size && fits_a_lane) {
     // Registers of a lane are memory in the first cache: bounded by the time to compile (shaders/README.md).
     const std::int64_t broadcast = caps.shader_int64 ? 2 : 1;
     if (HS <= 32) return {caps.subgroup_size, 2, forward ? 8 : 4, 1, broadcast};
     if (HS <= 64) return {caps.subgroup_size, 2, forward ? 4 : 2, 1, broadcast};
     if (HS <= 128) return {caps.subgroup_size, forward ? 2 : 1, 4, 1, broadcast};
-    // SwiftShader, which has subgroups of 4, fails to compile such a row in one lane.
-    if (caps.subgroup_size >= 8) return {caps.subgroup_size, 1, forward ? 4 : 2, 1, broadcast};
+    return {caps.subgroup_size, 1, forward ? 4 : 2, 1, broadcast};
   }
   const RegisterBudget budget = register_budget(caps);
   // A row is shared until its part, of two or of four tensors, leaves registers to spare.
