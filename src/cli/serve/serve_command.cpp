@@ -74,12 +74,12 @@ int run_serve(std::span<const std::string> args) {
   if (!command.parse(args)) return 0;
   if (run.json) fail_usage("--json: a server has no summary");
   ModelSource open = open_model_source(config.model, {}, config.use_ema);
+  if (config.served_name.empty()) config.served_name = name_of(config.model);
+  const NamedAdapters named = read_adapters(config.adapter, config.served_name, open.params);
   const auto new_device = [&] { return std::make_unique<vk::Context>(context_options(run)); };
   std::unique_ptr<vk::Context> first = new_device();
   open.params = with_context(open.params, config.block_size, open.params.config().block_size,
                              model::decode_options(config.dtype, config.slots), first->caps());
-  if (config.served_name.empty()) config.served_name = name_of(config.model);
-  const NamedAdapters named = read_adapters(config.adapter, config.served_name, open.params);
   install_interrupt_handlers();
   const auto open_device = [&] { return first != nullptr ? std::move(first) : new_device(); };
   serve::serve(config, listen, sampling,
