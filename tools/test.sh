@@ -49,8 +49,18 @@ count_suite() {  # title command...
   [ "$p" -eq 0 ] && [ "$f" -eq 0 ] && f=1  # a suite that runs nothing is a failure
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   printf '%-44s %5d passed %3d failed %3d skipped  %4d s\n' "$title" "$p" "$f" "$s" $((SECONDS - start))
-  if [ "$f" -gt 0 ]; then grep -vE '^\[( RUN|       OK|  SKIPPED)|^\[-{10}\]|^$|: Skipped$' "$log/suite" | tail -n 120; fi
+  [ "$f" -eq 0 ] || failures_in "$log/suite" | tee -a "$log/failures"
   sed -n '/: Skipped$/{n;s/^/  skipped: /p}' "$log/suite" | sort -u
+}
+
+# The last lines of each test that failed, or of the suite where it did not reach its end.
+failures_in() {  # log
+  awk 'function show(i) {for (i = n > 60 ? n - 60 : 0; i < n; ++i) print lines[i]}
+       /^\[ RUN      \]/ {n = 0}
+       {lines[n++] = substr($0, 1, 1000)}
+       /^\[  FAILED  \] .*ms\)$/ {show()}
+       /^\[==========\] .* ran\./ {ended = 1}
+       END {if (!ended) show()}' "$1"
 }
 
 check() {  # title command...
@@ -61,8 +71,8 @@ check() {  # title command...
     printf '%-44s ok\n' "$title"
   else
     failed=$((failed + 1))
-    printf '%-44s FAILED\n' "$title"
-    tail -n 40 "$log/check"
+    printf '%-44s FAILED\n' "$title" | tee -a "$log/failures"
+    tail -n 40 "$log/check" | tee -a "$log/failures"
   fi
 }
 
@@ -137,5 +147,9 @@ if [ "$mode" = all ]; then
   fi
 fi
 
+if [ -s "$log/failures" ]; then
+  echo "failed:"
+  grep -A 8 -E 'FAILED|: Failure$' "$log/failures" | cut -c 1-300 | tail -n 60
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
