@@ -13,17 +13,15 @@ layout(set = 0, binding = 2, std430) readonly buffer Lse { float lse[]; };      
 layout(set = 0, binding = 3, std430) readonly buffer RowSums { float row_sums[]; };  // (B, NH, T)
 layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, NH + 2 NKV, HS)
 
-// The keys that an invocation owns, scaled so that scores are in units of log 2, and their values.
+// The keys that an invocation owns, scaled so that scores are in units of log 2 (or see IN_UNITS), and their values.
 void load_keys(out float k[ROWS][DIMS], out float v[ROWS][DIMS], uint row[ROWS], uint k_base, uint lane) {
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     uint base = k_base + min(row[g], T - 1) * (NH + 2 * NKV) * HS;
     UNROLL for (uint i = 0; i < DIMS; i += 4) {
-      vec4 x = LOAD4(qkv, base + own_element(lane, i)) * (SCALE * LOG2E);
-      vec4 y = LOAD4(qkv, base + NKV * HS + own_element(lane, i));
-      UNROLL for (uint j = 0; j < 4; ++j) {
-        k[g][i + j] = x[j];
-        v[g][i + j] = y[j];
-      }
+      vec4 x = LOAD_OWN(qkv, base, lane, i) * OWN_SCALE;
+      vec4 y = LOAD_OWN(qkv, base + NKV * HS, lane, i);
+      KEEP(k, 0, g, lane, i, x);
+      KEEP(v, 1, g, lane, i, y);
     }
   }
 }
@@ -35,8 +33,8 @@ void store_keys(float dk[ROWS][DIMS], float dv[ROWS][DIMS], uint row[ROWS], uint
       UNROLL for (uint i = 0; i < DIMS; i += 4) {
         vec4 x = four_of(dk[g], i) * SCALE;
         vec4 y = four_of(dv[g], i);
-        STORE4(dqkv, base + own_element(lane, i), x);
-        STORE4(dqkv, base + NKV * HS + own_element(lane, i), y);
+        STORE_OWN(dqkv, base, lane, i, x);
+        STORE_OWN(dqkv, base + NKV * HS, lane, i, y);
       }
     }
   }
@@ -56,7 +54,7 @@ void differentiate(inout float s[ROWS][TILE], inout float dp[ROWS][TILE], uint h
     UNROLL for (uint g = 0; g < ROWS; ++g) {
       bool seen = SEES(query + r, row[g]) && query + r < end[g];
       // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
-      float p = exp2(min(sum_parts(s[g][r]) - row_lse, 0));
+      float p = exp2(min(IN_UNITS(sum_parts(s[g][r])) - row_lse, 0));
       float dprob = sum_parts(dp[g][r]);
 #ifdef DROPOUT
       float ds = p * (dprob * masks[g][r] - row_sum);
@@ -69,6 +67,13 @@ void differentiate(inout float s[ROWS][TILE], inout float dp[ROWS][TILE], uint h
     }
   }
 }
+
+// Chunk c of the queries of a tile and of the gradients that reach them.
+#define READ_TILE(c)                                                                  \
+  UNROLL for (uint r = 0; r < TILE; ++r) {                                            \
+    q[SLOT(c)][r] = ROW_OF(0, qkv, q_base + t[r] * row_stride, c, r);                 \
+    dy[SLOT(c)][r] = ROW_OF(1, dout, dy_base + t[r] * NH * HS, c, r);                 \
+  }
 
 void main() {
   uint group = grid_group();
@@ -93,6 +98,7 @@ void main() {
     UNROLL for (uint i = 0; i < DIMS; ++i) dk[g][i] = dv[g][i] = 0;
   }
   load_keys(k, v, row, k_base, lane);
+  uint own_at = lane;
 
   uint end = min(END_OF_QUERIES(first, OWNERS * ROWS), end_of(b, first + OWNERS * ROWS - 1));
 #if GROUPED
@@ -109,24 +115,25 @@ void main() {
     uint t[TILE];
     float s[ROWS][TILE];
     float dp[ROWS][TILE];
-    Chunk q[CHUNKS][TILE];
-    Chunk dy[CHUNKS][TILE];
+    Chunk q[SLOTS][TILE];
+    Chunk dy[SLOTS][TILE];
     UNROLL for (uint r = 0; r < TILE; ++r) {
       t[r] = min(query + r, T - 1);
       UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] = dp[g][r] = 0;
     }
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
-      UNROLL for (uint r = 0; r < TILE; ++r) {
-        q[c][r] = ROW_OF(0, qkv, q_base + t[r] * row_stride, c, r);
-        dy[c][r] = ROW_OF(1, dout, dy_base + t[r] * NH * HS, c, r);
-      }
-      add_scores(s, k, q[c], c);
-      add_scores(dp, v, dy[c], c);
+      READ_TILE(c)
+      add_scores(s, k, 0, q[SLOT(c)], c, own_at);
+      add_scores(dp, v, 1, dy[SLOT(c)], c, own_at);
     }
     differentiate(s, dp, head, row, query, row_end, t, lane);
+    FORGET_TILE
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
-      add_weighted(dv, s, dy[c], c);
-      add_weighted(dk, dp, q[c], c);
+#if !KEPT
+      READ_TILE(c)
+#endif
+      add_weighted(dv, s, dy[SLOT(c)], c);
+      add_weighted(dk, dp, q[SLOT(c)], c);
     }
   }
 

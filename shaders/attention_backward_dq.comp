@@ -12,17 +12,27 @@ layout(set = 0, binding = 2, std430) readonly buffer Lse { float lse[]; };      
 layout(set = 0, binding = 3, std430) readonly buffer RowSums { float row_sums[]; };  // (B, NH, T)
 layout(set = 0, binding = 4, std430) writeonly buffer Dqkv { WORD dqkv[]; };         // (B, T, NH + 2 NKV, HS)
 
-// The queries that an invocation owns, scaled so that scores are in units of log 2, and the gradients that reach them.
+// The queries that an invocation owns, scaled so that scores are in units of log 2 (or see IN_UNITS), and the gradients
+// that reach them.
 void load_queries(out float q[ROWS][DIMS], out float dout[ROWS][DIMS], uint row[ROWS], uint b, uint h, uint lane) {
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     uint t = b * T + min(row[g], T - 1);
     UNROLL for (uint i = 0; i < DIMS; i += 4) {
-      uint element = h * HS + own_element(lane, i);
-      vec4 x = LOAD4(qkv, t * (NH + 2 * NKV) * HS + element) * (SCALE * LOG2E);
-      vec4 y = LOAD4(douts, t * NH * HS + element);
-      UNROLL for (uint j = 0; j < 4; ++j) {
-        q[g][i + j] = x[j];
-        dout[g][i + j] = y[j];
+      vec4 x = LOAD_OWN(qkv, t * (NH + 2 * NKV) * HS + h * HS, lane, i) * OWN_SCALE;
+      vec4 y = LOAD_OWN(douts, t * NH * HS + h * HS, lane, i);
+      KEEP(q, 0, g, lane, i, x);
+      KEEP(dout, 1, g, lane, i, y);
+    }
+  }
+}
+
+void store_queries(float dq[ROWS][DIMS], uint row[ROWS], uint q_base, uint lane) {
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    if (row[g] < T) {
+      uint base = q_base + row[g] * (NH + 2 * NKV) * HS;
+      UNROLL for (uint i = 0; i < DIMS; i += 4) {
+        vec4 x = four_of(dq[g], i) * SCALE;
+        STORE_OWN(dqkv, base, lane, i, x);
       }
     }
   }
@@ -37,7 +47,7 @@ void differentiate(inout float s[ROWS][TILE], float dp[ROWS][TILE], float row_ls
 #endif
     UNROLL for (uint r = 0; r < TILE; ++r) {
       // A probability, so at most 1: the bound keeps rounding of huge scores from overflowing.
-      float p = exp2(min(sum_parts(s[g][r]) - row_lse[g], 0));
+      float p = exp2(min(IN_UNITS(sum_parts(s[g][r])) - row_lse[g], 0));
       float dprob = sum_parts(dp[g][r]);
 #ifdef DROPOUT
       dprob *= masks[r];
@@ -76,6 +86,7 @@ void main() {
     UNROLL for (uint i = 0; i < DIMS; ++i) dq[g][i] = 0;
   }
   load_queries(q, dout, row, b, h, lane);
+  uint own_at = lane;
 
   uint end = min(T, first + OWNERS * ROWS);
   uint first_key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE);
@@ -84,7 +95,7 @@ void main() {
     uint base[TILE];
     float s[ROWS][TILE];
     float dp[ROWS][TILE];
-    Chunk k[CHUNKS][TILE];
+    Chunk k[SLOTS][TILE];
     UNROLL for (uint r = 0; r < TILE; ++r) {
       base[r] = k_base + min(key + r, T - 1) * row_stride;
       UNROLL for (uint g = 0; g < ROWS; ++g) s[g][r] = dp[g][r] = 0;
@@ -92,23 +103,21 @@ void main() {
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk v[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) {
-        k[c][r] = ROW_OF(0, qkv, base[r], c, r);
+        k[SLOT(c)][r] = ROW_OF(0, qkv, base[r], c, r);
         v[r] = ROW_OF(1, qkv, base[r] + NKV * HS, c, r);
       }
-      add_scores(s, q, k[c], c);
-      add_scores(dp, dout, v, c);
+      add_scores(s, q, 0, k[SLOT(c)], c, own_at);
+      add_scores(dp, dout, 1, v, c, own_at);
     }
     differentiate(s, dp, row_lse, row_sum, head, row, begin, key);
-    UNROLL for (uint c = 0; c < CHUNKS; ++c) add_weighted(dq, s, k[c], c);
-  }
-
-  UNROLL for (uint g = 0; g < ROWS; ++g) {
-    if (row[g] < T) {
-      uint base = q_base + row[g] * row_stride;
-      UNROLL for (uint i = 0; i < DIMS; i += 4) {
-        vec4 x = four_of(dq[g], i) * SCALE;
-        STORE4(dqkv, base + own_element(lane, i), x);
-      }
+    FORGET_TILE
+    UNROLL for (uint c = 0; c < CHUNKS; ++c) {
+#if !KEPT
+      UNROLL for (uint r = 0; r < TILE; ++r) k[0][r] = ROW_OF(0, qkv, base[r], c, r);
+#endif
+      add_weighted(dq, s, k[SLOT(c)], c);
     }
   }
+
+  store_queries(dq, row, q_base, lane);
 }

@@ -14,8 +14,8 @@ void load_queries(out float q[ROWS][DIMS], uint row[ROWS], uint q_base, uint row
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     uint base = q_base + min(row[g], T - 1) * row_stride;
     UNROLL for (uint i = 0; i < DIMS; i += 4) {
-      vec4 x = LOAD4(qkv, base + own_element(lane, i)) * (SCALE * LOG2E);
-      UNROLL for (uint j = 0; j < 4; ++j) q[g][i + j] = x[j];
+      vec4 x = LOAD_OWN(qkv, base, lane, i) * OWN_SCALE;
+      KEEP(q, 0, g, lane, i, x);
     }
   }
 }
@@ -86,7 +86,7 @@ void main() {
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk k[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) k[r] = ROW_OF(0, qkv, base[r], c, r);
-      add_scores(s, q, k, c);
+      add_scores(s, q, 0, k, c, lane);
     }
     weigh(s, acc, row_max, row_sum, head, row, begin, key);
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
@@ -102,7 +102,7 @@ void main() {
       uint base = (b * T + row[g]) * NH * HS + h * HS;
       UNROLL for (uint i = 0; i < DIMS; i += 4) {
         vec4 x = four_of(acc[g], i) * inverse;
-        STORE4(result, base + own_element(lane, i), x);
+        STORE_OWN(result, base, lane, i, x);
       }
       if (lane % SPLIT == 0) lse[head * T + row[g]] = (row_max[g] + log2(row_sum[g])) * LN2;
     }

@@ -5,7 +5,10 @@
 //   HS         head size, a multiple of 4
 //   LANES      workgroup size
 //   ROWS, TILE rows owned by an invocation and rows walked over at a time
-//   SPLIT      neighbouring invocations that share a row, each with HS / SPLIT of its elements (a power of 2)
+//   SPLIT      neighbouring invocations that share a row (a power of 2), each with every SPLIT-th four of its elements
+//   HELD       1: the rows that an invocation owns are in registers; 0, in the backward: its parts of them are in
+//              shared memory, where no other invocation touches them
+//   KEPT       1: so are the rows of a tile, from the scores to the sums; 0: they are read twice
 //   WINDOW     1: query t sees the keys in (t - window, t] only
 //   GROUPED    1: _dkv sums over the query heads that share a key head
 //   DOCUMENTS  see attention_documents.glsl
@@ -50,7 +53,8 @@ layout(push_constant) uniform Push {
 };
 
 #define UNROLL [[unroll]]
-#define DIMS (HS / SPLIT)       // elements of a row that an invocation owns
+// Elements of a row that an invocation owns; where its last four are beyond the row they are zeros.
+#define DIMS ((HS / 4 + SPLIT - 1) / SPLIT * 4)
 #define OWNERS (LANES / SPLIT)  // rows that the group owns for each of ROWS
 #define LOG2E 1.4426950408889634
 #define LN2 0.6931471805599453
@@ -67,7 +71,13 @@ layout(push_constant) uniform Push {
 #define Chunk vec4
 #define LOAD4(words, i) unpack4(words[(i) / 4])
 #define STORE4(words, i, value) words[(i) / 4] = pack4(value)
+// The place of the four of chunk c in a row, or of the row's last.
+#define FOUR_OF(c, lane) min((c) * SPLIT + (lane) % SPLIT, HS / 4 - 1)
+#if HS / 4 % SPLIT == 0
 #define CHUNK_AT(words, base, c, lane) unpack4(words[(base) / 4 + (c) * SPLIT + (lane) % SPLIT])
+#else
+#define CHUNK_AT(words, base, c, lane) unpack4(words[(base) / 4 + FOUR_OF(c, lane)])
+#endif
 float chunk_element(Chunk chunk, uint i) { return chunk[i]; }
 #elif BROADCAST == 1 && DTYPE == 0
 #define WORD float
@@ -126,11 +136,18 @@ shared WORD4 panels[2][PANEL * HS / 4];
       panels[1][i] = words1[((base1) + panel_t * (stride1)) / 4 + i % (HS / 4)];     \
     }                                                                                \
     barrier();                                                                       \
-  }
-#define ROW_OF(which, words, base, c, r) \
-  unpack4(panels[which][(panel_row + (r)) * (HS / 4) + (c) * SPLIT + lane % SPLIT])
+  }                                                                                  \
+  uint panel_at = panel_row * (HS / 4);
+// What is the same for all r and c is added up first, so that there is no address to keep for each of them.
+#if HS / 4 % SPLIT == 0
+#define PANEL_PLACE(c, r) lane % SPLIT + ((r) * (HS / 4) + (c) * SPLIT)
 #else
-#define NEXT_TILE(at, start, words0, base0, stride0, words1, base1, stride1)
+#define PANEL_PLACE(c, r) FOUR_OF(c, lane) + (r) * (HS / 4)
+#endif
+#define ROW_OF(which, words, base, c, r) unpack4(panels[which][panel_at + PANEL_PLACE(c, r)])
+#else
+#define PANEL 1
+#define NEXT_TILE(at, start, words0, base0, stride0, words1, base1, stride1) uint panel_at = 0;
 #define ROW_OF(which, words, base, c, r) CHUNK_AT(words, base, c, lane)
 #endif
 
@@ -208,15 +225,63 @@ float[TILE] keep_masks_of_key(uint head, uint query, uint key, uint owner) {
 }
 #endif
 
-// The index in its row of element i of an invocation's part.
+// The index in its row of element i of an invocation's part; LOAD_OWN takes four of them of the row at `base`, and
+// STORE_OWN, where HAS_FOUR says that the row has them.
 uint own_element(uint lane, uint i) { return (i / 4 * SPLIT + lane % SPLIT) * 4 + i % 4; }
+#if HS / 4 % SPLIT == 0
+#define HAS_FOUR(lane, i) true
+#define LOAD_OWN(words, base, lane, i) LOAD4(words, (base) + own_element(lane, i))
+#define STORE_OWN(words, base, lane, i, value) STORE4(words, (base) + own_element(lane, i), value)
+#else
+#define HAS_FOUR(lane, i) (own_element(lane, i) < HS)
+#define LOAD_OWN(words, base, lane, i) \
+  (HAS_FOUR(lane, i) ? LOAD4(words, (base) + own_element(lane, i)) : vec4(0))
+#define STORE_OWN(words, base, lane, i, value) \
+  if (HAS_FOUR(lane, i)) STORE4(words, (base) + own_element(lane, i), value)
+#endif
 
-// scores += own tile^T, the part of it that chunk c of the tile's rows gives.
-void add_scores(inout float scores[ROWS][TILE], float own[ROWS][DIMS], Chunk tile[TILE], uint c) {
+// Owned rows, number `which` of a kernel's two: KEEP takes four elements from i on, OWN_SCALE times what is in memory.
+// IN_UNITS brings sums of their products to units of log 2.
+#if HELD
+#define OWN_SCALE (SCALE * LOG2E)
+#define IN_UNITS(score) (score)
+#define KEEP(own, which, g, lane, i, value) \
+  UNROLL for (uint own_j = 0; own_j < 4; ++own_j) own[g][(i) + own_j] = (value)[own_j]
+#define OWN_ELEMENT(g, c, i) own[g][(c) * CHUNK + (i)]
+#else
+#define OWN_SCALE 1
+#define IN_UNITS(score) ((score) * (SCALE * LOG2E))
+shared WORD4 own_parts[2][ROWS * CHUNKS * LANES];
+#define OWN_PART(which, g, at, c) own_parts[which][(at) + ((g) * CHUNKS + (c)) * LANES]
+#define KEEP(own, which, g, lane, i, value) OWN_PART(which, g, lane, (i) / 4) = pack4(value)
+#define OWN_ELEMENT(g, c, i) part[g][i]
+#endif
+
+// Chunk c of a tile is in SLOT(c) of an array of SLOTS. FORGET_TILE between scores and sums: without the barrier
+// compilers make one of both readings, and without the minima, which change nothing, of their addresses, and keep all
+// that in registers. `own_at` is the invocation's place in own_parts.
+#if KEPT
+#define SLOTS CHUNKS
+#define FORGET_TILE
+#else
+#define SLOTS 1
+#define FORGET_TILE              \
+  subgroupMemoryBarrierShared(); \
+  panel_at = min(panel_at, PANEL * HS / 4 - 1), own_at = min(own_at, LANES - 1);
+#endif
+#define SLOT(c) ((c) % SLOTS)
+
+// scores += own tile^T, the part of it that chunk c of the tile's rows gives. `own` holds nothing where HELD is 0.
+void add_scores(inout float scores[ROWS][TILE], float own[ROWS][DIMS], uint which, Chunk tile[TILE], uint c,
+                uint own_at) {
+#if !HELD
+  vec4 part[ROWS];
+  UNROLL for (uint g = 0; g < ROWS; ++g) part[g] = unpack4(OWN_PART(which, g, own_at, c));
+#endif
   UNROLL for (uint i = 0; IN_CHUNK(c, i); ++i) {
     UNROLL for (uint r = 0; r < TILE; ++r) {
       float x = chunk_element(tile[r], i);
-      UNROLL for (uint g = 0; g < ROWS; ++g) scores[g][r] += own[g][c * CHUNK + i] * x;
+      UNROLL for (uint g = 0; g < ROWS; ++g) scores[g][r] += OWN_ELEMENT(g, c, i) * x;
     }
   }
 }

@@ -235,20 +235,24 @@ std::vector<Device> all_kernels(std::int64_t HS) {
                                  {.name = "scalar as a GPU", .backend = Backend::kScalar, .is_gpu = true},
                                  {.name = "simt", .backend = Backend::kSimt, .is_gpu = true}};
   if (HS == 20) devices.push_back({.name = "without int64", .has_int64 = false});
-  if (HS != 20 && HS != 24) return devices;
-  for (const Backend backend : {Backend::kScalar, Backend::kSimt}) {
+  const auto add_intel = [&](Backend backend) {
     devices.push_back({.name = vkgpt::format("{} as an Intel GPU", vk::backend_name(backend)),
                        .backend = backend,
                        .is_gpu = true,
                        .vendor_id = vk::kVendorIntel});
-  }
+  };
+  const bool is_small = HS == 20 || HS == 24;
+  if (is_small) add_intel(Backend::kScalar);
+  if (is_small || HS == 132 || HS == 256) add_intel(Backend::kSimt);
   return devices;
 }
 
-/// Each set of kernels once: those of CPU drivers with heads of 20 and 40, those of GPUs with heads of 24.
+/// Each set of kernels once: those of CPU drivers with heads of 20 and 40, those of GPUs with heads of 24,
+/// and those of GPUs with few registers with large heads.
 std::vector<Device> some_kernels(const Variant& v) {
   const std::vector<Device> all = all_kernels(v.HS);
   if (v.HS == 24) return {all[1], all[2]};
+  if (v.HS == 256) return {all.back()};
   if (v.HS != 20) return {all[0]};
   if (v.dtype != DType::kF32 || v.dropout.p > 0) return {all[3]};
   return {all[0], all[3]};

@@ -219,8 +219,8 @@ void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args)
   check_documents(args.documents, shape);
   const std::int64_t flops = 2 * shape.product_flops();
   for (const Slice slice : sequence_slices(caps, B, flops, extents_of(shape, args.documents))) {
-    plan::Dispatch dispatch =
-        dispatch_of(builder.target(), {shape, slice, AttentionPass::kForward, heads.NH, args.dropout.p > 0});
+    plan::Dispatch dispatch = dispatch_of(builder.target(), {shape, slice, AttentionPass::kForward, heads.NH,
+                                                             args.dropout.p > 0, args.documents.has_value()});
     dispatch.bindings = {sequences(read(args.qkv), qkv, slice), sequences(write(args.out), out, slice),
                          sequences(write(args.lse), row_values, slice)};
     confine(dispatch, args.documents, AttentionPass::kForward, shape, slice);
@@ -263,8 +263,8 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
   for (const auto& [pass, owners, products] :
        {Part{AttentionPass::kBackwardQ, heads.NH, 3}, {AttentionPass::kBackwardKV, heads.NKV, 4}}) {
     for (const Slice slice : slices) {
-      plan::Dispatch dispatch =
-          dispatch_of(builder.target(), {shape, slice, pass, owners, args.dropout.p > 0});
+      plan::Dispatch dispatch = dispatch_of(
+          builder.target(), {shape, slice, pass, owners, args.dropout.p > 0, args.documents.has_value()});
       dispatch.bindings = {sequences(read(args.dout), out, slice), sequences(read(args.qkv), qkv, slice),
                            sequences(read(args.lse), row_values, slice),
                            sequences(read(row_sums), row_values, slice),

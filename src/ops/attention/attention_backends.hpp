@@ -53,6 +53,7 @@ struct AttentionWork {
   AttentionPass pass;
   std::int64_t owners;  // NH, or NKV in kBackwardKV
   bool drops;           // probabilities, after the softmax
+  bool confined;        // to documents
 
   /// "attention_forward", "attention_backward_dq", "attention_backward_dkv".
   std::string stem() const;

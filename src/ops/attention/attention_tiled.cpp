@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "ops/attention/attention_backends.hpp"
+#include "ops/grid.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -11,16 +12,60 @@ namespace {
 struct Tiling {
   std::int64_t lanes, rows, tile, split, broadcast;
   std::int64_t panel = 0;  // rows of the other side in shared memory
+  bool held = true;        // the invocations' own rows in registers
+  bool kept = true;        // the tile's rows in registers from the scores to the sums
 };
+
+/// Elements of a row, in fours, that an invocation has where `split` of them share it.
+std::int64_t part_of(std::int64_t HS, std::int64_t split) {
+  return ceil_div(HS / 4, split) * 4;
+}
 
 /// Parts of at most `most` elements into which neighbouring invocations share a row.
 std::int64_t split_of(std::int64_t HS, std::int64_t most, std::int64_t subgroup) {
   std::int64_t split = 1;
-  while (HS / split > most && HS % (8 * split) == 0 && 2 * split <= subgroup) split *= 2;
+  while (part_of(HS, split) > most && 2 * split <= std::min(subgroup, HS / 4)) split *= 2;
   return split;
 }
 
-Tiling scalar_tiling(const vk::DeviceCaps& caps, std::int64_t HS, AttentionPass pass) {
+/// Registers of an invocation of the backward, about as many as Intel's compiler finds alive at once.
+std::int64_t registers_of(const Tiling& tiling, const AttentionWork& work) {
+  const bool is_kv = work.pass == AttentionPass::kBackwardKV;
+  const std::int64_t HS = work.shape.heads.HS, part = part_of(HS, tiling.split);
+  const bool is_even = HS / 4 % tiling.split == 0;
+  const std::int64_t sums = tiling.rows * ((is_kv ? 2 : 1) * part + 2 * tiling.tile);
+  const std::int64_t own = tiling.held ? 2 * tiling.rows * part : is_even ? 10 : 18;
+  // A kept tile's elements and their addresses, else what is on its way.
+  const std::int64_t tile = tiling.kept ? tiling.tile * ((is_kv ? 2 : 1) * part + part / 2) + 2
+                                        : 10 * tiling.tile + (is_even ? 4 : 8);
+  const std::int64_t rest = 20 + (work.shape.window < work.shape.T ? 2 : 0) + (work.confined ? 2 : 0) +
+                            (!work.drops ? 0
+                             : is_kv     ? 12
+                                         : 4);
+  return sums + own + tile + rest;
+}
+
+/// The backward, where a subgroup is too small, or has too few registers, to share rows as finely as it would
+/// take: its tiles are read twice, then own rows lie in shared memory.
+void spare_registers(Tiling& tiling, const vk::DeviceCaps& caps, const AttentionWork& work) {
+  const std::int64_t registers = register_budget(caps).registers;
+  if (work.pass == AttentionPass::kForward || registers_of(tiling, work) <= registers) return;
+  tiling.kept = false;
+  tiling.rows = 1;
+  tiling.tile = std::min<std::int64_t>(tiling.tile, 2);
+  if (registers_of(tiling, work) <= registers) return;
+  tiling.held = false;
+  for (tiling.tile = 4; tiling.tile > 1 && registers_of(tiling, work) > registers;) tiling.tile /= 2;
+  const std::int64_t HS = work.shape.heads.HS, element = dtype_size(work.shape.dtype);
+  const auto shared_bytes = [&] {
+    return 2 * element * (tiling.panel * HS + tiling.lanes * part_of(HS, tiling.split));
+  };
+  while (shared_bytes() > caps.shared_memory_bytes && tiling.lanes > 32) tiling.lanes /= 2;
+}
+
+Tiling scalar_tiling(const vk::DeviceCaps& caps, const AttentionWork& work) {
+  const std::int64_t HS = work.shape.heads.HS;
+  const AttentionPass pass = work.pass;
   const bool forward = pass == AttentionPass::kForward;
   // SwiftShader, of subgroups of 4, compiles a row of 128 in one lane for minutes and fails at one of 256.
   const bool fits_a_lane = caps.subgroup_size >= (HS <= 64 ? 4 : 8);
@@ -38,7 +83,9 @@ Tiling scalar_tiling(const vk::DeviceCaps& caps, std::int64_t HS, AttentionPass 
   const std::int64_t split = split_of(HS, most, budget.subgroup);
   const bool holds_two_tiles = budget.registers > 128 || pass != AttentionPass::kBackwardKV;
   const std::int64_t tile = forward ? 4 : holds_two_tiles ? 2 : 1;
-  return {std::max<std::uint32_t>(32, caps.subgroup_size), 1, tile, split, 0};
+  Tiling tiling{std::max<std::uint32_t>(32, caps.subgroup_size), 1, tile, split, 0};
+  spare_registers(tiling, caps, work);
+  return tiling;
 }
 
 /// A panel element that is read from shared memory serves several products, in rows or in the tile, as far as
@@ -68,6 +115,7 @@ Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionWork& work) {
   tiling.split = split_of(HS, most, budget.subgroup);
   const std::int64_t row_bytes = HS * dtype_size(shape.dtype);
   while (tiling.panel > tiling.tile && tiling.panel * row_bytes > kPanelBytes) tiling.panel /= 2;
+  spare_registers(tiling, caps, work);
   return tiling;
 }
 
@@ -79,6 +127,8 @@ plan::Dispatch tiled(const vk::DeviceCaps& caps, const AttentionWork& work, cons
                             .value("TILE", tiling.tile)
                             .value("SPLIT", tiling.split)
                             .value("BROADCAST", tiling.broadcast)
+                            .value("HELD", tiling.held)
+                            .value("KEPT", tiling.kept)
                             .value("QUADS", 4 * tiling.split <= budget.subgroup);
   if (tiling.panel > 0) macros.value("PANEL", tiling.panel);
   return attention_dispatch(caps, work, "", tiling.lanes / tiling.split * tiling.rows, budget.required_size,
@@ -88,7 +138,7 @@ plan::Dispatch tiled(const vk::DeviceCaps& caps, const AttentionWork& work, cons
 }  // namespace
 
 std::optional<plan::Dispatch> scalar_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {
-  return tiled(caps, work, scalar_tiling(caps, work.shape.heads.HS, work.pass));
+  return tiled(caps, work, scalar_tiling(caps, work));
 }
 
 std::optional<plan::Dispatch> simt_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {

@@ -90,6 +90,32 @@ TEST(AttentionVariants, MatricesAreTakenWhereTheyFitAHead) {
   EXPECT_EQ(stems_on(matrix_target({16, 16, 16, "f16", "f16"}, vk::kVendorAmd), 64), others);
 }
 
+TEST(AttentionVariants, LargeHeadsSpareRegistersWhereThereAreFew) {
+  vk::Target intel = matrix_target({8, 8, 16, "f16", "f32"}, vk::kVendorIntel);
+  intel.caps.min_subgroup_size = 8;
+  intel.kernels.attention = Backend::kSimt;
+  // LANES, and whether dq's and dk and dv's kernels hold own rows and keep tiles in registers.
+  const auto choices = [&](std::int64_t HS, ops::Dropout dropout = {}) {
+    std::vector<std::string> all;
+    for (const plan::Kernel& kernel : kernels_on(intel, HS, dropout)) {
+      if (!kernel.stem.starts_with("attention_backward_d")) continue;
+      std::string& choice = all.emplace_back();
+      for (const char* name : {"LANES", "HELD", "KEPT"})
+        choice += std::ranges::find(kernel.macros, name, &vk::Macro::name)->value + " ";
+    }
+    return all;
+  };
+  using Choices = std::vector<std::string>;
+  EXPECT_EQ(choices(64), (Choices{"128 1 1 ", "128 1 1 "}));
+  EXPECT_EQ(choices(128, {.p = 0.1, .site = 1}), (Choices{"128 1 1 ", "128 1 0 "}));
+  EXPECT_EQ(choices(160), (Choices{"128 1 0 ", "128 1 0 "}));
+  EXPECT_EQ(choices(256), (Choices{"128 0 0 ", "128 0 0 "}));
+  intel.caps.shared_memory_bytes = 16384;
+  EXPECT_EQ(choices(256), (Choices{"32 0 0 ", "32 0 0 "}));
+  intel.caps.min_subgroup_size = 32;
+  EXPECT_EQ(choices(256), (Choices{"128 1 1 ", "128 1 1 "}));
+}
+
 TEST(AttentionVariants, MatricesOfWorkgroupsTakeWhatSharedMemoryIsLeft) {
   const std::vector<std::string> nv = {"forward_nv", "backward_dq_nv", "backward_dkv_nv"};
   EXPECT_EQ(stems_on(workgroup_matrix_target(0), 64), nv);
