@@ -2,7 +2,7 @@
 # Builds every pipeline of the presets with AMD's, Intel's and NVIDIA's (NVK) real compilers, without their cards, and
 # tabulates registers, spills, scratch, occupancy and cycles: `tools/vendor_check.sh [--quick] [--vkgpt FILE] [--cache DIR]
 # [--out DIR] [--table FILE]`. Nothing is executed on a device.
-#   --quick  one AMD, one Intel and one NVIDIA device, preset gpt2, wide heads, what is packed or in blocks
+#   --quick  one AMD, one Intel and one NVIDIA device, preset gpt2, large heads, what is packed or in blocks
 #   --vkgpt  the program; default: the newest of build*/vkgpt
 #   --cache  where the drivers are kept; default: $XDG_CACHE_HOME/vkgpt/vendor. The first run takes some minutes
 #   --out    where the reports of the program go, one JSON file for each device and configuration, and beside it a
@@ -226,12 +226,12 @@ fi
 amd=(navi21 navi31 gfx1201)
 intel=(tgl dg2 bmg)
 nvidia=(turing ampere ada blackwell)
-presets=(gpt2 smollm2-135m llama-tiny wide packed dropout q8_0 q4_0 nf4)
+presets=(gpt2 smollm2-135m llama-tiny wide gemma odd packed dropout q8_0 q4_0 nf4)
 if $quick; then
   amd=(navi31)
   intel=(dg2)
   nvidia=(ada)
-  presets=(gpt2 wide packed dropout q8_0 q4_0 nf4)
+  presets=(gpt2 wide gemma packed dropout q8_0 q4_0 nf4)
 fi
 if [ -z "$out" ]; then
   out=$cache/reports
@@ -254,6 +254,18 @@ report() {  # device preset dtype VARIABLE=value...
     dropout) preset=gpt2 options=(--n_layer 1 --dropout 0.1 --logit_softcap 30) ;;
     # heads of 128 that share keys
     wide) preset=gpt2 options=(--n_layer 1 --n_head 6 --n_kv_head 3) ;;
+    # Gemma 3's shape: heads of 256 that share keys, windows, norms of heads and branches, a vocabulary of 2^18
+    gemma)
+      preset=gpt2
+      options=(--n_layer 2 --n_embd 640 --n_head 4 --n_kv_head 1 --head_dim 256 --n_inner 2048 --vocab_size 262144
+        --norm rmsnorm1p --mlp geglu --no-bias --qk_norm --branch_norms --embedding_scale 25.3 --pos_encoding rope
+        --rope_layers lr --attention_window 512 --window_layers wf --batch_size 4)
+      ;;
+    # heads of 80 and, packed, windows
+    odd)
+      preset=gpt2
+      options=(--n_layer 1 --n_embd 640 --n_head 8 --attention_window 512 --pack documents --mlp relu2)
+      ;;
     # documents share a sequence; several texts are continued together in f16
     packed) preset=gpt2 options=(--pack documents --dtype f16 --slots 8) ;;
     # adapters on weights in blocks; texts are continued with those too

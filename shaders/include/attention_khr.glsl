@@ -188,19 +188,19 @@ void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) 
   }
 }
 
-// Whether column fragment j of those from `dim` on is there.
+// Column fragments from `dim` on that are there. One bound: NVK's compiler unrolls no loop with two.
 #if DIMS % COLUMNS == 0
-#define IN_STORED_PART(dim, j) ((j) < COLUMNS)
+#define STORED_COLUMNS(dim) COLUMNS
 #else
-#define IN_STORED_PART(dim, j) ((j) < COLUMNS && (dim) + (j) < DIMS)
+#define STORED_COLUMNS(dim) min(COLUMNS, DIMS - (dim))
 #endif
 
 // Column fragments dim to dim + COLUMNS - 1 of STORE_ROWS. Constant bounds and a constant `dim`: where the loop is not
 // unrolled, `results` is indexed by a variable and lies in memory.
 #define STORE_PART(dim, results, target, base, stride, first, factor)                                      \
   {                                                                                                        \
-    const uint width = min(COLUMNS, DIMS - (dim)) * FRAG_N;                                                \
-    UNROLL for (uint j = 0; IN_STORED_PART(dim, j); ++j) {                                                 \
+    const uint width = STORED_COLUMNS(dim) * FRAG_N;                                                       \
+    UNROLL for (uint j = 0; j < STORED_COLUMNS(dim); ++j) {                                                \
       coopMatStore(results[(dim) + j], scores,                                                             \
                    ROW_GROUP * FRAG_M * SCORE_WORDS + (WAY * COLUMNS + j) * (FRAG_N / 4), SCORE_WORDS,     \
                    gl_CooperativeMatrixLayoutRowMajor);                                                    \

@@ -105,6 +105,8 @@ Resources resources_of(const vk::DeviceCaps& caps, const Product& p, const Matmu
 bool fits(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kernel) {
   const Resources r = resources_of(caps, p, kernel);
   const std::int64_t invocations = r.subgroups * r.lanes;
+  // On Xe2 the sums of a panel's columns do not find room in registers beside parts of 8 rows.
+  if (caps.vendor_id == vk::kVendorIntel && p.row_sums && kernel.part_rows < 16) return false;
   return kernel.part_rows % r.fragment.m == 0 && kernel.part_columns % r.fragment.n == 0 &&
          kernel.depth % r.fragment.k == 0 && r.shared_bytes(1) <= caps.shared_memory_bytes &&
          invocations <= std::min(caps.max_workgroup_invocations, caps.max_workgroup_size[0]);
