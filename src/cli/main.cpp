@@ -1,14 +1,17 @@
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <new>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
 
+#include "vkgpt/comm/communicator.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/log_prefix.hpp"
@@ -25,6 +28,8 @@ int report(const std::string& message, vkgpt::ExitCode code) {
   std::fflush(stdout);
   if (message.empty()) return static_cast<int>(code);  // another rank says it
   std::fwrite(line.data(), 1, line.size(), stderr);
+  // mpirun drops what it has not read of a process that failed.
+  if (vkgpt::comm::has_launcher()) std::this_thread::sleep_for(std::chrono::milliseconds(200));
   return static_cast<int>(code);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <ranges>
@@ -84,6 +85,8 @@ int ranks_to_start(const RankSettings& settings) {
 int start_ranks(std::span<const std::string> args, int count, const RankSettings& settings) {
   if (count > kMaxRanks) fail_usage("{} ranks on one machine, at most {}", count, kMaxRanks);
   std::vector<std::string> words = engine();
+  // PMIx of Open MPI 5 maps its shared memory where another process found room, which fails now and then.
+  setenv("PMIX_MCA_gds", "hash", 0);
   words.insert(words.end(), {"-n", std::to_string(count),
                              std::filesystem::read_symlink("/proc/self/exe").string(), "train"});
   words.insert(words.end(), args.begin(), args.end());
