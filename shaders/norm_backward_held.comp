@@ -5,7 +5,7 @@
 #include "row_words.glsl"
 #include "subgroup_rows.glsl"
 
-// norm_backward.comp and norm_backward_partial.comp in one pass for GPUs: a subgroup takes a block of rows, holds each
+// norm_backward.comp and norm_backward_partial.comp in one pass where rows fit: a subgroup takes a block of rows, holds each
 // in registers, WORDS words an invocation, and beside it the block's sums of dweight and dbias. C is a multiple of a
 // word. DWEIGHT and DBIAS, where defined, are the places of the two among the SUMS of a block; PARTIALS is the number
 // of their binding.

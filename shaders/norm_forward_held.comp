@@ -5,7 +5,7 @@
 #include "row_words.glsl"
 #include "subgroup_rows.glsl"
 
-// norm_forward.comp for GPUs: a subgroup holds its row in registers, WORDS words an invocation, so that every byte is
+// norm_forward.comp where its rows fit: a subgroup holds its row in registers, WORDS words an invocation, so that every byte is
 // read once. C is a multiple of a word.
 layout(push_constant) uniform Push {
   uint rows;

@@ -19,6 +19,8 @@
 //              3: likewise, from PANEL rows that the group staged in shared memory; for GPUs
 //              1 or 2: the workgroup is one subgroup, whose lanes load a word of 32 or 64 bits each and
 //              broadcast its elements; for CPU drivers, where loads are costly (shaders/docs/compilers.md)
+//              4: the workgroup is one subgroup, and every element of a tile is loaded by address, once for all
+//              lanes; for CPU drivers, f32
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #if BROADCAST == 0 || BROADCAST == 3 || defined(DROPOUT)
@@ -27,8 +29,11 @@
 #if BROADCAST == 1 || BROADCAST == 2
 #extension GL_KHR_shader_subgroup_ballot : require
 #endif
-#if BROADCAST == 2
+#if BROADCAST == 2 || BROADCAST == 4
 #include "words64.glsl"
+#endif
+#if BROADCAST == 4
+#include "by_address.glsl"
 #endif
 
 #include "packed.glsl"
@@ -49,6 +54,10 @@ layout(push_constant) uniform Push {
   uint site;
   float drop_p;
   float keep_scale;  // 1 / (1 - drop_p)
+#endif
+#if BROADCAST == 4
+  uint64_t tile_address0;  // of the bindings that hold the two matrices of the other side
+  uint64_t tile_address1;
 #endif
 };
 
@@ -106,12 +115,18 @@ uint64_t pack(vec2 pair) { return pack_halves(floatBitsToUint(pair)); }
 #define unpack(word) from_pair(word)
 #define pack(pair) to_pair(pair)
 #endif
-#define CHUNK (2 * LANES)
-#define Chunk vec2
 #define LOAD4(words, i) vec4(unpack(words[(i) / 2]), unpack(words[(i) / 2 + 1]))
 #define STORE4(words, i, value) words[(i) / 2] = pack(value.xy), words[(i) / 2 + 1] = pack(value.zw)
+#if BROADCAST == 4
+#define CHUNK DIMS
+#define Chunk uint64_t
+float chunk_element(Chunk chunk, uint i) { return FloatAt(chunk).at[i]; }
+#else
+#define CHUNK (2 * LANES)
+#define Chunk vec2
 #define CHUNK_AT(words, base, c, lane) unpack(words[((base) + min((c) * CHUNK + 2 * (lane), HS - 2)) / 2])
 float chunk_element(Chunk chunk, uint i) { return subgroupBroadcast(chunk[i % 2], i / 2); }
+#endif
 #endif
 #define CHUNKS ((DIMS + CHUNK - 1) / CHUNK)
 // Whether chunk c has an element i. Where all are whole it is one condition: some compilers unroll no loop with two.
@@ -148,7 +163,11 @@ shared WORD4 panels[2][PANEL * HS / 4];
 #else
 #define PANEL 1
 #define NEXT_TILE(at, start, words0, base0, stride0, words1, base1, stride1) uint panel_at = 0;
+#if BROADCAST == 4
+#define ROW_OF(which, words, base, c, r) (((which) == 0 ? tile_address0 : tile_address1) + 4 * uint64_t(base))
+#else
 #define ROW_OF(which, words, base, c, r) CHUNK_AT(words, base, c, lane)
+#endif
 #endif
 
 #if BROADCAST == 0 || BROADCAST == 3

@@ -11,6 +11,7 @@
 //   ROW_SUMS    (TN only) 1: also row_sums[m] += sum over k of A[k, m]; 2: stores that sum
 //   BLOCKS      (not TN) where defined, B is in blocks of that type (blocks.glsl), and SCALES is the binding of the scales,
 //               if it has some
+//   BY_ADDRESS  where defined, A and B, of f32, are read by address
 //   SPLITS      (NN and TN) where defined, K is computed in parts side by side, one for each gl_WorkGroupID.z, whose sums
 //               are stored apart from each other
 
@@ -58,6 +59,10 @@ layout(set = 0, binding = 3 + BIAS, std430) buffer RowSums { float row_sums[]; }
 layout(set = 0, binding = BEFORE_PARTIALS, std430) readonly buffer Partials { FLOATS partials[]; };  // (M, N)
 #endif
 
+#ifdef BY_ADDRESS
+#include "by_address.glsl"
+#endif
+
 layout(push_constant) uniform Push {
   uint M;
   uint N;
@@ -77,6 +82,10 @@ layout(push_constant) uniform Push {
 #else
   uint a_offset;  // first element of A in its binding
   uint c_offset;  // first element of C, and of pre and partials, in theirs
+#endif
+#ifdef BY_ADDRESS
+  uint64_t a_address;  // of the bindings
+  uint64_t b_address;
 #endif
 };
 

@@ -28,12 +28,34 @@ values load_bias(uint n) {
 #endif
 }
 
-// Adds the partial sums of earlier dispatches, and the bias.
-values complete_sum(uint at, uint n, values v, values column_bias) {
+// What memory holds at `at`, where the variant needs it: sums of earlier dispatches, pre, and C to be added to.
+values load_partial(uint at, uint n) {
 #if PARTIAL == 1
-  v += LOAD_C(c, at, MORE(n));
+  return LOAD_C(c, at, MORE(n));
 #elif PARTIAL == 2
-  v += LOAD_F32(partials, at, MORE(n));
+  return LOAD_F32(partials, at, MORE(n));
+#else
+  return values(0.0);
+#endif
+}
+values load_pre(uint at, uint n) {
+#if EPILOGUE == EPILOGUE_GELU_GRAD
+  return LOAD(pre, at, MORE(n));
+#else
+  return values(0.0);
+#endif
+}
+values load_old(uint at, uint n) {
+#if ACCUMULATE
+  return LOAD_C(c, at, MORE(n));
+#else
+  return values(0.0);
+#endif
+}
+
+values complete_sum(values partial, values v, values column_bias) {
+#if PARTIAL
+  v += partial;
 #endif
 #if BIAS
   v += column_bias;
@@ -49,30 +71,45 @@ values store_pre(uint at, uint n, values v) {
 }
 #endif
 
-values activate(uint at, uint n, values v) {
+values activate(values before, values old, values v) {
 #if EPILOGUE == EPILOGUE_GELU
   v = FOR_EACH(gelu, v);
 #elif EPILOGUE == EPILOGUE_GELU_GRAD
-  const values x = LOAD(pre, at, MORE(n));
-  v *= FOR_EACH(gelu_grad, x);
+  v *= FOR_EACH(gelu_grad, before);
 #endif
 #if ACCUMULATE
-  v += LOAD_C(c, at, MORE(n));
+  v += old;
 #endif
   return v;
 }
 
 void store_c(uint at, uint n, values v) { STORE_C(c, at, MORE(n), v) }
 
-// The whole epilogue of the values in row m from column n on; `column_bias` is their bias.
-void finish(uint m, uint n, values v, values column_bias) {
-  const uint at = c_offset + m * ldc + n;
-  v = complete_sum(at, n, v, column_bias);
+struct Held {
+  values partial;
+  values pre;
+  values old;
+};
+
+uint place_of(uint m, uint n) { return c_offset + m * ldc + n; }
+
+// All that `finish_held` reads of memory for the values in row m from column n on.
+Held load_held(uint m, uint n) {
+  const uint at = place_of(m, n);
+  return Held(load_partial(at, n), load_pre(at, n), load_old(at, n));
+}
+
+// The whole epilogue of these values; `column_bias` is their bias.
+void finish_held(uint m, uint n, Held held, values v, values column_bias) {
+  const uint at = place_of(m, n);
+  v = complete_sum(held.partial, v, column_bias);
 #if EPILOGUE == EPILOGUE_GELU
   v = store_pre(at, n, v);
 #endif
-  store_c(at, n, activate(at, n, v));
+  store_c(at, n, activate(held.pre, held.old, v));
 }
+
+void finish(uint m, uint n, values v, values column_bias) { finish_held(m, n, load_held(m, n), v, column_bias); }
 
 #if ROW_SUMS
 float complete_row_sum(uint m, float sum) {

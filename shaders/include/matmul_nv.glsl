@@ -114,13 +114,13 @@ MATRIX_ELEMENT b_element(const in uint row, const in uint column, const in MATRI
     return v;                                                                                                 \
   }
 #if PARTIAL || BIAS
-EPILOGUE_STEP(sum_element, v = complete_sum(at, n, v, load_bias(n)))
+EPILOGUE_STEP(sum_element, v = complete_sum(load_partial(at, n), v, load_bias(n)))
 #endif
 #if EPILOGUE == EPILOGUE_GELU && !WORKGROUP
 EPILOGUE_STEP(pre_element, v = store_pre(at, n, v))
 #endif
 #if EPILOGUE != EPILOGUE_NONE || ACCUMULATE
-EPILOGUE_STEP(activated_element, v = activate(at, n, v))
+EPILOGUE_STEP(activated_element, v = activate(load_pre(at, n), load_old(at, n), v))
 #endif
 #if !WORKGROUP
 EPILOGUE_STEP(c_element, store_c(at, n, v))

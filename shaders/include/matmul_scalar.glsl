@@ -1,6 +1,6 @@
 // C = op(A) op(B) by register tiles, without shared memory: a workgroup is one subgroup and computes a tile of TM rows
 // and 4 LANES columns, each lane four columns of it. The lanes load the A tile together and exchange its elements by
-// shuffles. Design and figures: shaders/docs/matmul.md. The including file defines TRANSPOSITION; beside the macros of
+// shuffles; or, BY_ADDRESS, every element of A is loaded for itself, once for all lanes. Design and figures: shaders/docs/matmul.md. The including file defines TRANSPOSITION; beside the macros of
 // matmul.glsl the host (src/ops/matmul/matmul_scalar.cpp) sets
 //   LANES       workgroup size, at most the subgroup size
 //   TM          rows of the tile: 32, 16, 8, or (not for TN) 1
@@ -8,7 +8,9 @@
 //   B_STEP      k extent of B that registers hold at a time; divides K_STEP and is even
 //   WIDE        1: loads and stores two neighbours of DTYPE as one word; row lengths and offsets are even
 //   WIDE_F32    1: likewise two of f32, as a 64-bit word
-//   K_TAIL      1: K is not a multiple of K_STEP
+//   K_TAIL      1: K is not a multiple of K_STEP; not BY_ADDRESS
+//   HOLDS       1: reads all that the epilogue needs before it stores anything
+//   M_TAIL      (BY_ADDRESS, TN) 1: M is not a multiple of TM
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_ballot : require
@@ -62,6 +64,8 @@ uint has_next(uint i, uint extent) { return i + 1 < extent ? 1 : 0; }
 #define AT_EIGHT_K(i) (i)
 #endif
 
+#ifndef BY_ADDRESS
+
 // The A tile of an iteration, TM x kStep, as kSlots rows of kExtent pairs of neighbours. A vector, one pair in every
 // lane, is a part of such a row, or several whole ones.
 #if TRANSPOSITION == TRANSPOSITION_TN
@@ -89,14 +93,11 @@ const int kVectors = kParts * kSlots / kVectorSlots;
 #define A_LANE(m, k) (A_PAIR(m) % LANES + A_SLOT(k) % kVectorSlots * kExtent)
 #define A_VALUE(vectors, m, k) subgroupBroadcast(vectors[A_VECTOR(m, k)][A_PART(m, k)], A_LANE(m, k))
 
-// Where this lane's pairs of A and its columns begin, and whether each pair has a second element. Beyond the edges of C
-// a lane works on the last row or column again and stores nothing.
+// Where this lane's pairs of A begin, and whether each has a second element.
 uint a_index[kParts];
 uint a_next[kParts];
-uint column[kPairs];
-uint column_next[kPairs];
 
-void find_places(uint lane, uint m0, uint n0) {
+void find_a(uint lane, uint m0) {
   UNROLL for (int r = 0; r < kParts; ++r) {
     const uint pair = r * LANES + lane % kExtent;
 #if TRANSPOSITION == TRANSPOSITION_TN
@@ -106,10 +107,6 @@ void find_places(uint lane, uint m0, uint n0) {
 #else
     a_index[r] = a_offset + min(m0 + pair, M - 1) * lda;
 #endif
-  }
-  UNROLL for (int p = 0; p < kPairs; ++p) {
-    column[p] = min(n0 + 2 * (p * LANES + lane), last_pair(N));
-    column_next[p] = has_next(column[p], N);
   }
 }
 
@@ -133,6 +130,51 @@ vec2[kVectors] load_a(uint lane, uint k) {
   }
   return av;
 }
+
+#define A_ELEMENT(i, u) A_VALUE(av, i, u)
+
+#else
+
+// Element (m0 + i, k + u); i and u are constants.
+#if TRANSPOSITION == TRANSPOSITION_TN
+#if M_TAIL
+#define A_ELEMENT(i, u) FloatAt(a_row[u]).at[min(i, M - 1 - m0)]
+#else
+#define A_ELEMENT(i, u) FloatAt(a_row[u]).at[i]
+#endif
+uint64_t a_row[kStep];  // of A, at column m0 of C
+
+void find_a(uint m0, uint k) {
+  UNROLL for (int u = 0; u < kStep; ++u) a_row[u] = a_address + 4 * uint64_t(a_offset + m0 + (k + u) * lda);
+}
+#else
+#define A_ELEMENT(i, u) FloatAt(a_row[i] + 4 * uint64_t(k)).at[u]
+uint64_t a_row[TM];
+
+void find_a(uint m0) {
+  UNROLL for (int i = 0; i < TM; ++i) a_row[i] = a_address + 4 * uint64_t(a_offset + min(m0 + i, M - 1) * lda);
+}
+#endif
+
+#endif
+
+// This lane's columns, and whether each pair has a second one. Beyond the edges of C a lane works on the last row or
+// column again and stores nothing.
+uint column[kPairs];
+uint column_next[kPairs];
+
+void find_columns(uint lane, uint n0) {
+  UNROLL for (int p = 0; p < kPairs; ++p) {
+    column[p] = min(n0 + 2 * (p * LANES + lane), last_pair(N));
+    column_next[p] = has_next(column[p], N);
+  }
+}
+
+#if defined(BY_ADDRESS) && WIDE
+#define LOAD_B(row, i, more) unpack_floats(WordAt(b_address + 4 * uint64_t(row) + 4 * uint64_t(i)).at[0])
+#else
+#define LOAD_B(row, i, more) LOAD(b, (row) + (i), more)
+#endif
 
 // This lane's columns of B at the B_STEP k from k on.
 vec2[kBStep * kPairs] load_b(uint k) {
@@ -159,7 +201,7 @@ vec2[kBStep * kPairs] load_b(uint k) {
     const uint at = AT_K_PAIR(k + u);
     UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
       const uint row = column[j / 2] + j % 2 * column_next[j / 2];
-      bv[u * kPairs + j] = LOAD(b, row * ldb + at, NEXT_K(at));
+      bv[u * kPairs + j] = LOAD_B(row * ldb, at, NEXT_K(at));
     }
   }
 #endif
@@ -170,7 +212,7 @@ vec2[kBStep * kPairs] load_b(uint k) {
 #ifdef BLOCKS
     UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = block_pair(row + (column[p] & ~1u));
 #else
-    UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = LOAD(b, row + column[p], column_next[p]);
+    UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = LOAD_B(row, column[p], column_next[p]);
 #endif
   }
 #define B_VALUE(u, j) bv[(u) * kPairs + (j) / 2][(j) & 1]
@@ -182,19 +224,31 @@ vec2[kBStep * kPairs] load_b(uint k) {
 // since Mesa does not unroll loops nested more deeply.
 #define BLOCK(i0, p)                                                                      \
   UNROLL for (int u = 0; u < kBStep; ++u) UNROLL for (int i = i0; i < i0 + kBlock; ++i) { \
-    const float x = A_VALUE(av, i, u0 + u);                                               \
+    const float x = A_ELEMENT(i, u0 + u);                                                 \
     acc[i][2 * p] = fma(x, B_VALUE(u, 2 * p), acc[i][2 * p]);                             \
     acc[i][2 * p + 1] = fma(x, B_VALUE(u, 2 * p + 1), acc[i][2 * p + 1]);                 \
   }
 
+#if HOLDS && (PARTIAL || ACCUMULATE || EPILOGUE == EPILOGUE_GELU_GRAD)
+#define HELD(i, p) held[(i) * kPairs + (p)]
+#endif
+
 void finish_tile(float acc[TM][2 * kPairs], uint lane, uint m0, uint n0) {
   vec2 column_bias[kPairs];
   UNROLL for (int p = 0; p < kPairs; ++p) column_bias[p] = load_bias(column[p]);
+#ifdef HELD
+  Held held[TM * kPairs];
+  UNROLL for (int i = 0; i < TM; ++i) {
+    UNROLL for (int p = 0; p < kPairs; ++p) HELD(i, p) = load_held(min(m0 + i, M - 1), column[p]);
+  }
+#else
+#define HELD(i, p) load_held(m0 + i, column[p])
+#endif
   UNROLL for (int i = 0; i < TM; ++i) {
     if (m0 + i < M) {
       UNROLL for (int p = 0; p < kPairs; ++p) {
         if (n0 + 2 * (p * LANES + lane) < N) {
-          finish(m0 + i, column[p], vec2(acc[i][2 * p], acc[i][2 * p + 1]), column_bias[p]);
+          finish_held(m0 + i, column[p], HELD(i, p), vec2(acc[i][2 * p], acc[i][2 * p + 1]), column_bias[p]);
         }
       }
     }
@@ -206,19 +260,39 @@ void main() {
   const uvec2 tile = tile_of_group(kStripTiles);
   const uint m0 = tile.y * TM;
   const uint n0 = tile.x * 2 * kPairs * LANES;
-  find_places(lane, m0, n0);
+  find_columns(lane, n0);
+#ifndef BY_ADDRESS
+  find_a(lane, m0);
+#elif TRANSPOSITION != TRANSPOSITION_TN
+  find_a(m0);
+#endif
 
   float acc[TM][2 * kPairs];
   UNROLL for (int i = 0; i < TM; ++i) UNROLL for (int j = 0; j < 2 * kPairs; ++j) acc[i][j] = 0.0;
 #if ROW_SUMS
+#ifdef BY_ADDRESS
+  float a_sum[TM];
+  UNROLL for (int i = 0; i < TM; ++i) a_sum[i] = 0.0;
+#else
   vec2 a_sum[kVectors];
   UNROLL for (int v = 0; v < kVectors; ++v) a_sum[v] = vec2(0.0);
 #endif
+#endif
 
   for (uint k = 0; k < K; k += kStep) {
+#ifndef BY_ADDRESS
     const vec2 av[kVectors] = load_a(lane, k);
+#elif TRANSPOSITION == TRANSPOSITION_TN
+    find_a(m0, k);
+#endif
 #if ROW_SUMS
+#ifdef BY_ADDRESS
+    if (tile.x == 0) {
+      UNROLL for (int i = 0; i < TM; ++i) UNROLL for (int u = 0; u < kStep; ++u) a_sum[i] += A_ELEMENT(i, u);
+    }
+#else
     UNROLL for (int v = 0; v < kVectors; ++v) a_sum[v] += av[v];
+#endif
 #endif
 #if B_STEP < K_STEP
     UNROLL for (int u0 = 0; u0 < kStep; u0 += kBStep)
@@ -246,8 +320,12 @@ void main() {
 #if ROW_SUMS
   if (tile.x == 0) {
     UNROLL for (int i = 0; i < TM; ++i) {
+#ifdef BY_ADDRESS
+      const float sum = a_sum[i];
+#else
       float sum = 0.0;
       UNROLL for (int u = 0; u < kStep; ++u) sum += A_VALUE(a_sum, i, u);
+#endif
       if (m0 + i < M && lane == 0) finish_row_sum(m0 + i, sum);
     }
   }

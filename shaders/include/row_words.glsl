@@ -1,4 +1,4 @@
-// Rows of DTYPE (element.glsl) in words of 16 bytes, which kernels for GPUs hold in registers: a buffer of them is an
+// Rows of DTYPE (element.glsl) in words of 16 bytes, which kernels hold in registers: a buffer of them is an
 // array of ROW_WORD. A word has PARTS vectors of four elements. Loops over words and parts must be unrolled, so that
 // no array is indexed by a variable.
 #ifndef VKGPT_ROW_WORDS_GLSL

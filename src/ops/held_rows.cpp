@@ -14,9 +14,11 @@ std::int64_t held_words(std::int64_t elements, DType dtype, std::int64_t invocat
 }
 
 std::int64_t held_words(const vk::DeviceCaps& caps, std::int64_t elements, DType dtype, std::int64_t most) {
-  const bool is_suited =
-      !caps.is_cpu() && caps.vendor_id != vk::kVendorIntel && vk::knows_subgroup_size(caps);
-  return is_suited ? held_words(elements, dtype, caps.subgroup_size, most) : 0;
+  if (!vk::knows_subgroup_size(caps) || caps.vendor_id == vk::kVendorIntel) return 0;
+  // A CPU driver's registers are memory in the first cache; it converts to f16 lane by lane.
+  constexpr std::int64_t kMostOnCpu = 16;
+  if (caps.is_cpu() && (dtype != DType::kF32 || caps.subgroup_size < 8)) return 0;
+  return held_words(elements, dtype, caps.subgroup_size, caps.is_cpu() ? kMostOnCpu : most);
 }
 
 }  // namespace vkgpt::ops

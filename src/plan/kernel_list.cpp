@@ -28,7 +28,7 @@ vk::PipelineKey pipeline_key(const Dispatch& dispatch) {
           .spec_constants = dispatch.kernel.spec_constants,
           .subgroup_size = dispatch.kernel.subgroup_size,
           .binding_count = static_cast<std::uint32_t>(dispatch.bindings.size()),
-          .push_bytes = static_cast<std::uint32_t>(dispatch.push.size() * sizeof(std::uint32_t))};
+          .push_bytes = dispatch.push_bytes()};
 }
 
 std::size_t KernelUse::dispatch_count() const {

@@ -168,8 +168,15 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
                   plan_.tensor(a.tensor).name);
     }
   }
-  VKGPT_CHECK(dispatch.push.size() * sizeof(std::uint32_t) <= caps().max_push_constant_bytes,
-              "{} pushes {} words", label, dispatch.push.size());
+  VKGPT_CHECK(dispatch.push_bytes() <= caps().max_push_constant_bytes, "{} pushes {} bytes", label,
+              dispatch.push_bytes());
+  for (const std::uint32_t binding : dispatch.addresses) {
+    // Barriers order reads by address as those of the binding; nothing would order writes of other
+    // dispatches.
+    VKGPT_CHECK(caps().buffer_device_address && dispatch.push.size() % 2 == 0 &&
+                    dispatch.bindings.at(binding).access == Access::kRead,
+                "{} reads binding {} by address", label, binding);
+  }
   for (std::size_t i = 0; i < 3; ++i) {
     VKGPT_CHECK(dispatch.groups[i] > 0, "{} dispatches nothing in dimension {}", label, i);
     check_fits(dispatch.groups[i] <= caps().max_workgroup_count[i],

@@ -49,12 +49,20 @@ DescriptorSets SegmentRecorder::describe(std::size_t index, int slot) const {
       vk::DescriptorPool(context_.device(), static_cast<std::uint32_t>(dispatches.size()),
                          static_cast<std::uint32_t>(bindings)),
       {},
+      {},
       store_.copies(schedule_, index, slot)};
   for (const Dispatch& dispatch : dispatches) {
     std::vector<vk::BufferRange> ranges;
     for (const Binding& binding : dispatch.bindings) ranges.push_back(store_.range(schedule_, binding, slot));
     const vk::Pipeline& pipeline = context_.pipelines().get(pipeline_key(dispatch));
     descriptors.sets.push_back(descriptors.pool.allocate(pipeline, ranges));
+    std::vector<std::uint32_t>& push = descriptors.push.emplace_back(dispatch.push);
+    for (const std::uint32_t binding : dispatch.addresses) {
+      const std::uint64_t address =
+          context_.device().address(ranges[binding].buffer) + ranges[binding].offset;
+      push.push_back(static_cast<std::uint32_t>(address));
+      push.push_back(static_cast<std::uint32_t>(address >> 32));
+    }
   }
   return descriptors;
 }
@@ -76,7 +84,7 @@ void SegmentRecorder::record(std::size_t index, const DescriptorSets& descriptor
       const bool has_barrier = i > first && std::ranges::binary_search(barriers, i);
       if (has_barrier) commands.barrier();
       observer.before(commands, i, has_barrier || i == first);
-      record_dispatch(commands, descriptors.sets[i], dispatches[i]);
+      record_dispatch(commands, descriptors.sets[i], descriptors.push[i], dispatches[i]);
       observer.after(commands, i);
     }
     commands.end();
@@ -85,11 +93,11 @@ void SegmentRecorder::record(std::size_t index, const DescriptorSets& descriptor
 }
 
 void SegmentRecorder::record_dispatch(vk::CommandBuffer& commands, VkDescriptorSet set,
-                                      const Dispatch& dispatch) const {
+                                      std::span<const std::uint32_t> push, const Dispatch& dispatch) const {
   log_debug("dispatch {}: {} groups {} x {} x {}", dispatch.label, dispatch.kernel.stem, dispatch.groups[0],
             dispatch.groups[1], dispatch.groups[2]);
   commands.begin_label(dispatch.label);
-  commands.dispatch(context_.pipelines().get(pipeline_key(dispatch)), set, dispatch.push, dispatch.groups);
+  commands.dispatch(context_.pipelines().get(pipeline_key(dispatch)), set, push, dispatch.groups);
   commands.end_label();
 }
 

@@ -56,7 +56,8 @@ class SegmentRecorder {
               RecordObserver& observer) const;
 
  private:
-  void record_dispatch(vk::CommandBuffer& commands, VkDescriptorSet set, const Dispatch& dispatch) const;
+  void record_dispatch(vk::CommandBuffer& commands, VkDescriptorSet set, std::span<const std::uint32_t> push,
+                       const Dispatch& dispatch) const;
 
   vk::Context& context_;
   const TensorStore& store_;

@@ -52,6 +52,7 @@ Buffer::Buffer(const Device& device, std::uint64_t bytes, MemoryKind kind, std::
   info.size = bytes;
   info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+  if (caps.buffer_device_address) info.usage |= VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT;
   info.sharingMode = VK_SHARING_MODE_EXCLUSIVE;
   const VmaAllocationCreateInfo how = allocation_info(kind, caps.type);
   VmaAllocationInfo allocated{};

@@ -14,12 +14,13 @@ namespace vkgpt::vk {
 namespace {
 
 VmaAllocator create_allocator(const Instance& instance, VkPhysicalDevice physical, VkDevice device,
-                              bool has_budget) {
+                              bool has_budget, bool has_addresses) {
   VmaVulkanFunctions functions{};
   functions.vkGetInstanceProcAddr = vkGetInstanceProcAddr;
   functions.vkGetDeviceProcAddr = vkGetDeviceProcAddr;
   VmaAllocatorCreateInfo info{};
-  info.flags = has_budget ? VMA_ALLOCATOR_CREATE_EXT_MEMORY_BUDGET_BIT : 0;
+  if (has_budget) info.flags |= VMA_ALLOCATOR_CREATE_EXT_MEMORY_BUDGET_BIT;
+  if (has_addresses) info.flags |= VMA_ALLOCATOR_CREATE_BUFFER_DEVICE_ADDRESS_BIT;
   info.physicalDevice = physical;
   info.device = device;
   info.instance = instance.handle();
@@ -40,6 +41,7 @@ Device::Device(const Instance& instance, const PhysicalDevice& physical)
   vkGetPhysicalDeviceFeatures2(physical_, &available.core);
   FeatureChain enabled(extensions);
   choose_features(available, enabled);
+  enabled.vulkan12.bufferDeviceAddress = caps().buffer_device_address;
 
   std::vector<const char*> names;
   const auto enable = [&](const char* name) {
@@ -78,7 +80,7 @@ Device::Device(const Instance& instance, const PhysicalDevice& physical)
     VK_CHECK(vkCreateDevice(physical_, &info, nullptr, &device_), caps().name);
     volkLoadDeviceTable(&table_, device_);
     try {
-      allocator_ = create_allocator(instance_, physical_, device_, has_budget);
+      allocator_ = create_allocator(instance_, physical_, device_, has_budget, caps().buffer_device_address);
     } catch (...) {
       table_.vkDestroyDevice(device_, nullptr);
       throw;
@@ -92,6 +94,12 @@ Device::~Device() {
   vmaDestroyAllocator(allocator_);
   const std::unique_lock lock(loader_lists());
   table_.vkDestroyDevice(device_, nullptr);
+}
+
+std::uint64_t Device::address(VkBuffer buffer) const {
+  const VkBufferDeviceAddressInfo info = {
+      .sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO, .pNext = nullptr, .buffer = buffer};
+  return table_.vkGetBufferDeviceAddress(device_, &info);
 }
 
 void Device::set_name(VkObjectType type, std::uint64_t handle, std::string_view name) const {

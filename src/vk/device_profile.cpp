@@ -96,6 +96,7 @@ void visit_fields(Self& caps, Visit&& visit) {
   visit("shader_bf16", caps.shader_bf16);
   visit("storage_16bit", caps.storage_16bit);
   visit("shader_int64", caps.shader_int64);
+  visit("buffer_device_address", caps.buffer_device_address);
   visit("timestamp_period_ns", caps.timestamp_period_ns);
   visit("pipeline_statistics", caps.pipeline_statistics);
   visit("cooperative_matrices", caps.cooperative_matrices);

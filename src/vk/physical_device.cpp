@@ -231,6 +231,8 @@ void copy_features(VkPhysicalDevice handle, const std::vector<std::string>& exte
   caps.shader_f16 = features.vulkan12.shaderFloat16;
   caps.storage_16bit = features.vulkan11.storageBuffer16BitAccess;
   caps.shader_int64 = features.core.features.shaderInt64;
+  caps.buffer_device_address =
+      caps.is_cpu() && caps.shader_int64 && features.vulkan12.bufferDeviceAddress != VK_FALSE;
 #ifdef VK_KHR_shader_bfloat16
   caps.shader_bf16 = features.bfloat16.shaderBFloat16Type;
 #endif

@@ -1,5 +1,9 @@
 #include "vkgpt/plan/plan_builder.hpp"
 
+#include <cstdint>
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
@@ -54,6 +58,23 @@ TEST(PlanBuilder, RefusesWhatTheDeviceOrTheShaderCouldNotDo) {
                TooLarge);
   EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .push = std::vector<std::uint32_t>(33)}), CheckFailure);
   EXPECT_THROW(builder.begin_segment("s"), CheckFailure);
+}
+
+TEST(PlanBuilder, CountsAddressesAmongThePushConstantsAndRefusesThoseOfWrites) {
+  vk::DeviceCaps caps = small_caps();
+  const auto dispatch_by_address = [&](Access access, std::vector<std::uint32_t> push) {
+    PlanBuilder builder(caps);
+    Binding binding = read(builder.persistent("x", {4}, Role::kCache));
+    binding.access = access;
+    builder.begin_segment("s");
+    builder.dispatch({.kernel = {"k"}, .bindings = {binding}, .push = std::move(push), .addresses = {0}});
+    return std::move(builder).finish().segment("s").dispatches[0].push_bytes();
+  };
+  EXPECT_THROW(dispatch_by_address(Access::kRead, {1, 2}), CheckFailure);  // not on this device
+  caps.buffer_device_address = true;
+  EXPECT_EQ(dispatch_by_address(Access::kRead, {1, 2}), 16u);
+  EXPECT_THROW(dispatch_by_address(Access::kRead, {1}), CheckFailure);  // a word of 64 bits at 4
+  EXPECT_THROW(dispatch_by_address(Access::kReadWrite, {1, 2}), CheckFailure);
 }
 
 TEST(PlanBuilder, RefusesTransientsReadBeforeWrittenOrSharedBySegments) {

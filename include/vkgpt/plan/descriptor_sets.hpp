@@ -11,11 +11,12 @@ struct UploadCopy {
   vk::BufferRange from, to;
 };
 
-/// The descriptor sets of a segment's dispatches for one slot, in order, and what is copied before the first
-/// of them. They outlive the use of the commands that were recorded with them.
+/// The descriptor sets and push constants of a segment's dispatches for one slot, in order, and what is
+/// copied before the first of them. They outlive the use of the commands that were recorded with them.
 struct DescriptorSets {
   vk::DescriptorPool pool;
   std::vector<VkDescriptorSet> sets;
+  std::vector<std::vector<std::uint32_t>> push;
   std::vector<UploadCopy> copies;
 };
 

@@ -103,10 +103,17 @@ struct Dispatch {
   Kernel kernel;
   std::vector<Binding> bindings = {};
   std::vector<std::uint32_t> push = {};
+  /// Bindings that the kernel also reads by address: their addresses follow the push constants, as 64-bit
+  /// words.
+  std::vector<std::uint32_t> addresses = {};
   std::array<std::uint32_t, 3> groups = {1, 1, 1};
   Cost cost = {};
   std::string label = {};  // set by the builder: the scope and the kernel's stem
   std::string work = {};   // key of what a tuner may choose another kernel for; empty = nothing
+
+  std::uint32_t push_bytes() const {
+    return static_cast<std::uint32_t>(4 * push.size() + 8 * addresses.size());
+  }
 };
 
 }  // namespace vkgpt::plan

@@ -37,6 +37,9 @@ class Device {
   /// Meaningful low bits of a timestamp; 0 = the queue has none.
   std::uint32_t timestamp_valid_bits() const { return timestamp_valid_bits_; }
 
+  /// Where shaders find a buffer; only with `DeviceCaps::buffer_device_address`.
+  std::uint64_t address(VkBuffer buffer) const;
+
   /// Names an object for debuggers and validation messages; does nothing without VK_EXT_debug_utils.
   void set_name(VkObjectType type, std::uint64_t handle, std::string_view name) const;
 

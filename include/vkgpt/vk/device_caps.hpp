@@ -83,8 +83,9 @@ struct DeviceCaps {
   bool storage_16bit = false;
   bool shader_bf16 = false;
   bool shader_int64 = false;
-  double timestamp_period_ns = 0;    // nanoseconds per tick; 0 = no timestamps
-  bool pipeline_statistics = false;  // the driver tells what it made of a shader
+  bool buffer_device_address = false;  // kernels may read buffers by address; only asked of CPU drivers
+  double timestamp_period_ns = 0;      // nanoseconds per tick; 0 = no timestamps
+  bool pipeline_statistics = false;    // the driver tells what it made of a shader
   std::vector<CooperativeMatrixShape> cooperative_matrices;
   std::optional<CooperativeMatrix2> cooperative_matrix2;  // where the device has the extension
 

@@ -2,6 +2,8 @@
 #include <utility>
 #include <vector>
 
+#include "vkgpt/core/check.hpp"
+
 #include "ops/attention/attention_backends.hpp"
 #include "ops/grid.hpp"
 
@@ -15,6 +17,8 @@ struct Tiling {
   bool held = true;        // the invocations' own rows in registers
   bool kept = true;        // the tile's rows in registers from the scores to the sums
 };
+
+constexpr std::int64_t kByAddress = 4;
 
 /// Elements of a row, in fours, that an invocation has where `split` of them share it.
 std::int64_t part_of(std::int64_t HS, std::int64_t split) {
@@ -71,7 +75,8 @@ Tiling scalar_tiling(const vk::DeviceCaps& caps, const AttentionWork& work) {
   const bool fits_a_lane = caps.subgroup_size >= (HS <= 64 ? 4 : 8);
   if (caps.is_cpu() && caps.min_subgroup_size == caps.max_subgroup_size && fits_a_lane) {
     // Registers of a lane are memory in the first cache: bounded by the time to compile (shaders/README.md).
-    const std::int64_t broadcast = caps.shader_int64 ? 2 : 1;
+    const bool is_by_address = caps.buffer_device_address && work.shape.dtype == DType::kF32;
+    const std::int64_t broadcast = is_by_address ? kByAddress : caps.shader_int64 ? 2 : 1;
     if (HS <= 32) return {caps.subgroup_size, 2, forward ? 8 : 4, 1, broadcast};
     if (HS <= 64) return {caps.subgroup_size, 2, forward ? 4 : 2, 1, broadcast};
     if (HS <= 128) return {caps.subgroup_size, forward ? 2 : 1, 4, 1, broadcast};
@@ -119,6 +124,19 @@ Tiling simt_tiling(const vk::DeviceCaps& caps, const AttentionWork& work) {
   return tiling;
 }
 
+/// The bindings of the matrices that pass by: k and v, or q and dout (`attention.cpp`).
+std::vector<std::uint32_t> tile_bindings(AttentionPass pass) {
+  switch (pass) {
+    case AttentionPass::kForward:
+      return {0, 0};
+    case AttentionPass::kBackwardQ:
+      return {1, 1};
+    case AttentionPass::kBackwardKV:
+      return {1, 0};
+  }
+  VKGPT_CHECK(false, "pass {}", static_cast<int>(pass));
+}
+
 plan::Dispatch tiled(const vk::DeviceCaps& caps, const AttentionWork& work, const Tiling& tiling) {
   const RegisterBudget budget = register_budget(caps);
   plan::Macros macros = plan::Macros{}
@@ -131,8 +149,10 @@ plan::Dispatch tiled(const vk::DeviceCaps& caps, const AttentionWork& work, cons
                             .value("KEPT", tiling.kept)
                             .value("QUADS", 4 * tiling.split <= budget.subgroup);
   if (tiling.panel > 0) macros.value("PANEL", tiling.panel);
-  return attention_dispatch(caps, work, "", tiling.lanes / tiling.split * tiling.rows, budget.required_size,
-                            std::move(macros));
+  plan::Dispatch dispatch = attention_dispatch(caps, work, "", tiling.lanes / tiling.split * tiling.rows,
+                                               budget.required_size, std::move(macros));
+  if (tiling.broadcast == kByAddress) dispatch.addresses = tile_bindings(work.pass);
+  return dispatch;
 }
 
 }  // namespace

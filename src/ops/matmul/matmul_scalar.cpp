@@ -21,6 +21,7 @@ struct Variant {
   std::int64_t b_step;          // of them, those whose B is in registers at a time
   bool is_wide;                 // reads two neighbours as one word, of 64 bits for f32
   bool has_wide_f32;            // so are bias, partials and an f32 c, which is written in pairs, too
+  bool is_by_address;           // reads A, and B where that is in pairs of f32, by address
   std::uint32_t subgroup_size;  // to be required of the driver, or 0
 };
 
@@ -52,6 +53,7 @@ Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Exten
   const bool has_pairs_of_16bit = caps.storage_buffer_alignment % 4 == 0;
   v.is_wide = has_rows_of(p, 2) && (dtype_size(p.a.dtype) == 2 ? has_pairs_of_16bit : has_pairs_of_f32);
   v.has_wide_f32 = v.is_wide && has_pairs_of_f32;
+  v.is_by_address = caps.buffer_device_address && p.a.dtype == DType::kF32 && v.tile_rows > 1;
   return v;
 }
 
@@ -75,8 +77,13 @@ void append_scalar(PlanBuilder& builder, const Product& product, const Extents& 
         .value("B_STEP", variant.b_step)
         .value("WIDE", variant.is_wide)
         .value("WIDE_F32", variant.has_wide_f32)
+        .value("HOLDS", caps.is_cpu())
         .value("K_TAIL", part.k.count % variant.k_step != 0);
     d.kernel.subgroup_size = variant.subgroup_size;
+    if (variant.is_by_address && part.k.count % variant.k_step == 0) {
+      d.kernel.macros.flag("BY_ADDRESS").value("M_TAIL", part.m.count % variant.tile_rows != 0);
+      d.addresses = {0, 1};
+    }
     d.groups = tile_groups(part, variant.tile_rows, 4 * variant.lanes);
   });
 }
