@@ -49,7 +49,7 @@ SwigluShape swiglu_shape(const plan::Tensor& wide, const plan::Tensor& narrow) {
 
 std::vector<Slice> swiglu_slices(const vk::DeviceCaps& caps, const SwigluShape& shape, DType dtype) {
   const std::int64_t row_bytes = 2 * shape.F * dtype_size(dtype);
-  return row_slices(caps, shape.rows, row_bytes, slice_granule(dtype_size(dtype) == 2));
+  return work_rows(caps, shape.rows, row_bytes, slice_granule(dtype_size(dtype) == 2));
 }
 
 plan::PushWords swiglu_push(const SwigluShape& shape, Slice slice) {

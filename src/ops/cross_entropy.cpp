@@ -11,6 +11,7 @@
 
 #include "ops/grid.hpp"
 #include "ops/held_rows.hpp"
+#include "ops/work_slices.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -121,7 +122,7 @@ void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradie
   const DType dtype = args.logits.dtype;
   const std::int64_t row_bytes = Vp * dtype_size(dtype);
 
-  for (const Slice slice : row_slices(caps, rows, row_bytes, slice_granule(any_16bit({args.logits})))) {
+  for (const Slice slice : work_rows(caps, rows, row_bytes, slice_granule(any_16bit({args.logits})))) {
     plan::Dispatch dispatch = kernel_of(caps, args, slice, classify_macros(args, gradient));
     const plan::Binding logits = gradient != nullptr ? read_write(args.logits) : read(args.logits);
     dispatch.bindings = {matrix_rows(logits, Vp, slice, dtype), read(args.targets), write(args.losses)};

@@ -9,6 +9,7 @@
 #include "ops/column_sums.hpp"
 #include "ops/grid.hpp"
 #include "ops/held_rows.hpp"
+#include "ops/work_slices.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -32,12 +33,8 @@ struct NormShape {
   std::int64_t C;
 
   std::int64_t elements(Slice slice) const { return slice.count * C; }
+  std::int64_t row_bytes() const { return C * std::int64_t{sizeof(float)}; }
 };
-
-std::vector<Slice> slices_of(const vk::DeviceCaps& caps, const NormShape& shape, const plan::Tensor& d) {
-  const std::int64_t row_bytes = shape.C * sizeof(float);
-  return row_slices(caps, shape.rows, row_bytes, slice_granule(any_16bit({d})));
-}
 
 void check_parameter(const plan::Tensor& t, const NormShape& shape) {
   VKGPT_CHECK(t.shape == Shape{shape.C} && t.dtype == DType::kF32, "{} for rows of {}", t.shape.to_string(),
@@ -121,26 +118,37 @@ void bind_backward(plan::Dispatch& dispatch, const NormBackward& args, const Nor
   dispatch.kernel.macros.flag("ACCUMULATE", args.accumulate);
 }
 
-/// All gradients of a slice of rows in one pass over them, `words` of a row held by an invocation.
+/// All gradients of a slice of rows in one pass over them, `words` of a row held by an invocation. Blocks of
+/// rows are those of the slice, so that sums keep their order, however few of them a dispatch holds.
 void append_held(plan::PlanBuilder& builder, const NormBackward& args, const NormShape& shape, Slice slice,
                  std::int64_t words) {
   const vk::DeviceCaps& caps = builder.caps();
   const std::int64_t wanted = invocations_to_fill(caps) / caps.subgroup_size;
   const std::int64_t rows_per_block = ceil_div(slice.count, std::max<std::int64_t>(wanted, 1));
   const ColumnBlocks blocks{slice.count, shape.C, ceil_div(slice.count, rows_per_block), rows_per_block};
-  plan::Dispatch dispatch =
-      subgroup_per_row(caps, "norm_backward_held", blocks.blocks,
-                       plan::Macros{}.dtype("DTYPE", args.dy.dtype).value("WORDS", words));
-  bind_backward(dispatch, args, shape, slice);
-  dispatch.push = PushWords{}.u32(slice.count, shape.C, blocks.blocks, rows_per_block);
-  dispatch.cost.flops = (args.accumulate ? 19 : 18) * shape.elements(slice);
-  if (!wants_sums(args)) return builder.dispatch(std::move(dispatch));
-
-  const std::vector<plan::Tensor> sums = add_sums(dispatch.kernel.macros, args);
-  const plan::Tensor parts = sums_of_blocks(builder, blocks, sums.size());
-  add_binding(dispatch, "PARTIALS", write(parts));
-  builder.dispatch(std::move(dispatch));
-  add_column_sums(builder, blocks, parts, sums);
+  plan::Macros macros = plan::Macros{}.dtype("DTYPE", args.dy.dtype).value("WORDS", words);
+  std::vector<plan::Tensor> sums;
+  std::optional<plan::Tensor> parts;
+  if (wants_sums(args)) {
+    sums = add_sums(macros, args);
+    parts = sums_of_blocks(builder, blocks, sums.size());
+  }
+  const std::int64_t granule = slice_granule(any_16bit({args.x}));
+  for (const Slice part :
+       work_rows(caps, Slice{0, blocks.blocks}, rows_per_block * shape.row_bytes(), granule)) {
+    const std::int64_t done = part.first * rows_per_block;
+    const Slice rows{slice.first + done, std::min(part.count * rows_per_block, slice.count - done)};
+    plan::Dispatch dispatch = subgroup_per_row(caps, "norm_backward_held", part.count, macros);
+    bind_backward(dispatch, args, shape, rows);
+    dispatch.push = PushWords{}.u32(rows.count, shape.C, part.count, rows_per_block);
+    dispatch.cost.flops = (args.accumulate ? 19 : 18) * shape.elements(rows);
+    if (parts) {
+      const std::int64_t row = std::ssize(sums) * shape.C;
+      add_binding(dispatch, "PARTIALS", matrix_rows(write(*parts), row, part));
+    }
+    builder.dispatch(std::move(dispatch));
+  }
+  if (parts) add_column_sums(builder, blocks, *parts, sums);
 }
 
 }  // namespace
@@ -158,7 +166,8 @@ void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
   }
 
   const std::int64_t words = held_words(caps, shape.C, args.x.dtype, kForwardWords);
-  for (const Slice slice : slices_of(caps, shape, args.x)) {
+  const std::int64_t granule = slice_granule(any_16bit({args.x}));
+  for (const Slice slice : work_rows(caps, shape.rows, shape.row_bytes(), granule)) {
     plan::Dispatch dispatch = subgroup_per_row(caps, words > 0 ? "norm_forward_held" : "norm_forward",
                                                slice.count, plan::Macros{}.dtype("DTYPE", args.x.dtype));
     if (words > 0) dispatch.kernel.macros.value("WORDS", words);
@@ -189,18 +198,21 @@ void norm_backward(plan::PlanBuilder& builder, const NormBackward& args) {
   check_statistics(args.kind, args.mean, args.rstd, shape);
 
   const std::int64_t words = held_words(caps, shape.C, args.x.dtype, backward_words(args.x.dtype));
-  for (const Slice slice : slices_of(caps, shape, args.x)) {
+  const std::int64_t granule = slice_granule(any_16bit({args.x}));
+  for (const Slice whole : row_slices(caps, shape.rows, shape.row_bytes(), granule)) {
     if (words > 0) {
-      append_held(builder, args, shape, slice, words);
+      append_held(builder, args, shape, whole, words);
       continue;
     }
-    plan::Dispatch dispatch =
-        subgroup_per_row(caps, "norm_backward", slice.count, plan::Macros{}.dtype("DTYPE", args.x.dtype));
-    bind_backward(dispatch, args, shape, slice);
-    dispatch.push = PushWords{}.u32(slice.count, shape.C);
-    dispatch.cost.flops = (args.accumulate ? 14 : 13) * shape.elements(slice);
-    builder.dispatch(std::move(dispatch));
-    if (wants_sums(args)) parameter_gradients(builder, args, shape, slice);
+    for (const Slice slice : work_rows(caps, whole, shape.row_bytes(), granule)) {
+      plan::Dispatch dispatch =
+          subgroup_per_row(caps, "norm_backward", slice.count, plan::Macros{}.dtype("DTYPE", args.x.dtype));
+      bind_backward(dispatch, args, shape, slice);
+      dispatch.push = PushWords{}.u32(slice.count, shape.C);
+      dispatch.cost.flops = (args.accumulate ? 14 : 13) * shape.elements(slice);
+      builder.dispatch(std::move(dispatch));
+    }
+    if (wants_sums(args)) parameter_gradients(builder, args, shape, whole);
   }
 }
 

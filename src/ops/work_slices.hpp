@@ -12,4 +12,11 @@ namespace vkgpt::ops {
 std::vector<Slice> work_slices(const plan::PlanBuilder& builder, std::initializer_list<plan::Tensor> tensors,
                                std::int64_t granule = slice_granule(false));
 
+/// The same for kernels whose rows know nothing of each other: `slice`, or all `rows`, in parts that begin at
+/// multiples of `granule` rows of it.
+std::vector<Slice> work_rows(const vk::DeviceCaps& caps, Slice slice, std::int64_t row_bytes,
+                             std::int64_t granule);
+std::vector<Slice> work_rows(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t row_bytes,
+                             std::int64_t granule);
+
 }  // namespace vkgpt::ops

@@ -10,6 +10,7 @@
 
 #include "ops/attention/qkv_heads.hpp"
 #include "ops/column_sums.hpp"
+#include "ops/work_slices.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -33,9 +34,8 @@ void check_rstd(const plan::Tensor& rstd, const plan::Tensor& qkv, const QkvHead
               "rstd {} for qkv {}", rstd.shape.to_string(), qkv.shape.to_string());
 }
 
-std::vector<Slice> slices_of(const vk::DeviceCaps& caps, const plan::Tensor& qkv) {
-  const std::int64_t row_bytes = qkv.shape.back() * dtype_size(qkv.dtype);
-  return row_slices(caps, qkv.shape.rows(), row_bytes, slice_granule(dtype_size(qkv.dtype) == 2));
+std::int64_t row_bytes(const plan::Tensor& qkv) {
+  return qkv.shape.back() * dtype_size(qkv.dtype);
 }
 
 /// A subgroup for every head of the rows of `slice`, without bindings and push constants.
@@ -78,7 +78,8 @@ void qk_norm_forward(plan::PlanBuilder& builder, const QkNormForward& args) {
   check_weight(args.k_weight, heads);
   check_rstd(args.rstd, args.qkv, heads);
   const DType dtype = args.qkv.dtype;
-  for (const Slice slice : slices_of(builder.caps(), args.qkv)) {
+  const std::int64_t granule = slice_granule(any_16bit({args.qkv}));
+  for (const Slice slice : work_rows(builder.caps(), args.qkv.shape.rows(), row_bytes(args.qkv), granule)) {
     plan::Dispatch dispatch = per_head(builder.caps(), "qk_norm_forward", heads, dtype, args.one_plus, slice);
     dispatch.push = per_head_push(heads, slice).f32(args.eps);
     dispatch.bindings = {matrix_rows(read(args.qkv), heads.width(), slice, dtype), read(args.q_weight),
@@ -99,20 +100,23 @@ void qk_norm_backward(plan::PlanBuilder& builder, const QkNormBackward& args) {
   if (args.dq_weight) check_weight(*args.dq_weight, heads);
   if (args.dk_weight) check_weight(*args.dk_weight, heads);
   const DType dtype = args.qkv.dtype;
-  for (const Slice slice : slices_of(builder.caps(), args.qkv)) {
-    plan::Dispatch dispatch =
-        per_head(builder.caps(), "qk_norm_backward", heads, dtype, args.one_plus, slice);
-    dispatch.push = per_head_push(heads, slice);
-    dispatch.bindings = {matrix_rows(read(args.dout), heads.width(), slice, dtype),
-                         matrix_rows(read(args.qkv), heads.width(), slice, dtype),
-                         read(args.q_weight),
-                         read(args.k_weight),
-                         matrix_rows(read(args.rstd), heads.normed(), slice),
-                         matrix_rows(write(args.dqkv), heads.width(), slice, dtype)};
-    dispatch.cost.flops = 9 * slice.count * heads.normed() * heads.HS;
-    builder.dispatch(std::move(dispatch));
-    if (args.dq_weight) weight_gradient(builder, args, heads, slice, 0, heads.NH, *args.dq_weight);
-    if (args.dk_weight) weight_gradient(builder, args, heads, slice, heads.NH, heads.NKV, *args.dk_weight);
+  const std::int64_t granule = slice_granule(any_16bit({args.qkv}));
+  for (const Slice whole : row_slices(builder.caps(), args.qkv.shape.rows(), row_bytes(args.qkv), granule)) {
+    for (const Slice slice : work_rows(builder.caps(), whole, row_bytes(args.qkv), granule)) {
+      plan::Dispatch dispatch =
+          per_head(builder.caps(), "qk_norm_backward", heads, dtype, args.one_plus, slice);
+      dispatch.push = per_head_push(heads, slice);
+      dispatch.bindings = {matrix_rows(read(args.dout), heads.width(), slice, dtype),
+                           matrix_rows(read(args.qkv), heads.width(), slice, dtype),
+                           read(args.q_weight),
+                           read(args.k_weight),
+                           matrix_rows(read(args.rstd), heads.normed(), slice),
+                           matrix_rows(write(args.dqkv), heads.width(), slice, dtype)};
+      dispatch.cost.flops = 9 * slice.count * heads.normed() * heads.HS;
+      builder.dispatch(std::move(dispatch));
+    }
+    if (args.dq_weight) weight_gradient(builder, args, heads, whole, 0, heads.NH, *args.dq_weight);
+    if (args.dk_weight) weight_gradient(builder, args, heads, whole, heads.NH, heads.NKV, *args.dk_weight);
   }
 }
 

@@ -14,6 +14,7 @@
 
 #include "ops/attention/qkv_heads.hpp"
 #include "ops/places.hpp"
+#include "ops/work_slices.hpp"
 
 namespace vkgpt::ops {
 namespace {
@@ -38,7 +39,7 @@ void rotate(plan::PlanBuilder& builder, const std::string& stem, const RopeForwa
 
   const std::int64_t rows = args.qkv.shape.rows();
   const std::int64_t row_bytes = heads.width() * dtype_size(dtype);
-  for (const Slice slice : row_slices(caps, rows, row_bytes, slice_granule(dtype_size(dtype) == 2))) {
+  for (const Slice slice : work_rows(caps, rows, row_bytes, slice_granule(dtype_size(dtype) == 2))) {
     const std::int64_t pairs = slice.count * heads.normed() * heads.HS / 2;
     plan::Dispatch dispatch = elementwise(caps, stem, pairs, macros);
     dispatch.bindings = {matrix_rows(read_write(args.qkv), heads.width(), slice, dtype), read(args.table)};
