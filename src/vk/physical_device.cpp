@@ -226,13 +226,20 @@ bool has_matrix_units(const Properties& properties) {
   return !std::string_view(properties.core.properties.deviceName).contains("GTX 16");
 }
 
+/// Whether a load by address that is the same in all lanes is one scalar load, without a check of bounds. Up
+/// to 25.0 Mesa's llvmpipe makes a gather of it inside a loop: attention takes twice as long so.
+bool loads_uniform_addresses_once(const Properties& properties) {
+  return properties.vulkan12.driverID == VK_DRIVER_ID_MESA_LLVMPIPE &&
+         VK_API_VERSION_MAJOR(properties.core.properties.driverVersion) >= 26;
+}
+
 void copy_features(VkPhysicalDevice handle, const std::vector<std::string>& extensions,
                    const FeatureChain& features, const Properties& properties, DeviceCaps& caps) {
   caps.shader_f16 = features.vulkan12.shaderFloat16;
   caps.storage_16bit = features.vulkan11.storageBuffer16BitAccess;
   caps.shader_int64 = features.core.features.shaderInt64;
-  caps.buffer_device_address =
-      caps.is_cpu() && caps.shader_int64 && features.vulkan12.bufferDeviceAddress != VK_FALSE;
+  caps.buffer_device_address = loads_uniform_addresses_once(properties) && caps.shader_int64 &&
+                               features.vulkan12.bufferDeviceAddress != VK_FALSE;
 #ifdef VK_KHR_shader_bfloat16
   caps.shader_bf16 = features.bfloat16.shaderBFloat16Type;
 #endif

@@ -83,7 +83,7 @@ struct DeviceCaps {
   bool storage_16bit = false;
   bool shader_bf16 = false;
   bool shader_int64 = false;
-  bool buffer_device_address = false;  // kernels may read buffers by address; only asked of CPU drivers
+  bool buffer_device_address = false;  // kernels read buffers by address: llvmpipe, where that is faster
   double timestamp_period_ns = 0;      // nanoseconds per tick; 0 = no timestamps
   bool pipeline_statistics = false;    // the driver tells what it made of a shader
   std::vector<CooperativeMatrixShape> cooperative_matrices;

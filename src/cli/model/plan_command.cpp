@@ -82,7 +82,7 @@ struct PlanOptions {
           self.net_latency_us);
     visit(FieldInfo{.name = "micro_step_ms",
                     .group = kGroup,
-                    .help = "Measured step of one device and one micro-step, as 'vkgpt bench step' gives it",
+                    .help = "'vkgpt bench step' of one micro-step, the machine's other devices busy",
                     .min = 0,
                     .max = 1e9},
           self.micro_step_ms);
