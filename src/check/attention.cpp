@@ -252,7 +252,7 @@ std::vector<Device> all_kernels(std::int64_t HS) {
 std::vector<Device> some_kernels(const Variant& v) {
   const std::vector<Device> all = all_kernels(v.HS);
   if (v.HS == 24) return {all[1], all[2]};
-  if (v.HS == 256) return {all.back()};
+  if (v.HS > 128) return {all.back()};
   if (v.HS != 20) return {all[0]};
   if (v.dtype != DType::kF32 || v.dropout.p > 0) return {all[3]};
   return {all[0], all[3]};

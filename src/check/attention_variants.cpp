@@ -12,7 +12,7 @@ constexpr AttentionVariant kSizes[] = {
     {1, 1, 1, 20},   {2, 2, 3, 24},  {3, 3, 2, 20},   {1, 7, 5, 24},   {2, 8, 1, 20},   {1, 9, 2, 24},
     {3, 31, 2, 20},  {1, 33, 3, 24}, {2, 64, 2, 20},  {1, 65, 4, 24},  {2, 100, 1, 20}, {1, 128, 3, 24},
     {1, 257, 2, 20}, {3, 9, 2, 16},  {1, 100, 5, 16}, {2, 33, 4, 32},  {1, 128, 1, 32}, {2, 8, 1, 64},
-    {1, 257, 1, 64}, {1, 7, 2, 100}, {3, 33, 1, 128}, {1, 64, 2, 128}, {1, 19, 1, 132}, {1, 41, 2, 256}};
+    {1, 257, 1, 64}, {1, 7, 2, 100}, {3, 33, 1, 128}, {1, 64, 2, 128}, {1, 41, 2, 256}};
 
 constexpr AttentionVariant kMatrixVariants[] = {
     {.B = 2, .T = 71, .NH = 4, .HS = 40, .NKV = 2, .window = 9, .dtype = DType::kF16},
@@ -113,6 +113,7 @@ std::vector<AttentionVariant> attention_variants() {
     all.push_back({.B = 2, .T = 66, .NH = 2, .HS = HS, .window = 7, .dtype = DType::kF16, .document = 20});
   }
   all.push_back({.B = 2, .T = 37, .NH = 2, .HS = 20, .dropout = kDropout, .document = 11});
+  all.push_back({.B = 1, .T = 19, .NH = 1, .HS = 132});
   all.push_back({.B = 1,
                  .T = 37,
                  .NH = 2,
