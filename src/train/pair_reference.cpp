@@ -39,21 +39,26 @@ void add_sample(Sha256& hash, const Path& path) {
   }
 }
 
-/// Tells one model's files from another's.
-std::string model_checksum(const Path& model) {
+/// The files of a model or of adapters, in order.
+std::vector<Path> files_of(const Path& model) {
   std::error_code error;
-  Sha256 hash;
+  if (!std::filesystem::is_directory(model, error)) return {model};
   std::vector<Path> files;
-  if (std::filesystem::is_directory(model, error)) {
-    for (const Path& path : list_directory(model)) {
-      const bool is_model = path.extension() == ".safetensors" || path.filename() == model::kModelConfigFile;
-      if (is_model && path.filename() != "optimizer.safetensors") files.push_back(path);
-    }
-    std::ranges::sort(files);
-  } else {
-    files.push_back(model);
+  for (const Path& path : list_directory(model)) {
+    const bool is_model = path.extension() == ".safetensors" || path.filename() == model::kModelConfigFile ||
+                          path.filename() == model::kAdapterConfigFile;
+    if (is_model && path.filename() != "optimizer.safetensors") files.push_back(path);
   }
-  for (const Path& path : files) add_sample(hash, path);
+  std::ranges::sort(files);
+  return files;
+}
+
+/// Tells the files of one reference from another's.
+std::string model_checksum(const PairReference& reference) {
+  Sha256 hash;
+  for (const Path& path : files_of(reference.model)) add_sample(hash, path);
+  if (reference.adapter.empty()) return hash.hex();
+  for (const Path& path : files_of(reference.adapter)) add_sample(hash, path);
   return hash.hex();
 }
 
@@ -168,7 +173,7 @@ std::map<Split, PairScores> pair_scores(const PairReference& reference, StepRunn
   std::optional<std::map<Split, PairScores>> stored;
   const auto look = [&] {
     if (!leads) return;
-    if (!goes_on) model = model_checksum(reference.model);
+    if (!goes_on) model = model_checksum(reference);
     stored = stored_scores(reference, loader, goes_on, model);
   };
   std::byte is_stored{0};

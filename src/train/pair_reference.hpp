@@ -20,6 +20,7 @@ inline constexpr const char* kReferenceFile = "dpo_reference.json";
 struct PairReference {
   Path directory;           ///< of the run
   Path model;               ///< the reference: what the run began with
+  Path adapter;             ///< with these adapters; empty: none
   std::string data_sha256;  ///< of the pairs
   std::string settings;     ///< that change how pairs are cut or computed
 };

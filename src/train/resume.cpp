@@ -2,8 +2,11 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/log.hpp"
+#include "vkgpt/model/adapter_config.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/model/hf_config.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/train/init_adapter.hpp"
 #include "vkgpt/train/plan_options.hpp"
 
 namespace vkgpt::train {
@@ -12,6 +15,18 @@ namespace {
 TrainerState read_state(const Checkpoint& checkpoint) {
   const Path file = checkpoint.directory / kTrainerStateFile;
   return trainer_state_from_json(read_file(file), file.string());
+}
+
+/// Refuses settings that give other adapters than the checkpoint has.
+void check_adapters(const Path& directory, const model::GptConfig& model, const TrainConfig& config) {
+  const model::Adaptation wanted = adaptation(config);
+  const model::Adaptation found = model::read_adaptation(directory, model::hf_layout(model));
+  if (wanted.lora_rank != found.lora_rank) {
+    fail_usage("lora_rank = {}: {} has {}", wanted.lora_rank, directory.string(), found.lora_rank);
+  }
+  if (wanted.lora_rank > 0 && !same_layers(model, wanted, found)) {
+    fail_usage("lora_targets = {}: {} has adapters of other layers", config.lora_targets, directory.string());
+  }
 }
 
 }  // namespace
@@ -24,6 +39,7 @@ TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& 
         "{} holds a model of another shape than the flags ask for: resume with the flags it was trained with",
         directory);
   }
+  check_adapters(checkpoint.directory, model_config, config);
   TrainerState state = read_state(checkpoint);
   if (state.seed != config.seed) {
     fail_usage("{} was trained with --seed {}, not {}", directory, state.seed, config.seed);

@@ -10,6 +10,7 @@
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 #include "vkgpt/train/context_change.hpp"
+#include "vkgpt/train/init_adapter.hpp"
 #include "vkgpt/train/plan_options.hpp"
 #include "vkgpt/train/resume.hpp"
 
@@ -52,6 +53,7 @@ RunSetup::RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig&
   }
   find_origin();
   if (origin_) settle_shape(fields);
+  settle_adapter();
   config_.validate(model_);
   if (config_.tokenizer == "bpe" && model_.vocab_size > 0 && !fields.was_set("bpe_vocab_size")) {
     config_.bpe_vocab_size = model_.vocab_size;
@@ -104,6 +106,13 @@ void RunSetup::settle_shape(const FieldSet& fields) {
                checkpoint_ ? "--resume" : "--init_from");
   }
   model_ = loaded;
+}
+
+/// A run that goes on has its adapters in its checkpoint, and what they are in its settings.
+void RunSetup::settle_adapter() {
+  if (config_.init_adapter.empty() || checkpoint_) return;
+  take_adapter_settings(fields_, model_, config_);
+  config_.validate();
 }
 
 /// Cuts documents into windows; a long text has none.
@@ -188,6 +197,11 @@ void RunSetup::settle_prompt(const FieldSet& fields) {
 /// Refuses, before anything is changed, a continuation that the run does not allow, and says what it changes.
 /// The step that is reached.
 std::int64_t RunSetup::check_continuation(std::span<const SettingChange> changes) const {
+  for (const SettingChange& change : changes) {
+    if (change.name != "init_adapter") continue;
+    fail_usage("init_adapter = {}: {} goes on with its own adapters, leave it out",
+               printable(change.after, 200), config_.out_dir);
+  }
   const TrainerState state = resume_state(*checkpoint_, model_, config_, data_->corpus.fingerprint());
   for (const SettingChange& change : changes) {
     log_info("{}: {} -> {}", change.name, printable(change.before, 200), printable(change.after, 200));

@@ -23,11 +23,15 @@ void validate_rounds(const TrainConfig& config) {
 /// Adapters, and the base that they are trained on.
 void validate_base(const TrainConfig& config) {
   const std::string& type = config.base_dtype;
-  if (config.lora_dropout > 0 && config.lora_rank == 0) {
+  const bool adapts = config.lora_rank > 0 || !config.init_adapter.empty();
+  if (!config.init_adapter.empty() && config.init_from.empty()) {
+    fail_usage("--init_adapter without --init_from DIR: which model do they belong to?");
+  }
+  if (config.lora_dropout > 0 && !adapts) {
     fail_usage("--lora_dropout {} without --lora_rank", config.lora_dropout);
   }
   if (type == "f32") return;
-  if (config.lora_rank == 0) fail_usage("--base_dtype {} freezes the model: give --lora_rank too", type);
+  if (!adapts) fail_usage("--base_dtype {} freezes the model: give --lora_rank too", type);
   if (config.init_from.empty()) fail_usage("--base_dtype {} without --init_from DIR: which model?", type);
   if (!config.freeze.empty()) fail_usage("--freeze: with --base_dtype {} all but adapters is frozen", type);
   if (config.ema) fail_usage("--ema averages whole models, which --base_dtype {} does not write", type);
@@ -60,7 +64,7 @@ void TrainConfig::validate() const {
   if (is_dpo()) check_dpo(*this);
   if (keep_optimizer && init_from.empty())
     fail_usage("--keep_optimizer says nothing without --init_from DIR");
-  if (lora_rank > 0 && keep_optimizer) {
+  if ((lora_rank > 0 || !init_adapter.empty()) && keep_optimizer) {
     fail_usage("--keep_optimizer: the state of whole matrices does not fit the adapters of --lora_rank");
   }
   if (offloads() && grad_checkpoint != "auto" && grad_checkpoint != "block") {

@@ -15,6 +15,7 @@
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/train/init_adapter.hpp"
 #include "vkgpt/train/resume.hpp"
 #include "vkgpt/vk/result.hpp"
 
@@ -91,11 +92,15 @@ void Trainer::start_fresh() {
   if (runner_.has_base()) {
     set_base(runner_);
     state_.base_sha256 = runner_.base_sha256();
-    runner_.set_parameters(model::initial_trainable(runner_.params(), config_.seed));
+    std::vector<float> adapters = model::initial_trainable(runner_.params(), config_.seed);
+    read_init_adapter(config_, runner_.params(), adapters);
+    runner_.set_parameters(adapters);
     log_info("starting from {}, held in {}", directory.string(), config_.base_dtype);
     return;
   }
-  runner_.set_parameters(parameters_from(model::load_model(directory), runner_.params(), config_.seed));
+  std::vector<float> arena = parameters_from(model::load_model(directory), runner_.params(), config_.seed);
+  read_init_adapter(config_, runner_.params(), arena);
+  runner_.set_parameters(arena);
   if (config_.keep_optimizer) read_optimizer_state(directory, runner_);
   log_info("starting from the weights of {}", directory.string());
 }
@@ -115,8 +120,10 @@ void Trainer::restore(const Checkpoint& checkpoint) {
 }
 
 void Trainer::find_reference() {
+  const bool adapts = !checkpoint_ && !config_.init_adapter.empty();
   const PairReference reference{.directory = config_.out_dir,
                                 .model = checkpoint_ ? Path() : find_model_directory(config_.init_from),
+                                .adapter = adapts ? find_model_directory(config_.init_adapter) : Path(),
                                 .data_sha256 = input_.corpus.fingerprint(),
                                 .settings = reference_settings(config_, input_.model, context_.caps())};
   for (const auto& [split, scores] :

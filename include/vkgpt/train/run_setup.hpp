@@ -41,6 +41,7 @@ class RunSetup {
  private:
   void find_origin();
   void settle_shape(const FieldSet& fields);
+  void settle_adapter();
   void settle_vocabulary();
   void settle_packing();
   void warn_of(const Packing::Report& report, std::string_view split, Overlong overlong) const;

@@ -78,6 +78,7 @@ struct TrainConfig {
   std::int64_t outer_bits = 32;
 
   std::string init_from;
+  std::string init_adapter;
   bool keep_optimizer = false;
   std::string freeze;
   std::int64_t lora_rank = 0;

@@ -261,6 +261,11 @@ struct TrainFields {
     constexpr auto kGroup = "Fine-tuning";
     visit(FieldInfo{.name = "init_from", .group = kGroup, .help = "Model to start from, tokenizer too"},
           self.init_from);
+    visit(FieldInfo{.name = "init_adapter",
+                    .group = kGroup,
+                    .help = "Adapters to train on: a PEFT directory, a run or a GGUF file. They bring rank, "
+                            "scale and targets"},
+          self.init_adapter);
     visit(FieldInfo{.name = "keep_optimizer", .group = kGroup, .help = "Take its optimizer state too"},
           self.keep_optimizer);
     visit(FieldInfo{.name = "freeze", .group = kGroup, .help = "Parameters to leave alone: h.0.*,wte.weight"},

@@ -18,6 +18,7 @@
 #include "vkgpt/plan/plan_dump.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/context_change.hpp"
+#include "vkgpt/train/init_adapter.hpp"
 #include "vkgpt/train/plan_options.hpp"
 #include "vkgpt/train/rank_cost.hpp"
 #include "vkgpt/vk/device_profile.hpp"
@@ -111,6 +112,7 @@ struct PlanRequest {
     if (model.vocab_size == 0) model.vocab_size = vocabulary_of(preset);
     model.validate();
     config.validate();
+    if (!config.init_adapter.empty()) train::take_adapter_settings(command.fields(), model, config);
     if (config.batch_size == 0) fail_usage("--batch_size auto asks a device: give a number here");
     if (options.ranks > 1 && (options.micro_step_ms > 0) == (options.tflops > 0)) {
       fail_usage("--ranks {} needs the speed of a device: either --micro_step_ms or --tflops", options.ranks);
