@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <print>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "cli/data/data_commands.hpp"
 #include "cli/data/default_text.hpp"
 #include "cli/data/download.hpp"
+#include "cli/data/fetch_members.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -47,10 +49,19 @@ constexpr PinnedFile kHellaSwag{
     "https://raw.githubusercontent.com/rowanz/hellaswag/master/data/hellaswag_val.jsonl", 12246618,
     "0aa3b88843990f3f10a97b9575c94d7b71fb2205240ba04ae4884d9e9c992588"};
 
+constexpr PinnedFile kArc{"https://ai2-public-datasets.s3-us-west-2.amazonaws.com/arc/ARC-V1-Feb2018.zip",
+                          680841265, "6d2d5ab50b2ceec6ba5f79c921be77cf2de712ea25a2b3f4fff3acc101cecfa0"};
+
 struct DatasetFile {
   std::string_view name;
   std::string_view hub_path;  ///< below the hub's address; empty where it is pinned
   const PinnedFile* pinned = nullptr;
+};
+
+/// A zip archive, and the folder in it with the files that are wanted.
+struct DatasetArchive {
+  const PinnedFile* zip;
+  std::string_view folder;
 };
 
 struct Dataset {
@@ -58,6 +69,7 @@ struct Dataset {
   std::string_view summary;
   std::string_view directory;  ///< below --out; empty: in it
   std::vector<DatasetFile> files;
+  std::optional<DatasetArchive> archive = {};  ///< that holds them
 };
 
 const std::vector<Dataset>& datasets() {
@@ -92,6 +104,16 @@ const std::vector<Dataset>& datasets() {
        .summary = "12 MB, 10,042 questions of what happens next: 'eval --task hellaswag'",
        .directory = "",
        .files = {{"hellaswag_val.jsonl", "", &kHellaSwag}}},
+      {.name = "arc_easy",
+       .summary = "2,376 questions of science at school: 'eval --task arc_easy'; from an archive of 681 MB",
+       .directory = "",
+       .files = {{"ARC-Easy-Test.jsonl", ""}, {"ARC-Easy-Train.jsonl", ""}},
+       .archive = {{.zip = &kArc, .folder = "ARC-V1-Feb2018-2/ARC-Easy/"}}},
+      {.name = "arc_challenge",
+       .summary = "1,172 harder ones: 'eval --task arc_challenge'; from the same archive",
+       .directory = "",
+       .files = {{"ARC-Challenge-Test.jsonl", ""}, {"ARC-Challenge-Train.jsonl", ""}},
+       .archive = {{.zip = &kArc, .folder = "ARC-V1-Feb2018-2/ARC-Challenge/"}}},
   };
   return all;
 }
@@ -113,26 +135,10 @@ std::string hub_address() {
   return address;
 }
 
-/// What was checked when the file arrived stands beside it, so that it is known again without the net.
-Path checksum_path(const Path& path) {
-  return Path(path) += ".sha256";
-}
-
-bool is_there(const Path& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error) || !std::filesystem::exists(checksum_path(path), error))
-    return false;
-  constexpr std::uint64_t kMaxBytes = 4096;
-  if (!read_file(checksum_path(path), kMaxBytes).starts_with(sha256_file(path) + " ")) {
-    fail("{} is not what was fetched: move it away, and {} too", path.string(), checksum_path(path).string());
-  }
-  return true;
-}
-
 /// False where the file was there.
 bool get_file(const DatasetFile& wanted, const Path& path) {
   const bool pinned = wanted.pinned != nullptr;
-  if (!pinned && is_there(path)) return false;
+  if (!pinned && is_fetched(path)) return false;
   const RemoteFile file =
       pinned ? RemoteFile{.url = std::string(wanted.pinned->url),
                           .size = wanted.pinned->size,
@@ -141,10 +147,29 @@ bool get_file(const DatasetFile& wanted, const Path& path) {
   ByteProgress progress;
   const bool fetched = download(file, path, [&](std::uint64_t bytes) { progress.update(bytes, file.size); });
   progress.clear();
-  if (!pinned) {
-    replace_file(checksum_path(path), vkgpt::format("{}  {}\n", file.sha256, path.filename().string()));
-  }
+  if (!pinned) note_checksum(path, file.sha256);
   if (fetched) log_info("fetched {} ({} bytes)", wanted.name, file.size);
+  return fetched;
+}
+
+/// The same for the files of an archive. All that it has here is taken from it, so that it is fetched once.
+bool get_archive(const Dataset& wanted, const Path& directory) {
+  std::vector<MemberFile> members;
+  for (const Dataset& dataset : datasets()) {
+    if (!dataset.archive || dataset.archive->zip != wanted.archive->zip) continue;
+    for (const DatasetFile& file : dataset.files) {
+      members.push_back({.member = vkgpt::format("{}{}", dataset.archive->folder, file.name),
+                         .path = directory / file.name});
+    }
+  }
+  const PinnedFile& zip = *wanted.archive->zip;
+  const std::string url(zip.url);
+  ByteProgress progress;
+  const bool fetched = fetch_members({.url = url, .size = zip.size, .sha256 = std::string(zip.sha256)},
+                                     directory / url.substr(url.rfind('/') + 1), members,
+                                     [&](std::uint64_t bytes) { progress.update(bytes, zip.size); });
+  progress.clear();
+  if (fetched) log_info("took {} files out of {} bytes, which are removed", members.size(), zip.size);
   return fetched;
 }
 
@@ -172,8 +197,11 @@ std::string default_text() {
 
 int run_data_get(std::span<const std::string> args) {
   GetOptions options;
-  CommandLine command("data get", "Fetches a known text or set of token shards, checks and resumes.",
-                      "[NAME]");
+  CommandLine command(
+      "data get",
+      "Fetches a known text, set of token shards or questions, checks and resumes; archives are "
+      "removed when their files are out.",
+      "[NAME]");
   command.add(options);
   if (!command.parse(args)) return 0;
   if (command.positionals().empty()) {
@@ -186,9 +214,14 @@ int run_data_get(std::span<const std::string> args) {
   const Dataset& dataset = find_dataset(command.positionals()[0]);
   const Path directory = Path(options.out) / dataset.directory;
   bool fetched = false;
-  for (const DatasetFile& file : dataset.files) fetched |= get_file(file, directory / file.name);
+  if (dataset.archive) {
+    fetched = get_archive(dataset, directory);
+  } else {
+    for (const DatasetFile& file : dataset.files) fetched |= get_file(file, directory / file.name);
+  }
   if (!fetched) log_info("{} is already there", dataset.name);
-  const Path shown = dataset.files.size() == 1 ? directory / dataset.files[0].name : directory;
+  const bool is_one = dataset.files.size() == 1 || dataset.archive;
+  const Path shown = is_one ? directory / dataset.files[0].name : directory;
   print_path(shown.string());
   return 0;
 }

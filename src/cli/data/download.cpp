@@ -116,7 +116,26 @@ void make_durable(const Path& path) {
   if (code != 0) throw IoError("fsync", path, code);
 }
 
+Path checksum_path(const Path& path) {
+  return Path(path) += ".sha256";
+}
+
 }  // namespace
+
+void note_checksum(const Path& path, const std::string& sha256) {
+  replace_file(checksum_path(path), std::format("{}  {}\n", sha256, path.filename().string()));
+}
+
+bool is_fetched(const Path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) || !std::filesystem::exists(checksum_path(path), error))
+    return false;
+  constexpr std::uint64_t kMaxBytes = 4096;
+  if (!read_file(checksum_path(path), kMaxBytes).starts_with(sha256_file(path) + " ")) {
+    fail("{} is not what was fetched: move it away, and {} too", path.string(), checksum_path(path).string());
+  }
+  return true;
+}
 
 RemoteFile ask_hub(const std::string& url, const Path& scratch) {
   make_directories(scratch.parent_path());

@@ -24,6 +24,11 @@ using OnBytes = std::function<void(std::uint64_t)>;
 /// something else.
 bool download(const RemoteFile& file, const Path& path, const OnBytes& on_bytes = {});
 
+/// Writes beside a file what was checked when it arrived, so that it is known again without the net.
+void note_checksum(const Path& path, const std::string& sha256);
+/// Whether a file and its note are there. Throws `Error` where the file is not what was noted.
+bool is_fetched(const Path& path);
+
 /// What the Hugging Face hub says of a file that it keeps in its large file storage: the headers
 /// X-Linked-Size and X-Linked-ETag of its answer. `scratch` is a file for the answer. Throws `Error` when
 /// offline, and where the server does not say both.

@@ -163,10 +163,10 @@ std::string task_file(const std::string& task) {
   struct Known {
     std::string_view name, file, source;
   };
-  constexpr std::string_view kArc = "it is in AI2's ARC-V1-Feb2018-2.zip: put it there";
-  constexpr Known kKnown[] = {{"hellaswag", "hellaswag_val.jsonl", "'vkgpt data get hellaswag' fetches it"},
-                              {"arc_easy", "ARC-Easy-Test.jsonl", kArc},
-                              {"arc_challenge", "ARC-Challenge-Test.jsonl", kArc}};
+  constexpr Known kKnown[] = {
+      {"hellaswag", "hellaswag_val.jsonl", "'vkgpt data get hellaswag' fetches it"},
+      {"arc_easy", "ARC-Easy-Test.jsonl", "'vkgpt data get arc_easy' fetches it"},
+      {"arc_challenge", "ARC-Challenge-Test.jsonl", "'vkgpt data get arc_challenge' fetches it"}};
   std::error_code error;
   const auto* const known = std::ranges::find(kKnown, task, &Known::name);
   if (known == std::end(kKnown) || std::filesystem::exists(task, error)) return task;

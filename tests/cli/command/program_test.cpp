@@ -46,7 +46,7 @@ TEST(Program, RefusesWithOneLineAndExitCode2) {
   expect_usage_error({"tokenizer", "trian"}, "unknown command 'trian': did you mean 'train'?");
   expect_usage_error({"data", "get", "x"},
                      "unknown data 'x': there is tinyshakespeare, tinystories, fineweb-edu-sample, "
-                     "fineweb-sample, hellaswag");
+                     "fineweb-sample, hellaswag, arc_easy, arc_challenge");
   expect_usage_error({"data", "get", "--ot", "x"}, "unknown flag --ot: did you mean --out?");
 }
 

@@ -119,7 +119,8 @@ TEST_F(DataGet, SaysThatItIsOffline) {
 TEST(DataGetNames, AreListed) {
   const RunResult listed = run_vkgpt({"data", "get"});
   EXPECT_EQ(listed.code, 0);
-  for (const char* name : {"tinyshakespeare ", "tinystories ", "fineweb-edu-sample ", "hellaswag "}) {
+  for (const char* name : {"tinyshakespeare ", "tinystories ", "fineweb-edu-sample ", "hellaswag ",
+                           "arc_easy ", "arc_challenge "}) {
     EXPECT_NE(listed.out.find(name), std::string::npos) << listed.out;
   }
   const RunResult unknown = run_vkgpt({"data", "get", "shakespear"});
