@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include "vkgpt/model/base_directory.hpp"
 #include "vkgpt/model/model_directory.hpp"
+#include "vkgpt/train/init_adapter.hpp"
 #include "vkgpt/train/step_runner.hpp"
 
 #include "golden/golden_file.hpp"
@@ -33,16 +33,16 @@ TEST_P(GpuBaseGolden, LossGradientsAndTwentySteps) {
   TrainConfig config;
   config.init_from = directory.string();
   config.base_dtype = type;
-  config.lora_rank = 4;
-  config.lora_alpha = 8;
+  config.init_adapter = (directory / "adapter").string();
   config.batch_size = 1;
+  take_adapter_settings(FieldSet(config), model, config);
   // One window is all that the tokens hold.
   const DataLoader loader(std::span<const std::int32_t>(tokens), std::span<const std::int32_t>(tokens),
                           model.block_size, 1);
   StepRunner runner(test::shared_context(), model, config, loader, [] { return true; });
   set_base(runner);
   std::vector<float> adapters(static_cast<std::size_t>(runner.arena_elements()));
-  model::read_adapter_parameters(directory / "adapter", runner.params(), adapters);
+  read_init_adapter(config, runner.params(), adapters);
   runner.set_parameters(adapters);
 
   const std::vector<float>& losses = golden.at(type + "/losses").values;

@@ -141,6 +141,11 @@ TEST_F(GpuDpoTrain, TrainsAdaptersAgainstTheirBase) {
   EXPECT_NEAR(records.front()["loss"].get<double>(), std::log(2.0), 1e-5);
   EXPECT_LT(records.back()["val_loss"], std::log(2.0));
   EXPECT_TRUE(std::filesystem::exists(Path(file("lora")) / "step-4" / "adapter_model.safetensors"));
+
+  const RunResult on = train("on", 1, {"--init_adapter", file("lora")});
+  ASSERT_EQ(on.code, 0) << on.err;
+  EXPECT_NEAR(metrics("on").front()["loss"].get<double>(), std::log(2.0), 1e-5)
+      << "the reference has the adapters that training begins with";
 }
 
 TEST_F(GpuDpoTrain, TrainsAdaptersBesideABaseInBlocks) {

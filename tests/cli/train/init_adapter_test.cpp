@@ -28,7 +28,7 @@ class GpuInitAdapter : public testing::TestWithParam<const char*> {
     const RunResult base = train("base", {"--n_layer", "2", "--n_head", "2", "--n_embd", "64", "--block_size",
                                           "32", "--max_steps", "4"});
     ASSERT_EQ(base.code, 0) << base.err;
-    const RunResult tuned = tune("tuned", {"--lora_rank", "2", "--lora_targets", "c_attn,mlp.c_proj",
+    const RunResult tuned = tune("tuned", {"--lora_rank", "8", "--lora_targets", "c_attn,mlp.c_proj",
                                            "--lora_rank_stabilized", "--max_steps", "3"});
     ASSERT_EQ(tuned.code, 0) << tuned.err;
     val_loss_ = nlohmann::json::parse(tuned.out)["val_loss"];
@@ -85,7 +85,7 @@ TEST_P(GpuInitAdapter, GoesOnFromThemAndResumesWithoutThem) {
   ASSERT_EQ(go_on("parts", {"2"}).code, 0);
   EXPECT_NE(factors("whole", 4), factors("tuned", 3));
   const auto settings = nlohmann::json::parse(read_file(directory_ / "parts" / "effective_config.json"));
-  EXPECT_EQ(settings["lora_rank"], 2);
+  EXPECT_EQ(settings["lora_rank"], 8);
   EXPECT_EQ(settings["lora_targets"], "c_attn,mlp.c_proj");
   const auto refuse = [&](const std::vector<std::string>& more, const std::string& part) {
     std::vector<std::string> args = {"train", "--out_dir", path("parts"), "--resume", "--max_steps", "4"};
@@ -95,7 +95,7 @@ TEST_P(GpuInitAdapter, GoesOnFromThemAndResumesWithoutThem) {
     EXPECT_THAT(refused.err, HasSubstr(part));
   };
   const std::string step = path("parts/step-2");
-  refuse({"--lora_rank", "8"}, "lora_rank = 8: " + step + " has 2");
+  refuse({"--lora_rank", "4"}, "lora_rank = 4: " + step + " has 8");
   refuse({"--lora_targets", "c_fc"}, "lora_targets = c_fc: " + step + " has adapters of other layers");
   refuse({"--init_adapter", path("whole")}, "init_adapter = " + path("whole"));
   std::filesystem::remove_all(tuned);
@@ -103,6 +103,18 @@ TEST_P(GpuInitAdapter, GoesOnFromThemAndResumesWithoutThem) {
       run_vkgpt({"train", "--out_dir", path("parts"), "--resume", "--max_steps", "4", "--json"});
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_EQ(factors("parts", 4), factors("whole", 4));
+}
+
+TEST_P(GpuInitAdapter, OfTwoRanksHasTheBitsOfOne) {
+  const auto on_ranks = [&](const std::string& out, const std::string& ranks) {
+    return tune(out, {"--init_adapter", path("tuned"), "--max_steps", "2", "--grad_accum_steps", "2",
+                      "--sum_order", "step", "--nproc_per_node", ranks});
+  };
+  const RunResult one = on_ranks("one", "1"), two = on_ranks("two", "2");
+  ASSERT_EQ(one.code, 0) << one.err;
+  ASSERT_EQ(two.code, 0) << two.err;
+  EXPECT_NE(factors("one", 2), factors("tuned", 3));
+  EXPECT_EQ(factors("two", 2), factors("one", 2));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, GpuInitAdapter, testing::Values("f32", "nf4"),
