@@ -11,7 +11,8 @@
 // which order, depends on its position alone: tiles that a neighbour needs and it does not add exactly nothing.
 // Macros: HS, a multiple of 4; LANES, the workgroup size; MIN_SUBGROUP, the fewest lanes that a subgroup can have;
 // QUERIES, rows of one slot at positions that follow each other; STORES, 1: the rows also put their keys and values
-// into the cache, else that is done; DTYPE of qkv, caches and output.
+// into the cache, else that is done; DTYPE of qkv, caches and output; SPLITS, 1: `parts` workgroups share a head of the
+// one row, each with a block of `keys` positions (include/attention_splits.glsl), and attention_decode_merge follows.
 
 #include "packed.glsl"
 
@@ -25,16 +26,29 @@ layout(set = 0, binding = 1, std430) readonly buffer Places { ivec2 places[]; };
 layout(set = 0, binding = 2, std430) buffer KCache { ELEMENT k_cache[]; };        // (slots, NKV, T_max, HS)
 layout(set = 0, binding = 2, std430) readonly buffer KCache4 { WORD4 k_cache4[]; };
 layout(set = 0, binding = 3, std430) buffer VCache { ELEMENT v_cache[]; };        // (slots, NKV, T_max, HS)
+#if SPLITS
+layout(set = 0, binding = 4, std430) writeonly buffer SplitAcc { float split_acc[]; };   // (rows, NH, parts, HS)
+layout(set = 0, binding = 5, std430) writeonly buffer SplitSums { vec2 split_sums[]; };  // (rows, NH, parts)
+#else
 layout(set = 0, binding = 4, std430) writeonly buffer Out { ELEMENT result[]; };  // (rows, NH, HS)
+#endif
 
 layout(push_constant) uniform Push {
   uint T_max;
   uint NH;
-  uint groups;  // rows / QUERIES * NH
+  uint groups;  // rows / QUERIES * parts * NH
   uint NKV;
   uint window;  // 0: all
   uint slots;
+#if SPLITS
+  uint parts;
+  uint keys;  // a multiple of LANES
+#endif
 };
+
+#if SPLITS
+#include "attention_splits.glsl"
+#endif
 
 #define UNROLL [[unroll]]
 #define EACH_QUERY UNROLL for (uint q = 0; q < QUERIES; ++q)
@@ -64,11 +78,10 @@ uint first_key[QUERIES];
 // Element i of this lane's part of a row of HS.
 uint element_of(uint i) { return gl_SubgroupInvocationID + i * gl_SubgroupSize; }
 
-// Begins row q with the token itself in the first subgroup, with nothing in the others. With STORES one query head of
-// a group also stores the key and value: only earlier positions are read later, so no barrier is needed.
-void take_own(uint q, uint k_base, uint cache_at, bool stores) {
+// Begins row q with the token itself in the subgroup that starts, with nothing in the others. With STORES one query
+// head of a group also stores the key and value: only earlier positions are read later, so no barrier is needed.
+void take_own(uint q, uint k_base, uint cache_at, bool starts, bool stores) {
   const uint v_base = k_base + NKV * HS;
-  const bool starts = gl_SubgroupID == 0;
   precise float own = 0;
   EACH_PART {
     const uint d = element_of(i);
@@ -159,22 +172,38 @@ void merge_subgroups() {
 void main() {
   const uint group = grid_group();
   if (group >= groups) return;
-  const uint first_row = group / NH * QUERIES;
   const uint h = group % NH;
+#if SPLITS
+  const uint part = group / NH % parts;
+  const uint first_row = group / NH / parts;
+#else
+  const uint first_row = group / NH * QUERIES;
+#endif
   const uint kv_head = h / (NH / NKV);
   const uint cache_base = (min(uint(places[first_row].y), slots - 1) * NKV + kv_head) * T_max * HS;
 
+  bool starts = gl_SubgroupID == 0;
   uint begin = T_max, end = 0;
+  bool is_real[QUERIES];
   EACH_QUERY {
     const uint row = first_row + q;
-    const bool is_real = uint(places[row].y) < slots;
-    position[q] = is_real ? min(uint(places[row].x), T_max - 1) : 0;
+    is_real[q] = uint(places[row].y) < slots;
+    position[q] = is_real[q] ? min(uint(places[row].x), T_max - 1) : 0;
     first_key[q] = window == 0 ? 0 : position[q] + 1 - min(position[q] + 1, window);
-    if (is_real) begin = min(begin, first_key[q]);
+    if (is_real[q]) begin = min(begin, first_key[q]);
     end = max(end, position[q]);
     q_base[q] = (row * (NH + 2 * NKV) + h) * HS;
-    const uint k_base = (row * (NH + 2 * NKV) + NH + kv_head) * HS;
-    take_own(q, k_base, cache_base + position[q] * HS, is_real && h % (NH / NKV) == 0);
+  }
+#if SPLITS
+  const uint block = block_of(part, first_key[0]);
+  if (block > last_block(first_key[0], end)) return;
+  starts = starts && block == first_block(first_key[0]);
+  begin = max(first_key[0], block * keys);
+  end = min(end, (block + 1) * keys);
+#endif
+  EACH_QUERY {
+    const uint k_base = ((first_row + q) * (NH + 2 * NKV) + NH + kv_head) * HS;
+    take_own(q, k_base, cache_base + position[q] * HS, starts, is_real[q] && h % (NH / NKV) == 0);
   }
   // Tiles lie at multiples of their width, so that a key has its lane whatever the rows are.
   const uint step = gl_NumSubgroups * gl_SubgroupSize;
@@ -185,8 +214,14 @@ void main() {
   merge_subgroups();
   if (gl_SubgroupID != 0) return;
 #endif
+#if SPLITS
+  const uint at = (first_row * NH + h) * parts + part;
+  EACH_PART if (element_of(i) < HS) split_acc[at * HS + element_of(i)] = acc[0][i];
+  if (gl_SubgroupInvocationID == 0) split_sums[at] = vec2(largest[0], sum[0]);
+#else
   EACH_QUERY EACH_PART {
     const uint d = element_of(i);
     if (d < HS) result[((first_row + q) * NH + h) * HS + d] = to_element(acc[q][i] / sum[q]);
   }
+#endif
 }

@@ -297,6 +297,13 @@ void add_decoding(std::vector<Case>& cases) {
     add(v, 6, false);
     add_run(v, 14, false);
   }
+  // Keys that GPUs divide among workgroups: into blocks of 128, of which a window sees some.
+  add({.B = 1, .T = 132, .NH = 2, .HS = 16}, 0, false);
+  add({.B = 3, .T = 132, .NH = 4, .HS = 20, .NKV = 2}, 125, false);
+  add({.B = 2, .T = 270, .NH = 4, .HS = 32, .NKV = 2, .dtype = DType::kF16}, 254, false);
+  add({.B = 1, .T = 140, .NH = 2, .HS = 256, .dtype = DType::kBF16}, 136, false);
+  add({.B = 2, .T = 520, .NH = 2, .HS = 64, .window = 130}, 505, false);
+  add({.B = 1, .T = 390, .NH = 3, .HS = 20, .NKV = 1, .window = 5}, 378, false);
 }
 
 }  // namespace

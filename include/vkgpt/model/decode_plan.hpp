@@ -32,8 +32,8 @@ inline constexpr const char* kDecodeTypes = "f32|f16|q8_0|q4_0|nf4";
 DecodeOptions decode_options(std::string_view dtype, std::int64_t slots);
 
 /// Segments and tensors of the decode plan. A row is a token with its place, (position, slot), as
-/// `ops::attention_decode` says. What a row computes has the same bits in every segment, whatever the other
-/// rows are: a token's logits depend on the tokens before it alone.
+/// `ops::attention_decode` says. What a row computes has the same bits in every segment of its kind, steps or
+/// runs, whatever the other rows are, and on CPU drivers in both kinds.
 namespace decode {
 inline constexpr std::int64_t kMostRows = 16;            // of one step
 inline constexpr const char* kTokens = "decode_tokens";  // (most rows of a segment) i32, upload

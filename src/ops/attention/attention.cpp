@@ -14,12 +14,10 @@
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/step_params.hpp"
 #include "vkgpt/plan/limits.hpp"
-#include "vkgpt/vk/subgroup_size.hpp"
 
 #include "ops/attention/attention_backends.hpp"
 #include "ops/attention/qkv_heads.hpp"
 #include "ops/grid.hpp"
-#include "ops/places.hpp"
 #include "ops/product_flops.hpp"
 
 namespace vkgpt::ops {
@@ -27,7 +25,6 @@ namespace {
 
 using plan::PushWords;
 using plan::read;
-using plan::read_write;
 using plan::write;
 
 /// qkv (B, T, (NH + 2 NKV) HS).
@@ -78,14 +75,6 @@ std::vector<Slice> sequence_slices(const vk::DeviceCaps& caps, std::int64_t B, s
 /// The sequences of `slice` of a tensor.
 plan::Binding sequences(plan::Binding whole, const Extent& extent, Slice slice) {
   return matrix_rows(whole, extent.elements, slice, extent.dtype);
-}
-
-std::uint32_t required_subgroup(const vk::DeviceCaps& caps) {
-  return vk::knows_subgroup_size(caps) ? caps.subgroup_size : 0;
-}
-
-std::uint32_t least_subgroup(const vk::DeviceCaps& caps) {
-  return vk::knows_subgroup_size(caps) ? caps.subgroup_size : caps.min_subgroup_size;
 }
 
 /// A backend's kernels, over the sequences of a slice.
@@ -149,31 +138,6 @@ void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, co
   const std::vector<std::uint32_t> words =
       PushWords{}.u32(slice.first, dropout.site).f32(dropout.p, 1.0 / (1.0 - dropout.p));
   dispatch.push.insert(dispatch.push.end(), words.begin(), words.end());
-}
-
-/// Lanes of a subgroup of `attention_decode`. Intel's threads have registers for the fewest only: with 16
-/// before Xe2, or 32 from it on, four rows spill.
-std::uint32_t decode_subgroup(const vk::DeviceCaps& caps) {
-  const bool is_narrow = caps.vendor_id == vk::kVendorIntel && vk::knows_subgroup_size(caps);
-  return is_narrow ? caps.min_subgroup_size : caps.subgroup_size;
-}
-
-/// Rows of a run that a workgroup of `attention_decode` takes: each key that it loads serves all of them,
-/// whose sums take a quarter of the registers.
-std::int64_t run_queries(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t HS) {
-  constexpr std::int64_t kMost = 4;
-  const std::int64_t subgroup = std::min(decode_subgroup(caps), least_subgroup(caps));
-  std::int64_t queries = kMost;
-  while (queries > 1 && queries * HS / subgroup > register_budget(caps).registers / 4) queries /= 2;
-  return rows % kMost == 0 ? queries : 1;
-}
-
-/// The caches of keys and values, (slots, NKV, T_max, HS).
-void check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, const QkvHeads& heads,
-                  DType dtype) {
-  VKGPT_CHECK(k_cache.shape.rank() == 4, "cache {}", k_cache.shape.to_string());
-  check(k_cache, {k_cache.shape[0], heads.NKV, k_cache.shape[2], heads.HS}, dtype);
-  check(v_cache, k_cache.shape, dtype);
 }
 
 }  // namespace
@@ -279,54 +243,6 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
       builder.dispatch(std::move(dispatch));
     }
   }
-}
-
-void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& args) {
-  const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
-  const std::int64_t rows = args.qkv.shape.rows();
-  const DType dtype = args.qkv.dtype;
-  check_places(args.places, rows);
-  check_caches(args.k_cache, args.v_cache, heads, dtype);
-  const std::int64_t count = rows * heads.NKV * heads.HS / 4;
-  plan::Dispatch dispatch = elementwise(builder.caps(), "attention_cache_fill", count,
-                                        plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype));
-  dispatch.bindings = {read(args.qkv), read(args.places), write(args.k_cache), write(args.v_cache)};
-  dispatch.push = PushWords{}.u32(count, args.k_cache.shape[2], heads.NH, heads.NKV, args.k_cache.shape[0]);
-  dispatch.cost.bytes = 16 * count * dtype_size(dtype);
-  builder.dispatch(std::move(dispatch));
-}
-
-void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
-  const vk::DeviceCaps& caps = builder.caps();
-  const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
-  const std::int64_t rows = args.qkv.shape.rows();
-  const DType dtype = args.qkv.dtype;
-  check_places(args.places, rows);
-  check(args.out, {rows, heads.C()}, dtype);
-  check_caches(args.k_cache, args.v_cache, heads, dtype);
-  VKGPT_CHECK(args.window >= 0, "a window of {}", args.window);
-  const std::int64_t T_max = args.k_cache.shape[2];
-  const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
-  const std::uint32_t subgroup = decode_subgroup(caps);
-  const std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
-  const std::int64_t queries = args.is_run ? run_queries(caps, rows, heads.HS) : 1;
-  const std::int64_t groups = rows / queries * heads.NH;
-  const plan::Binding k_cache = args.is_run ? read(args.k_cache) : read_write(args.k_cache);
-  const plan::Binding v_cache = args.is_run ? read(args.v_cache) : read_write(args.v_cache);
-  builder.dispatch(
-      {.kernel = {.stem = "attention_decode",
-                  .macros = plan::Macros{}
-                                .value("HS", heads.HS)
-                                .value("LANES", lanes)
-                                .value("MIN_SUBGROUP", std::min(subgroup, least_subgroup(caps)))
-                                .value("QUERIES", queries)
-                                .value("STORES", !args.is_run)
-                                .dtype("DTYPE", dtype),
-                  .subgroup_size = required_subgroup(caps) == 0 ? 0 : subgroup},
-       .bindings = {read(args.qkv), read(args.places), k_cache, v_cache, write(args.out)},
-       .push = PushWords{}.u32(T_max, heads.NH, groups, heads.NKV, args.window, args.k_cache.shape[0]),
-       .groups = fold_grid(caps, groups),
-       .cost = {.flops = 4 * seen * heads.C() * rows}});
 }
 
 }  // namespace vkgpt::ops

@@ -84,7 +84,7 @@ struct AttentionDecode {
 
 /// The attention of each row over the cached positions before it that it sees and itself. Equals
 /// `attention_forward` but for rounding. The bits of a row depend on it and on its positions in the cache
-/// alone.
+/// alone; on GPUs, where several workgroups divide the keys of a row that is not of a run, also on `is_run`.
 void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args);
 
 }  // namespace vkgpt::ops

@@ -23,7 +23,9 @@ struct DecodeRow {
 };
 
 /// Runs tokens through the model whose parameters are in a tensor store (`model::upload_decode_params`). A
-/// token's logits have the same bits however its sequence came into the cache and whatever is run beside it.
+/// token's logits have the same bits whatever is run beside it and however its sequence was cut into runs. On
+/// CPU drivers they also have the same bits however its sequence came into the cache; on GPUs runs and steps
+/// have different kernels, so that they depend on which of the tokens came by a step.
 class Decoder {
  public:
   /// Reserves memory in `store`; `context` and `store` outlive the decoder.

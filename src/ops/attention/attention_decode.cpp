@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <utility>
+
+#include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/attention/attention.hpp"
+#include "vkgpt/ops/launch.hpp"
+#include "vkgpt/vk/subgroup_size.hpp"
+
+#include "ops/attention/qkv_heads.hpp"
+#include "ops/grid.hpp"
+#include "ops/places.hpp"
+
+namespace vkgpt::ops {
+namespace {
+
+using plan::PushWords;
+using plan::read;
+using plan::read_write;
+using plan::write;
+
+void check(const plan::Tensor& t, const Shape& shape, DType dtype) {
+  VKGPT_CHECK(t.shape == shape && t.dtype == dtype, "{} {} where {} {} is due", dtype_name(t.dtype),
+              t.shape.to_string(), dtype_name(dtype), shape.to_string());
+}
+
+/// The caches of keys and values, (slots, NKV, T_max, HS).
+void check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, const QkvHeads& heads,
+                  DType dtype) {
+  VKGPT_CHECK(k_cache.shape.rank() == 4, "cache {}", k_cache.shape.to_string());
+  check(k_cache, {k_cache.shape[0], heads.NKV, k_cache.shape[2], heads.HS}, dtype);
+  check(v_cache, k_cache.shape, dtype);
+}
+
+/// Lanes of a subgroup of `attention_decode`. Intel's threads have registers for the fewest only: with 16
+/// before Xe2, or 32 from it on, four rows spill.
+std::uint32_t decode_subgroup(const vk::DeviceCaps& caps) {
+  const bool is_narrow = caps.vendor_id == vk::kVendorIntel && vk::knows_subgroup_size(caps);
+  return is_narrow ? caps.min_subgroup_size : caps.subgroup_size;
+}
+
+/// The fewest that a subgroup can have.
+std::uint32_t least_subgroup(const vk::DeviceCaps& caps) {
+  const std::uint32_t least = vk::knows_subgroup_size(caps) ? caps.subgroup_size : caps.min_subgroup_size;
+  return std::min(decode_subgroup(caps), least);
+}
+
+/// Rows of a run that a workgroup of `attention_decode` takes: each key that it loads serves all of them,
+/// whose sums take a quarter of the registers.
+std::int64_t run_queries(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t HS) {
+  constexpr std::int64_t kMost = 4;
+  std::int64_t queries = kMost;
+  while (queries > 1 && queries * HS / least_subgroup(caps) > register_budget(caps).registers / 4)
+    queries /= 2;
+  return rows % kMost == 0 ? queries : 1;
+}
+
+/// How workgroups divide the cached positions of a head of a row: into blocks of `keys`, of which a row sees
+/// at most `parts`.
+struct KeySplit {
+  std::int64_t parts = 1, keys = 0;
+};
+
+/// As many parts as let one row fill the device. Others beside it change nothing, lest they change its bits.
+KeySplit key_split(const AttentionDecode& args, const vk::DeviceCaps& caps, const QkvHeads& heads,
+                   std::int64_t lanes) {
+  constexpr std::int64_t kLeastKeys = 128;
+  const std::int64_t T_max = args.k_cache.shape[2];
+  if (caps.is_cpu() || args.is_run) return {};
+  const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
+  const std::int64_t wanted = ceil_div(invocations_to_fill(caps), heads.NH * lanes);
+  const std::int64_t keys = ceil_div(std::max(kLeastKeys, ceil_div(seen, wanted)), lanes) * lanes;
+  // A window that begins within a block ends in one more.
+  const std::int64_t blocks = ceil_div(seen, keys) + (seen < T_max ? 1 : 0);
+  return {.parts = std::min(blocks, ceil_div(T_max, keys)), .keys = keys};
+}
+
+void append_merge(plan::PlanBuilder& builder, const AttentionDecode& args, const QkvHeads& heads,
+                  const KeySplit& split, const plan::Tensor& acc, const plan::Tensor& sums) {
+  const std::int64_t count = args.out.shape.numel() / 4;
+  plan::Dispatch dispatch =
+      elementwise(builder.caps(), "attention_decode_merge", count,
+                  plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", args.out.dtype), 1);
+  dispatch.bindings = {read(args.places), read(acc), read(sums), write(args.out)};
+  dispatch.push = PushWords{}.u32(count, args.k_cache.shape[2], heads.NH, args.window, args.k_cache.shape[0],
+                                  split.parts, split.keys);
+  dispatch.cost.flops = 2 * acc.shape.numel();
+  builder.dispatch(std::move(dispatch));
+}
+
+}  // namespace
+
+void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& args) {
+  const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
+  const std::int64_t rows = args.qkv.shape.rows();
+  const DType dtype = args.qkv.dtype;
+  check_places(args.places, rows);
+  check_caches(args.k_cache, args.v_cache, heads, dtype);
+  const std::int64_t count = rows * heads.NKV * heads.HS / 4;
+  plan::Dispatch dispatch = elementwise(builder.caps(), "attention_cache_fill", count,
+                                        plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype));
+  dispatch.bindings = {read(args.qkv), read(args.places), write(args.k_cache), write(args.v_cache)};
+  dispatch.push = PushWords{}.u32(count, args.k_cache.shape[2], heads.NH, heads.NKV, args.k_cache.shape[0]);
+  dispatch.cost.bytes = 16 * count * dtype_size(dtype);
+  builder.dispatch(std::move(dispatch));
+}
+
+void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
+  const vk::DeviceCaps& caps = builder.caps();
+  const QkvHeads heads = qkv_heads(args.qkv, args.n_head, args.n_kv_head);
+  const std::int64_t rows = args.qkv.shape.rows();
+  const DType dtype = args.qkv.dtype;
+  check_places(args.places, rows);
+  check(args.out, {rows, heads.C()}, dtype);
+  check_caches(args.k_cache, args.v_cache, heads, dtype);
+  VKGPT_CHECK(args.window >= 0, "a window of {}", args.window);
+  const std::int64_t T_max = args.k_cache.shape[2];
+  const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
+  std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
+  const std::uint32_t split_lanes = std::min<std::uint32_t>(lanes, std::max(128U, caps.subgroup_size));
+  const KeySplit split = key_split(args, caps, heads, split_lanes);
+  const bool is_split = split.parts > 1;
+  if (is_split) lanes = split_lanes;
+  const std::int64_t queries = args.is_run ? run_queries(caps, rows, heads.HS) : 1;
+  const std::int64_t groups = rows / queries * heads.NH * split.parts;
+  const auto cache = [&](const plan::Tensor& t) { return args.is_run ? read(t) : read_write(t); };
+  plan::Dispatch dispatch = {
+      .kernel = {.stem = "attention_decode",
+                 .macros = plan::Macros{}
+                               .value("HS", heads.HS)
+                               .value("LANES", lanes)
+                               .value("MIN_SUBGROUP", least_subgroup(caps))
+                               .value("QUERIES", queries)
+                               .value("STORES", !args.is_run)
+                               .value("SPLITS", is_split)
+                               .dtype("DTYPE", dtype),
+                 .subgroup_size = vk::knows_subgroup_size(caps) ? decode_subgroup(caps) : 0},
+      .bindings = {read(args.qkv), read(args.places), cache(args.k_cache), cache(args.v_cache)},
+      .push = PushWords{}.u32(T_max, heads.NH, groups, heads.NKV, args.window, args.k_cache.shape[0]),
+      .groups = fold_grid(caps, groups),
+      .cost = {.flops = 4 * seen * heads.C() * rows}};
+  if (!is_split) {
+    dispatch.bindings.push_back(write(args.out));
+    return builder.dispatch(std::move(dispatch));
+  }
+  const plan::Tensor acc = builder.transient("attention_parts", {rows, heads.NH, split.parts, heads.HS});
+  const plan::Tensor sums = builder.transient("attention_part_sums", {rows, heads.NH, split.parts, 2});
+  dispatch.bindings.insert(dispatch.bindings.end(), {write(acc), write(sums)});
+  for (const std::int64_t word : {split.parts, split.keys})
+    dispatch.push.push_back(static_cast<std::uint32_t>(word));
+  builder.dispatch(std::move(dispatch));
+  append_merge(builder, args, heads, split, acc, sums);
+}
+
+}  // namespace vkgpt::ops
