@@ -1,9 +1,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "grid.glsl"
+#include "store_or_add.glsl"
 
-// Second stage of sums over rows: adds those of the blocks to a, and where there are two SUMS to b. An invocation owns a
-// column; gl_WorkGroupSize.y of them take every so many blocks, and the first adds what they found in order.
+// Second stage of sums over rows: those of the blocks into a, and where there are two SUMS into b; added or stored
+// (ADDS). An invocation owns a column; gl_WorkGroupSize.y of them take every so many blocks, and the first adds what they
+// found in order.
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 
 layout(push_constant) uniform Push {
@@ -40,9 +42,9 @@ void main() {
   const uint column = grid_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
   const bool is_owner = column < columns && gl_LocalInvocationID.y == 0;
   const float sum_a = sum_of_blocks(0, column);
-  if (is_owner) a[column] += sum_a;
+  if (is_owner) STORE_OR_ADD(a[column], sum_a);
 #if SUMS == 2
   const float sum_b = sum_of_blocks(1, column);
-  if (is_owner) b[column] += sum_b;
+  if (is_owner) STORE_OR_ADD(b[column], sum_b);
 #endif
 }

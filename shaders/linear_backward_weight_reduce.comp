@@ -1,10 +1,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "elementwise.glsl"
+#include "store_or_add.glsl"
 
-// The reduction of split-K: adds the sums of each part of K to dW, in their order, and likewise to dbias
+// The reduction of split-K: the sums of each part of K into dW, in their order, and likewise into dbias
 // (src/ops/matmul/matmul_parts.hpp). The host sets WIDTH, the elements of a word (4, or 1 where row lengths are no
-// multiple of 4), and ROW_SUMS.
+// multiple of 4), ROW_SUMS, and ADDS where the sums are added to what is there.
 
 #if WIDTH == 4
 #define FLOATS vec4
@@ -30,13 +31,13 @@ void main() {
   ELEMENTWISE_LOOP(i, count) {
     FLOATS sum = parts[i];
     for (uint s = 1; s < splits; ++s) sum += parts[s * stride + i];
-    c[i] += sum;
+    STORE_OR_ADD(c[i], sum);
   }
 #if ROW_SUMS
   ELEMENTWISE_LOOP(i, rows) {
     float sum = row_parts[i];
     for (uint s = 1; s < splits; ++s) sum += row_parts[s * row_stride + i];
-    row_sums[i] += sum;
+    STORE_OR_ADD(row_sums[i], sum);
   }
 #endif
 }

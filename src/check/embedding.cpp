@@ -56,19 +56,21 @@ namespace {
 
 struct Size {
   std::int64_t B, T, C, Vp, positions;  // positions: rows of wpe
+  bool stores = false;                  // gradients instead of adding them to what is there
 
-  std::string text() const { return vkgpt::format("{}x{}x{} of {}", B, T, C, Vp); }
+  std::string text() const { return vkgpt::format("{}x{}x{} of {}{}", B, T, C, Vp, stores ? " stored" : ""); }
   std::size_t tokens() const { return static_cast<std::size_t>(B * T); }
 };
 
-/// Forward and backward; the gradients are added to what is there.
+/// Forward and backward.
 void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& tokens, bool has_positions,
                  DType dtype = DType::kF32, const std::vector<std::int32_t>& documents = {},
                  float scale = 1) {
   const plan::Tensor ids = t.input({s.B, s.T}, tokens);
   const Operand wte = t.random({s.Vp, s.C}, 2), wpe = t.random({s.positions, s.C}, 3);
   const Operand dx = t.random({s.B, s.T, s.C}, 4, 3.0F, dtype);
-  const Operand dwte = t.random({s.Vp, s.C}, 5), dwpe = t.random({s.positions, s.C}, 6);
+  const Operand dwte = t.sum_target({s.Vp, s.C}, 5, s.stores),
+                dwpe = t.sum_target({s.positions, s.C}, 6, s.stores);
   const plan::Tensor x = t.output({s.B, s.T, s.C}, dtype);
   const std::vector<std::uint32_t> order = ops::embedding_order(t.builder().caps(), tokens, s.C, dtype, s.Vp);
   const plan::Tensor places = t.input({2 * s.B * s.T}, std::span<const std::uint32_t>(order));
@@ -174,6 +176,7 @@ std::vector<Case> embedding_cases() {
   for (const Size& s : {Size{1, 1, 1, 1, 1},
                         {2, 5, 3, 64, 5},
                         {3, 33, 64, 128, 40},
+                        {3, 33, 64, 128, 40, true},
                         {4, 61, 100, 65, 61},
                         {2, 128, 128, 320, 128},
                         {1, 7, 768, 1000, 9},

@@ -13,66 +13,6 @@
 namespace vkgpt::check {
 namespace {
 
-/// A matrix as it lies in memory, or its transpose: element (row, column) by the distance of rows and of
-/// columns.
-struct Matrix {
-  View values;
-  std::size_t row, column;
-
-  double operator()(std::size_t r, std::size_t c) const { return values[r * row + c * column]; }
-};
-
-/// a (M, K) b (K, N) -> (M, N).
-Vector product(const Matrix& a, const Matrix& b, std::size_t M, std::size_t N, std::size_t K) {
-  VKGPT_CHECK(a.values.size() == M * K && b.values.size() == K * N);
-  Vector c(M * N, 0.0);
-  for (std::size_t m = 0; m < M; ++m)
-    for (std::size_t k = 0; k < K; ++k)
-      for (std::size_t n = 0; n < N; ++n) c[m * N + n] += a(m, k) * b(k, n);
-  return c;
-}
-
-}  // namespace
-
-Vector matmul_nn(View a, View b, std::size_t M, std::size_t N, std::size_t K) {
-  return product({a, K, 1}, {b, N, 1}, M, N, K);
-}
-
-Vector matmul_nt(View a, View b, std::size_t M, std::size_t N, std::size_t K) {
-  return product({a, K, 1}, {b, 1, K}, M, N, K);
-}
-
-Vector matmul_tn(View a, View b, std::size_t M, std::size_t N, std::size_t K) {
-  return product({a, 1, M}, {b, N, 1}, M, N, K);
-}
-
-Vector linear_forward(View x, View weight, View bias, std::size_t M, std::size_t N, std::size_t K) {
-  VKGPT_CHECK(bias.empty() || bias.size() == N);
-  Vector y = matmul_nt(x, weight, M, N, K);
-  if (bias.empty()) return y;
-  for (std::size_t m = 0; m < M; ++m)
-    for (std::size_t n = 0; n < N; ++n) y[m * N + n] += bias[n];
-  return y;
-}
-
-LinearGradients linear_backward(View dout, View x, View weight, std::size_t M, std::size_t N, std::size_t K) {
-  VKGPT_CHECK(dout.size() == M * N && x.size() == M * K && weight.size() == N * K);
-  LinearGradients gradients{.dx = matmul_nn(dout, weight, M, K, N),
-                            .dweight = matmul_tn(dout, x, N, K, M),
-                            .dbias = Vector(N, 0.0)};
-  for (std::size_t m = 0; m < M; ++m)
-    for (std::size_t n = 0; n < N; ++n) gradients.dbias[n] += dout[m * N + n];
-  return gradients;
-}
-
-LinearGelu linear_gelu_forward(View x, View weight, View bias, std::size_t M, std::size_t N, std::size_t K) {
-  LinearGelu result{.pre = linear_forward(x, weight, bias, M, N, K), .out = {}};
-  result.out = gelu_forward(result.pre);
-  return result;
-}
-
-namespace {
-
 using vk::Backend;
 
 /// y (M, N) = x (M, K) W^T, W (N, K), and its gradients.
@@ -95,13 +35,26 @@ enum class Product {
   kInputGeluAdd,  // dx += through a GELU
   kWeight,        // dweight +=
   kWeightBias,    // dweight += and dbias +=
+  kWeightStored,  // dweight =
+  kWeightBiasStored,
 };
-constexpr std::string_view kProductNames[] = {
-    "nt",           "nt bias",       "nt bias accumulate",      "nt bias gelu", "nt gelu",    "nn",
-    "nn gelu_grad", "nn accumulate", "nn gelu_grad accumulate", "tn",           "tn row_sums"};
-constexpr Product kPlainProducts[] = {Product::kForward,   Product::kForwardBias, Product::kGelu,
-                                      Product::kInput,     Product::kInputGelu,   Product::kWeight,
-                                      Product::kWeightBias};
+constexpr std::string_view kProductNames[] = {"nt",
+                                              "nt bias",
+                                              "nt bias accumulate",
+                                              "nt bias gelu",
+                                              "nt gelu",
+                                              "nn",
+                                              "nn gelu_grad",
+                                              "nn accumulate",
+                                              "nn gelu_grad accumulate",
+                                              "tn",
+                                              "tn row_sums",
+                                              "tn stored",
+                                              "tn row_sums stored"};
+constexpr Product kPlainProducts[] = {
+    Product::kForward,    Product::kForwardBias,  Product::kGelu,
+    Product::kInput,      Product::kInputGelu,    Product::kWeight,
+    Product::kWeightBias, Product::kWeightStored, Product::kWeightBiasStored};
 
 void forward(Trial& t, Product product, DType dtype, const Size& s) {
   const Operand x = t.random({s.M, s.K}, 1, 1.0F, dtype), weight = t.random({s.N, s.K}, 2, 1.0F, dtype);
@@ -143,12 +96,14 @@ void backward_input(Trial& t, Product product, DType dtype, const Size& s) {
 
 void backward_weight(Trial& t, Product product, DType dtype, const Size& s) {
   const Operand dy = t.random({s.M, s.N}, 4, 3.0F, dtype), x = t.random({s.M, s.K}, 1, 1.0F, dtype);
-  const Operand weight = t.random({s.N, s.K}, 2), old = t.random({s.N, s.K}, 8), dbias = t.random({s.N}, 3);
-  ops::LinearBackwardWeight args{.dy = dy, .x = x, .dweight = old};
-  if (product == Product::kWeightBias) args.dbias = dbias;
+  const bool stores = product >= Product::kWeightStored;
+  const Operand weight = t.random({s.N, s.K}, 2), dweight = t.sum_target({s.N, s.K}, 8, stores),
+                dbias = t.sum_target({s.N}, 3, stores);
+  ops::LinearBackwardWeight args{.dy = dy, .x = x, .dweight = dweight};
+  if (product == Product::kWeightBias || product == Product::kWeightBiasStored) args.dbias = dbias;
   ops::linear_backward_weight(t.builder(), args);
   const LinearGradients gradients = linear_backward(dy, x, weight, s.M, s.N, s.K);
-  t.expect("dweight", old, add(gradients.dweight, old), kFp32Nmse);
+  t.expect("dweight", dweight, add(gradients.dweight, dweight), kFp32Nmse);
   if (args.dbias) t.expect("dbias", dbias, add(gradients.dbias, dbias), kFp32Nmse);
 }
 
@@ -166,8 +121,8 @@ void one_product(Trial& t, DType dtype, const GemmShape& shape) {
     ops::linear_backward_input(t.builder(),
                                {.dy = matrix(m, k), .weight = matrix(k, n), .dx = t.output({m, n}, dtype)});
   } else {
-    ops::linear_backward_weight(t.builder(),
-                                {.dy = matrix(k, m), .x = matrix(k, n), .dweight = t.zeros({m, n})});
+    ops::linear_backward_weight(
+        t.builder(), {.dy = matrix(k, m), .x = matrix(k, n), .dweight = t.sum_target({m, n}, 8, true)});
   }
 }
 
@@ -257,19 +212,21 @@ class Cases {
 void add_quick(Cases& cases) {
   const std::vector<Device> scalar = {{.name = "scalar", .backend = Backend::kScalar}};
   cases.add(Product::kWeightBias, DType::kF32, kManyRows, scalar, true);
+  cases.add(Product::kWeightBiasStored, DType::kF32, kManyRows, scalar, true);
   for (const DType dtype : kFloatTypes) {
     cases.add(Product::kForwardBias, dtype, kAnyOdd, scalar, true);
     cases.list.back().timed = [=](Trial& t, const Workload& work) { one_product(t, dtype, work.gemm); };
     cases.add(Product::kGelu, dtype, kAligned, scalar, true);
     cases.add(Product::kInput, dtype, kAligned, scalar, true);
     cases.add(Product::kWeightBias, dtype, kAnyOdd, scalar, true);
+    cases.add(Product::kWeightBiasStored, dtype, kAnyOdd, scalar, true);
     cases.add(Product::kForwardBias, dtype, kAnyRow, scalar, true);
     // bf16 differs in conversions alone, and CPU drivers take long to build these kernels.
     if (dtype == DType::kBF16) continue;
     cases.add(Product::kForwardAdd, dtype, kAnyOdd, scalar, true);
     cases.add(Product::kInputGelu, dtype, kAnyOdd, scalar, true);
     cases.add(Product::kInputGeluAdd, dtype, kAligned, scalar, true);
-    cases.add(Product::kWeight, dtype, kAligned, scalar, true);
+    cases.add(Product::kWeightStored, dtype, kAligned, scalar, true);
   }
 }
 
@@ -304,6 +261,7 @@ void add_f32(Cases& cases) {
   }
   cases.add(Product::kGeluPlain, DType::kF32, {1, 9, 33}, native);
   cases.add(Product::kWeightBias, DType::kF32, {2048, 48, 40}, native);
+  cases.add(Product::kWeightBiasStored, DType::kF32, {2048, 48, 40}, native);
 }
 
 /// `kernel` of the simt backend, as if it had been measured to be the fastest for all products of a size.
@@ -312,7 +270,8 @@ Device measured_device(const Size& s, const std::string& kernel) {
           .backend = Backend::kSimt,
           .measured = {{vkgpt::format("nt f32 {}x{}x{} bias gelu", s.M, s.N, s.K), kernel},
                        {vkgpt::format("nn f32 {}x{}x{} gelu_grad", s.M, s.K, s.N), kernel},
-                       {vkgpt::format("tn f32 {}x{}x{} accumulate row_sums", s.N, s.K, s.M), kernel}},
+                       {vkgpt::format("tn f32 {}x{}x{} accumulate row_sums", s.N, s.K, s.M), kernel},
+                       {vkgpt::format("tn f32 {}x{}x{} row_sums", s.N, s.K, s.M), kernel}},
           .is_gpu = true};
 }
 
@@ -323,7 +282,8 @@ void add_simt_tiles(Cases& cases) {
        {"128x128x8 8x8", "128x64x8 8x8", "128x64x16 8x4", "64x64x8 8x4", "64x64x16 4x4", "32x32x16 4x4"}) {
     tiles.push_back(measured_device(kSize, vkgpt::format("simt {}", tile)));
   }
-  for (const Product product : {Product::kGelu, Product::kInputGelu, Product::kWeightBias}) {
+  for (const Product product :
+       {Product::kGelu, Product::kInputGelu, Product::kWeightBias, Product::kWeightBiasStored}) {
     cases.add(product, DType::kF32, kSize, tiles);
     // K in parts, of which the last is short; rows of words, and odd ones.
     for (const std::int64_t width : {12, 7}) {
@@ -336,8 +296,9 @@ void add_simt_tiles(Cases& cases) {
 /// bf16 differs in conversions alone, and a pipeline takes a CPU driver up to half a second to build.
 void add_16bit(Cases& cases, Product product, DType dtype) {
   constexpr auto kScalar = Backend::kScalar, kSimt = Backend::kSimt, kKhr = Backend::kKhr, kNv = Backend::kNv;
+  const bool is_weight = product == Product::kWeightBias || product == Product::kWeightBiasStored;
   const bool is_plain =
-      product == Product::kForwardBias || product == Product::kInput || product == Product::kWeightBias;
+      product == Product::kForwardBias || product == Product::kInput || product == Product::kWeightBiasStored;
   const auto on = [&](const Size& s, std::vector<Device> devices) -> Case& {
     return cases.add(product, dtype, s, std::move(devices));
   };
@@ -358,9 +319,8 @@ void add_16bit(Cases& cases, Product product, DType dtype) {
   on(kMatrixWhole,
      {{.name = "nv", .backend = kNv},
       {.name = "khr as NVIDIA's", .backend = kKhr, .is_gpu = true, .vendor_id = vk::kVendorNvidia}});
-  if (product == Product::kWeightBias || product == Product::kInput || product == Product::kInputAdd) {
-    on(product == Product::kWeightBias ? Size{600, 24, 32}
-                                       : Size{24, 600, 32},  // K in parts, which fill a large device
+  if (is_weight || product == Product::kInput || product == Product::kInputAdd) {
+    on(is_weight ? Size{600, 24, 32} : Size{24, 600, 32},  // K in parts, which fill a large device
        {{.name = "khr as a GPU", .backend = kKhr, .is_gpu = true},
         {.name = "nv as a GPU", .backend = kNv, .is_gpu = true}})
         .has_own_kernel = true;  // the reduction
@@ -377,7 +337,7 @@ std::vector<Case> matmul_cases() {
   for (const DType dtype : {DType::kF16, DType::kBF16}) {
     for (const Product product :
          {Product::kForwardBias, Product::kForwardAdd, Product::kGelu, Product::kInput, Product::kInputGelu,
-          Product::kInputAdd, Product::kWeightBias}) {
+          Product::kInputAdd, Product::kWeightBias, Product::kWeightBiasStored}) {
       add_16bit(cases, product, dtype);
     }
     cases.add(Product::kInputGeluAdd, dtype, kOdd, {Device{}});

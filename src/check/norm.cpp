@@ -109,7 +109,8 @@ void both_passes(Trial& t, const Variant& v) {
   ops::norm_forward(t.builder(), forward);
 
   const Operand dy = t.random(shape, 5, 3.0F, v.dtype), stream = t.random(shape, 6, 2.0F, v.dtype);
-  const Operand dweight = t.random({v.C}, 7), dbias = t.random({v.C}, 8);
+  const bool stores = !v.has_residual;
+  const Operand dweight = t.sum_target({v.C}, 7, stores), dbias = t.sum_target({v.C}, 8, stores);
   ops::NormBackward backward{.kind = v.kind,
                              .dy = dy,
                              .x = v.has_residual ? forward.residual->sum : x,

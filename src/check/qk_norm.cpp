@@ -71,13 +71,14 @@ namespace {
 
 constexpr float kEps = 1e-3F;
 
-void both_passes(Trial& t, DType dtype, std::int64_t rows, const AttentionShape& s, bool one_plus) {
+void both_passes(Trial& t, DType dtype, std::int64_t rows, const AttentionShape& s, bool one_plus,
+                 bool stores) {
   const auto HS = static_cast<std::int64_t>(s.HS()), NH = static_cast<std::int64_t>(s.NH),
              NKV = static_cast<std::int64_t>(s.NKV);
   const Shape all{rows, static_cast<std::int64_t>(s.qkv_width())};
   const Operand qkv = t.random(all, 1, 2.0F, dtype), dout = t.random(all, 2, 2.0F, dtype);
   const Operand q_weight = t.random({HS}, 3), k_weight = t.random({HS}, 4, 3.0F);
-  const Operand dq_weight = t.random({HS}, 5), dk_weight = t.random({HS}, 6);
+  const Operand dq_weight = t.sum_target({HS}, 5, stores), dk_weight = t.sum_target({HS}, 6, stores);
   const ops::QkNormForward forward{.qkv = qkv,
                                    .q_weight = q_weight,
                                    .k_weight = k_weight,
@@ -126,14 +127,16 @@ std::vector<Case> qk_norm_cases() {
                                                            {33, 2, 1, 128},
                                                            {19, 2, 1, 256}}) {
       const AttentionShape s{.B = 1, .T = rows, .C = NH * HS, .NH = NH, .NKV = NKV};
-      const bool one_plus = HS == 256;
+      const bool one_plus = HS == 256, stores = rows % 2 == 1;
       cases.push_back(
-          {.variant = vkgpt::format("{} {} rows heads {} of {} of {}{}", dtype_name(dtype), rows, NH, NKV, HS,
-                                    one_plus ? " one plus" : ""),
+          {.variant = vkgpt::format("{} {} rows heads {} of {} of {}{}{}", dtype_name(dtype), rows, NH, NKV,
+                                    HS, one_plus ? " one plus" : "", stores ? " stored" : ""),
            .dtype = dtype,
            .quick = HS == 32,
            .devices = folded_devices(128 * s.qkv_width() * sizeof(float)),
-           .build = [=](Trial& t) { both_passes(t, dtype, static_cast<std::int64_t>(s.T), s, one_plus); }});
+           .build = [=](Trial& t) {
+             both_passes(t, dtype, static_cast<std::int64_t>(s.T), s, one_plus, stores);
+           }});
     }
   }
   return cases;

@@ -129,6 +129,13 @@ Operand Trial::zeros(Shape shape, DType dtype) {
   return given(std::move(shape), std::vector<float>(count), dtype);
 }
 
+Operand Trial::sum_target(Shape shape, std::uint64_t seed, bool is_discarded) {
+  if (!is_discarded) return random(std::move(shape), seed);
+  Operand target{output(shape), Vector(static_cast<std::size_t>(shape.numel()), 0.0)};
+  builder().discard(target);
+  return target;
+}
+
 void Trial::pass(std::string name, std::int64_t flops) {
   if (!is_timed()) return;
   builder().begin_segment(name);

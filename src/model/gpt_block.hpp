@@ -50,7 +50,7 @@ struct NormActivations {
 
 NormActivations stream_norm(plan::PlanBuilder& builder, const NormTensors& params, const Stream& stream,
                             const BlockOptions& options);
-/// The gradient that dy sends through the norm goes to dstream, or is added to it; dparams +=.
+/// The gradient that dy sends through the norm goes to dstream, or is added to it; dparams are summed.
 void stream_norm_backward(plan::PlanBuilder& builder, const NormTensors& params, const NormTensors& dparams,
                           const NormActivations& saved, const plan::Tensor& dy, const plan::Tensor& dstream,
                           bool accumulate, const BlockOptions& options);
@@ -104,9 +104,9 @@ struct BlockActivations {
 BlockActivations block_forward(plan::PlanBuilder& builder, const BlockTensors& params, const Stream& in,
                                const Attend& attend, const BlockOptions& options);
 
-/// `dstream` (..., C) D holds the gradient of the stream after the block and then that before it;
-/// dparams +=. Where `recompute_attention` is set, the attention branch is computed once more, so that
-/// nothing of it but its input needs to be kept since the forward.
+/// `dstream` (..., C) D holds the gradient of the stream after the block and then that before it; dparams are
+/// summed. Where `recompute_attention` is set, the attention branch is computed once more, so that nothing of
+/// it but its input needs to be kept since the forward.
 void block_backward(plan::PlanBuilder& builder, const BlockTensors& params, const BlockTensors& dparams,
                     const BlockActivations& saved, const AttendBackward& attend_backward,
                     const plan::Tensor& dstream, const BlockOptions& options,

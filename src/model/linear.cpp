@@ -7,7 +7,6 @@
 #include "vkgpt/ops/adapter_select.hpp"
 #include "vkgpt/ops/cast.hpp"
 #include "vkgpt/ops/dropout.hpp"
-#include "vkgpt/ops/fill.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
 
 namespace vkgpt::model {
@@ -52,7 +51,7 @@ void backward_weight(PlanBuilder& builder, const LinearTensors& dparams, const T
   } else {
     // Only the bias is trained: the sums come with a product that nobody needs.
     dweight = builder.transient("frozen_dweight", weight);
-    ops::zero(builder, dweight);
+    builder.discard(dweight);
   }
   ops::linear_backward_weight(builder, {.dy = dy, .x = x, .dweight = dweight, .dbias = dparams.bias});
 }

@@ -37,7 +37,7 @@ LinearActivations linear_forward(plan::PlanBuilder& builder, const LinearTensors
                                  const plan::Tensor& x, std::string_view name, const Lora& lora,
                                  bool by_rows = false);
 
-/// dx = dy W (and the adapter's part), or dx += ; the gradients present in `dparams` are added to.
+/// dx = dy W (and the adapter's part), or dx += ; the gradients present in `dparams` are summed.
 void linear_backward(plan::PlanBuilder& builder, const LinearTensors& params, const LinearTensors& dparams,
                      const LinearActivations& saved, const plan::Tensor& dy, const plan::Tensor& dx,
                      const Lora& lora, bool accumulate = false);

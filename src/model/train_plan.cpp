@@ -84,12 +84,15 @@ class TrainPlanWriter {
       ops::cast(builder_, update_.params, *update_.matrices);
     }
 
-    builder_.begin_segment(segment::kZeroGrads);
-    ops::zero(builder_, update_.grads);
+    builder_.begin_segment(segment::kFirstMicroStep);
+    discard_gradients();
     losses_.begin();
-
-    builder_.begin_segment(segment::kMicroStep);
     write_micro_step();
+    ops::zero_discarded(builder_, update_.grads);  // what the batch does not reach
+    if (options_.grad_accum_steps > 1) {
+      builder_.begin_segment(segment::kMicroStep);
+      write_micro_step();
+    }
 
     builder_.begin_segment(segment::kGradStats);
     write_grad_stats();
@@ -176,6 +179,13 @@ class TrainPlanWriter {
     const auto scope = builder_.scope("ln_f");
     forward.ln_f = stream_norm(builder_, params.norm("ln_f"), stream, block_options(0, pass));
     return forward;
+  }
+
+  /// Of each tensor alone: between them the arena holds zeros, which stay.
+  void discard_gradients() {
+    for (const ParamSpec& spec : params_.specs()) {
+      if (spec.trainable) builder_.discard(*gradients().find(spec.name));
+    }
   }
 
   void write_micro_step() {
@@ -290,12 +300,12 @@ plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& opt
   return plan;
 }
 
-std::vector<plan::Tap> activation_taps(const GptConfig& config) {
+std::vector<plan::Tap> activation_taps(const GptConfig& config, const char* micro_step) {
   std::vector<plan::Tap> taps;
   for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
     const std::string next = layer + 1 < config.n_layer ? block_scope(layer + 1) + "/attn" : "ln_f";
     const std::string name = (config.parallel_blocks ? next : block_scope(layer) + "/mlp") + "/residual";
-    taps.push_back({segment::kMicroStep, name, [name](PlanBuilder& builder, const Tensor& t) {
+    taps.push_back({micro_step, name, [name](PlanBuilder& builder, const Tensor& t) {
                       ops::grad_stats(builder, std::span(&t, 1), builder.readback(tap_tensor(name), {1, 4}));
                     }});
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/fill.hpp"
 #include "vkgpt/ops/launch.hpp"
 
 #include "ops/grid.hpp"
@@ -27,16 +28,18 @@ void add_column_sums(plan::PlanBuilder& builder, const ColumnBlocks& blocks, con
   VKGPT_CHECK(sums.size() == 1 || sums.size() == 2, "{} sums", sums.size());
   const auto count = static_cast<std::int64_t>(sums.size());
   const vk::DeviceCaps& caps = builder.caps();
+  const bool adds = adds_to(builder, sums);
   // Few columns make few workgroups: where there are many blocks, several invocations share a column.
   plan::Dispatch dispatch;
   dispatch.kernel = {.stem = "column_sums",
-                     .macros = plan::Macros{}.value("SUMS", count),
+                     .macros = plan::Macros{}.value("SUMS", count).value("ADDS", adds),
                      .spec_constants = {caps.subgroup_size, subgroups_per_workgroup(caps)}};
   dispatch.groups = fold_grid(caps, ceil_div(blocks.columns, caps.subgroup_size));
   dispatch.bindings = {plan::read(parts)};
-  for (const plan::Tensor& sum : sums) dispatch.bindings.push_back(plan::read_write(sum));
+  for (const plan::Tensor& sum : sums)
+    dispatch.bindings.push_back(adds ? plan::read_write(sum) : plan::write(sum));
   dispatch.push = plan::PushWords{}.u32(blocks.columns, blocks.blocks);
-  dispatch.cost.flops = count * blocks.columns * (blocks.blocks + 1);
+  dispatch.cost.flops = count * blocks.columns * (blocks.blocks + (adds ? 1 : 0));
   builder.dispatch(std::move(dispatch));
 }
 

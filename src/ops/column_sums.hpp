@@ -26,8 +26,8 @@ ColumnBlocks column_blocks(const vk::DeviceCaps& caps, std::int64_t rows, std::i
 plan::Dispatch column_parts(const vk::DeviceCaps& caps, std::string stem, const ColumnBlocks& blocks,
                             plan::Macros macros);
 
-/// Appends the second stage: adds `parts` (blocks, sums, columns) over the blocks to one or two `sums`
-/// (columns).
+/// Appends the second stage: `parts` (blocks, sums, columns) over the blocks into one or two `sums`
+/// (columns), added to what they hold or stored: see `adds_to`.
 void add_column_sums(plan::PlanBuilder& builder, const ColumnBlocks& blocks, const plan::Tensor& parts,
                      std::span<const plan::Tensor> sums);
 

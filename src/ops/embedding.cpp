@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/fill.hpp"
 #include "vkgpt/ops/launch.hpp"
 
 #include "ops/grid.hpp"
@@ -175,6 +176,8 @@ void embedding_backward(plan::PlanBuilder& builder, const EmbeddingBackward& arg
   if (args.position_order) check_order(*args.position_order, shape);
   if (args.dwte) check_wte(args.dwte->shape, shape);
   if (args.dwpe) check_wpe(*args.dwpe, shape);
+  if (args.dwte) zero_discarded(builder, *args.dwte);
+  if (args.dwpe) zero_discarded(builder, *args.dwpe);
   for (const Slice slice : token_slices(builder.caps(), shape.rows, shape.C, args.dx.dtype)) {
     if (args.dwte) sum_rows(builder, {args.dx, args.order, *args.dwte, shape.C, shape.Vp, args.scale}, slice);
     if (!args.dwpe) continue;

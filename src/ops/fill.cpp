@@ -1,6 +1,8 @@
 #include "vkgpt/ops/fill.hpp"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "vkgpt/ops/launch.hpp"
 
@@ -24,6 +26,21 @@ void fill(plan::PlanBuilder& builder, const plan::Tensor& t, std::uint32_t bits)
 
 void zero(plan::PlanBuilder& builder, const plan::Tensor& t) {
   fill(builder, t, 0);
+}
+
+void zero_discarded(plan::PlanBuilder& builder, const plan::Tensor& t) {
+  for (const plan::Tensor& part : builder.discarded(t)) zero(builder, part);
+}
+
+bool adds_to(plan::PlanBuilder& builder, std::span<const plan::Tensor> sums) {
+  const auto is_discarded = [&](const plan::Tensor& t) {
+    std::int64_t elements = 0;
+    for (const plan::Tensor& part : builder.discarded(t)) elements += part.shape.numel();
+    return elements == t.shape.numel();
+  };
+  if (std::ranges::all_of(sums, is_discarded)) return false;
+  for (const plan::Tensor& sum : sums) zero_discarded(builder, sum);
+  return true;
 }
 
 }  // namespace vkgpt::ops

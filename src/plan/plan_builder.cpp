@@ -14,6 +14,33 @@ bool ranges_overlap(const Binding& a, const Binding& b) {
   return a.tensor == b.tensor && a.offset < b.offset + b.size && b.offset < a.offset + a.size;
 }
 
+/// Checks a binding of the dispatch `label` and moves it to its root.
+void resolve(Binding& binding, const Plan& plan, const vk::DeviceCaps& caps, const std::string& label) {
+  const TensorInfo& info = plan.tensor(binding.tensor);
+  VKGPT_CHECK(binding.size > 0 && binding.offset + binding.size <= info.bytes(),
+              "{} binds bytes {}+{} of {}, which has {}", label, binding.offset, binding.size, info.name,
+              info.bytes());
+  check_fits(binding.size <= caps.max_storage_buffer_range,
+             "{} needs {} bytes of {} at once, the device allows {}", label, binding.size, info.name,
+             caps.max_storage_buffer_range);
+  VKGPT_CHECK(caps.storage_16bit || dtype_size(info.dtype) != 2,
+              "{} binds {} of {}, the device has no 16-bit storage", label, info.name,
+              dtype_name(info.dtype));
+  binding.offset += info.root_offset;
+  binding.tensor = info.root;
+  std::uint64_t buffer_begin = 0;
+  for (const std::uint64_t cut : plan.tensor(info.root).cuts) {
+    VKGPT_CHECK(cut <= binding.offset || cut >= binding.offset + binding.size,
+                "{} binds {} across the cut at byte {}", label, info.name, cut);
+    if (cut <= binding.offset) buffer_begin = cut;
+  }
+  VKGPT_CHECK((binding.offset - buffer_begin) % caps.storage_buffer_alignment == 0,
+              "{} binds {} at byte {}, which is not a multiple of {}", label, info.name, binding.offset,
+              caps.storage_buffer_alignment);
+  VKGPT_CHECK(info.storage != Storage::kUpload || !binding.writes(), "{} writes the upload tensor {}", label,
+              info.name);
+}
+
 }  // namespace
 
 PlanBuilder::PlanBuilder(vk::Target target) : target_(std::move(target)) {}
@@ -125,6 +152,24 @@ void PlanBuilder::begin_segment(std::string_view name) {
   const bool taken = std::ranges::any_of(plan_.segments, [&](const Segment& s) { return s.name == name; });
   VKGPT_CHECK(!taken, "segment {} is begun twice", name);
   plan_.segments.push_back({std::string(name), {}});
+  discarded_.clear();
+}
+
+void PlanBuilder::discard(const Tensor& t) {
+  const TensorInfo& info = plan_.tensor(t.id);
+  discarded_[info.root].add(info.root_offset, info.root_offset + t.bytes());
+}
+
+std::vector<Tensor> PlanBuilder::discarded(const Tensor& t) {
+  const TensorInfo& info = plan_.tensor(t.id);
+  const std::uint64_t begin = info.root_offset;
+  const std::int64_t size = dtype_size(t.dtype);
+  std::vector<Tensor> parts;
+  for (const auto& [first, end] : discarded_[info.root].within(begin, begin + t.bytes())) {
+    parts.push_back(view(t, static_cast<std::int64_t>(first - begin) / size,
+                         {static_cast<std::int64_t>(end - first) / size}));
+  }
+  return parts;
 }
 
 void PlanBuilder::dispatch(Dispatch dispatch) {
@@ -134,30 +179,15 @@ void PlanBuilder::dispatch(Dispatch dispatch) {
 
   std::int64_t bound_bytes = 0;
   for (Binding& binding : dispatch.bindings) {
-    const TensorInfo& info = plan_.tensor(binding.tensor);
-    VKGPT_CHECK(binding.size > 0 && binding.offset + binding.size <= info.bytes(),
-                "{} binds bytes {}+{} of {}, which has {}", label, binding.offset, binding.size, info.name,
-                info.bytes());
-    check_fits(binding.size <= caps().max_storage_buffer_range,
-               "{} needs {} bytes of {} at once, the device allows {}", label, binding.size, info.name,
-               caps().max_storage_buffer_range);
-    VKGPT_CHECK(caps().storage_16bit || dtype_size(info.dtype) != 2,
-                "{} binds {} of {}, the device has no 16-bit storage", label, info.name,
-                dtype_name(info.dtype));
-    binding.offset += info.root_offset;
-    binding.tensor = info.root;
-    std::uint64_t buffer_begin = 0;
-    for (const std::uint64_t cut : plan_.tensor(info.root).cuts) {
-      VKGPT_CHECK(cut <= binding.offset || cut >= binding.offset + binding.size,
-                  "{} binds {} across the cut at byte {}", label, info.name, cut);
-      if (cut <= binding.offset) buffer_begin = cut;
-    }
-    VKGPT_CHECK((binding.offset - buffer_begin) % caps().storage_buffer_alignment == 0,
-                "{} binds {} at byte {}, which is not a multiple of {}", label, info.name, binding.offset,
-                caps().storage_buffer_alignment);
-    VKGPT_CHECK(info.storage != Storage::kUpload || !binding.writes(), "{} writes the upload tensor {}",
-                label, info.name);
+    resolve(binding, plan_, caps(), label);
     bound_bytes += static_cast<std::int64_t>(binding.size) * (binding.access == Access::kReadWrite ? 2 : 1);
+    const auto discarded = discarded_.find(binding.tensor);
+    if (discarded == discarded_.end()) continue;
+    const std::uint64_t end = binding.offset + binding.size;
+    VKGPT_CHECK(!binding.reads() || discarded->second.within(binding.offset, end).empty(),
+                "{} reads bytes {}+{} of {}, which are discarded", label, binding.offset, binding.size,
+                plan_.tensor(binding.tensor).name);
+    discarded->second.remove(binding.offset, end);
   }
   for (std::size_t i = 0; i < dispatch.bindings.size(); ++i) {
     for (std::size_t j = i + 1; j < dispatch.bindings.size(); ++j) {

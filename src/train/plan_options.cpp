@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -172,14 +173,19 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
   const model::FrozenBase base{.blocks = find_block_type(config.base_dtype),
                                .lora_dropout = config.lora_dropout};
   plan::Plan plan = model::build_train_plan(params, options, target, base, preference(config, T));
-  if (tapped) plan = plan::add_taps(plan, target.caps, model::activation_taps(params.config()));
-  std::vector<plan::Cut> cuts;
-  if (ranks.size > 0) {
-    cuts = plan::add_sends(plan, model::segment::kMicroStep, model::segment::kPack,
-                           model::segment::kMicroStepSend);
+  std::map<std::string, std::vector<plan::Cut>, std::less<>> cuts;
+  for (const bool is_first : {true, false}) {
+    if (!is_first && config.grad_accum_steps == 1) continue;
+    const char* micro_step = model::segment::micro_step(is_first);
+    if (tapped) {
+      plan = plan::add_taps(plan, target.caps, model::activation_taps(params.config(), micro_step));
+    }
+    if (ranks.size == 0) continue;
+    const char* sends = model::segment::micro_step(is_first, true);
+    cuts.emplace(sends, plan::add_sends(plan, micro_step, model::segment::kPack, sends));
   }
   plan::Schedule schedule = plan::make_schedule(std::move(plan), target.caps);
-  if (!cuts.empty()) schedule.cuts.emplace(model::segment::kMicroStepSend, std::move(cuts));
+  schedule.cuts = std::move(cuts);
   return schedule;
 }
 

@@ -117,8 +117,12 @@ class StepModel {
       most = std::max(most, micro_steps.of(rank).size());
       all.push_back(rank);
     }
-    compute(times_.of(segment::kZeroGrads) + static_cast<double>(most - 1) * times_.of(segment::kMicroStep));
-    send_wave(all, now_);
+    const bool is_only = most == 1;
+    if (!is_only) {
+      compute(times_.of(segment::kFirstMicroStep) +
+              static_cast<double>(most - 2) * times_.of(segment::kMicroStep));
+    }
+    send_wave(all, now_, is_only);
     fold();
   }
 
@@ -126,8 +130,7 @@ class StepModel {
   void run_waves(const MicroStepPlan& micro_steps) {
     double sent = 0;  // when the wave before was folded
     for (const std::vector<int>& wave : micro_steps.waves) {
-      compute(times_.of(segment::kZeroGrads));
-      send_wave(wave, sent);
+      send_wave(wave, sent, true);
       sent = std::max(now_, arrived_) + times_.of(segment::kFold);
       compute(times_.of(segment::kFold));
     }
@@ -159,13 +162,14 @@ class StepModel {
     compute(times_.of(segment::kFold));
   }
   /// A micro-step whose buckets leave as they are ready, but not before `free`.
-  void send_wave(const std::vector<int>& contributors, double free) {
-    for (const plan::Cut& cut : schedule_.cuts_of(segment::kMicroStepSend)) {
+  void send_wave(const std::vector<int>& contributors, double free, bool is_first) {
+    const char* micro_step = segment::micro_step(is_first, true);
+    for (const plan::Cut& cut : schedule_.cuts_of(micro_step)) {
       if (cut.send >= layout_.buckets.size()) continue;  // the loss
-      const double ready = now_ + times_.up_to(segment::kMicroStepSend, cut.end);
+      const double ready = now_ + times_.up_to(micro_step, cut.end);
       lines_.exchange(cut.send, std::max(free, ready), contributors);
     }
-    compute(times_.of(segment::kMicroStepSend));
+    compute(times_.of(micro_step));
     arrived_ = lines_.end(now_);
   }
 
@@ -205,11 +209,12 @@ RankCost predict_step(const model::GptParams& params, const TrainConfig& config,
   const std::int64_t T = params.config().block_size;
   const plan::Schedule alone = train_schedule(params, config, T, target);
   const SegmentTimes work(alone, 1);
-  const double outside = work.of(segment::kZeroGrads) + work.of(segment::kUpdate);
-  const double unit = speed.micro_step_seconds / (outside + work.of(segment::kMicroStep));
+  const double shortest = work.of(segment::kFirstMicroStep) + work.of(segment::kUpdate);
+  const double unit = speed.micro_step_seconds / shortest;
+  const std::int64_t more = config.grad_accum_steps - 1;
+  const double further = more > 0 ? static_cast<double>(more) * work.of(segment::kMicroStep) : 0;
   RankCost cost{.ranks = ranks};
-  cost.one_device_seconds =
-      unit * (outside + static_cast<double>(config.grad_accum_steps) * work.of(segment::kMicroStep));
+  cost.one_device_seconds = unit * (shortest + further);
   if (config.is_diloco()) return round_step(cost, alone, params.trainable_elements(), config, speed);
   model::RankOptions options = rank_options(config, 0, ranks);
   if (options.size == 0) {

@@ -89,8 +89,7 @@ void RankStep::run_waves(const Hooks& hooks) {
     std::vector<std::uint64_t> ready;
     if (mine != contributors.end()) {
       hooks.fill(slot, micro_step + (mine - contributors.begin()));
-      hooks.run(segment::kZeroGrads, slot);
-      ready = hooks.micro_step(slot, true);
+      ready = hooks.micro_step(slot, true, true);
     }
     micro_step += static_cast<std::int64_t>(contributors.size());
     const Wave wave = begin_wave(contributors, std::move(ready), slot);
@@ -110,8 +109,7 @@ void RankStep::run_in_place(const Hooks& hooks) {
     const bool is_last = i + 1 == mine.size();
     const int slot = take_slot();
     hooks.fill(slot, mine[i]);
-    if (i == 0) hooks.run(segment::kZeroGrads, slot);
-    const std::vector<std::uint64_t> ready = hooks.micro_step(slot, is_last);
+    const std::vector<std::uint64_t> ready = hooks.micro_step(slot, i == 0, is_last);
     busy_[static_cast<std::size_t>(slot)] = queue_.submitted();
     if (!is_last) continue;
     std::vector<int> all(static_cast<std::size_t>(ranks_.size()));

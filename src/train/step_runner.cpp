@@ -32,11 +32,13 @@ float bias_correction(double beta, std::int64_t step) {
   return static_cast<float>(1.0 / (1.0 - std::pow(beta, static_cast<double>(step) + 1)));
 }
 
-constexpr std::array kStepSegments = {
-    model::segment::kZeroGrads,   model::segment::kMicroStep, model::segment::kUpdate,
-    model::segment::kPack,        model::segment::kFold,      model::segment::kNorm,
-    model::segment::kDecide,      model::segment::kSpread,    model::segment::kMicroStepSend,
-    model::segment::kShardUpdate, model::segment::kGradsOut,  model::segment::kGradsIn};
+constexpr std::array kStepSegments = {model::segment::kFirstMicroStep, model::segment::kMicroStep,
+                                      model::segment::kUpdate,         model::segment::kFirstMicroStepSend,
+                                      model::segment::kMicroStepSend,  model::segment::kPack,
+                                      model::segment::kFold,           model::segment::kNorm,
+                                      model::segment::kDecide,         model::segment::kShardUpdate,
+                                      model::segment::kSpread,         model::segment::kGradsOut,
+                                      model::segment::kGradsIn};
 
 /// Those of a step that a plan has.
 std::vector<std::string> step_segments(const plan::Plan& plan) {
@@ -228,8 +230,7 @@ bool StepRunner::run_step(std::int64_t step, double learning_rate, Mode mode) {
     const int slot = ring_.acquire();
     collect(slot);
     fill_slot(stage, slot, step, first_micro_step_ + micro_step, learning_rate);
-    if (micro_step == 0) run_segment(stage, model::segment::kZeroGrads, slot, mode);
-    run_segment(stage, model::segment::kMicroStep, slot, mode);
+    run_segment(stage, model::segment::micro_step(micro_step == 0), slot, mode);
     if (micro_step + 1 == config_.grad_accum_steps) {
       if (mode == Mode::kStats) run_segment(stage, model::segment::kGradStats, slot, mode);
       run_segment(stage, model::segment::kUpdate, slot, mode);
@@ -367,7 +368,7 @@ void StepRunner::read_stats(int slot, const model::StepResults& results) {
     stats.max /= scale;
     gradient_stats_.push_back(std::move(stats));
   }
-  for (const plan::Tap& tap : model::activation_taps(params_.config())) {
+  for (const plan::Tap& tap : model::activation_taps(params_.config(), model::segment::kFirstMicroStep)) {
     const auto row = store_.readback_slot<float>(model::tap_tensor(tap.tensor), slot);
     activation_stats_.push_back(tensor_stats(tap.tensor, row));
   }

@@ -21,7 +21,8 @@ void StepRunner::run_rank_step(Stage& stage, std::int64_t step, double learning_
       .fill = [&](int slot,
                   std::int64_t micro_step) { fill_slot(stage, slot, step, micro_step, learning_rate); },
       .run = [&](const char* segment, int slot) { run_segment(stage, segment, slot, mode); },
-      .micro_step = [&](int slot, bool sends) { return run_micro_step(stage, slot, sends, mode); },
+      .micro_step = [&](int slot, bool is_first,
+                        bool sends) { return run_micro_step(stage, slot, is_first, sends, mode); },
       .wants_sums = mode == Mode::kStats};
   micro_step_ns_ = 0;
   const RankStep::Result result = rank_step_->run(hooks, !keep_going_());
@@ -37,20 +38,22 @@ void StepRunner::run_rank_step(Stage& stage, std::int64_t step, double learning_
 }
 
 /// Gives, for the buckets and after them the loss, the timeline values at which they are packed.
-std::vector<std::uint64_t> StepRunner::run_micro_step(Stage& stage, int slot, bool sends, Mode mode) {
+std::vector<std::uint64_t> StepRunner::run_micro_step(Stage& stage, int slot, bool is_first, bool sends,
+                                                      Mode mode) {
   const std::size_t first = eager_times_.size();
   const bool merged = sends && mode != Mode::kStats;
-  run_segment(stage, merged ? model::segment::kMicroStepSend : model::segment::kMicroStep, slot, mode);
+  const char* segment = model::segment::micro_step(is_first, merged);
+  run_segment(stage, segment, slot, mode);
   for (std::size_t i = first; i < eager_times_.size(); ++i) micro_step_ns_ += eager_times_[i].nanoseconds;
   if (!sends) return {};
   if (!merged) run_segment(stage, model::segment::kPack, slot, mode);
-  if (mode == Mode::kReplay) return bucket_values(stage);
+  if (mode == Mode::kReplay) return bucket_values(stage, segment);
   return std::vector<std::uint64_t>(rank_step_->layout().buckets.size() + 1, context_.queue().submitted());
 }
 
-std::vector<std::uint64_t> StepRunner::bucket_values(const Stage& stage) const {
-  const std::vector<plan::Cut>& cuts = stage.executor.schedule().cuts_of(model::segment::kMicroStepSend);
-  const std::vector<std::uint64_t>& values = stage.executor.cut_values(model::segment::kMicroStepSend);
+std::vector<std::uint64_t> StepRunner::bucket_values(const Stage& stage, const char* segment) const {
+  const std::vector<plan::Cut>& cuts = stage.executor.schedule().cuts_of(segment);
+  const std::vector<std::uint64_t>& values = stage.executor.cut_values(segment);
   std::vector<std::uint64_t> ready(rank_step_->layout().buckets.size() + 1);
   VKGPT_CHECK(values.size() == ready.size(), "{} cuts for {} buckets", values.size(), ready.size() - 1);
   for (std::size_t i = 0; i < values.size(); ++i) ready[cuts[i].send] = values[i];

@@ -32,6 +32,47 @@ TEST(PlanBuilder, ResolvesViewsToTheirRoots) {
   EXPECT_EQ(binding.size, 32u);
 }
 
+TEST(PlanBuilder, KnowsWhatIsDiscardedUntilItIsWritten) {
+  PlanBuilder builder(small_caps());
+  const Tensor arena = builder.persistent("grads", {256}, Role::kGradients);
+  const Tensor w = builder.view(arena, 64, {4, 16}, "w");
+  builder.begin_segment("first");
+  builder.discard(w);
+  EXPECT_TRUE(builder.discarded(builder.view(arena, 0, {64})).empty());
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read_write(w)}}), CheckFailure);
+  EXPECT_THROW(builder.dispatch({.kernel = {"k"}, .bindings = {read(arena)}}), CheckFailure);
+  builder.dispatch({.kernel = {"k"}, .bindings = {rows(write(w), w, 0, 2)}});
+  const std::vector<Tensor> left = builder.discarded(arena);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].shape, Shape({32}));
+  builder.dispatch({.kernel = {"k"}, .bindings = {write(left[0])}});
+  EXPECT_TRUE(builder.discarded(arena).empty());
+  builder.dispatch({.kernel = {"k"}, .bindings = {read_write(w)}});
+  builder.discard(w);
+  builder.begin_segment("second");
+  EXPECT_TRUE(builder.discarded(w).empty()) << "of the segment before";
+  const Plan plan = std::move(builder).finish();
+  EXPECT_EQ(plan.segment("first").dispatches[1].bindings[0].offset, 4U * (64 + 32));
+}
+
+TEST(ByteRanges, HoldsWhatWasAddedAndNotRemoved) {
+  using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+  ByteRanges ranges;
+  EXPECT_TRUE(ranges.within(0, 100).empty());
+  ranges.add(10, 20);
+  ranges.add(30, 60);
+  ranges.add(15, 40);
+  EXPECT_EQ(ranges.within(0, 100), (Ranges{{10, 15}, {15, 40}, {40, 60}}));
+  ranges.remove(12, 18);
+  ranges.remove(40, 41);
+  ranges.remove(50, 100);
+  EXPECT_EQ(ranges.within(0, 100), (Ranges{{10, 12}, {18, 40}, {41, 50}}));
+  EXPECT_EQ(ranges.within(11, 20), (Ranges{{11, 12}, {18, 20}}));
+  EXPECT_TRUE(ranges.within(12, 18).empty());
+  ranges.remove(0, 100);
+  EXPECT_TRUE(ranges.within(0, 100).empty());
+}
+
 TEST(PlanBuilder, SharesPersistentTensorsByNameAndRefusesContradictions) {
   PlanBuilder builder(small_caps());
   const Tensor a = builder.persistent("x", {4}, Role::kCache);

@@ -89,8 +89,7 @@ int TinyGpt::fill_slot(std::int64_t step) {
 
 model::StepResults TinyGpt::step(std::int64_t index, bool update) {
   const int slot = fill_slot(index);
-  executor_.submit(model::segment::kZeroGrads, slot);
-  executor_.submit(model::segment::kMicroStep, slot);
+  executor_.submit(model::segment::kFirstMicroStep, slot);
   if (update) executor_.submit(model::segment::kUpdate, slot);
   ring_.submitted(shared_context().queue().submitted());
   shared_context().queue().wait_idle();

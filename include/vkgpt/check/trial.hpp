@@ -75,6 +75,8 @@ class Trial : public GuardedRun {
   /// Uniform in [-scale, scale).
   Operand random(Shape shape, std::uint64_t seed, float scale = 1.0F, DType dtype = DType::kF32);
   Operand zeros(Shape shape, DType dtype = DType::kF32);
+  /// What an op sums into: random numbers that it adds to, or discarded NaNs, whose values are zeros here.
+  Operand sum_target(Shape shape, std::uint64_t seed, bool is_discarded);
 
   /// Begins a replay: what follows belongs to it. Tensors keep what the replay before left. A case that has
   /// one replay without parameters need not call this.
@@ -114,7 +116,8 @@ struct Outcome {
 using Perturbation = std::function<void(std::span<float>)>;
 
 /// Replays the plan twice from the start: every output within its bound, nothing written outside of tensors,
-/// the same bits the second time. An error of the driver, short of a lost device, is a failure too.
+/// the same bits the second time. An error of the driver is a
+/// failure too, but for a lost device and missing memory, which are thrown.
 Outcome run_trial(Trial& trial, const Perturbation& perturb = {});
 
 }  // namespace vkgpt::check

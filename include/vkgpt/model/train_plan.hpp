@@ -28,9 +28,9 @@ plan::Plan build_train_plan(const GptParams& params, const TrainPlanOptions& opt
                             const vk::Target& target, const FrozenBase& base = {},
                             const Preference& preference = {});
 
-/// Taps of the eager pass: statistics of the residual stream inside every block, each in a readback tensor
-/// (1, 4) named `tap_tensor(tap.tensor)`.
-std::vector<plan::Tap> activation_taps(const GptConfig& config);
+/// Taps of the eager pass in the segment `micro_step`: statistics of the residual stream inside every block,
+/// each in a readback tensor (1, 4) named `tap_tensor(tap.tensor)`.
+std::vector<plan::Tap> activation_taps(const GptConfig& config, const char* micro_step);
 std::string tap_tensor(std::string_view name);
 
 /// Floating-point operations that training spends on one token by the usual count, 6 N + 12 L C T, with N the

@@ -14,10 +14,12 @@ namespace vkgpt::model {
 
 /// Segments of the train plan, in the order in which a step runs them.
 namespace segment {
-inline constexpr const char* kPrepare = "prepare";       // where matrix products read another type than
-                                                         // f32: once the host has written the parameters
-inline constexpr const char* kZeroGrads = "zero_grads";  // gradients and loss accumulators to zero
-inline constexpr const char* kMicroStep = "micro_step";  // forward and backward of one batch
+inline constexpr const char* kPrepare = "prepare";  // where matrix products read another type than
+                                                    // f32: once the host has written the parameters
+// Forward and backward of one batch. The first of a step stores gradients and losses, the others, where a
+// step has any, add to them.
+inline constexpr const char* kFirstMicroStep = "first_micro_step";
+inline constexpr const char* kMicroStep = "micro_step";
 inline constexpr const char* kGradStats = "grad_stats";  // statistics of every gradient, in eager passes only
 inline constexpr const char* kUpdate = "update";         // norm, clip, optimizer, results
 inline constexpr const char* kEvalBegin = "eval_begin";  // loss accumulators to zero
@@ -29,15 +31,22 @@ inline constexpr const char* kEmaEvalStep = "ema_eval_step";
 inline constexpr const char* kEmaEvalEnd = "ema_eval_end";
 
 // Of a step that several ranks take together (see `write_exchange`); these replace kUpdate.
-inline constexpr const char* kMicroStepSend = "micro_step_send";  // with each bucket packed as it is ready
-inline constexpr const char* kPack = "exchange_pack";             // all buckets, after kMicroStep
-inline constexpr const char* kFold = "exchange_fold";             // contributions into the shard's sum
-inline constexpr const char* kNorm = "exchange_norm";             // partial sums of the shard's norm
+// The last micro-step, which may be the first, with each bucket packed as it is ready.
+inline constexpr const char* kFirstMicroStepSend = "first_micro_step_send";
+inline constexpr const char* kMicroStepSend = "micro_step_send";
+inline constexpr const char* kPack = "exchange_pack";        // all buckets, after a micro-step
+inline constexpr const char* kFold = "exchange_fold";        // contributions into the shard's sum
+inline constexpr const char* kNorm = "exchange_norm";        // partial sums of the shard's norm
 inline constexpr const char* kDecide = "exchange_decide";    // on rank 0: norm, clip scale, skip, results
 inline constexpr const char* kShardUpdate = "shard_update";  // optimizer on the shard
 inline constexpr const char* kSpread = "exchange_spread";    // the others' weights, average, copy in 16 bits
 inline constexpr const char* kGradsOut = "exchange_grads_out";  // the shard's sum to the host
 inline constexpr const char* kGradsIn = "exchange_grads_in";    // the sums of all shards, for statistics
+
+constexpr const char* micro_step(bool is_first, bool sends = false) {
+  if (sends) return is_first ? kFirstMicroStepSend : kMicroStepSend;
+  return is_first ? kFirstMicroStep : kMicroStep;
+}
 }  // namespace segment
 
 /// Tensors of the train plan that the host fills, reads or saves. An arena of parameters or gradients is laid

@@ -39,7 +39,7 @@ void embedding_decode(plan::PlanBuilder& builder, const EmbeddingDecode& args);
 struct EmbeddingBackward {
   plan::Tensor dx;                        // (B, T, C) f32, f16 or bf16
   plan::Tensor order;                     // (2 * B * T) u32: see `embedding_order`
-  std::optional<plan::Tensor> dwte = {};  // (Vp, C), added to; not computed without
+  std::optional<plan::Tensor> dwte = {};  // (Vp, C), added to (see `zero_discarded`); not computed without
   std::optional<plan::Tensor> dwpe = {};  // (>= T, C), added to in the first T rows; not computed without
   // (2 * B * T) u32, where the forward had positions: `embedding_order` of them with T for Vp
   std::optional<plan::Tensor> position_order = {};

@@ -43,8 +43,8 @@ struct NormBackward {
   std::optional<plan::Tensor> mean = {};     // (...) or (rows); of a LayerNorm only
   plan::Tensor rstd;                         // (...) or (rows)
   plan::Tensor dx;                           // (..., C), D, out
-  std::optional<plan::Tensor> dweight = {};  // (C), added to; not computed without
-  std::optional<plan::Tensor> dbias = {};    // (C), added to; not computed without
+  std::optional<plan::Tensor> dweight = {};  // (C), added to or stored (see `adds_to`); not computed without
+  std::optional<plan::Tensor> dbias = {};    // (C), likewise
   /// dx holds the gradient that reaches x past the norm (the residual stream's); the norm's is added to it.
   bool accumulate = false;
 };

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "vkgpt/plan/byte_ranges.hpp"
 #include "vkgpt/plan/plan.hpp"
 #include "vkgpt/vk/target.hpp"
 
@@ -51,9 +52,15 @@ class PlanBuilder {
   /// Dispatches that follow belong to segment `name`, which must be new.
   void begin_segment(std::string_view name);
 
+  /// Nothing in the current segment needs what `t` holds so far: ops that sum into it may store instead (see
+  /// `ops::adds_to`).
+  void discard(const Tensor& t);
+  /// The parts of `t`, flat, that no dispatch has written since they were discarded.
+  std::vector<Tensor> discarded(const Tensor& t);
+
   /// Appends a dispatch to the current segment. Views resolve to their roots. Checks bindings (count, ranges,
   /// `max_storage_buffer_range`, offset alignment, 16-bit storage), push constants (<= 128 bytes) and group
-  /// counts, and that no two bindings overlap unless both only read.
+  /// counts, that no two bindings overlap unless both only read, and that it reads nothing discarded.
   void dispatch(Dispatch dispatch);
   /// Appends a dispatch of another plan as it is: roots resolved, labelled.
   void append(Dispatch dispatch);
@@ -81,6 +88,7 @@ class PlanBuilder {
   vk::Target target_;
   Plan plan_;
   std::map<std::string, TensorId, std::less<>> by_name_;  // all but transient tensors
+  std::map<TensorId, ByteRanges> discarded_;              // of the current segment, by root
   std::string scope_;
 };
 

@@ -29,11 +29,12 @@ enum class SumOrder {
 class RankStep {
  public:
   /// How the owner runs segments. `fill` puts a micro-step's batch and parameters into a slot; `run` submits
-  /// a segment; `forward` submits a micro-step and gives the timeline value at which each bucket is packed.
+  /// a segment; `micro_step` submits one, the sum's first or not, and gives the timeline value at which each
+  /// bucket is packed.
   struct Hooks {
     std::function<void(int slot, std::int64_t micro_step)> fill;
     std::function<void(const char* segment, int slot)> run;
-    std::function<std::vector<std::uint64_t>(int slot, bool sends)> micro_step;
+    std::function<std::vector<std::uint64_t>(int slot, bool is_first, bool sends)> micro_step;
     bool wants_sums = false;  // kGrads shall hold the step's gradient of every parameter
   };
   struct Result {

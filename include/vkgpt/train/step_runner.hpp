@@ -149,8 +149,8 @@ class StepRunner {
   using BatchSums = std::array<double, 6>;
   BatchSums evaluate_batch(Split split, std::int64_t batch, Weights weights);
   void run_rank_step(Stage& stage, std::int64_t step, double learning_rate, Mode mode);
-  std::vector<std::uint64_t> run_micro_step(Stage& stage, int slot, bool sends, Mode mode);
-  std::vector<std::uint64_t> bucket_values(const Stage& stage) const;
+  std::vector<std::uint64_t> run_micro_step(Stage& stage, int slot, bool is_first, bool sends, Mode mode);
+  std::vector<std::uint64_t> bucket_values(const Stage& stage, const char* segment) const;
   void follow_speed();
   bool run_step(std::int64_t step, double learning_rate, Mode mode);
   void divide_long_dispatches();

@@ -48,7 +48,7 @@ std::vector<plan::ProfiledSegment> profile_steps(vk::Context& context, train::St
                                                  std::int64_t micro_steps, std::int64_t steps) {
   plan::Profiler profiler(context, runner.store(), runner.executor().schedule());
   std::vector<std::string> segments(static_cast<std::size_t>(micro_steps), model::segment::kMicroStep);
-  segments.insert(segments.begin(), model::segment::kZeroGrads);
+  segments.front() = model::segment::kFirstMicroStep;
   segments.push_back(model::segment::kUpdate);
   std::vector<plan::ProfiledSegment> profile;
   for (std::int64_t step = 0; step < steps; ++step) {

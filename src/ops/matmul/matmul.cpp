@@ -1,5 +1,9 @@
 #include "vkgpt/ops/matmul/matmul.hpp"
 
+#include <vector>
+
+#include "vkgpt/ops/fill.hpp"
+
 #include "ops/matmul/matmul_choice.hpp"
 
 namespace vkgpt::ops {
@@ -39,12 +43,14 @@ void linear_backward_input(plan::PlanBuilder& builder, const LinearBackwardInput
 }
 
 void linear_backward_weight(plan::PlanBuilder& builder, const LinearBackwardWeight& args) {
+  std::vector<plan::Tensor> sums = {args.dweight};
+  if (args.dbias) sums.push_back(*args.dbias);
   append_product(builder, {.stem = "linear_backward_weight",
                            .transposition = Transposition::kTN,
                            .a = args.dy,
                            .b = args.x,
                            .c = args.dweight,
-                           .accumulate = true,
+                           .accumulate = adds_to(builder, sums),
                            .row_sums = args.dbias});
 }
 

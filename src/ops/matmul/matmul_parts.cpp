@@ -53,15 +53,18 @@ void append_reduction(PlanBuilder& builder, const Product& p, const Extents& e, 
   const vk::DeviceCaps& caps = builder.caps();
   const std::int64_t width = e.n % 4 == 0 ? 4 : 1;
   const std::int64_t count = e.m * e.n / width;
-  Dispatch d = elementwise(caps, "linear_backward_weight_reduce", count,
-                           Macros{}.value("WIDTH", width).value("ROW_SUMS", p.row_sums.has_value()), 1);
-  d.bindings = {read(sums.c), read_write(p.c)};
+  Dispatch d = elementwise(
+      caps, "linear_backward_weight_reduce", count,
+      Macros{}.value("WIDTH", width).value("ROW_SUMS", p.row_sums.has_value()).value("ADDS", p.accumulate),
+      1);
+  const auto bind = [&](const Tensor& t) { return p.accumulate ? read_write(t) : write(t); };
+  d.bindings = {read(sums.c), bind(p.c)};
   if (p.row_sums) {
     d.bindings.push_back(read(*sums.row_sums));
-    d.bindings.push_back(read_write(*p.row_sums));
+    d.bindings.push_back(bind(*p.row_sums));
   }
   d.push = PushWords{}.u32(count, splits, sums.padded_rows * e.n / width, e.m, sums.padded_rows);
-  d.cost = {.flops = splits * e.m * e.n, .bytes = 4 * (splits + 2) * e.m * e.n};
+  d.cost = {.flops = splits * e.m * e.n, .bytes = 4 * (splits + (p.accumulate ? 2 : 1)) * e.m * e.n};
   builder.dispatch(std::move(d));
 }
 
@@ -145,7 +148,7 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
 
 bool can_split_k(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::int64_t splits) {
   constexpr std::int64_t kMostBytes = 1 << 27;
-  const bool is_weight = p.transposition == Transposition::kTN && p.accumulate && p.c.dtype == DType::kF32;
+  const bool is_weight = p.transposition == Transposition::kTN && p.c.dtype == DType::kF32;
   const bool is_input = p.transposition == Transposition::kNN && !p.by_rows && !p.b.blocks;
   const bool only_adds = (is_weight || is_input) && !p.bias && p.epilogue == Epilogue::kNone;
   const std::int64_t bytes = padded_rows(e) * e.n * dtype_size(DType::kF32);

@@ -135,7 +135,9 @@ PartWork work_of(const Product& p, const std::optional<Tensor>& partials, const 
           .accumulate = p.accumulate && !starts_from_c && is_last,
           .epilogue = is_last ? p.epilogue : Epilogue::kNone,
           .has_bias = is_last && p.bias.has_value(),
-          .row_sums = p.row_sums ? PartWork::RowSums::kAdd : PartWork::RowSums::kNone};
+          .row_sums = !p.row_sums                        ? PartWork::RowSums::kNone
+                      : p.accumulate || !part.is_first_k ? PartWork::RowSums::kAdd
+                                                         : PartWork::RowSums::kStore};
 }
 
 Dispatch part_dispatch(const Product& p, const std::optional<Tensor>& partials, const Part& part,

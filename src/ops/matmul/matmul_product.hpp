@@ -20,12 +20,12 @@ struct Product {
   plan::Tensor a;
   Weight b;                               // of a's type, or in blocks
   plan::Tensor c;                         // of a's type or f32
-  bool accumulate = false;                // c += the finished elements
+  bool accumulate = false;                // c += the finished elements, row_sums likewise
   bool by_rows = false;                   // see `LinearForward`
   std::optional<plan::Tensor> bias = {};  // (N) f32, added before the epilogue
   Epilogue epilogue = Epilogue::kNone;
   std::optional<plan::Tensor> pre = {};       // (M, N), a's type; written by kGelu, read by kGeluGrad
-  std::optional<plan::Tensor> row_sums = {};  // (M) f32, TN only: += the sums of a's columns
+  std::optional<plan::Tensor> row_sums = {};  // (M) f32, TN only: the sums of a's columns
 };
 
 /// Checks that shapes and types of `product` agree with each other.

@@ -32,8 +32,8 @@ struct QkNormBackward {
   plan::Tensor k_weight;                       // (HS)
   plan::Tensor rstd;                           // (..., NH + NKV), of the forward
   plan::Tensor dqkv;                           // as dout, out; its v heads are copied
-  std::optional<plan::Tensor> dq_weight = {};  // (HS), added to
-  std::optional<plan::Tensor> dk_weight = {};  // (HS), added to
+  std::optional<plan::Tensor> dq_weight = {};  // (HS), added to or stored, see `adds_to`
+  std::optional<plan::Tensor> dk_weight = {};  // (HS), likewise
   std::int64_t n_head = 0;
   std::int64_t n_kv_head = 0;  // 0 = n_head
   bool one_plus = false;       // of the forward

@@ -54,11 +54,11 @@ void linear_backward_input(plan::PlanBuilder& builder, const LinearBackwardInput
 struct LinearBackwardWeight {
   plan::Tensor dy;                         // (..., N) D
   plan::Tensor x;                          // (..., K) D
-  plan::Tensor dweight;                    // (N, K), added to
-  std::optional<plan::Tensor> dbias = {};  // (N), added to
+  plan::Tensor dweight;                    // (N, K), added to or stored, see `adds_to`
+  std::optional<plan::Tensor> dbias = {};  // (N), likewise
 };
 
-/// dweight += dy^T x; dbias += the sums of dy's columns.
+/// dy^T x into dweight, the sums of dy's columns into dbias.
 void linear_backward_weight(plan::PlanBuilder& builder, const LinearBackwardWeight& args);
 
 }  // namespace vkgpt::ops
