@@ -82,7 +82,7 @@ void SegmentRecorder::record(std::size_t index, const DescriptorSets& descriptor
     }
     for (std::size_t i = first; i < end; ++i) {
       const bool has_barrier = i > first && std::ranges::binary_search(barriers, i);
-      if (has_barrier) commands.barrier();
+      if (has_barrier) commands.barrier_of_dispatches();
       observer.before(commands, i, has_barrier || i == first);
       record_dispatch(commands, descriptors.sets[i], descriptors.push[i], dispatches[i]);
       observer.after(commands, i);

@@ -88,6 +88,12 @@ void CommandBuffer::barrier() {
   memory_barrier(*device_, commands_, kWorkStages, kWorkWrites, kWorkStages, kWorkReads | kWorkWrites);
 }
 
+void CommandBuffer::barrier_of_dispatches() {
+  memory_barrier(*device_, commands_, VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
+                 VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT, VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
+                 VK_ACCESS_2_SHADER_STORAGE_READ_BIT | VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT);
+}
+
 void CommandBuffer::dispatch(const Pipeline& pipeline, VkDescriptorSet set,
                              std::span<const std::uint32_t> push, std::array<std::uint32_t, 3> groups) {
   const std::array<std::uint32_t, 3>& most = device_->caps().max_workgroup_count;

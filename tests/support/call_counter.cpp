@@ -13,11 +13,21 @@ namespace {
 std::atomic<int> g_dispatches = 0;
 std::atomic<int> g_submits = 0;
 std::atomic<int> g_allocations = 0;
+std::atomic<int> g_barriers = 0;
+std::atomic<int> g_dispatch_barriers = 0;
 VolkDeviceTable g_real;
 
 void count_dispatch(VkCommandBuffer commands, std::uint32_t x, std::uint32_t y, std::uint32_t z) {
   ++g_dispatches;
   g_real.vkCmdDispatch(commands, x, y, z);
+}
+
+void count_barrier(VkCommandBuffer commands, const VkDependencyInfo* info) {
+  const VkMemoryBarrier2& barrier = info->pMemoryBarriers[0];
+  const VkPipelineStageFlags2 stages = barrier.srcStageMask | barrier.dstStageMask;
+  ++g_barriers;
+  if (stages == VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT) ++g_dispatch_barriers;
+  g_real.vkCmdPipelineBarrier2(commands, info);
 }
 
 VkResult count_submit(VkQueue queue, std::uint32_t count, const VkSubmitInfo2* infos, VkFence fence) {
@@ -58,6 +68,7 @@ int memory_allocations() {
 CallCounter::CallCounter() : table_(shared_context().device().mutable_table()) {
   g_real = table_;
   table_.vkCmdDispatch = count_dispatch;
+  table_.vkCmdPipelineBarrier2 = count_barrier;
   table_.vkQueueSubmit2 = count_submit;
   count<&VolkDeviceTable::vkCreateCommandPool>(table_);
   count<&VolkDeviceTable::vkAllocateCommandBuffers>(table_);
@@ -77,6 +88,8 @@ void CallCounter::reset() {
   g_dispatches = 0;
   g_submits = 0;
   g_allocations = 0;
+  g_barriers = 0;
+  g_dispatch_barriers = 0;
   memory_at_reset_ = memory_allocations();
 }
 
@@ -86,6 +99,14 @@ int CallCounter::allocations() const {
 
 int CallCounter::dispatches() const {
   return g_dispatches;
+}
+
+int CallCounter::barriers() const {
+  return g_barriers;
+}
+
+int CallCounter::dispatch_barriers() const {
+  return g_dispatch_barriers;
 }
 
 int CallCounter::submits() const {

@@ -4,7 +4,8 @@
 
 namespace vkgpt::test {
 
-/// Counts dispatches, submissions and allocations on the shared device while it lives; one at a time.
+/// Counts dispatches, barriers, submissions and allocations on the shared device while it lives; one at a
+/// time.
 class CallCounter {
  public:
   CallCounter();
@@ -15,6 +16,9 @@ class CallCounter {
   void reset();
   int dispatches() const;
   int submits() const;
+  int barriers() const;
+  /// Those of them whose stages are compute alone.
+  int dispatch_barriers() const;
   /// Objects created, and memory allocated beyond what there was at the last `reset`.
   int allocations() const;
 

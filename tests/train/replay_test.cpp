@@ -137,6 +137,23 @@ TEST(GpuReplay, NothingIsRecordedAfterTheSecondStep) {
   run.finish();
 }
 
+TEST(GpuReplay, BarriersBetweenDispatchesNameNothingButThem) {
+  TrainRun run(small_model(), small_training(1));
+  ASSERT_TRUE(run.step(0, How::kEager));
+  plan::Executor& executor = run.runner().executor();
+  const std::vector<plan::Segment>& segments = executor.schedule().plan.segments;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (segments[i].name != model::segment::kFirstMicroStep) continue;
+    const auto planned = static_cast<int>(executor.schedule().barriers[i].size());
+    test::CallCounter counter;
+    executor.record(segments[i].name);
+    EXPECT_EQ(counter.dispatch_barriers(), plan::kSlotCount * planned);
+    EXPECT_LE(counter.barriers() - counter.dispatch_barriers(), plan::kSlotCount * 3)
+        << "at the begin, after copies of inputs where there are any, at the end";
+  }
+  run.finish();
+}
+
 TEST(GpuReplay, ANotFiniteGradientSkipsTheStepBitForBit) {
   TrainRun run(small_model(), small_training(1));
   ASSERT_TRUE(run.step(0, How::kReplay));

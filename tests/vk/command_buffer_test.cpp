@@ -88,7 +88,7 @@ TEST_F(GpuCommandBuffer, BarriersOrderDependentDispatches) {
   const Pipeline& pipeline = context_.pipelines().get(affine_key(1, "0"), kAffine);
   commands_.begin();
   dispatch(pipeline, bind(pipeline, in_, out_), 2);  // out = 2 i + 1
-  commands_.barrier();
+  commands_.barrier_of_dispatches();
   dispatch(pipeline, bind(pipeline, out_, in_), 10);  // in = 20 i + 11
   commands_.barrier();
   commands_.copy({in_.handle(), 4, 8}, {out_.handle(), 0, 8});

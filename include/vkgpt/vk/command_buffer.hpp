@@ -55,6 +55,9 @@ class CommandBuffer {
 
   /// Compute (and transfer) writes before are visible to compute and transfer after; reads before end first.
   void barrier();
+  /// The same where there are dispatches alone on both sides: masks of transfers make some drivers flush
+  /// more.
+  void barrier_of_dispatches();
   void dispatch(const Pipeline& pipeline, VkDescriptorSet set, std::span<const std::uint32_t> push,
                 std::array<std::uint32_t, 3> groups);
   void copy(const BufferRange& from, const BufferRange& to);
