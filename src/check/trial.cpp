@@ -195,6 +195,8 @@ Outcome run_trial(Trial& trial, const Perturbation& perturb) {
     }
   } catch (const vk::DeviceLost&) {
     throw;
+  } catch (const vk::OutOfMemory&) {
+    throw;
   } catch (const Error& error) {
     outcome.failure = error.what();
   }

@@ -3,6 +3,7 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
 #include "vkgpt/plan/limits.hpp"
+#include "vkgpt/vk/result.hpp"
 
 namespace vkgpt::plan {
 
@@ -20,9 +21,10 @@ void check_memory(const MemoryPlan& memory, const vk::DeviceCaps& caps) {
   check_fits(needed <= caps.heap_bytes, "the plan needs {} of memory ({}), {} has {}", format_bytes(needed),
              memory_table(memory), caps.is_cpu() ? "this machine" : caps.name, format_bytes(caps.heap_bytes));
   if (caps.heap_budget_bytes > 0 && needed > caps.heap_budget_bytes) {
-    fail("out of memory: the plan needs {} ({}), {} of {} are free; smaller sizes need less",
-         format_bytes(needed), memory_table(memory), format_bytes(caps.heap_budget_bytes),
-         format_bytes(caps.heap_bytes));
+    throw vk::OutOfMemory(
+        vkgpt::format("out of memory: the plan needs {} ({}), {} of {} are free; smaller sizes need less",
+                      format_bytes(needed), memory_table(memory), format_bytes(caps.heap_budget_bytes),
+                      format_bytes(caps.heap_bytes)));
   }
 }
 

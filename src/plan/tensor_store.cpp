@@ -32,6 +32,11 @@ void TensorStore::reserve(const Schedule& schedule) {
   const vk::Device& device = context_.device();
   check_memory(schedule.memory, device.caps());
   const Plan& plan = schedule.plan;
+  const auto explained = [&](const Error& error) {
+    return vkgpt::format("{} (the plan needs {}: {}); a smaller batch_size or block_size needs less",
+                         error.what(), format_bytes(schedule.memory.total_bytes()),
+                         memory_table(schedule.memory));
+  };
   try {
     for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
       const TensorInfo& info = plan.tensors[i];
@@ -75,9 +80,10 @@ void TensorStore::reserve(const Schedule& schedule) {
     }
   } catch (const vk::DeviceLost&) {
     throw;  // memory is not what was missing
+  } catch (const vk::OutOfMemory& error) {
+    throw vk::OutOfMemory(explained(error));
   } catch (const Error& error) {
-    fail("{} (the plan needs {}: {}); a smaller batch_size or block_size needs less", error.what(),
-         format_bytes(schedule.memory.total_bytes()), memory_table(schedule.memory));
+    throw Error(explained(error));
   }
 }
 

@@ -65,11 +65,11 @@ Buffer::Buffer(const Device& device, std::uint64_t bytes, MemoryKind kind, std::
   if (result != VK_SUCCESS) VK_CHECK(device.table().vkDeviceWaitIdle(device.handle()), name);
   if (is_unmapped || result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY ||
       result == VK_ERROR_MEMORY_MAP_FAILED) {
-    fail(
+    throw OutOfMemory(vkgpt::format(
         "out of memory: buffer '{}' needs {} on {} ({} in all, {} free at start): use a smaller model or "
         "batch",
         name, mebibytes(bytes), caps.name, mebibytes(caps.heap_bytes),
-        caps.heap_budget_bytes == 0 ? "an unknown amount" : mebibytes(caps.heap_budget_bytes));
+        caps.heap_budget_bytes == 0 ? "an unknown amount" : mebibytes(caps.heap_budget_bytes)));
   }
   check_result(result, "vmaCreateBuffer", name);
   try {

@@ -1,5 +1,7 @@
 #include "vkgpt/vk/result.hpp"
 
+#include <utility>
+
 #include "vkgpt/core/format.hpp"
 
 namespace vkgpt::vk {
@@ -50,8 +52,12 @@ void check_result(VkResult result, std::string_view expression, std::string_view
         vkgpt::format("the GPU was lost{} ({}: VK_ERROR_DEVICE_LOST): its watchdog or driver ended the work",
                       during, expression));
   }
-  fail("Vulkan call failed{}: {} returned {} ({})", during, expression, result_name(result),
-       static_cast<int>(result));
+  std::string failure = vkgpt::format("Vulkan call failed{}: {} returned {} ({})", during, expression,
+                                      result_name(result), static_cast<int>(result));
+  if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY) {
+    throw OutOfMemory(std::move(failure));
+  }
+  throw Error(std::move(failure));
 }
 
 }  // namespace vkgpt::vk

@@ -15,11 +15,17 @@ class DeviceLost : public Error {
   using Error::Error;
 };
 
+/// The device or the host has no memory for what was asked; nothing else is wrong with it.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
 /// "VK_ERROR_OUT_OF_DEVICE_MEMORY".
 std::string_view result_name(VkResult result);
 
-/// Throws `DeviceLost` or `Error` unless `result` is `VK_SUCCESS`. The message carries the expression, the
-/// result and the label of the work in flight.
+/// Throws `DeviceLost`, `OutOfMemory` or `Error` unless `result` is `VK_SUCCESS`. The message carries the
+/// expression, the result and the label of the work in flight.
 void check_result(VkResult result, std::string_view expression, std::string_view label = {});
 
 }  // namespace vkgpt::vk

@@ -154,7 +154,7 @@ std::vector<SelfTestResult> test_and_record(vk::Context& context, const SelfTest
     record_verdict(record, group, results, date);
     if (group.backend) save();
     return results;
-  } catch (const vk::DeviceLost&) {
+  } catch (const Error&) {
     record = before;
     if (is_replaceable) save();
     throw;

@@ -52,7 +52,7 @@ void record_verdict(vk::KernelRecord& record, const SelfTestGroup& group,
 
 /// Runs the group with its verdict in `record` and, by `save`, on the disk: while it runs that it did not
 /// finish, since a driver may hang or crash on a kernel. Nothing but that and wrong numbers switches a
-/// backend off: when the device is lost the record stays as it was.
+/// backend off: when the device is lost or memory is missing the record stays as it was.
 std::vector<SelfTestResult> test_and_record(vk::Context& context, const SelfTestGroup& group,
                                             vk::KernelRecord& record, std::string_view date,
                                             const std::function<void()>& save);

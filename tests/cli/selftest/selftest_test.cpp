@@ -51,23 +51,32 @@ TEST(SelfTest, WhatNothingCanReplaceIsNeverSwitchedOff) {
   EXPECT_TRUE(record.disabled.empty());
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL lose_device(VkQueue, std::uint32_t, const VkSubmitInfo2*, VkFence) {
-  return VK_ERROR_DEVICE_LOST;
+template <VkResult result>
+VKAPI_ATTR VkResult VKAPI_CALL fail_submit(VkQueue, std::uint32_t, const VkSubmitInfo2*, VkFence) {
+  return result;
 }
 
-TEST(GpuSelfTest, ALostDeviceSwitchesNothingOff) {
+/// Whether the backend was off, as often as the record was saved while `submit` failed with `Failure`.
+template <typename Failure>
+std::vector<bool> saved_while(PFN_vkQueueSubmit2 submit) {
   vk::Context& context = test::shared_context();
   const SelfTestGroup simt{"matmul", Backend::kSimt};
   vk::KernelRecord record;
-  std::vector<bool> saved;  // whether the backend was off, as often as the record was saved
+  std::vector<bool> saved;
   VolkDeviceTable& table = context.device().mutable_table();
-  const PFN_vkQueueSubmit2 real = std::exchange(table.vkQueueSubmit2, lose_device);
+  const PFN_vkQueueSubmit2 real = std::exchange(table.vkQueueSubmit2, submit);
   EXPECT_THROW(test_and_record(context, simt, record, "2026-11-27",
                                [&] { saved.push_back(record.disabled.contains(simt.name())); }),
-               vk::DeviceLost);
+               Failure);
   table.vkQueueSubmit2 = real;
   EXPECT_TRUE(record.disabled.empty());
-  EXPECT_THAT(saved, testing::ElementsAre(true, false)) << "off only while the test runs";
+  return saved;
+}
+
+TEST(GpuSelfTest, NeitherALostDeviceNorMissingMemorySwitchesAnythingOff) {
+  const auto off_only_meanwhile = testing::ElementsAre(true, false);
+  EXPECT_THAT(saved_while<vk::DeviceLost>(fail_submit<VK_ERROR_DEVICE_LOST>), off_only_meanwhile);
+  EXPECT_THAT(saved_while<vk::OutOfMemory>(fail_submit<VK_ERROR_OUT_OF_DEVICE_MEMORY>), off_only_meanwhile);
 }
 
 // The groups that are built fastest; 'vkgpt selftest' runs all of them in the slow suite.
