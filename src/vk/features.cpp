@@ -68,6 +68,19 @@ int find_compute_family(const std::vector<VkQueueFamilyProperties>& families, st
   return static_cast<int>(best - families.begin());
 }
 
+bool has_matrix_units(const VkPhysicalDeviceProperties& core,
+                      const VkPhysicalDeviceVulkan11Properties& vulkan11,
+                      const VkPhysicalDeviceVulkan12Properties& vulkan12,
+                      const VkPhysicalDeviceVulkan13Properties& vulkan13) {
+  const VkDriverId driver = vulkan12.driverID;
+  if (driver == VK_DRIVER_ID_AMD_PROPRIETARY || driver == VK_DRIVER_ID_AMD_OPEN_SOURCE) {
+    return vulkan13.integerDotProduct4x8BitPackedMixedSignednessAccelerated != VK_FALSE;
+  }
+  // Mesa 26.1 crashes over matrices of 16 lanes.
+  if (driver == VK_DRIVER_ID_MESA_LLVMPIPE) return vulkan11.subgroupSize < 16;
+  return !std::string_view(core.deviceName).contains("GTX 16");
+}
+
 std::string missing_requirements(const FeatureChain& available) {
   const std::pair<VkBool32, std::string_view> required[] = {
       {available.vulkan12.timelineSemaphore, "timelineSemaphore"},

@@ -34,6 +34,14 @@ std::vector<std::string> device_extensions(VkPhysicalDevice device);
 /// AMD's and Intel's, where barriers on a graphics queue flush more, without graphics; -1 if none.
 int find_compute_family(const std::vector<VkQueueFamilyProperties>& families, std::uint32_t vendor_id);
 
+/// Whether matrix extensions, where the driver has them, are more than an emulation. AMD's own drivers offer
+/// them before RDNA3 too, whose products of signed by unsigned bytes tell it apart; on some APUs they crash
+/// when asked about it. The GTX 16 series is Turing without tensor cores.
+bool has_matrix_units(const VkPhysicalDeviceProperties& core,
+                      const VkPhysicalDeviceVulkan11Properties& vulkan11,
+                      const VkPhysicalDeviceVulkan12Properties& vulkan12,
+                      const VkPhysicalDeviceVulkan13Properties& vulkan13);
+
 std::vector<VkQueueFamilyProperties> queue_families(VkPhysicalDevice device);
 
 /// Sets in `enabled` what vkgpt uses of what `available` offers: everything required, and the optional

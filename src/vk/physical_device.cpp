@@ -195,6 +195,8 @@ void copy_limits(const Properties& properties, DeviceCaps& caps) {
   caps.max_push_constant_bytes = limits.maxPushConstantsSize;
   caps.max_storage_buffer_range = limits.maxStorageBufferRange;
   caps.storage_buffer_alignment = limits.minStorageBufferOffsetAlignment;
+  // NVIDIA's drivers allocate more at once than they say (llama.cpp's pull request 16354). Arenas are cut
+  // into pieces of this size on every driver and need no more; no other tensor is as large.
   caps.max_allocation_bytes =
       std::min(properties.vulkan11.maxMemoryAllocationSize, properties.vulkan13.maxBufferSize);
   caps.subgroup_size = properties.vulkan11.subgroupSize;
@@ -211,19 +213,6 @@ std::string missing_subgroup_operations(const VkPhysicalDeviceVulkan11Properties
       VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
   if ((properties.subgroupSupportedOperations & kRequired) == kRequired) return "";
   return "lacks subgroup operations (basic, arithmetic, ballot and shuffle are needed)";
-}
-
-/// Whether matrix extensions, where the driver has them, are more than an emulation. AMD's own drivers offer
-/// them before RDNA3 too, whose products of signed by unsigned bytes tell it apart; on some APUs they crash
-/// when asked about it. The GTX 16 series is Turing without tensor cores.
-bool has_matrix_units(const Properties& properties) {
-  const VkDriverId driver = properties.vulkan12.driverID;
-  if (driver == VK_DRIVER_ID_AMD_PROPRIETARY || driver == VK_DRIVER_ID_AMD_OPEN_SOURCE) {
-    return properties.vulkan13.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
-  }
-  // Mesa 26.1 crashes over matrices of 16 lanes.
-  if (driver == VK_DRIVER_ID_MESA_LLVMPIPE) return properties.vulkan11.subgroupSize < 16;
-  return !std::string_view(properties.core.properties.deviceName).contains("GTX 16");
 }
 
 /// Whether a load by address that is the same in all lanes is one scalar load, without a check of bounds. Up
@@ -247,7 +236,9 @@ void copy_features(VkPhysicalDevice handle, const std::vector<std::string>& exte
       features.vulkan13.subgroupSizeControl && features.vulkan13.computeFullSubgroups &&
       (properties.vulkan13.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
   caps.pipeline_statistics = features.executable_properties.pipelineExecutableInfo;
-  if (features.cooperative_matrix.cooperativeMatrix && has_matrix_units(properties)) {
+  if (features.cooperative_matrix.cooperativeMatrix &&
+      has_matrix_units(properties.core.properties, properties.vulkan11, properties.vulkan12,
+                       properties.vulkan13)) {
     caps.cooperative_matrices = cooperative_shapes(handle);
     if (std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) {
       caps.cooperative_matrix2 = cooperative_matrix2(handle, features.cooperative_matrix2);

@@ -125,13 +125,14 @@ VKAPI_ATTR VkResult VKAPI_CALL hang(VkDevice, const VkSemaphoreWaitInfo*, std::u
   return VK_TIMEOUT;
 }
 
-TEST_F(GpuQueue, AHangEndsAsALossThatNamesTheWork) {
+TEST_F(GpuQueue, AHangIsSaidAndEndsAsALossThatNamesTheWork) {
   const CommandBuffer commands = record(1);
   Queue queue(context_.device());
   const std::uint64_t value = queue.submit(commands, "micro_step part 3");
   queue.wait(value);
   VolkDeviceTable& table = context_.device().mutable_table();
   const PFN_vkWaitSemaphores real = std::exchange(table.vkWaitSemaphores, hang);
+  testing::internal::CaptureStderr();
   try {
     queue.wait(value);
     ADD_FAILURE() << "the hang went unnoticed";
@@ -139,6 +140,8 @@ TEST_F(GpuQueue, AHangEndsAsALossThatNamesTheWork) {
     EXPECT_THAT(e.what(), testing::HasSubstr("the GPU hangs"));
     EXPECT_THAT(e.what(), testing::HasSubstr("micro_step part 3"));
   }
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("waiting for the GPU, 60 s so far: 'micro_step part 3'"));
   table.vkWaitSemaphores = real;
 }
 

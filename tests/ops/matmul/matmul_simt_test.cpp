@@ -120,6 +120,27 @@ TEST(MatmulSplitK, FillsTheLastRound) {
   EXPECT_EQ(parts(2048), 1u);
 }
 
+// The classifier's: few tiles, and K is the vocabulary.
+TEST(MatmulSplitK, InputGradientsHavePartsToo) {
+  vk::DeviceCaps caps;
+  caps.type = vk::DeviceType::kDiscrete;
+  caps.shared_memory_bytes = 1 << 16;
+  caps.max_storage_buffer_range = 1ULL << 31;
+  caps.max_workgroup_invocations = caps.max_workgroup_size[0] = 1024;
+  plan::PlanBuilder builder(vk::Target{caps, {.matmul = vk::Backend::kSimt}});
+  builder.begin_segment("op");
+  const auto declare = [&](const char* name, Shape shape) {
+    return builder.persistent(name, std::move(shape), plan::Role::kActivations);
+  };
+  linear_backward_input(builder, {.dy = declare("dy", {1024, 50304}),
+                                  .weight = declare("weight", {50304, 768}),
+                                  .dx = declare("dx", {1024, 768})});
+  const plan::Plan plan = std::move(builder).finish();
+  const std::vector<plan::Dispatch>& dispatches = plan.segment("op").dispatches;
+  EXPECT_EQ(dispatches.back().kernel.stem, "linear_backward_input_reduce");
+  EXPECT_GT(dispatches.size() + dispatches[0].groups[2], 4U);
+}
+
 TEST(MatmulSplitK, ShortSumsAndCpusHaveOnePart) {
   vk::Target target;
   target.caps.max_workgroup_invocations = target.caps.max_workgroup_size[0] = 256;
