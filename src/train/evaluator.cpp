@@ -43,6 +43,10 @@ Evaluator::Evaluator(vk::Context& context, const model::GptParams& params, std::
       ring_(context.queue()) {
   store_.upload(model::tensor::kParams, std::as_bytes(arena));
   executor_.build_pipelines();
+  if (context.caps().is_cpu()) return;
+  // Cards have watchdogs: an empty batch says where long work is to be cut.
+  for (const plan::Segment& segment : executor_.schedule().plan.segments)
+    executor_.run_eager(segment.name, 0);
 }
 
 std::optional<Evaluation> Evaluator::evaluate(TokenView tokens, const std::function<bool()>& keep_going) {

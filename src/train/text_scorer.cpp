@@ -33,6 +33,10 @@ TextScorer::TextScorer(vk::Context& context, const model::GptParams& params, std
       ring_(context.queue()) {
   store_.upload(model::tensor::kParams, std::as_bytes(arena));
   executor_.build_pipelines();
+  if (context.caps().is_cpu()) return;
+  // Cards have watchdogs: an empty batch says where long work is to be cut.
+  for (const plan::Segment& segment : executor_.schedule().plan.segments)
+    executor_.run_eager(segment.name, 0);
 }
 
 std::optional<std::vector<double>> TextScorer::log_likelihoods(std::span<const text::ScoredText> texts,
