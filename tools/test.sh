@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all|one FILTER|coverage|races|tidy [FILE...]]`.
+# Installs what the tests need, builds, and runs them: `tools/test.sh [fast|all|one FILTER|coverage|races|faults|tidy [FILE...]]`.
 #   fast      tests labelled cpu and gpu, the gpu ones again under core+sync validation
 #   all       fast, then each kernel once under GPU-assisted validation, those of kernels with vectors of 512 bits and on
 #             SwiftShader, the slow tests, and the CPU tests under AddressSanitizer and UBSan (default)
 #   one       builds what changed and runs the tests that FILTER names: `tools/test.sh one 'GpuCheck.norm/*'`
 #   coverage  the share of lines that the tests labelled cpu and gpu run, by layer, and the kernels that they build
 #   races     every kernel under the race detector of shared memory, once a week: see tools/races.sh
+#   faults    short runs that lose the device at every call, one after the other: half an hour, before a release
 #   tidy      clang-tidy over the files named, else over those that differ from origin/main
 # The last line of fast and all is "N passed, N failed, N skipped"; the exit status is 0 only when nothing failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-all}
 case $mode in
-  fast | all | one | coverage | races | tidy) ;;
-  *) echo "test.sh: no mode '$mode': fast, all, one FILTER, coverage, races or tidy" >&2; exit 2 ;;
+  fast | all | one | coverage | races | faults | tidy) ;;
+  *) echo "test.sh: no mode '$mode': fast, all, one FILTER, coverage, races, faults or tidy" >&2; exit 2 ;;
 esac
 [ "$mode" != one ] || [ -n "${2:-}" ] || { echo "test.sh: one needs a filter, such as 'GpuCheck.norm/*'" >&2; exit 2; }
 needs=test
@@ -120,6 +121,11 @@ case $mode in
   races)
     build ci || exit 2
     tools/races.sh build-ci/vkgpt_tests
+    exit
+    ;;
+  faults)
+    build ci || exit 2
+    VKGPT_FAULTS=all build-ci/vkgpt_tests --gtest_filter='GpuDeviceFaults.*'
     exit
     ;;
   tidy) run_tidy "${@:2}"; exit ;;
