@@ -2,19 +2,23 @@
 """One stage of the day a GPU is there; gpu_day.sh calls it. A stage writes its file after every row, so that what a
 time limit cuts off is lost and nothing else, and stops by itself before the limit.
 
-    tools/bench/gpu_day.py a|b|c|d|e PROGRAM OUT [--dry_run]
+    tools/bench/gpu_day.py a|b|c|d|e|curve PROGRAM OUT [--dry_run]
 
     a  devices, the device's profile, the self-test of each backend in a process of its own
     b  matrix products and attention by every backend, beside torch.matmul and scaled_dot_product_attention
     c  where a step of GPT-2 spends its time, B 8 and then 64, fp16
     d  the step beside the same model with torch.compile, flash attention and autocast
-    e  300 steps on text in fp16 and fp32, killed and resumed; decoding
+    e  300 steps on text in fp16 and fp32, halted and resumed, their losses beside those of a CPU driver
+       (CPU_METRICS, which `curve` makes before); decoding
 """
 
 import argparse
+import contextlib
+import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +30,8 @@ except ImportError:
     torch = None
 
 LIMIT = 470  # seconds of a stage
+CURVE_STEPS = 300
+CURVE = ["--seed", 1, "--batch_size", 16, "--log_interval", 1, "--eval_iters", 2, "--eval_interval", CURVE_STEPS]
 
 
 class Stage:
@@ -75,12 +81,42 @@ class Stage:
             return 124, error.stdout or "", "cut off by the stage's limit"
         return done.returncode, done.stdout, done.stderr
 
+    def has_bf16(self):
+        file = self.out / "device.json"
+        if not file.is_file():
+            self.run("devices", "--device", self.device, "--save", file)
+        return file.is_file() and bool(json.loads(file.read_text()).get("shader_bf16"))
+
     def json(self, *words, part=1):
         code, out, err = self.run(*words, "--device", self.device, "--json", part=part)
         if code != 0:
             lines = err.strip().splitlines()
             raise RuntimeError(lines[-1] if lines else f"exit code {code}")
         return json.loads(out)
+
+
+def losses(path):
+    """Training losses of a run by step."""
+    if not path.is_file():
+        return {}
+    with path.open() as file:
+        return {int(row["step"]): float(row["loss"]) for row in csv.DictReader(file) if row["loss"]}
+
+
+@contextlib.contextmanager
+def at_most(seconds):
+    """Ends what runs inside with a RuntimeError when its time is over: torch.compile may take minutes."""
+
+    def stop(*_):
+        raise RuntimeError(f"cut off after {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.1))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def last_line(text):
@@ -172,7 +208,8 @@ def stage_b(stage):
             product = name.rsplit(" ", 1)[0]
             try:
                 if product not in known and torch and time.monotonic() < end:
-                    known[product] = theirs(name, device)
+                    with at_most(end - time.monotonic()):
+                        known[product] = theirs(name, device)
             except (RuntimeError, KeyError, ValueError, IndexError) as error:
                 print(f"torch, {name}: {error}", file=sys.stderr)
             peer = known.get(product)
@@ -196,7 +233,11 @@ def stage_d(stage):
     device = "cpu" if stage.dry or not (torch and torch.cuda.is_available()) else "cuda"
     T = 128 if stage.dry else 1024
     preset = ["--preset", "tinygpt"] if stage.dry else ["--preset", "gpt2"]
-    for amp in ("fp16", "bf16"):
+    types = {"fp16": True, "bf16": stage.has_bf16()}
+    for amp, is_real in types.items():
+        if not is_real:
+            stage.row(amp, f"- x {T}", "not in this driver's shaders", "", "", "", "")
+            continue
         B = 2 if stage.dry else 64
         ours = None
         while ours is None and B >= 1 and stage.left() > 30:
@@ -212,7 +253,8 @@ def stage_d(stage):
         if shape and stage.left() > 60:
             try:
                 kind = torch.float16 if amp == "fp16" else torch.bfloat16
-                theirs = B * T / torch_gpt.time_step(shape, B, device, kind, compile=not stage.dry)[0]
+                with at_most(stage.left() / (1 if amp == "bf16" or not types["bf16"] else 2)):
+                    theirs = B * T / torch_gpt.time_step(shape, B, device, kind, compile=not stage.dry)[0]
             except RuntimeError as error:
                 print(f"torch: {error}", file=sys.stderr)
         stage.row(amp, f"{B} x {T}", f"{rate:.0f}", f"{100 * ours['mfu']:.1f} %", f"{ours['device_bytes'] / 2**30:.1f}",
@@ -226,8 +268,7 @@ def stage_e(stage):
     if not Path(text).is_file():
         stage.write(f"no text: set TEXT to a file (was '{text}')\n")
         return
-    steps = 6 if stage.dry else 300
-    small = ["--batch_size", 4, "--n_layer", 2, "--eval_iters", 1] if stage.dry else []
+    steps = 6 if stage.dry else CURVE_STEPS
     stage.head("run", "exit", "seconds", "last lines of metrics.csv")
     work = [(amp, title) for amp in ("fp16", "off") for title in ("half", "resumed")]
     for index, (amp, title) in enumerate(work):
@@ -238,25 +279,41 @@ def stage_e(stage):
         start = time.monotonic()
         # Each has as much of the time as each that follows, decoding among them.
         code, out, err = stage.run("train", "--device", stage.device, "--data_path", text, "--out_dir", run, "--amp", amp,
-                                   "--seed", 1, "--log_interval", 1, "--eval_interval", steps, *small, *extra,
-                                   part=1 / (len(work) + 1 - index))
+                                   *CURVE, *extra, part=1 / (len(work) + 1 - index))
         metrics = run / "metrics.csv"
         last = last_line(metrics.read_text()) if metrics.exists() else last_line(err)
         stage.row(f"{amp} {title}", code, f"{time.monotonic() - start:.0f}", last)
+    curves = [losses(stage.out / f"run-{amp}" / "metrics.csv") for amp in ("fp16", "off")]
+    curves.append(losses(Path(os.environ.get("CPU_METRICS", ""))))
+    stage.head("step", "loss in fp16", "loss in fp32", "loss on the CPU driver")
+    for step in (1, 2, 5, *range(10, 50, 10), *range(50, 301, 25)):
+        if any(step in curve for curve in curves):
+            stage.row(step, *(f"{curve[step]:.4f}" if step in curve else "-" for curve in curves))
     code, out, err = stage.run("bench", "decode", "--device", stage.device, "--preset",
                                "tinygpt" if stage.dry else "gpt2")
     stage.write(f"\n```\n{out or err}```\n")
 
 
+def stage_curve(stage):
+    """The run of stage e on the CPU driver, in fp32."""
+    run = stage.out / "run-cpu"
+    shutil.rmtree(run, ignore_errors=True)
+    steps = 6 if stage.dry else CURVE_STEPS
+    code, out, err = stage.run("train", "--device", "llvmpipe", "--data_path", os.environ["TEXT"], "--out_dir", run,
+                               "--amp", "off", *CURVE, "--max_steps", steps)
+    stage.write(f"exit {code}: {last_line(err or out)}\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices="abcde")
+    parser.add_argument("stage", choices=[*"abcde", "curve"])
     parser.add_argument("program")
     parser.add_argument("out")
     parser.add_argument("--dry_run", action="store_true")
     args = parser.parse_args()
     stage = Stage(args)
-    {"a": stage_a, "b": stage_b, "c": stage_c, "d": stage_d, "e": stage_e}[args.stage](stage)
+    {"a": stage_a, "b": stage_b, "c": stage_c, "d": stage_d, "e": stage_e,
+     "curve": stage_curve}[args.stage](stage)
     stage.write(f"\n{time.strftime('%T')}: the stage is over\n")
 
 

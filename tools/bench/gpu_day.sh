@@ -2,7 +2,8 @@
 # The day an NVIDIA GPU is there, for half an hour and ten minutes a command: what to measure, in order of worth.
 #
 #   tools/bench/gpu_day.sh pack [VKGPT]        # before: the program, its C library and loader into .bench/, which
-#                                              # travels to a machine that can neither build nor install; TEXT=FILE too
+#                                              # travels to a machine that can neither build nor install; TEXT=FILE too,
+#                                              # with the losses of 300 steps on the CPU driver
 #   tools/bench/gpu_day.sh run STAGE [VKGPT]   # there: one of a b c d e (see gpu_day.py), under eight minutes each
 #   tools/bench/gpu_day.sh dry [VKGPT]         # every stage, or those in STAGES, small, on the CPU driver
 #
@@ -48,7 +49,11 @@ END
     awk -v dir="$packed/lib/" '$2 == "=>" && index($3, dir) != 1 { print $1 }')
   [ -z "$outside" ] || { echo "gpu_day: the pack lacks $outside" >&2; exit 1; }
   env -i "$packed/run" --version
-  [ -z "${TEXT:-}" ] || cp "$TEXT" "$packed/text"
+  if [ -n "${TEXT:-}" ]; then
+    cp "$TEXT" "$packed/text"
+    VKGPT_COMMIT=$(cat "$packed/commit") "$python" tools/bench/gpu_day.py curve "$program" "$out"
+    cp "$out/run-cpu/metrics.csv" "$packed/cpu-metrics.csv"
+  fi
   size=$(du -sm "$packed" | cut -f 1)
   echo "$packed: $size MiB"
   [ "$size" -le 60 ] || { echo "gpu_day: more than 60 MiB" >&2; exit 1; }
@@ -75,6 +80,7 @@ find_program() {
   fi
   [ -x "$program" ] || { echo "gpu_day: no program $program: build or pack it" >&2; exit 2; }
   [ -n "${TEXT:-}" ] || [ ! -f "$packed/text" ] || export TEXT="$packed/text"
+  [ -n "${CPU_METRICS:-}" ] || export CPU_METRICS="$packed/cpu-metrics.csv"
 }
 
 case $mode in
