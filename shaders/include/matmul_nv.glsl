@@ -71,18 +71,39 @@ bool is_inside(uint m, uint n) {
 // The functions below are called for each element of a tile, with its row and column in the tile.
 
 #if WORKGROUP
-#if TAILS
-#define CLAMP gl_CooperativeMatrixClampModeConstantNV
-#else
-#define CLAMP gl_CooperativeMatrixClampModeUndefinedNV
-#endif
-#define LAYOUT tensorLayoutNV<2, CLAMP>
-LAYOUT layout_of(uint rows, uint columns, uint row_length) {
-  LAYOUT l = createTensorLayoutNV(2, CLAMP);
+// Layouts of a matrix: WHOLE of a tile that lies inside, EDGE of one that reaches beyond it.
+#define WHOLE tensorLayoutNV<2, gl_CooperativeMatrixClampModeUndefinedNV>
+WHOLE whole_of(uint rows, uint columns, uint row_length) {
+  WHOLE l = createTensorLayoutNV(2, gl_CooperativeMatrixClampModeUndefinedNV);
   l = setTensorLayoutDimensionNV(l, rows, columns);
   return setTensorLayoutStrideNV(l, ALIGNED(row_length), 1);
 }
+#define EDGE tensorLayoutNV<2, gl_CooperativeMatrixClampModeConstantNV>
+EDGE edge_of(uint rows, uint columns, uint row_length) {
+  EDGE l = createTensorLayoutNV(2, gl_CooperativeMatrixClampModeConstantNV);
+  l = setTensorLayoutDimensionNV(l, rows, columns);
+  return setTensorLayoutStrideNV(l, ALIGNED(row_length), 1);
+}
+
+#if A_BY_K
+#define OF_A_IN(layout_in) layout_in(K, M, lda)
+#define LOAD_A(m, from, k) \
+  coopMatLoadTensorNV(m, a, ALIGNED(a_offset), sliceTensorLayoutNV(from, k, BK, m0, BM), transposed)
 #else
+#define OF_A_IN(layout_in) layout_in(M, K, lda)
+#define LOAD_A(m, from, k) coopMatLoadTensorNV(m, a, ALIGNED(a_offset), sliceTensorLayoutNV(from, m0, BM, k, BK))
+#endif
+#if B_BY_K
+#define OF_B_IN(layout_in) layout_in(K, N, ldb)
+#define LOAD_B(m, from, k) coopMatLoadTensorNV(m, b, ALIGNED(b_offset), sliceTensorLayoutNV(from, k, BK, n0, BN))
+#else
+#define OF_B_IN(layout_in) layout_in(N, K, ldb)
+#define LOAD_B(m, from, k) \
+  coopMatLoadTensorNV(m, b, ALIGNED(b_offset), sliceTensorLayoutNV(from, n0, BN, k, BK), transposed)
+#endif
+#else
+#define LOAD_A(m, from, k) coopMatPerElementNV(m, m, a_element, m0, k)
+#define LOAD_B(m, from, k) coopMatPerElementNV(m, m, b_element, k, n0)
 MATRIX_ELEMENT a_element(const in uint row, const in uint column, const in MATRIX_ELEMENT, const in uint m0,
                          const in uint k0) {
   const uint m = min(m0 + row, M - 1), k = k0 + column;
@@ -144,59 +165,66 @@ void main() {
   const uint n0 = tile.x * BN;
 
 #if WORKGROUP
-#if A_BY_K
-  const LAYOUT a_layout = layout_of(K, M, lda);
-#else
-  const LAYOUT a_layout = layout_of(M, K, lda);
-#endif
-#if B_BY_K
-  const LAYOUT b_layout = layout_of(K, N, ldb);
-#else
-  const LAYOUT b_layout = layout_of(N, K, ldb);
-#endif
   const tensorViewNV<2, false, 1, 0> transposed = createTensorViewNV(2, false, 1, 0);
+  const WHOLE a_whole = OF_A_IN(whole_of), b_whole = OF_B_IN(whole_of);
+#if TAILS
+  const EDGE a_edge = OF_A_IN(edge_of), b_edge = OF_B_IN(edge_of);
+#endif
 #endif
 
   SUMS sums = SUMS(0.0);
 #if ROW_SUMS
   const bool sums_rows = tile.x == 0;
   ROW_OF_SUMS a_sums = ROW_OF_SUMS(0.0);  // of the same products, with a B of ones
-#endif
-  [[dont_unroll]] for (uint k = 0; k < K; k += BK) {
-    OF_A ma = OF_A(0.0);
-    OF_B mb = OF_B(0.0);
-#if !WORKGROUP
-    coopMatPerElementNV(ma, ma, a_element, m0, k);
-    coopMatPerElementNV(mb, mb, b_element, k, n0);
+#define ADD_ROWS(ma) \
+  if (sums_rows) a_sums = coopMatMulAdd(ma, ONES(1.0), a_sums)
 #else
-#if A_BY_K
-    coopMatLoadTensorNV(ma, a, ALIGNED(a_offset), sliceTensorLayoutNV(a_layout, k, BK, m0, BM), transposed);
-#else
-    coopMatLoadTensorNV(ma, a, ALIGNED(a_offset), sliceTensorLayoutNV(a_layout, m0, BM, k, BK));
+#define ADD_ROWS(ma)
 #endif
-#if B_BY_K
-    coopMatLoadTensorNV(mb, b, ALIGNED(b_offset), sliceTensorLayoutNV(b_layout, k, BK, n0, BN));
-#else
-    coopMatLoadTensorNV(mb, b, ALIGNED(b_offset), sliceTensorLayoutNV(b_layout, n0, BN, k, BK), transposed);
-#endif
-#endif
-    sums = coopMatMulAdd(ma, mb, sums);
-#if ROW_SUMS
-    if (sums_rows) a_sums = coopMatMulAdd(ma, ONES(1.0), a_sums);
-#endif
+// The products of BK k. Loads write every element of their matrix, which therefore begins undefined.
+#define MULTIPLY(k, a_from, b_from)      \
+  {                                      \
+    OF_A ma;                             \
+    OF_B mb;                             \
+    LOAD_A(ma, a_from, k);               \
+    LOAD_B(mb, b_from, k);               \
+    sums = coopMatMulAdd(ma, mb, sums);  \
+    ADD_ROWS(ma);                        \
   }
+#if TAILS
+  const uint whole_k = m0 + BM <= M && n0 + BN <= N ? K / BK * BK : 0;
+#else
+  const uint whole_k = K;
+#endif
+  uint k = 0;
+  // Written out in twos: the loads of the second are under way while the first are multiplied.
+  [[dont_unroll]] for (; k + 2 * BK <= whole_k; k += 2 * BK) {
+    MULTIPLY(k, a_whole, b_whole)
+    MULTIPLY(k + BK, a_whole, b_whole)
+  }
+  if (k < whole_k) {
+    MULTIPLY(k, a_whole, b_whole)
+    k += BK;
+  }
+#if TAILS
+  [[dont_unroll]] for (; k < K; k += BK) MULTIPLY(k, a_edge, b_edge)
+#endif
 
 #if PARTIAL || BIAS
   coopMatPerElementNV(sums, sums, sum_element, m0, n0);
 #endif
 #if WORKGROUP
-  const LAYOUT c_layout = sliceTensorLayoutNV(layout_of(M, N, ldc), m0, BM, n0, BN);
+#if TAILS
+#define C_LAYOUT sliceTensorLayoutNV(edge_of(M, N, ldc), m0, BM, n0, BN)
+#else
+#define C_LAYOUT sliceTensorLayoutNV(whole_of(M, N, ldc), m0, BM, n0, BN)
+#endif
 #endif
 #if EPILOGUE == EPILOGUE_GELU
   // GELU of the values as pre holds them, so that the GELU of pre has the same bits.
 #if WORKGROUP
   const ROUNDED rounded = ROUNDED(sums);
-  coopMatStoreTensorNV(rounded, pre, ALIGNED(c_offset), c_layout);
+  coopMatStoreTensorNV(rounded, pre, ALIGNED(c_offset), C_LAYOUT);
   sums = SUMS(rounded);
 #else
   coopMatPerElementNV(sums, sums, pre_element, m0, n0);
@@ -214,9 +242,9 @@ void main() {
   barrier();
 #endif
 #if WORKGROUP && C_DTYPE == 0
-  coopMatStoreTensorNV(sums, c, ALIGNED(c_offset), c_layout);
+  coopMatStoreTensorNV(sums, c, ALIGNED(c_offset), C_LAYOUT);
 #elif WORKGROUP
-  coopMatStoreTensorNV(ROUNDED(sums), c, ALIGNED(c_offset), c_layout);
+  coopMatStoreTensorNV(ROUNDED(sums), c, ALIGNED(c_offset), C_LAYOUT);
 #else
   coopMatPerElementNV(sums, sums, c_element, m0, n0);
 #endif

@@ -5,6 +5,7 @@
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/vk/glsl_support.hpp"
+#include "vkgpt/vk/kernel_record.hpp"
 #include "vkgpt/vk/subgroup_size.hpp"
 
 namespace vkgpt::ops {
@@ -19,15 +20,19 @@ bool has_flexible_matrices(const vk::DeviceCaps& caps) {
 /// The order where neither the user nor the tuner chose. Before Xe2, whose least subgroup has 16 lanes,
 /// Intel's drivers fill a matrix lane by lane, and emulate the matrices of Xe-LP
 /// (tools/bench/trials/README.md): matrices come after SIMT there, and in attention on Xe2 too, whose
-/// registers its kernels exceed. Workgroup-scope matrices, which only NVIDIA has, have been compiled but
-/// never run: until they are measured they come second. At subgroup scope, as in Mesa, matrices of
+/// registers its kernels exceed. Workgroup-scope matrices, which only NVIDIA has, are the driver's own way to
+/// feed its matrix units: first as soon as a self-test found them right on this device and driver, before
+/// that second, since they are the youngest part of that driver. At subgroup scope, as in Mesa, matrices of
 /// VK_NV_cooperative_matrix2 are made of the same fragments as those of VK_KHR_cooperative_matrix, only with
 /// less control.
-std::vector<Backend> device_order(const vk::DeviceCaps& caps, std::string_view op) {
+std::vector<Backend> device_order(const vk::Target& target, std::string_view op) {
+  const vk::DeviceCaps& caps = target.caps;
   if (caps.is_cpu()) return {};
   if (caps.vendor_id == vk::kVendorIntel && (caps.min_subgroup_size < 16 || op == "attention"))
     return {Backend::kSimt, Backend::kKhr};
   if (!has_workgroup_matrices(caps)) return {Backend::kKhr, Backend::kSimt};
+  if (target.kernels.measured.contains(std::string(vk::kTestedKey)))
+    return {Backend::kNv, Backend::kKhr, Backend::kSimt};
   return {Backend::kKhr, Backend::kNv, Backend::kSimt};
 }
 
@@ -78,7 +83,7 @@ std::vector<Backend> backend_order(const vk::Target& target, std::string_view op
       order.push_back(backend);
   };
   if (const std::optional<Backend> forced = target.kernels.forced(op)) add(*forced);
-  for (const Backend backend : device_order(target.caps, op)) {
+  for (const Backend backend : device_order(target, op)) {
     if (target.kernels.allows(op, backend)) add(backend);
   }
   add(Backend::kScalar);

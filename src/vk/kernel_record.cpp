@@ -43,6 +43,7 @@ KernelRecord parse(const std::filesystem::path& path, const DeviceCaps& caps) {
 void KernelRecord::apply_to(KernelChoices& choices) const {
   for (const auto& [name, failure] : disabled) choices.disabled.insert(name);
   for (const auto& [key, kernel] : measured) choices.measured.emplace(key, kernel);
+  if (!tested.empty()) choices.measured.emplace(kTestedKey, tested);
 }
 
 std::filesystem::path kernel_record_path(const std::filesystem::path& cache_dir, const DeviceCaps& caps) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "vkgpt/vk/target.hpp"
 
@@ -19,8 +20,13 @@ struct KernelRecord {
   std::map<std::string, std::string> measured;  // likewise
   std::string tested;                           // date of the last self-test; empty = there was none
 
+  /// Where there was a self-test, `choices.measured` says so under `kTestedKey`.
   void apply_to(KernelChoices& choices) const;
 };
+
+/// The key of no work in `KernelChoices::measured`, there once a self-test of all kernels came to its end:
+/// what is not off is right on this device with this driver. The value is the self-test's date.
+inline constexpr std::string_view kTestedKey = "self-test";
 
 /// Its file for the device and driver of `caps`.
 std::filesystem::path kernel_record_path(const std::filesystem::path& cache_dir, const DeviceCaps& caps);
