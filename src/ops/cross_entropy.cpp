@@ -95,11 +95,21 @@ plan::Macros classify_macros(const CrossEntropy& args, const Gradient* gradient)
       .flag("SHAPED", shaping.label_smoothing > 0 || shaping.z_loss > 0);
 }
 
-/// The kernel for a slice of rows: one that holds a row in registers, or one that reads it in every pass.
+/// Bytes of the words in which the kernel that holds no row moves them; 0 for single elements. See
+/// shaders/include/logit_words.glsl.
+std::int64_t word_bytes(const vk::DeviceCaps& caps, const CrossEntropy& args) {
+  const std::int64_t bytes = !caps.is_cpu() ? 16 : caps.shader_int64 ? 8 : 0;
+  const std::int64_t row_bytes = args.logits.shape.back() * dtype_size(args.logits.dtype);
+  return bytes != 0 && row_bytes % bytes == 0 ? bytes : 0;
+}
+
+/// The kernel for a slice of rows: one that holds a row in registers, or one that reads it for the loss and
+/// again for the gradient.
 plan::Dispatch kernel_of(const vk::DeviceCaps& caps, const CrossEntropy& args, Slice slice,
                          plan::Macros macros) {
   const std::optional<HeldRow> held = held_row(caps, args);
   if (!held) {
+    macros.value("WORD_BYTES", word_bytes(caps, args));
     return workgroups(caps, "cross_entropy_forward", slice.count, subgroups_for(caps, args.V),
                       std::move(macros));
   }
@@ -135,8 +145,8 @@ void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradie
                         .f32(gradient != nullptr ? gradient->scale : 0.0F, args.softcap,
                              shaping.label_smoothing, shaping.z_loss);
     // An exponential counts as ten, the soft cap as thirty wherever the logits are read.
-    const std::int64_t passes = gradient != nullptr ? 3 : 2;
-    const std::int64_t flops = (passes - 1) * 13 + (args.softcap > 0 ? 30 * passes : 0);
+    const std::int64_t passes = gradient != nullptr ? 2 : 1;
+    const std::int64_t flops = passes * (13 + (args.softcap > 0 ? 30 : 0));
     const std::int64_t reads = held_row(caps, args) ? 1 : passes;
     dispatch.cost = {.flops = slice.count * args.V * flops,
                      .bytes = slice.count * (row_bytes * (reads + (gradient != nullptr ? 1 : 0)) + 8)};

@@ -11,13 +11,14 @@
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/train/plan_options.hpp"
 #include "vkgpt/vk/device_profile.hpp"
+#include "vkgpt/vk/kernel_record.hpp"
 
 namespace vkgpt::train {
 namespace {
 
 constexpr double kParameters = 124e6;
 
-plan::Schedule gpt2_schedule(const vk::DeviceCaps& caps) {
+plan::Schedule gpt2_schedule(const vk::DeviceCaps& caps, const vk::KernelChoices& kernels = {}) {
   model::GptConfig model;
   model.vocab_size = 50257;
   model.n_layer = model.n_head = 12;
@@ -27,7 +28,7 @@ plan::Schedule gpt2_schedule(const vk::DeviceCaps& caps) {
   config.batch_size = 64;
   config.grad_accum_steps = 2;
   config.amp = "fp16";
-  return train_schedule(model::GptParams(model), config, model.block_size, {caps});
+  return train_schedule(model::GptParams(model), config, model.block_size, {caps, kernels});
 }
 
 /// With what GPT-2 lacks: rotary positions, a gate, norms of queries, keys and branches, a head of its own, a
@@ -101,18 +102,25 @@ Counts count(const plan::Schedule& schedule, std::string_view name) {
   return counts;
 }
 
+/// With matrices at subgroup scope, which an H100 takes before its self-test, and at workgroup scope after
+/// it.
 TEST(Traffic, OfGpt2OnAnH100IsBounded) {
-  const plan::Schedule schedule = gpt2_schedule(vk::load_device_profile("h100"));
-  const Counts first = count(schedule, model::segment::kFirstMicroStep);
-  const Counts further = count(schedule, model::segment::kMicroStep);
-  for (const Counts& counts : {first, further}) {
-    RecordProperty("gigabytes", std::to_string(counts.gigabytes));
-    EXPECT_LE(counts.gigabytes, 150);
-    EXPECT_LE(counts.barriers, 260U);
-    EXPECT_LE(counts.dispatches, 500U);
+  for (const bool tested : {false, true}) {
+    SCOPED_TRACE(tested);
+    vk::KernelChoices kernels;
+    if (tested) kernels.measured.emplace(vk::kTestedKey, "2026-11-27");
+    const plan::Schedule schedule = gpt2_schedule(vk::load_device_profile("h100"), kernels);
+    const Counts first = count(schedule, model::segment::kFirstMicroStep);
+    const Counts further = count(schedule, model::segment::kMicroStep);
+    for (const Counts& counts : {first, further}) {
+      RecordProperty("gigabytes", std::to_string(counts.gigabytes));
+      EXPECT_LE(counts.gigabytes, 150);
+      EXPECT_LE(counts.barriers, 260U);
+      EXPECT_LE(counts.dispatches, 500U);
+    }
+    // The first neither zeros the gradients nor reads what they held.
+    EXPECT_LT(first.gigabytes, further.gigabytes - 3.9 * kParameters / 1e9);
   }
-  // The first neither zeros the gradients nor reads what they held.
-  EXPECT_LT(first.gigabytes, further.gigabytes - 3.9 * kParameters / 1e9);
 }
 
 TEST(Traffic, ChunksOfTheClassifierAreOfTheSizeOfTheMemory) {
@@ -163,10 +171,10 @@ TEST(Traffic, CrossEntropyStatesEveryPassOverItsLogits) {
     }
     return 0.0;
   };
-  // One read and one write where the row stays in registers, else the maximum, the sum and the gradient read
-  // it.
+  // One read and one write where the row stays in registers, else one read for the loss and one for the
+  // gradient.
   EXPECT_NEAR(passes("h100", "cross_entropy_forward_held"), 2, 0.01);
-  EXPECT_NEAR(passes("lavapipe", "cross_entropy_forward"), 4, 0.01);
+  EXPECT_NEAR(passes("lavapipe", "cross_entropy_forward"), 3, 0.01);
 }
 
 }  // namespace
