@@ -13,6 +13,8 @@ std::string to_string(const MatmulKernel& kernel) {
   std::string text(vk::backend_name(kernel.backend));
   if (kernel.rows != 0) text += vkgpt::format(" {}x{}x{}", kernel.rows, kernel.columns, kernel.depth);
   if (kernel.part_rows != 0) text += vkgpt::format(" {}x{}", kernel.part_rows, kernel.part_columns);
+  if (kernel.lanes != 0) text += vkgpt::format(" l{}", kernel.lanes);
+  if (kernel.buffers != 0) text += vkgpt::format(" b{}", kernel.buffers);
   if (kernel.k_splits != 1) text += vkgpt::format(" k{}", kernel.k_splits);
   return text;
 }
@@ -34,6 +36,8 @@ std::optional<MatmulKernel> parse_matmul_kernel(std::string_view text) {
     kernel.rows = tile[0], kernel.columns = tile[1], kernel.depth = tile[2];
   }
   if (const auto part = take("", 2); !part.empty()) kernel.part_rows = part[0], kernel.part_columns = part[1];
+  if (const auto lanes = take("l", 1); !lanes.empty()) kernel.lanes = lanes[0];
+  if (const auto buffers = take("b", 1); !buffers.empty()) kernel.buffers = buffers[0];
   if (const auto splits = take("k", 1); !splits.empty()) kernel.k_splits = splits[0];
   return word == words.end() ? std::optional(kernel) : std::nullopt;
 }

@@ -25,7 +25,8 @@ std::optional<vk::CooperativeMatrixShape> fragment_of(const vk::DeviceCaps& caps
 }
 
 /// The subgroup size that matmul_khr.glsl requires of the driver.
-std::uint32_t lanes_of(const vk::DeviceCaps& caps) {
+std::uint32_t lanes_of(const vk::DeviceCaps& caps, const MatmulKernel& kernel) {
+  if (kernel.lanes != 0) return static_cast<std::uint32_t>(kernel.lanes);
   const std::uint32_t wish = caps.vendor_id == vk::kVendorAmd     ? 64
                              : caps.vendor_id == vk::kVendorIntel ? 16
                                                                   : caps.subgroup_size;
@@ -39,8 +40,9 @@ bool transposes(const vk::DeviceCaps& caps) {
 }
 
 constexpr MatmulKernel tile(std::int64_t rows, std::int64_t columns, std::int64_t depth,
-                            std::int64_t part_rows, std::int64_t part_columns) {
-  return {Backend::kKhr, rows, columns, depth, part_rows, part_columns};
+                            std::int64_t part_rows, std::int64_t part_columns, std::int64_t lanes = 0,
+                            std::int64_t buffers = 0) {
+  return {Backend::kKhr, rows, columns, depth, part_rows, part_columns, lanes, buffers};
 }
 
 /// Tiles for Intel's before Xe2, whose fragments have 8 columns and whose registers are half as long:
@@ -61,9 +63,11 @@ std::span<const MatmulKernel> small_intel_tiles(Transposition transposition) {
 /// Tiles for large products first; shaders/docs/matmul.md has their registers and occupancy.
 std::span<const MatmulKernel> tiles(const vk::DeviceCaps& caps, Transposition transposition,
                                     std::uint32_t fragment_columns) {
-  static constexpr std::array kCpuTiles = {tile(32, 32, 8, 16, 16), tile(16, 32, 16, 8, 16)};
-  static constexpr std::array kAmdTiles = {tile(64, 128, 32, 32, 64), tile(128, 128, 32, 64, 64),
-                                           tile(64, 64, 32, 32, 32)};
+  static constexpr std::array kCpuTiles = {tile(32, 32, 8, 16, 16), tile(16, 32, 16, 8, 16, 0, 1)};
+  static constexpr std::array kAmdTiles = {
+      tile(128, 128, 32, 64, 64, 32, 1), tile(128, 128, 32, 32, 64, 32, 2), tile(64, 128, 32, 32, 64, 32, 1),
+      tile(64, 64, 32, 32, 32, 32, 1),   tile(128, 128, 32, 64, 64, 32, 2), tile(64, 128, 32, 32, 64, 32, 2),
+      tile(64, 128, 32, 32, 64, 64, 2),  tile(128, 128, 32, 64, 64, 64, 2), tile(64, 64, 32, 32, 32, 64, 2)};
   static constexpr std::array kIntelTiles = {tile(64, 64, 16, 16, 16), tile(32, 64, 16, 8, 16)};
   static constexpr std::array kTiles = {tile(128, 128, 32, 64, 64), tile(128, 256, 32, 64, 64),
                                         tile(64, 128, 32, 32, 64), tile(64, 64, 32, 32, 32)};
@@ -95,11 +99,16 @@ Resources resources_of(const vk::DeviceCaps& caps, const Product& p, const Matmu
     return keeps_rows_of_k ? kernel.depth * (extent + kSkew) : extent * (kernel.depth + kSkew);
   };
   return {.fragment = fragment,
-          .lanes = lanes_of(caps),
+          .lanes = lanes_of(caps, kernel),
           .subgroups = subgroups,
           .panel_bytes = 2 * (panel(kernel.rows, p.transposition == Transposition::kTN) +
                               panel(kernel.columns, p.transposition != Transposition::kNT)),
           .result_bytes = 4 * subgroups * fragment.m * (kernel.part_columns + 4)};
+}
+
+std::int64_t buffers_of(const vk::DeviceCaps& caps, const MatmulKernel& kernel, const Resources& resources) {
+  if (kernel.buffers != 0) return kernel.buffers;
+  return resources.shared_bytes(2) <= caps.shared_memory_bytes ? 2 : 1;
 }
 
 bool fits(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kernel) {
@@ -107,8 +116,13 @@ bool fits(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kern
   const std::int64_t invocations = r.subgroups * r.lanes;
   // On Xe2 the sums of a panel's columns do not find room in registers beside parts of 8 rows.
   if (caps.vendor_id == vk::kVendorIntel && p.row_sums && kernel.part_rows < 16) return false;
+  // Nor do they on AMD beside a part of 64 x 64 in 32 lanes.
+  const std::int64_t lane_elements = kernel.part_rows * kernel.part_columns / r.lanes;
+  if (caps.vendor_id == vk::kVendorAmd && p.row_sums && lane_elements > 64) return false;
   return kernel.part_rows % r.fragment.m == 0 && kernel.part_columns % r.fragment.n == 0 &&
-         kernel.depth % r.fragment.k == 0 && r.shared_bytes(1) <= caps.shared_memory_bytes &&
+         kernel.depth % r.fragment.k == 0 &&
+         r.shared_bytes(std::max<std::int64_t>(kernel.buffers, 1)) <= caps.shared_memory_bytes &&
+         r.lanes >= caps.min_subgroup_size && r.lanes <= caps.max_subgroup_size &&
          invocations <= std::min(caps.max_workgroup_invocations, caps.max_workgroup_size[0]);
 }
 
@@ -142,7 +156,7 @@ void append_khr(PlanBuilder& builder, const Product& product, const Extents& ext
         .value("FRAGMENT_N", resources.fragment.n)
         .value("FRAGMENT_K", resources.fragment.k)
         .value("LANES", resources.lanes)
-        .value("BUFFERS", resources.shared_bytes(2) <= caps.shared_memory_bytes ? 2 : 1)
+        .value("BUFFERS", buffers_of(caps, kernel, resources))
         .value("WIDE", is_wide)
         .value("K_TAIL", part.has_k_tail(kernel.depth))
         .value("TRANSPOSES", transposes(caps))

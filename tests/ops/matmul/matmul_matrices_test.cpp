@@ -7,6 +7,7 @@
 
 #include "vkgpt/ops/backend.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
+#include "vkgpt/vk/kernel_record.hpp"
 
 #include "gpu_context.hpp"
 
@@ -94,6 +95,11 @@ TEST(MatmulMatrices, AreTakenWhereTheDeviceHasThem) {
   EXPECT_EQ(forward_stem(intel, 64, DType::kF16), "linear_forward_khr");
   target.caps.cooperative_matrix2 = matrices_of_workgroups();
   EXPECT_EQ(forward_stem(target, 64, DType::kF16), "linear_forward_khr");
+  target.kernels.measured[std::string(vk::kTestedKey)] = "2026-11-27";
+  EXPECT_EQ(forward_stem(target, 64, DType::kF16), "linear_forward_nv");
+  target.kernels.disabled = {"matmul nv"};
+  EXPECT_EQ(forward_stem(target, 64, DType::kF16), "linear_forward_khr");
+  target.kernels.measured.clear();
   target.kernels.disabled = {"matmul khr"};
   EXPECT_EQ(forward_stem(target, 64, DType::kF16), "linear_forward_nv");
   target.caps.cooperative_matrix2->tensor_addressing = false;
@@ -111,12 +117,16 @@ TEST(MatmulMatrices, HaveTilesOfTheVendor) {
               testing::AllOf(Contains(vk::Macro{"BM", "128"}), Contains(vk::Macro{"SN", "64"}),
                              Contains(vk::Macro{"TRANSPOSES", "0"}), Contains(vk::Macro{"K_TAIL", "0"})));
   amd.caps.subgroup_size = amd.caps.max_subgroup_size = 64;
+  amd.caps.min_subgroup_size = 32;
   const Dispatch on_amd = forward(amd, large).at(0);
   EXPECT_THAT(on_amd.kernel.macros,
-              testing::AllOf(Contains(vk::Macro{"BM", "64"}), Contains(vk::Macro{"LANES", "64"}),
-                             Contains(vk::Macro{"TRANSPOSES", "1"})));
-  EXPECT_EQ(on_amd.kernel.subgroup_size, 64U);
-  EXPECT_EQ(on_amd.groups, (std::array<std::uint32_t, 3>{16, 64, 1}));
+              testing::AllOf(Contains(vk::Macro{"BM", "128"}), Contains(vk::Macro{"LANES", "32"}),
+                             Contains(vk::Macro{"BUFFERS", "1"}), Contains(vk::Macro{"TRANSPOSES", "1"})));
+  EXPECT_EQ(on_amd.kernel.subgroup_size, 32U);
+  EXPECT_EQ(on_amd.groups, (std::array<std::uint32_t, 3>{16, 32, 1}));
+  amd.caps.min_subgroup_size = 64;
+  EXPECT_THAT(forward(amd, large).at(0).kernel.macros,
+              testing::AllOf(Contains(vk::Macro{"LANES", "64"}), Contains(vk::Macro{"BUFFERS", "2"})));
   nvidia.caps.cooperative_matrix2 = matrices_of_workgroups();
   nvidia.kernels.matmul = Backend::kNv;
   EXPECT_THAT(forward(nvidia, large).at(0).kernel.macros,

@@ -75,6 +75,14 @@ TEST(MatmulTuning, AKeyGivesTheProductBack) {
   }
 }
 
+TEST(MatmulTuning, AKernelGivesItsTextBack) {
+  for (const std::string text : {"scalar", "simt 128x64x16 8x4 k3", "khr 128x128x32 64x64 l32 b1 k4",
+                                 "khr 64x64x32 32x32 l64", "nv 128x256x64"}) {
+    ASSERT_TRUE(parse_matmul_kernel(text)) << text;
+    EXPECT_EQ(to_string(*parse_matmul_kernel(text)), text);
+  }
+}
+
 TEST(MatmulTuning, RefusesOtherTexts) {
   for (const char* text :
        {"", "nt", "nt f32", "nt f32 1x2", "nt f32 1x2x3x4", "nt f32 0x2x3", "nt f32 1x2x3 relu",
