@@ -2,7 +2,7 @@
 # Builds every pipeline of the presets with AMD's, Intel's and NVIDIA's (NVK) real compilers, without their cards, and
 # tabulates registers, spills, scratch, occupancy and cycles: `tools/vendor_check.sh [--quick] [--vkgpt FILE] [--cache DIR]
 # [--out DIR] [--table FILE]`. Nothing is executed on a device.
-#   --quick  one AMD, one Intel and one NVIDIA device, preset gpt2, large heads, what is packed or in blocks
+#   --quick  one AMD, one Intel and one NVIDIA device, without the configurations whose kernels others have too
 #   --vkgpt  the program; default: the newest of build*/vkgpt
 #   --cache  where the drivers are kept; default: $XDG_CACHE_HOME/vkgpt/vendor. The first run takes some minutes
 #   --out    where the reports of the program go, one JSON file for each device and configuration, and beside it a
@@ -106,7 +106,7 @@ get_drivers() {
   unpack "$driver" "mesa-vulkan-drivers=$version"
   set -- "$driver/$libraries"/libvulkan_{radeon,intel}.so
   if [ -n "$(missing_libraries "$@")" ]; then
-    depends=$(apt-cache show "mesa-vulkan-drivers=$version" | sed -n 's/^Depends: //p' | tr ',' '\n' | sed 's/[ (|:].*$//; s/^ //' | awk 'NF' | grep -v '^libc6$' || true)
+    depends=$(apt-cache show "mesa-vulkan-drivers=$version" | sed -n 's/^Depends: //p' | tr ',' '\n' | sed 's/^ //; s/[ (|:].*$//' | awk 'NF' | grep -v '^libc6$' || true)
     # shellcheck disable=SC2086
     unpack "$driver" $depends
   fi
@@ -124,9 +124,15 @@ get_tools() {
   unpack "$root" python3.13-minimal libpython3.13-minimal libpython3.13-stdlib libexpat1 \
     meson python3-mako python3-markupsafe python3-packaging python3-yaml bison flex m4 \
     libdrm-dev libdrm2 libdrm-intel1 libdrm-amdgpu1 libdrm-radeon1 libdrm-nouveau2 libpciaccess-dev libpciaccess0 \
-    libelf-dev libelf1t64 libexpat1-dev zlib1g-dev zlib1g libzstd-dev libzstd1
+    libelf-dev libelf1t64 libexpat1-dev zlib1g-dev zlib1g libzstd-dev libzstd1 xz-utils liblzma5
   ln -sf python3.13 "$root/usr/bin/python3"
   touch "$root/complete"
+}
+
+# Mesa's source, by an xz that the system may not have.
+unpack_source() {  # directory
+  mkdir "$1/mesa"
+  LD_LIBRARY_PATH=$root/$libraries "$root/usr/bin/xz" -dc "$1"/mesa_$mesa.orig.tar.xz | tar -xf - -C "$1/mesa" --strip-components=1
 }
 
 # NVK of trixie-backports, with the libraries that it asks for beyond what is there.
@@ -138,7 +144,7 @@ get_nvk() {
   rm -rf "$nvk"
   unpack "$nvk" "mesa-vulkan-drivers=$version"
   if [ -n "$(missing_libraries "$nvk/$libraries/libvulkan_nouveau.so")" ]; then
-    depends=$(apt-cache show "mesa-vulkan-drivers=$version" | sed -n 's/^Depends: //p' | tr ',' '\n' | sed 's/[ (|:].*$//; s/^ //' | awk 'NF' | grep -v '^libc6$' || true)
+    depends=$(apt-cache show "mesa-vulkan-drivers=$version" | sed -n 's/^Depends: //p' | tr ',' '\n' | sed 's/^ //; s/[ (|:].*$//' | awk 'NF' | grep -v '^libc6$' || true)
     # shellcheck disable=SC2086
     unpack "$nvk" $depends
   fi
@@ -156,8 +162,7 @@ build_nvk_stub() {
   work=$(mktemp -d "$cache/build.XXXXXX")
   echo "vendor_check: building the stub of NVIDIA's kernel driver from Mesa's source" >&2
   (cd "$work" && apt-get source --tar-only "mesa=$version") >"$log" 2>&1 || die "cannot download Mesa's source: $(tail -n 1 "$log")"
-  mkdir "$work/mesa"
-  tar -xf "$work"/mesa_$mesa.orig.tar.xz -C "$work/mesa" --strip-components=1
+  unpack_source "$work"
   noop=$work/mesa/src/nouveau/drm-shim/nouveau_noop.c
   awk '
     # The four switches over chips, in this order: M2MF, which is as on Ampere, DMA copy, 3D, compute.
@@ -196,8 +201,7 @@ build_stub() {
   work=$(mktemp -d "$cache/build.XXXXXX")
   echo "vendor_check: building the stub of Intel's kernel driver from Mesa's source" >&2
   (cd "$work" && apt-get source --tar-only "mesa=$version") >"$log" 2>&1 || die "cannot download Mesa's source: $(tail -n 1 "$log")"
-  mkdir "$work/mesa"
-  tar -xf "$work"/mesa_$mesa.orig.tar.xz -C "$work/mesa" --strip-components=1
+  unpack_source "$work"
   (
     export PATH=$root/usr/bin:$PATH LD_LIBRARY_PATH=$root/$libraries PYTHONPATH=$root/usr/lib/python3/dist-packages
     export BISON_PKGDATADIR=$root/usr/share/bison M4=$root/usr/bin/m4
@@ -217,7 +221,7 @@ build_stub() {
 if [ ! -e "$driver/version" ] || [ ! -e "$root/complete" ] || [ ! -e "$stub" ] || [ ! -e "$nvk/version" ] || [ ! -e "$nvk_stub" ]; then
   use_own_apt
   [ -e "$driver/version" ] || get_drivers
-  [ -e "$root/complete" ] || get_tools
+  [ -e "$root/complete" ] && [ -e "$root/usr/bin/xz" ] || get_tools
   [ -e "$stub" ] || build_stub
   [ -e "$nvk/version" ] || get_nvk
   [ -e "$nvk_stub" ] || build_nvk_stub
@@ -226,12 +230,12 @@ fi
 amd=(navi21 navi31 gfx1201)
 intel=(tgl dg2 bmg)
 nvidia=(turing ampere ada blackwell)
-presets=(gpt2 smollm2-135m llama-tiny wide gemma odd packed dropout q8_0 q4_0 nf4)
+presets=(gpt2 smollm2-135m llama-tiny wide gemma odd packed dropout muon medium broad q8_0 q4_0 nf4)
 if $quick; then
   amd=(navi31)
   intel=(dg2)
   nvidia=(ada)
-  presets=(gpt2 wide gemma packed dropout q8_0 q4_0 nf4)
+  presets=(gpt2 wide gemma packed dropout muon medium broad q8_0 q4_0 nf4)
 fi
 if [ -z "$out" ]; then
   out=$cache/reports
@@ -265,6 +269,19 @@ report() {  # device preset dtype VARIABLE=value...
     odd)
       preset=gpt2
       options=(--n_layer 1 --n_embd 640 --n_head 8 --attention_window 512 --pack documents --mlp relu2)
+      ;;
+    # what few runs take: Muon, averaged weights, blocks side by side, texts that choose their adapter
+    muon) preset=gpt2 options=(--n_layer 1 --optimizer muon --ema --parallel_blocks --adapters 3) ;;
+    # rows of 1024; pairs of replies, 8-bit moments, two ranks
+    medium)
+      preset=gpt2
+      options=(--n_layer 1 --n_embd 1024 --n_head 16 --objective dpo --init_from - --optimizer adamw8 --ranks 2)
+      [ "$dtype" = fp32 ] || options+=(--wire bf16)
+      ;;
+    # rows of 2048 and of 32,000 logits; Lion, activations put aside
+    broad)
+      preset=gpt2
+      options=(--n_layer 2 --n_embd 2048 --n_head 32 --vocab_size 32000 --optimizer lion --offload activations)
       ;;
     # documents share a sequence; several texts are continued together in f16
     packed) preset=gpt2 options=(--pack documents --dtype f16 --slots 8) ;;

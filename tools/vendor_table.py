@@ -10,7 +10,7 @@ import sys
 
 MATRIX_INSTRUCTION = re.compile(r"\bv_wmma\w*|\bdpas\w*|\bhmma\b", re.IGNORECASE)
 MATRIX_BACKENDS = ("_khr", "_nv")
-LONG_NAMES = ("gemma", "q8_0", "q4_0", "nf4")  # of configurations; the others go by their first letter
+LONG_NAMES = ("gemma", "muon", "medium", "broad", "q8_0", "q4_0", "nf4")  # of configurations; the others go by their first letter
 ON_REQUEST = {"a16"}  # configurations that a device has when a user says so only
 COLUMNS = [("registers", "registers"), ("spills", "spills"), ("scratch_bytes", "scratch"), ("shared_bytes", "shared"),
            ("occupancy", "occupancy"), ("instructions", "instructions"), ("matrix_instructions", "matrix instructions"), ("cycles", "cycles"),
@@ -30,7 +30,9 @@ NOTES = """
   products on matrices where the device would not choose them, w = gpt2 with six heads of 128 on three of
   keys and values, gemma = a model of Gemma 3's shape with heads of 256, o = eight heads of 80 with windows on packed
   documents, p = gpt2 on packed documents, decoding in f16, d = gpt2 with dropout and a soft cap, a = gpt2 with
-  attention on matrices where the device has it on request only, and adapters on smollm2-135m in q8_0, q4_0 or nf4;
+  attention on matrices where the device has it on request only, muon = gpt2 with Muon, averaged weights, parallel
+  blocks and adapters to choose from, medium = rows of 1024, preference pairs, 8-bit AdamW on two ranks, broad = rows of
+  2048, Lion, activations put aside, and adapters on smollm2-135m in q8_0, q4_0 or nf4;
   32 and 16 = fp32 and fp16. Bold: not as it should be; italic: likewise, but on request only.
 """
 

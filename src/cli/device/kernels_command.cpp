@@ -10,6 +10,7 @@
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/adapter.hpp"
 #include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/gpt_params.hpp"
 #include "vkgpt/text/model_fields.hpp"
@@ -30,6 +31,8 @@ struct KernelsOptions {
   bool stats = false;
   std::string dtype = "f32";
   std::int64_t slots = 1;
+  std::int64_t ranks = 1;
+  std::int64_t adapters = 0;
 
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
@@ -45,6 +48,13 @@ struct KernelsOptions {
     visit(text::weights_dtype_field(kGroup), self.dtype);
     visit(FieldInfo{.name = "slots", .group = kGroup, .help = "Texts that are continued together", .min = 1},
           self.slots);
+    visit(FieldInfo{.name = "ranks", .group = kGroup, .help = "Ranks that train together", .min = 1},
+          self.ranks);
+    visit(FieldInfo{.name = "adapters",
+                    .group = kGroup,
+                    .help = "Adapters of rank 16 on c_fc of which a text chooses one",
+                    .min = 0},
+          self.adapters);
   }
 
   vk::PipelineCapture capture() const {
@@ -53,15 +63,27 @@ struct KernelsOptions {
   }
 };
 
+/// `count` adapters of the first layer's c_fc, without numbers.
+std::vector<model::Adapter> some_adapters(std::int64_t count) {
+  const model::Adapter adapter{
+      .rank = 16, .scale = 1, .parts = {{.param = "h.0.mlp.c_fc.weight", .a = {}, .b = {}}}};
+  return std::vector<model::Adapter>(static_cast<std::size_t>(count), adapter);
+}
+
 /// Of the train plan and of the decode plan.
 plan::KernelList list_kernels(const model::GptConfig& model, const train::TrainConfig& config,
-                              const model::DecodeOptions& decode, vk::Target target) {
+                              const KernelsOptions& options, vk::Target target) {
   // Nothing is allocated: a model too large for the device has its kernels too.
   target.caps.max_allocation_bytes = UINT64_MAX;
   plan::KernelList kernels;
   const model::GptParams params(model, train::adaptation(config));
-  plan::add_kernels(kernels, train::train_schedule(params, config, model.block_size, target).plan);
-  plan::add_kernels(kernels, model::build_decode_plan(model::GptParams(model), target, decode));
+  const model::RankOptions ranks = train::rank_options(config, 0, static_cast<int>(options.ranks));
+  plan::add_kernels(kernels,
+                    train::train_schedule(params, config, model.block_size, target, false, ranks).plan);
+  const model::GptParams whole(model);
+  plan::add_kernels(
+      kernels, model::build_decode_plan(whole, target, model::decode_options(options.dtype, options.slots),
+                                        some_adapters(options.adapters)));
   return kernels;
 }
 
@@ -134,8 +156,7 @@ int run_kernels(std::span<const std::string> args) {
   const vk::Instance instance(context.validation);
   const vk::Device device(instance, vk::choose_device(instance, context));
   const vk::DeviceCaps& caps = device.caps();
-  const plan::KernelList list =
-      list_kernels(model, config, model::decode_options(options.dtype, options.slots), device.target());
+  const plan::KernelList list = list_kernels(model, config, options, device.target());
   const std::vector<BuiltKernel> kernels = build_kernels(device, list, context, options.capture());
   instance.check_messages();
 
