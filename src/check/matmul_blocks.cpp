@@ -42,9 +42,9 @@ struct Size {
 /// Rows of W that are bound at once.
 constexpr std::int64_t kSlicedRows = 128;
 
-enum class Form { kForward, kForwardBias, kByRows, kGelu, kInput, kInputGeluAdd };
-constexpr std::string_view kFormNames[] = {"nt",      "nt bias", "nt by rows",
-                                           "nt gelu", "nn",      "nn gelu_grad accumulate"};
+enum class Form { kForward, kForwardBias, kFewRows, kManyRows, kGelu, kInput, kInputGeluAdd };
+constexpr std::string_view kFormNames[] = {
+    "nt", "nt bias", "nt by rows", "nt by many rows", "nt gelu", "nn", "nn gelu_grad accumulate"};
 
 void forward(Trial& t, BlockType type, Form form, DType dtype, const Size& s) {
   const Operand x = t.random({s.M, s.K}, 1, 1.0F, dtype);
@@ -63,8 +63,9 @@ void forward(Trial& t, BlockType type, Form form, DType dtype, const Size& s) {
     t.expect("y", args.y, gelu_forward(y), (dtype == DType::kF32 ? 1 : 4) * rounding_bound(dtype));
     return;
   }
-  ops::LinearForward args{
-      .x = x, .weight = w.weight, .y = t.output({s.M, s.N}, dtype), .by_rows = form == Form::kByRows};
+  ops::LinearForward args{.x = x, .weight = w.weight, .y = t.output({s.M, s.N}, dtype)};
+  if (form == Form::kFewRows) args.by_rows = ops::ByRows::kFew;
+  if (form == Form::kManyRows) args.by_rows = ops::ByRows::kMany;
   if (has_bias) args.bias = bias;
   ops::linear_forward(t.builder(), args);
   t.expect("y", args.y, y, 2 * rounding_bound(dtype));
@@ -123,7 +124,8 @@ std::vector<Case> matmul_block_cases() {
     for (const DType dtype : {DType::kF32, DType::kF16}) {
       add(type, Form::kForwardBias, dtype, kOdd);
       add(type, Form::kInput, dtype, kOdd);
-      add(type, Form::kByRows, dtype, kRow);
+      add(type, Form::kFewRows, dtype, kRow);
+      add(type, Form::kManyRows, dtype, kOdd);
       add(type, Form::kForward, dtype, kWhole);
       add(type, Form::kInput, dtype, kWhole);
     }
@@ -134,7 +136,8 @@ std::vector<Case> matmul_block_cases() {
   }
   add(BlockType::kQ8_0, Form::kGelu, DType::kF32, kOdd);
   add(BlockType::kQ8_0, Form::kInputGeluAdd, DType::kF32, kOdd);
-  add(BlockType::kQ8_0, Form::kByRows, DType::kF32, kCut);
+  add(BlockType::kQ8_0, Form::kFewRows, DType::kF32, kCut);
+  add(BlockType::kQ8_0, Form::kManyRows, DType::kF32, kCut);
   return cases;
 }
 

@@ -100,7 +100,7 @@ class DecodePlanWriter {
         options_{.config = config_,
                  .dtype = options.dtype,
                  .lora = {.scale = params.adaptation().lora_rank > 0 ? params.adaptation().lora_scale() : 0},
-                 .by_rows = true} {
+                 .by_rows = ops::ByRows::kFew} {
     const std::int64_t step_rows = decode::step_rows(options).back();
     const std::int64_t most_rows = std::max(step_rows, decode::run_rows(config_).back());
     tokens_ = builder.upload(decode::kTokens, {most_rows}, DType::kI32);
@@ -141,6 +141,7 @@ class DecodePlanWriter {
                                      .scale = static_cast<float>(config_.embedding_scale)});
     Stream stream{x, {}};
     BlockOptions options = options_;
+    if (is_run) options.by_rows = ops::ByRows::kMany;
     if (adapters_) options.lora.adapters = builder_.view(*adapters_, 0, {rows});
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const auto scope = builder_.scope("h" + std::to_string(layer));
@@ -187,7 +188,8 @@ class DecodePlanWriter {
     const bool capped = config_.logit_softcap > 0;
     const Tensor logits = builder_.view(logits_, 0, {y.shape.rows(), logits_.shape.back()});
     const Tensor raw = capped ? builder_.transient("raw_logits", logits.shape) : logits;
-    ops::linear_forward(builder_, {.x = y, .weight = *params_.head(), .y = raw, .by_rows = true});
+    ops::linear_forward(builder_,
+                        {.x = y, .weight = *params_.head(), .y = raw, .by_rows = ops::ByRows::kFew});
     if (capped) ops::softcap_forward(builder_, raw, logits, config_.logit_softcap);
   }
 

@@ -27,7 +27,7 @@ struct BlockOptions {
   double dropout = 0;              // of both branches
   std::uint32_t dropout_site = 0;  // the first of kBlockDropoutSites
   Lora lora = {};
-  bool by_rows = false;                        // of the matrix products, see `ops::LinearForward`
+  ops::ByRows by_rows = ops::ByRows::kNo;      // of the matrix products
   std::optional<plan::Tensor> put_aside = {};  // (..., C) D: gets what attention's norm reads, for later
 };
 

@@ -32,7 +32,7 @@ Tensor dropped(PlanBuilder& builder, const Tensor& x, std::string_view name, con
 
 /// y += what each row's adapter makes of x.
 void add_chosen_adapters(PlanBuilder& builder, const StackedTensors& stacked, const Tensor& x,
-                         const Tensor& y, const Tensor& adapters, bool by_rows) {
+                         const Tensor& y, const Tensor& adapters, ops::ByRows by_rows) {
   const auto scope = builder.scope("adapters");
   const Tensor hidden = builder.transient("hidden", with_width(x, stacked.a.shape[0]), x.dtype);
   ops::linear_forward(builder, {.x = x, .weight = stacked.a, .y = hidden, .by_rows = by_rows});
@@ -65,7 +65,7 @@ Shape with_width(const Tensor& t, std::int64_t width) {
 }
 
 LinearActivations linear_forward(PlanBuilder& builder, const LinearTensors& params, const Tensor& x,
-                                 std::string_view name, const Lora& lora, bool by_rows) {
+                                 std::string_view name, const Lora& lora, ops::ByRows by_rows) {
   LinearActivations saved{.x = x,
                           .y = builder.transient(name, with_width(x, params.weight->shape[0]), x.dtype)};
   ops::linear_forward(

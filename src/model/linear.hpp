@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "vkgpt/ops/matmul/matmul_key.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
 #include "model/param_tensors.hpp"
@@ -35,7 +36,7 @@ struct LinearActivations {
 /// there are adapters to choose from, each row has its own. `by_rows` is that of `ops::LinearForward`.
 LinearActivations linear_forward(plan::PlanBuilder& builder, const LinearTensors& params,
                                  const plan::Tensor& x, std::string_view name, const Lora& lora,
-                                 bool by_rows = false);
+                                 ops::ByRows by_rows = ops::ByRows::kNo);
 
 /// dx = dy W (and the adapter's part), or dx += ; the gradients present in `dparams` are summed.
 void linear_backward(plan::PlanBuilder& builder, const LinearTensors& params, const LinearTensors& dparams,

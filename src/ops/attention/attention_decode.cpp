@@ -44,14 +44,21 @@ std::uint32_t least_subgroup(const vk::DeviceCaps& caps) {
   return std::min(decode_subgroup(caps), least);
 }
 
-/// Rows of a run that a workgroup of `attention_decode` takes: each key that it loads serves all of them,
-/// whose sums take a quarter of the registers.
-std::int64_t run_queries(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t HS) {
-  constexpr std::int64_t kMost = 4;
-  std::int64_t queries = kMost;
-  while (queries > 1 && queries * HS / least_subgroup(caps) > register_budget(caps).registers / 4)
-    queries /= 2;
-  return rows % kMost == 0 ? queries : 1;
+/// Rows of a run that a workgroup of `attention_decode` takes: each key that it loads, on a GPU from a cache
+/// line for each lane, serves all of them. The sums of four may take a quarter of the registers, those of
+/// more an eighth; those of all subgroups pass through shared memory.
+std::int64_t run_queries(const vk::DeviceCaps& caps, std::int64_t rows, std::int64_t HS, std::int64_t lanes) {
+  const std::int64_t registers = register_budget(caps).registers;
+  const auto fits = [&](std::int64_t queries) {
+    const std::int64_t sums = queries * HS / least_subgroup(caps);
+    const std::int64_t shared_bytes = 4 * lanes / least_subgroup(caps) * queries * (HS + 2);
+    return rows % queries == 0 && sums <= registers / (queries > 4 ? 8 : 4) &&
+           shared_bytes <= caps.shared_memory_bytes;
+  };
+  // Eight of 256 take 252 registers of an AMD GPU.
+  std::int64_t queries = caps.is_cpu() || HS > 128 ? 4 : 8;
+  while (queries > 1 && !fits(queries)) queries /= 2;
+  return queries;
 }
 
 /// How workgroups divide the cached positions of a head of a row: into blocks of `keys`, of which a row sees
@@ -120,7 +127,7 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   const KeySplit split = key_split(args, caps, heads, split_lanes);
   const bool is_split = split.parts > 1;
   if (is_split) lanes = split_lanes;
-  const std::int64_t queries = args.is_run ? run_queries(caps, rows, heads.HS) : 1;
+  const std::int64_t queries = args.is_run ? run_queries(caps, rows, heads.HS, lanes) : 1;
   const std::int64_t groups = rows / queries * heads.NH * split.parts;
   const auto cache = [&](const plan::Tensor& t) { return args.is_run ? read(t) : read_write(t); };
   plan::Dispatch dispatch = {

@@ -47,6 +47,21 @@ MatmulKernel choose(const vk::Target& target, const Product& product) {
   return is_usable ? *kernel : candidates[0];
 }
 
+/// The kernel for any number of rows: the one that suits `kManyRows` of them. Its tile and its K loop, and
+/// with them the order in which an element is added up, are the same for all.
+MatmulKernel kernel_by_rows(const vk::Target& target, const Product& product) {
+  constexpr std::int64_t kManyRows = 256;
+  const MatmulKernel scalar{.backend = Backend::kScalar};
+  if (product.by_rows == ByRows::kFew || target.caps.is_cpu()) return scalar;
+  Extents extents = checked_extents(product);
+  extents.m = kManyRows;
+  for (const Backend backend : backend_order(target, "matmul", product.a.dtype)) {
+    const std::vector<MatmulKernel> kernels = find(backend).kernels(target.caps, product, extents);
+    if (!kernels.empty()) return kernels[0];
+  }
+  return scalar;
+}
+
 }  // namespace
 
 std::vector<MatmulKernel> matmul_kernels(const vk::Target& target, const Product& product) {
@@ -67,8 +82,9 @@ std::vector<MatmulKernel> matmul_kernels(const vk::Target& target, const Product
 }
 
 void append_product(plan::PlanBuilder& builder, const Product& product) {
-  if (product.by_rows) return append_product(builder, product, {.backend = Backend::kScalar});
-  append_product(builder, product, choose(builder.target(), product));
+  const vk::Target& target = builder.target();
+  const bool is_any = product.by_rows == ByRows::kNo;
+  append_product(builder, product, is_any ? choose(target, product) : kernel_by_rows(target, product));
 }
 
 void append_product(plan::PlanBuilder& builder, const Product& product, const MatmulKernel& kernel) {

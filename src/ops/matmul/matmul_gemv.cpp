@@ -51,7 +51,7 @@ GemvVariant choose_variant(const vk::DeviceCaps& caps, const Product& p, const E
 bool prefers_gemv(const vk::DeviceCaps& caps, const Product& product, const Extents& e) {
   // CPU drivers gather neighbouring words as slowly as others: tiles of one row are faster there.
   return !caps.is_cpu() && product.transposition == Transposition::kNT &&
-         (product.by_rows || e.m == row_block(caps, e.m));
+         (product.by_rows != ByRows::kNo || e.m == row_block(caps, e.m));
 }
 
 void append_gemv(PlanBuilder& builder, const Product& product, const Extents& extents) {

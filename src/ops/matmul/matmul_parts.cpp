@@ -140,7 +140,7 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
   if (slicing.has_partials) partials = builder.transient("matmul_partials", {extents.m, extents.n});
   for (const Part& part : slicing.parts) {
     Dispatch d = part_dispatch(product, partials, part, work_of(product, partials, part));
-    if (!product.by_rows) d.work = to_string(key_of(product));
+    if (product.by_rows == ByRows::kNo) d.work = to_string(key_of(product));
     complete(d, part);
     builder.dispatch(std::move(d));
   }
@@ -149,7 +149,7 @@ void append_parts(PlanBuilder& builder, const Product& product, const Extents& e
 bool can_split_k(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::int64_t splits) {
   constexpr std::int64_t kMostBytes = 1 << 27;
   const bool is_weight = p.transposition == Transposition::kTN && p.c.dtype == DType::kF32;
-  const bool is_input = p.transposition == Transposition::kNN && !p.by_rows && !p.b.blocks;
+  const bool is_input = p.transposition == Transposition::kNN && p.by_rows == ByRows::kNo && !p.b.blocks;
   const bool only_adds = (is_weight || is_input) && !p.bias && p.epilogue == Epilogue::kNone;
   const std::int64_t bytes = padded_rows(e) * e.n * dtype_size(DType::kF32);
   const std::int64_t most = std::min(kMostBytes, max_binding_bytes(caps));

@@ -36,7 +36,8 @@ Extents extents_of(const Product& p) {
 
 void check_types(const Product& p) {
   const DType dtype = p.a.dtype;
-  const bool has_f32_c = p.c.dtype == DType::kF32 && (p.by_rows || p.transposition == Transposition::kTN);
+  const bool has_f32_c =
+      p.c.dtype == DType::kF32 && (p.by_rows == ByRows::kFew || p.transposition == Transposition::kTN);
   const bool has_own_c = p.c.dtype == dtype && p.transposition != Transposition::kTN;
   VKGPT_CHECK(!p.b.blocks || p.transposition != Transposition::kTN, "{}: blocks", p.stem);
   VKGPT_CHECK(p.b.is_for(dtype) && (has_f32_c || has_own_c) && (!p.pre || p.pre->dtype == dtype),

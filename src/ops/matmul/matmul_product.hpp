@@ -18,10 +18,10 @@ struct Product {
   std::string stem;  // of the scalar kernel; other backends add theirs
   Transposition transposition;
   plan::Tensor a;
-  Weight b;                               // of a's type, or in blocks
-  plan::Tensor c;                         // of a's type or f32
-  bool accumulate = false;                // c += the finished elements, row_sums likewise
-  bool by_rows = false;                   // see `LinearForward`
+  Weight b;                 // of a's type, or in blocks
+  plan::Tensor c;           // of a's type or f32
+  bool accumulate = false;  // c += the finished elements, row_sums likewise
+  ByRows by_rows = ByRows::kNo;
   std::optional<plan::Tensor> bias = {};  // (N) f32, added before the epilogue
   Epilogue epilogue = Epilogue::kNone;
   std::optional<plan::Tensor> pre = {};       // (M, N), a's type; written by kGelu, read by kGeluGrad

@@ -56,11 +56,13 @@ std::uint64_t Batch::add(Continuation text) {
   const std::uint64_t id = next_id_++;
   Sampler sampler(text.sampling, text.seed, text.sample);
   std::vector<Token> tokens = std::move(text.prompt);
+  const std::size_t prompt_size = tokens.size();
   const std::size_t window = tokens.size() > block_size ? tokens.size() - block_size : 0;
   texts_.push_back({.id = id,
                     .wish = std::move(text),
                     .sampler = std::move(sampler),
                     .tokens = std::move(tokens),
+                    .prompt_size = prompt_size,
                     .window = window});
   return id;
 }
@@ -72,7 +74,7 @@ void Batch::remove(std::uint64_t id) {
 
 void Batch::forget() {
   VKGPT_CHECK(texts_.empty());
-  for (Slot& slot : slots_) slot.tokens.clear();
+  for (Slot& slot : slots_) empty(slot);
 }
 
 std::size_t Batch::running() const {
@@ -101,7 +103,8 @@ void Batch::give_slot(Text& text) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].is_taken) continue;
     const bool is_of_use = text.wish.keeps_cache && slots_[i].adapter == text.wish.adapter;
-    const std::size_t common = is_of_use ? common_beginning(slots_[i].tokens, window) : 0;
+    std::size_t common = is_of_use ? common_beginning(slots_[i].tokens, window) : 0;
+    if (decoder_.runs_differ()) common = std::min(common, slots_[i].by_runs);
     if (best < slots_.size() &&
         (common < shared || (common == shared && slots_[i].last_use >= slots_[best].last_use))) {
       continue;
@@ -115,6 +118,7 @@ void Batch::give_slot(Text& text) {
   tokens_reused_ += text.cached;
   slots_[best].is_taken = true;
   slots_[best].tokens.resize(text.cached);
+  slots_[best].by_runs = std::min(slots_[best].by_runs, text.cached);
   slots_[best].adapter = text.wish.adapter;
 }
 
@@ -127,19 +131,30 @@ std::vector<DrawnToken> Batch::step() {
   return drawn;
 }
 
-void Batch::note_cached(Text& text, std::size_t count) {
+void Batch::empty(Slot& slot) {
+  slot.tokens.clear();
+  slot.by_runs = 0;
+}
+
+void Batch::note_cached(Text& text, std::size_t count, bool by_run) {
   Slot& slot = slots_[static_cast<std::size_t>(text.slot)];
   const auto more = std::span(text.tokens).subspan(text.window + text.cached, count);
+  if (by_run && slot.by_runs == slot.tokens.size()) slot.by_runs += count;
   slot.tokens.insert(slot.tokens.end(), more.begin(), more.end());
   slot.last_use = steps_;
   text.cached += count;
   tokens_run_ += count;
 }
 
+/// A token that was drawn, or on CPU drivers the last of a prompt, comes by a step.
+bool Batch::takes_step(const Text& text) const {
+  return text.pending() == 1 && (text.tokens.size() > text.prompt_size || !decoder_.runs_differ());
+}
+
 void Batch::step_ready(std::vector<DrawnToken>& drawn) {
   std::vector<std::list<Text>::iterator> ready;
   for (auto text = texts_.begin(); text != texts_.end(); ++text) {
-    if (text->slot >= 0 && text->pending() == 1) ready.push_back(text);
+    if (text->slot >= 0 && takes_step(*text)) ready.push_back(text);
   }
   constexpr auto kMost = static_cast<std::size_t>(model::decode::kMostRows);
   for (std::size_t first = 0; first < ready.size(); first += kMost) {
@@ -153,7 +168,7 @@ void Batch::step_ready(std::vector<DrawnToken>& drawn) {
     }
     decoder_.step(rows);
     for (std::size_t r = 0; r < group.size(); ++r) {
-      note_cached(*group[r], 1);
+      note_cached(*group[r], 1, false);
       draw(group[r], decoder_.logits(r), drawn);
     }
   }
@@ -163,7 +178,7 @@ void Batch::step_ready(std::vector<DrawnToken>& drawn) {
 void Batch::run_piece(std::vector<DrawnToken>& drawn) {
   auto chosen = texts_.end();
   for (auto text = texts_.begin(); text != texts_.end(); ++text) {
-    if (text->slot < 0 || text->pending() <= 1) continue;
+    if (text->slot < 0 || takes_step(*text)) continue;
     if (chosen == texts_.end() || text->last_run < chosen->last_run) chosen = text;
   }
   if (chosen == texts_.end()) return;
@@ -171,11 +186,13 @@ void Batch::run_piece(std::vector<DrawnToken>& drawn) {
   const bool is_alone = texts_.size() == 1;
   const std::size_t most =
       is_alone ? decoder_.longest_run() : std::min(kPieceBesideOthers, decoder_.longest_run());
-  const std::size_t count = std::min(text.pending(), most);
+  std::size_t count = std::min(text.pending(), most);
+  // The next piece is to be a run, too.
+  if (decoder_.runs_differ() && count > 1 && text.pending() == count + 1) --count;
   const bool is_whole = count == text.pending();
   decoder_.run(std::span(text.tokens).subspan(text.window + text.cached, count),
                static_cast<std::int32_t>(text.cached), text.slot, text.wish.adapter);
-  note_cached(text, count);
+  note_cached(text, count, true);
   text.last_run = steps_;
   if (is_whole) draw(chosen, decoder_.logits(0), drawn);
 }
@@ -203,7 +220,7 @@ void Batch::draw(std::list<Text>::iterator at, std::span<const float> logits,
   if (is_full) text.window += std::max<std::size_t>(1, block_size / 4);
   if (is_full || !text.wish.keeps_cache) {
     text.cached = 0;
-    slots_[static_cast<std::size_t>(text.slot)].tokens.clear();
+    empty(slots_[static_cast<std::size_t>(text.slot)]);
   }
 }
 

@@ -14,16 +14,20 @@
 namespace vkgpt::text {
 
 Decoder::Decoder(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
-                 const model::DecodeOptions& options, std::span<const model::Adapter> adapters)
+                 const model::DecodeOptions& options, std::span<const model::Adapter> adapters,
+                 const vk::Target* target)
     : context_(context),
       store_(store),
       config_(params.config()),
       options_(options),
-      executor_(context, store,
-                plan::make_schedule(model::build_decode_plan(params, context.target(), options, adapters),
-                                    context.caps())),
+      executor_(
+          context, store,
+          plan::make_schedule(model::build_decode_plan(params, target == nullptr ? context.target() : *target,
+                                                       options, adapters),
+                              context.caps())),
       ring_(context.queue()),
-      adapters_(static_cast<std::int32_t>(adapters.size())) {}
+      adapters_(static_cast<std::int32_t>(adapters.size())),
+      runs_differ_(!(target == nullptr ? context.caps() : target->caps).is_cpu()) {}
 
 void Decoder::record() {
   executor_.build_pipelines();

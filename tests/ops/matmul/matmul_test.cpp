@@ -75,7 +75,7 @@ TEST(Matmul, GpusTakeAFewRowsAtTheSpeedOfReadingTheWeight) {
   vk::Target cpu = gpu, forced = gpu;
   cpu.caps.type = vk::DeviceType::kCpu;
   forced.kernels.matmul = vk::Backend::kSimt;
-  const auto stem = [](const vk::Target& target, std::int64_t rows, bool by_rows = false) {
+  const auto stem = [](const vk::Target& target, std::int64_t rows, ByRows by_rows = ByRows::kNo) {
     const plan::Plan plan = plan_of(target, [&](plan::PlanBuilder& builder) {
       linear_forward(builder, {.x = declare(builder, "x", {rows, 768}),
                                .weight = declare(builder, "w", {3072, 768}),
@@ -90,9 +90,13 @@ TEST(Matmul, GpusTakeAFewRowsAtTheSpeedOfReadingTheWeight) {
   EXPECT_EQ(stem(forced, 1), "linear_forward_simt");
   EXPECT_EQ(stem(cpu, 1), "linear_forward");
   // Whose bits may not depend on the number of rows: any number, whatever is wished for.
-  EXPECT_EQ(stem(gpu, 200, true), "linear_forward_gemv");
-  EXPECT_EQ(stem(forced, 200, true), "linear_forward_gemv");
-  EXPECT_EQ(stem(cpu, 200, true), "linear_forward");
+  EXPECT_EQ(stem(gpu, 200, ByRows::kFew), "linear_forward_gemv");
+  EXPECT_EQ(stem(forced, 200, ByRows::kFew), "linear_forward_gemv");
+  EXPECT_EQ(stem(cpu, 200, ByRows::kFew), "linear_forward");
+  for (const std::int64_t rows : {1, 16, 200}) {
+    EXPECT_EQ(stem(gpu, rows, ByRows::kMany), "linear_forward_simt");
+    EXPECT_EQ(stem(cpu, rows, ByRows::kMany), "linear_forward");
+  }
 }
 
 TEST(Matmul, RejectsShapesThatDoNotFit) {

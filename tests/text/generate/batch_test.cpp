@@ -26,10 +26,14 @@ namespace {
 /// A model with random weights, large enough that its texts differ, and a decoder of it.
 class Machine {
  public:
-  Machine(const model::GptConfig& config, std::int64_t slots, const std::string& dtype, float poison = 0)
+  Machine(const model::GptConfig& config, std::int64_t slots, const std::string& dtype, bool is_gpu = false,
+          float poison = 0)
       : params_(config), store_(test::shared_context()) {
     const model::DecodeOptions options = model::decode_options(dtype, slots);
-    decoder_.emplace(test::shared_context(), store_, params_, options);
+    vk::Target target = test::shared_context().target();
+    if (is_gpu) target.caps.type = vk::DeviceType::kDiscrete;
+    decoder_.emplace(test::shared_context(), store_, params_, options, std::span<const model::Adapter>{},
+                     &target);
     std::vector<float> weights = model::initial_parameters(params_, 3);
     for (float& weight : weights) weight *= 4;
     if (poison != 0) weights[0] = poison;
@@ -114,6 +118,7 @@ Texts alone(Machine& machine, std::uint64_t count) {
 struct Kind {
   bool is_llama;
   std::string dtype;
+  bool is_gpu = false;  // kernels of GPUs
 };
 
 bool is_stored(const Kind& kind) {
@@ -126,7 +131,8 @@ TEST_P(GpuBatch, GivesTheSameTextsAloneAndAmongOthers) {
   if (!is_stored(GetParam())) GTEST_SKIP() << "no 16-bit storage";
   constexpr std::uint64_t kTexts = 24;
   const model::GptConfig config = config_of(GetParam().is_llama);
-  Machine single(config, 1, GetParam().dtype), many(config, 16, GetParam().dtype);
+  const auto& [is_llama, dtype, is_gpu] = GetParam();
+  Machine single(config, 1, dtype, is_gpu), many(config, 16, dtype, is_gpu);
   const Texts expected = alone(single, kTexts);
   EXPECT_NE(expected.at(0), expected.at(1));
   // Some at once, more than there are slots; others while those run; then all again, over what is cached.
@@ -150,7 +156,7 @@ TEST_P(GpuBatch, GivesTheSameTextsAloneAndAmongOthers) {
 
 TEST_P(GpuBatch, ReusesTheBeginningThatASlotHolds) {
   if (!is_stored(GetParam())) GTEST_SKIP() << "no 16-bit storage";
-  Machine machine(config_of(GetParam().is_llama), 2, GetParam().dtype);
+  Machine machine(config_of(GetParam().is_llama), 2, GetParam().dtype, GetParam().is_gpu);
   Batch batch(machine.decoder());
   Continuation first = wish(2);
   first.max_new_tokens = 8;
@@ -169,8 +175,10 @@ TEST_P(GpuBatch, ReusesTheBeginningThatASlotHolds) {
   second.max_new_tokens = 1;
   batch.add(second);
   const std::vector<DrawnToken> continued = batch.step();
-  EXPECT_EQ(batch.tokens_reused(), conversation.size() - 4);
-  EXPECT_EQ(batch.tokens_run() - run, 4);
+  // On GPUs what was drawn came by steps and is run once more.
+  const std::size_t reused = GetParam().is_gpu ? first.prompt.size() : conversation.size() - 4;
+  EXPECT_EQ(batch.tokens_reused(), reused);
+  EXPECT_EQ(batch.tokens_run() - run, conversation.size() - reused);
   batch.forget();
   batch.add(second);
   std::vector<DrawnToken> afresh;
@@ -186,9 +194,11 @@ TEST_P(GpuBatch, ReusesTheBeginningThatASlotHolds) {
 INSTANTIATE_TEST_SUITE_P(Kinds, GpuBatch,
                          testing::Values(Kind{false, "f32"}, Kind{false, "f16"}, Kind{false, "q8_0"},
                                          Kind{true, "f32"}, Kind{true, "f16"}, Kind{true, "q8_0"},
-                                         Kind{true, "q4_0"}, Kind{true, "nf4"}),
+                                         Kind{true, "q4_0"}, Kind{true, "nf4"}, Kind{false, "f32", true},
+                                         Kind{true, "f16", true}, Kind{true, "q8_0", true}),
                          [](const auto& each) {
-                           return std::string(each.param.is_llama ? "llama_" : "gpt2_") + each.param.dtype;
+                           return std::string(each.param.is_llama ? "llama_" : "gpt2_") + each.param.dtype +
+                                  (each.param.is_gpu ? "_as_a_gpu" : "");
                          });
 
 TEST(GpuBatchTexts, OfBlocksAreThoseOfTheirNumbers) {
@@ -267,7 +277,7 @@ TEST(GpuBatchTexts, GiveLogProbabilities) {
 }
 
 TEST(GpuBatchTexts, AModelOfDamagedWeightsGivesAnErrorAndFreesTheSlot) {
-  Machine machine(config_of(false), 1, "f32", std::numeric_limits<float>::quiet_NaN());
+  Machine machine(config_of(false), 1, "f32", false, std::numeric_limits<float>::quiet_NaN());
   Batch batch(machine.decoder());
   Continuation text = wish(0);
   text.prompt = {0};

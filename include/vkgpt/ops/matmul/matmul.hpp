@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "vkgpt/ops/matmul/matmul_key.hpp"
 #include "vkgpt/ops/weight.hpp"
 #include "vkgpt/plan/plan_builder.hpp"
 
@@ -17,11 +18,9 @@ struct LinearForward {
   plan::Tensor x;                         // (..., K) D
   Weight weight;                          // (N, K) D or blocks
   std::optional<plan::Tensor> bias = {};  // (N)
-  plan::Tensor y;                         // (..., N) D, out; by rows also f32
+  plan::Tensor y;                         // (..., N) D, out; by few rows also f32
   bool accumulate = false;                // y += instead of y =
-  /// The bits of a row of y depend on that row of x alone: not on how many rows there are, nor on
-  /// measurements or wishes for kernels. The scalar backend does it.
-  bool by_rows = false;
+  ByRows by_rows = ByRows::kNo;
 };
 
 /// y = x W^T + bias, or y += that.
@@ -33,7 +32,7 @@ struct LinearGeluForward {
   std::optional<plan::Tensor> bias = {};  // (N)
   plan::Tensor pre;                       // (..., N) D, out: x W^T + bias, which the backward needs
   plan::Tensor y;                         // (..., N) D, out: gelu(pre), of pre as rounded to D
-  bool by_rows = false;                   // see `LinearForward`
+  ByRows by_rows = ByRows::kNo;
 };
 
 /// `linear_forward` and `activation_forward` in one pass.

@@ -17,6 +17,14 @@ enum class Transposition { kNN = 0, kNT = 1, kTN = 2 };
 /// The epilogue of a finished element of C; the numbers are those of shaders/include/matmul_forms.glsl.
 enum class Epilogue { kNone = 0, kGelu = 1, kGeluGrad = 2 };
 
+/// Whether the bits of a row of C depend on that row of A alone: not on how many rows there are, nor on where
+/// it is among them, nor on what `vkgpt tune` measured.
+enum class ByRows {
+  kNo,
+  kFew,   // yes, by a kernel that is best for few rows, whatever wishes for kernels there are
+  kMany,  // yes, by one that is best for many: on GPUs another, in tiles, with other bits than kFew
+};
+
 struct Extents {
   std::int64_t m, n, k;
 };

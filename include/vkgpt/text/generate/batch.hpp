@@ -47,7 +47,8 @@ struct DrawnToken {
 /// Continues many texts together (continuous batching, as in Orca, Yu et al. 2022): a text joins and leaves
 /// between two steps. Each has a slot of the decoder's cache; a new one takes the slot whose tokens, of the
 /// same adapter, it shares the longest beginning with, and only the rest of its prompt is run, in pieces
-/// between the others' steps. What a text becomes depends on its own `Continuation` alone.
+/// between the others' steps. What a text becomes depends on its own `Continuation` alone: where the bits of
+/// runs and steps differ, all of a prompt comes by runs, and a slot's beginning is used as far as it did.
 class Batch {
  public:
   /// Only tokens below `vocab_size`, the tokenizer's, are drawn: a model may have more. 0 = all of the
@@ -80,8 +81,9 @@ class Batch {
     Continuation wish;
     Sampler sampler;
     std::vector<Token> tokens;  // prompt and what was drawn
-    std::size_t window = 0;     // where the context begins
-    std::size_t cached = 0;     // tokens of the window that are in the slot
+    std::size_t prompt_size;
+    std::size_t window = 0;  // where the context begins
+    std::size_t cached = 0;  // tokens of the window that are in the slot
     int slot = -1;
     std::uint64_t last_run = 0;  // step in which a piece of it was run
 
@@ -89,6 +91,7 @@ class Batch {
   };
   struct Slot {
     std::vector<Token> tokens;  // whose keys and values it holds
+    std::size_t by_runs = 0;    // of them, from the first on, that came by runs
     std::int32_t adapter = -1;  // with which they were computed
     bool is_taken = false;
     std::uint64_t last_use = 0;
@@ -99,7 +102,9 @@ class Batch {
   void leave(std::list<Text>::iterator text);
   void step_ready(std::vector<DrawnToken>& drawn);
   void run_piece(std::vector<DrawnToken>& drawn);
-  void note_cached(Text& text, std::size_t count);
+  bool takes_step(const Text& text) const;
+  void empty(Slot& slot);
+  void note_cached(Text& text, std::size_t count, bool by_run);
   void draw(std::list<Text>::iterator text, std::span<const float> logits, std::vector<DrawnToken>& drawn);
 
   Decoder& decoder_;

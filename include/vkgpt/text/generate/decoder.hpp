@@ -28,9 +28,11 @@ struct DecodeRow {
 /// have different kernels, so that they depend on which of the tokens came by a step.
 class Decoder {
  public:
-  /// Reserves memory in `store`; `context` and `store` outlive the decoder.
+  /// Reserves memory in `store`; `context` and `store` outlive the decoder. `target`, where given, is planned
+  /// for in place of the device, so that other paths are taken.
   Decoder(vk::Context& context, plan::TensorStore& store, const model::GptParams& params,
-          const model::DecodeOptions& options = {}, std::span<const model::Adapter> adapters = {});
+          const model::DecodeOptions& options = {}, std::span<const model::Adapter> adapters = {},
+          const vk::Target* target = nullptr);
 
   /// Builds and records everything now, so that running allocates nothing on the device. Without it that
   /// happens when a number of rows is first needed.
@@ -38,6 +40,8 @@ class Decoder {
 
   const model::GptConfig& config() const { return config_; }
   const model::DecodeOptions& options() const { return options_; }
+  /// Whether a token has other bits when it comes by a run than when it comes by a step.
+  bool runs_differ() const { return runs_differ_; }
   /// The tokens that `run` takes at most.
   std::size_t longest_run() const;
 
@@ -62,6 +66,7 @@ class Decoder {
   plan::Executor executor_;
   plan::SlotRing ring_;
   std::int32_t adapters_;
+  bool runs_differ_;
   int slot_ = 0;  // of uploads and readbacks
 };
 
