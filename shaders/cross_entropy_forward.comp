@@ -76,8 +76,13 @@ void grow(inout Seen seen, float largest) {
   seen.largest = largest;
 }
 
-// Words of an invocation that are loaded together: 16 values, 8 on CPU drivers, which have registers for those.
-const uint kChunk = (WORD_BYTES == 8 ? 8 : 16) / (COMPONENTS * PARTS);
+// Words of an invocation that are loaded together: 16 values, 8 on CPU drivers and beside hyperbolic tangents, which
+// leave registers for no more.
+#if WORD_BYTES == 8 || defined(SOFTCAP)
+const uint kChunk = 8 / (COMPONENTS * PARTS);
+#else
+const uint kChunk = 16 / (COMPONENTS * PARTS);
+#endif
 
 // Takes kChunk words of this invocation from logits[i] on, all of whose columns are real.
 void add_chunk(inout Seen seen, uint i) {

@@ -104,6 +104,13 @@ TEST(GpuKernelRecord, JoinsTheChoicesOfAContext) {
   EXPECT_EQ(device.kernels.attention, Backend::kScalar);
   EXPECT_FALSE(device.kernels.allows("matmul", Backend::kKhr));
   EXPECT_EQ(device.kernels.measured.size(), 2U);  // one of them is kTestedKey
+
+  // A device that is opened again by the same process keeps its kernels.
+  write_kernel_record(directory.path(), caps, {});
+  const PhysicalDevice again =
+      choose_device(test::shared_context().instance(), {.device = caps.uuid, .cache_dir = directory.path()});
+  EXPECT_EQ(again.kernels.disabled, device.kernels.disabled);
+  EXPECT_EQ(again.kernels.measured, device.kernels.measured);
 }
 
 }  // namespace
