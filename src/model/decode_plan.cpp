@@ -13,10 +13,12 @@
 #include "vkgpt/model/train_step.hpp"
 #include "vkgpt/ops/attention/attention.hpp"
 #include "vkgpt/ops/attention/rope.hpp"
+#include "vkgpt/ops/copy.hpp"
 #include "vkgpt/ops/embedding.hpp"
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/ops/matmul/matmul.hpp"
 #include "vkgpt/ops/row_select.hpp"
+#include "vkgpt/ops/sample.hpp"
 #include "vkgpt/ops/softcap.hpp"
 
 #include "model/arena.hpp"
@@ -53,6 +55,14 @@ std::string run_segment(std::int64_t rows) {
   return "prefill_" + std::to_string(rows);
 }
 
+std::string logits_segment(std::int64_t rows) {
+  return "logits_" + std::to_string(rows);
+}
+
+bool draws(const DecodeOptions& options, const vk::DeviceCaps& caps) {
+  return options.draws.value_or(!caps.is_cpu());
+}
+
 }  // namespace decode
 
 namespace {
@@ -73,7 +83,8 @@ struct Cache {
 /// blocks all one by one.
 ParamTensors::Arenas arenas_of(PlanBuilder& builder, const GptParams& params, const DecodeOptions& options,
                                std::span<const Adapter> adapters) {
-  const auto& [slots, dtype, blocks] = options;
+  const DType dtype = options.dtype;
+  const std::optional<BlockType>& blocks = options.blocks;
   if (blocks) {
     ParamTensors::Arenas arenas{.blocks = blocks, .adapters = adapters};
     if (params.adaptation().lora_rank > 0) {  // adapters in training, beside their base
@@ -106,7 +117,13 @@ class DecodePlanWriter {
     tokens_ = builder.upload(decode::kTokens, {most_rows}, DType::kI32);
     places_ = builder.upload(decode::kPlaces, {most_rows, 2}, DType::kI32);
     if (!adapters.empty()) adapters_ = builder.upload(decode::kAdapters, {most_rows}, DType::kI32);
-    logits_ = builder.readback(decode::kLogits, {step_rows, config_.padded_vocab_size()});
+    host_logits_ = builder.readback(decode::kLogits, {step_rows, config_.padded_vocab_size()});
+    logits_ = host_logits_;
+    if (decode::draws(options, builder.caps())) {
+      logits_ = builder.persistent("device_logits", host_logits_.shape, Role::kActivations);
+      controls_ = builder.upload(decode::kControls, {step_rows, ops::kSampleControlWords}, DType::kU32);
+      drawn_ = builder.readback(decode::kDrawn, {step_rows, 2}, DType::kU32);
+    }
     const Shape shape{options.slots, config_.kv_heads(), config_.block_size, config_.head_size()};
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const std::string name = "h" + std::to_string(layer);
@@ -126,6 +143,13 @@ class DecodePlanWriter {
     const Tensor last = builder_.transient("last", {1, config_.n_embd}, y.dtype);
     ops::row_select_forward(builder_, builder_.view(y, 0, {1, rows, config_.n_embd}), last);
     write_head(last);
+  }
+
+  void write_logits(std::int64_t rows) {
+    if (!drawn_) return;
+    builder_.begin_segment(decode::logits_segment(rows));
+    const Shape shape{rows, logits_.shape.back()};
+    ops::copy(builder_, builder_.view(logits_, 0, shape), builder_.view(host_logits_, 0, shape));
   }
 
  private:
@@ -183,14 +207,20 @@ class DecodePlanWriter {
     return out;
   }
 
-  /// The logits of y (rows, C).
+  /// The logits of y (rows, C), and tokens that are drawn from them.
   void write_head(const Tensor& y) {
     const bool capped = config_.logit_softcap > 0;
-    const Tensor logits = builder_.view(logits_, 0, {y.shape.rows(), logits_.shape.back()});
+    const std::int64_t rows = y.shape.rows();
+    const Tensor logits = builder_.view(logits_, 0, {rows, logits_.shape.back()});
     const Tensor raw = capped ? builder_.transient("raw_logits", logits.shape) : logits;
     ops::linear_forward(builder_,
                         {.x = y, .weight = *params_.head(), .y = raw, .by_rows = ops::ByRows::kFew});
     if (capped) ops::softcap_forward(builder_, raw, logits, config_.logit_softcap);
+    if (!drawn_) return;
+    ops::sample(builder_, {.logits = logits,
+                           .controls = builder_.view(*controls_, 0, {rows, ops::kSampleControlWords}),
+                           .drawn = builder_.view(*drawn_, 0, {rows, 2}),
+                           .V = config_.vocab_size});
   }
 
   PlanBuilder& builder_;
@@ -200,7 +230,10 @@ class DecodePlanWriter {
   Tensor tokens_;                   // (most rows) i32
   Tensor places_;                   // (most rows, 2) i32
   std::optional<Tensor> adapters_;  // (most rows) i32
-  Tensor logits_;                   // (most rows of a step, Vp)
+  Tensor host_logits_;              // (most rows of a step, Vp)
+  Tensor logits_;                   // the same, or beside them on the device
+  std::optional<Tensor> controls_;  // (most rows of a step, words of a control) u32, where tokens are drawn
+  std::optional<Tensor> drawn_;     // (most rows of a step, 2) u32, where tokens are drawn
   std::vector<Cache> caches_;
 };
 
@@ -227,6 +260,7 @@ plan::Plan build_decode_plan(const GptParams& params, const vk::Target& target, 
   DecodePlanWriter writer(builder, params, options, adapters);
   for (const std::int64_t rows : decode::run_rows(params.config())) writer.write_run(rows);
   for (const std::int64_t rows : decode::step_rows(options)) writer.write_step(rows);
+  for (const std::int64_t rows : decode::step_rows(options)) writer.write_logits(rows);
   return std::move(builder).finish();
 }
 
@@ -237,9 +271,9 @@ DecodeOptions decode_options(std::string_view dtype, std::int64_t slots) {
 
 void upload_decode_params(plan::TensorStore& store, const GptParams& params, const ParamSource& source,
                           const DecodeOptions& options, std::span<const Adapter> adapters) {
-  const auto& [slots, dtype, blocks] = options;
+  const DType dtype = options.dtype;
   upload_stacked(store, adapters, params, dtype);
-  if (blocks) return upload_held(store, params, source, *blocks);
+  if (options.blocks) return upload_held(store, params, source, *options.blocks);
   for (const ParamSpec& spec : params.specs()) {
     const bool is_apart = dtype != DType::kF32 && (spec.shape.rank() == 1 || spec.name == "wpe.weight");
     for_rows(source, spec, [&](std::int64_t first, std::span<const float> values) {

@@ -23,6 +23,9 @@ struct DecodeOptions {
   std::int64_t slots = 1;     // sequences whose keys and values are kept
   DType dtype = DType::kF32;  // of matrices, caches and the activations inside the branches: f32 or f16
   std::optional<BlockType> blocks = {};  // of matrices in place of `dtype`, see `block_type_of`
+  /// Whether tokens are drawn on the device, so that logits cross the bus only where the host wants them. No
+  /// value: on all but CPU drivers.
+  std::optional<bool> draws = {};
 };
 
 /// The choices of `--dtype` in commands that decode.
@@ -40,7 +43,15 @@ inline constexpr const char* kTokens = "decode_tokens";  // (most rows of a segm
 inline constexpr const char* kPlaces = "decode_places";  // (the same, 2) i32, upload
 /// (the same) i32, upload, where there are adapters: the one that a row has, -1 for none.
 inline constexpr const char* kAdapters = "decode_adapters";
-inline constexpr const char* kLogits = "logits";  // (kMostRows or fewer, Vp) f32, readback
+/// (kMostRows or fewer, Vp) f32, readback. Where tokens are drawn on the device, `logits_segment` fills it.
+inline constexpr const char* kLogits = "logits";
+/// Where tokens are drawn on the device, for each row of logits: `ops::SampleControl` (the same rows, its
+/// words) u32, upload; `ops::Sampled` (the same rows, 2) u32, readback.
+inline constexpr const char* kControls = "sample_controls";
+inline constexpr const char* kDrawn = "drawn";
+
+/// Whether the plan of these options draws tokens.
+bool draws(const DecodeOptions& options, const vk::DeviceCaps& caps);
 
 /// Rows for which a step, one token of each of several sequences, is recorded: 1, 2, 4, ... A step of fewer
 /// rows is padded to the next one. The last is that of all slots, or kMostRows.
@@ -53,6 +64,10 @@ std::vector<std::int64_t> run_rows(const GptConfig& config);
 /// The segment of a run, StepParams.token_count tokens of which are real. The first row of kLogits is that of
 /// the last real token.
 std::string run_segment(std::int64_t rows);
+
+/// Where tokens are drawn on the device: the segment that copies the first `rows` (of `step_rows`) rows of
+/// logits that the last step or run computed to kLogits.
+std::string logits_segment(std::int64_t rows);
 }  // namespace decode
 
 /// Decoding with a cache of keys and values as data. `params` and `adapters`, from which each row chooses,

@@ -84,11 +84,15 @@ std::vector<Figure> bench_type(vk::Context& context, const model::GptParams& par
                        .unit = "tokens/s",
                        .share = share_of_limit(cost, seconds, DType::kF32, limits)});
   };
+  const ops::SampleControl draw{.tokens = static_cast<std::uint32_t>(config.vocab_size)};  // the likeliest
   // Steps of one token each; those at an empty cache are the cheapest.
   for (const std::int64_t rows : {1, 8, 16}) {
     const double seconds = median_seconds([&] {
       std::vector<text::DecodeRow> step(static_cast<std::size_t>(rows));
-      for (std::size_t r = 0; r < step.size(); ++r) step[r].slot = static_cast<std::int32_t>(r);
+      for (std::size_t r = 0; r < step.size(); ++r) {
+        step[r].slot = static_cast<std::int32_t>(r);
+        step[r].draw = draw;
+      }
       for (std::size_t n = 0; n < count; ++n) {
         check_interrupt();
         decoder.step(step);
@@ -101,7 +105,7 @@ std::vector<Figure> bench_type(vk::Context& context, const model::GptParams& par
   const std::vector<text::Token> prompt(std::min(count, decoder.longest_run()));
   const double seconds = median_seconds([&] {
     check_interrupt();
-    decoder.run(prompt, 0, 0);
+    decoder.run(prompt, 0, 0, -1, draw);
   });
   add(vkgpt::format("a prompt of {}", prompt.size()), seconds, static_cast<std::int64_t>(prompt.size()), 1);
   return figures;

@@ -164,12 +164,13 @@ void Batch::step_ready(std::vector<DrawnToken>& drawn) {
       rows.push_back({.token = text->tokens.back(),
                       .position = static_cast<std::int32_t>(text->cached),
                       .slot = text->slot,
-                      .adapter = text->wish.adapter});
+                      .adapter = text->wish.adapter,
+                      .draw = control_of(*text)});
     }
     decoder_.step(rows);
     for (std::size_t r = 0; r < group.size(); ++r) {
       note_cached(*group[r], 1, false);
-      draw(group[r], decoder_.logits(r), drawn);
+      draw(group[r], r, drawn);
     }
   }
 }
@@ -191,27 +192,40 @@ void Batch::run_piece(std::vector<DrawnToken>& drawn) {
   if (decoder_.runs_differ() && count > 1 && text.pending() == count + 1) --count;
   const bool is_whole = count == text.pending();
   decoder_.run(std::span(text.tokens).subspan(text.window + text.cached, count),
-               static_cast<std::int32_t>(text.cached), text.slot, text.wish.adapter);
+               static_cast<std::int32_t>(text.cached), text.slot, text.wish.adapter,
+               is_whole ? control_of(text) : ops::SampleControl{});
   note_cached(text, count, true);
   text.last_run = steps_;
-  if (is_whole) draw(chosen, decoder_.logits(0), drawn);
+  if (is_whole) draw(chosen, 0, drawn);
 }
 
-void Batch::draw(std::list<Text>::iterator at, std::span<const float> logits,
-                 std::vector<DrawnToken>& drawn) {
+/// How the device draws the next token of a text; nothing where the host does.
+std::optional<ops::SampleControl> Batch::control_of(const Text& text) const {
+  if (!decoder_.draws() || text.wish.wants_logprobs || !text.sampler.is_of_device()) return std::nullopt;
+  return text.sampler.control(drawn_, static_cast<std::uint32_t>(text.tokens.size()));
+}
+
+Token Batch::next_token(Text& text, std::size_t row) {
+  if (control_of(text)) return Sampler::token_of(decoder_.drawn(row));
+  return text.sampler.draw(decoder_.logits(row).first(drawn_), text.tokens,
+                           static_cast<std::uint32_t>(text.tokens.size()));
+}
+
+void Batch::draw(std::list<Text>::iterator at, std::size_t row, std::vector<DrawnToken>& drawn) {
   Text& text = *at;
   const auto block_size = static_cast<std::size_t>(decoder_.config().block_size);
-  logits = logits.first(drawn_);
   DrawnToken next{.id = text.id};
   try {
-    next.token = text.sampler.draw(logits, text.tokens, static_cast<std::uint32_t>(text.tokens.size()));
+    next.token = next_token(text, row);
   } catch (const Error& error) {
     next.error = error.what();
     next.is_last = true;
     drawn.push_back(std::move(next));
     return leave(at);
   }
-  if (text.wish.wants_logprobs) add_logprobs(next, logits, text.wish.likeliest);
+  if (text.wish.wants_logprobs) {
+    add_logprobs(next, decoder_.logits(row).first(drawn_), text.wish.likeliest);
+  }
   text.tokens.push_back(next.token);
   const bool is_full = text.tokens.size() - text.window > block_size;
   next.is_last = --text.wish.max_new_tokens == 0 || (is_full && !text.wish.slides);

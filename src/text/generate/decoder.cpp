@@ -27,7 +27,8 @@ Decoder::Decoder(vk::Context& context, plan::TensorStore& store, const model::Gp
                               context.caps())),
       ring_(context.queue()),
       adapters_(static_cast<std::int32_t>(adapters.size())),
-      runs_differ_(!(target == nullptr ? context.caps() : target->caps).is_cpu()) {}
+      runs_differ_(!(target == nullptr ? context.caps() : target->caps).is_cpu()),
+      draws_(model::decode::draws(options, target == nullptr ? context.caps() : target->caps)) {}
 
 void Decoder::record() {
   executor_.build_pipelines();
@@ -64,36 +65,57 @@ std::int64_t Decoder::fill(std::span<const std::int64_t> counts, std::span<const
 
 void Decoder::step(std::span<const DecodeRow> rows) {
   const std::int64_t count = fill(model::decode::step_rows(options_), rows);
-  submit(model::decode::step_segment(count), 0);
+  std::vector<std::optional<ops::SampleControl>> draws;
+  for (const DecodeRow& row : rows) draws.push_back(row.draw);
+  submit(model::decode::step_segment(count), 0, draws);
 }
 
 void Decoder::run(std::span<const Token> tokens, std::int32_t position, std::int32_t slot,
-                  std::int32_t adapter) {
+                  std::int32_t adapter, const std::optional<ops::SampleControl>& draw) {
   std::vector<DecodeRow> rows;
   rows.reserve(tokens.size());
   for (const Token token : tokens) {
     rows.push_back({.token = token, .position = position++, .slot = slot, .adapter = adapter});
   }
   const std::int64_t count = fill(model::decode::run_rows(config_), rows);
-  submit(model::decode::run_segment(count), static_cast<std::uint32_t>(tokens.size()));
+  submit(model::decode::run_segment(count), static_cast<std::uint32_t>(tokens.size()), {&draw, 1});
 }
 
-void Decoder::submit(std::string_view segment, std::uint32_t token_count) {
+/// Runs a segment that fills a row of logits for each of `draws`.
+void Decoder::submit(std::string_view segment, std::uint32_t token_count,
+                     std::span<const std::optional<ops::SampleControl>> draws) {
   ops::StepParams params;
   params.token_count = token_count;
   if (token_count > 0) {
     std::memcpy(store_.upload_slot<std::byte>(model::tensor::kStepParams, slot_).data(), &params,
                 sizeof(params));
   }
-  const std::uint64_t value = executor_.submit(segment, slot_);
+  if (draws_) {
+    const auto controls = store_.upload_slot<ops::SampleControl>(model::decode::kControls, slot_);
+    std::ranges::fill(controls, ops::SampleControl{});
+    for (std::size_t r = 0; r < draws.size(); ++r) controls[r] = draws[r].value_or(ops::SampleControl{});
+  }
+  has_logits_ = !draws_ || std::ranges::any_of(draws, [](const auto& draw) { return !draw; });
+  std::uint64_t value = executor_.submit(segment, slot_);
+  if (draws_ && has_logits_) {
+    const std::vector<std::int64_t> counts = model::decode::step_rows(options_);
+    const auto count = std::ranges::lower_bound(counts, std::ssize(draws));
+    value = executor_.submit(model::decode::logits_segment(*count), slot_);
+  }
   ring_.submitted(value);
   context_.queue().wait(value);
 }
 
 std::span<const float> Decoder::logits(std::size_t row) const {
+  VKGPT_CHECK(has_logits_);
   const auto padded = static_cast<std::size_t>(config_.padded_vocab_size());
   return store_.readback_slot<float>(model::decode::kLogits, slot_)
       .subspan(row * padded, static_cast<std::size_t>(config_.vocab_size));
+}
+
+ops::Sampled Decoder::drawn(std::size_t row) const {
+  VKGPT_CHECK(draws_);
+  return store_.readback_slot<ops::Sampled>(model::decode::kDrawn, slot_)[row];
 }
 
 }  // namespace vkgpt::text

@@ -22,6 +22,14 @@ bool is_broken(float logit) {
   return (bits & 0x7f800000U) == 0x7f800000U && bits != 0xff800000U;
 }
 
+[[noreturn]] void fail_not_finite() {
+  fail("the model's logits are not finite: its weights are damaged or training diverged");
+}
+
+[[noreturn]] void fail_none_left() {
+  fail("no token is left to draw: every logit is -inf");
+}
+
 }  // namespace
 
 Sampler::Sampler(const SamplerConfig& config, std::uint64_t seed, std::uint32_t sample)
@@ -30,8 +38,7 @@ Sampler::Sampler(const SamplerConfig& config, std::uint64_t seed, std::uint32_t 
 void Sampler::load(std::span<const float> logits) {
   candidates_.resize(logits.size());
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (is_broken(logits[i]))
-      fail("the model's logits are not finite: its weights are damaged or training diverged");
+    if (is_broken(logits[i])) fail_not_finite();
     candidates_[i] = {.score = logits[i], .weight = 0, .token = static_cast<Token>(i)};
   }
 }
@@ -80,24 +87,48 @@ void Sampler::keep_top_p() {
     ++kept;
   }
   candidates_.resize(kept);
+  std::ranges::sort(candidates_, {}, &Candidate::token);
+}
+
+std::uint64_t Sampler::random_bits(std::uint32_t position) const {
+  RngReader random(
+      {.seed = seed_, .purpose = RngPurpose::kSampling, .sub = sample_, .step = position, .index = 0});
+  return random.next_u64();
+}
+
+ops::SampleControl Sampler::control(std::size_t tokens, std::uint32_t position) const {
+  ops::SampleControl control{.tokens = static_cast<std::uint32_t>(tokens)};
+  if (config_.temperature == 0) return control;
+  control.inverse_temperature =
+      static_cast<float>(std::min(1 / config_.temperature, double{ops::SampleControl::kMostInverse}));
+  control.top_k = static_cast<std::uint32_t>(config_.top_k);
+  if (config_.top_p < 1) {
+    control.top_p = static_cast<std::uint32_t>(std::clamp(config_.top_p * 0x1p32, 1.0, 0x1p32 - 1));
+  }
+  const std::uint64_t random = random_bits(position);
+  control.random_low = static_cast<std::uint32_t>(random);
+  control.random_high = static_cast<std::uint32_t>(random >> 32U);
+  return control;
+}
+
+Token Sampler::token_of(const ops::Sampled& sampled) {
+  if (sampled.status == ops::SampleStatus::kNotFinite) fail_not_finite();
+  if (sampled.status == ops::SampleStatus::kNoneLeft) fail_none_left();
+  return sampled.token;
 }
 
 Token Sampler::draw(std::span<const float> logits, std::span<const Token> context, std::uint32_t position) {
   load(logits);
   penalize(context);
   const auto likeliest = std::ranges::max_element(candidates_, {}, &Candidate::score);  // the first of equals
-  if (likeliest == candidates_.end() || likeliest->score == kMinusInfinity) {
-    fail("no token is left to draw: every logit is -inf");
-  }
+  if (likeliest == candidates_.end() || likeliest->score == kMinusInfinity) fail_none_left();
   if (config_.temperature == 0) return likeliest->token;
   keep_top_k();
   weigh();
   keep_top_p();
   double total = 0;
   for (const Candidate& c : candidates_) total += c.weight;
-  RngReader random(
-      {.seed = seed_, .purpose = RngPurpose::kSampling, .sub = sample_, .step = position, .index = 0});
-  double rest = static_cast<double>(random.next_u64() >> 11U) * 0x1p-53 * total;
+  double rest = static_cast<double>(random_bits(position) >> 11U) * 0x1p-53 * total;
   Token drawn = -1;
   for (const Candidate& c : candidates_) {
     if (c.weight == 0) continue;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -105,7 +106,9 @@ class Batch {
   bool takes_step(const Text& text) const;
   void empty(Slot& slot);
   void note_cached(Text& text, std::size_t count, bool by_run);
-  void draw(std::list<Text>::iterator text, std::span<const float> logits, std::vector<DrawnToken>& drawn);
+  std::optional<ops::SampleControl> control_of(const Text& text) const;
+  Token next_token(Text& text, std::size_t row);
+  void draw(std::list<Text>::iterator text, std::size_t row, std::vector<DrawnToken>& drawn);
 
   Decoder& decoder_;
   std::size_t drawn_;  // tokens from 0 that may be drawn

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vkgpt/core/config_field.hpp"
+#include "vkgpt/ops/sample.hpp"
 #include "vkgpt/text/tokenizer/tokenizer.hpp"
 
 namespace vkgpt::text {
@@ -62,6 +63,14 @@ class Sampler {
   /// looks at them). -inf excludes a token; throws `Error` for NaN, +inf, and where nothing is left.
   Token draw(std::span<const float> logits, std::span<const Token> context, std::uint32_t position);
 
+  /// Whether a device can draw in its place: the repetition penalty is the host's.
+  bool is_of_device() const { return config_.repetition_penalty == 1.0; }
+  /// How the device draws the token at `position` from `tokens` logits (`ops::sample`): the same token but
+  /// where the random number lies within rounding of the border between two.
+  ops::SampleControl control(std::size_t tokens, std::uint32_t position) const;
+  /// What the device drew; throws as `draw` does.
+  static Token token_of(const ops::Sampled& sampled);
+
  private:
   struct Candidate {
     double score = 0;
@@ -69,6 +78,7 @@ class Sampler {
     Token token = 0;
   };
 
+  std::uint64_t random_bits(std::uint32_t position) const;
   void load(std::span<const float> logits);
   void penalize(std::span<const Token> context);
   void keep_top_k();
