@@ -42,6 +42,7 @@ void main() {
   uint v_base = k_base + NKV * HS;
   uint key = first + OWN_ROW;
   uint key_end = end_of(b, key);
+  uvec2 whole = whole_queries(b, first, OWN);
 
 #if OWN_REGISTERS
   OperandA k[HS / FRAG_K];
@@ -87,12 +88,12 @@ void main() {
     differentiate(s, dp);
     store_scores(s);
     rows_barrier();
-    STORE_WEIGHTS(SEES(query + column, key) && query + column < key_end)
+    STORE_WEIGHTS(IS_WHOLE(whole, query), SEES(query + column, key) && query + column < key_end)
     rows_barrier();
     store_scores(dp);
     ADD_WEIGHTED(dv, dout_transposed)
     rows_barrier();
-    STORE_WEIGHTS(SEES(query + column, key) && query + column < key_end)
+    STORE_WEIGHTS(IS_WHOLE(whole, query), SEES(query + column, key) && query + column < key_end)
     rows_barrier();
     ADD_WEIGHTED(dk, q_transposed)
   }

@@ -19,11 +19,13 @@ shared uvec2 dout_tile[TILE * ROW_WORDS];
 shared float column_lse[TILE];  // in units of log 2
 shared float column_sum[TILE];
 
-float probability(const in uint row, const in uint column, const in float s, const in uint first,
-                  const in uint query) {
-  // At most 1: the bound keeps rounding of huge scores from overflowing.
-  float p = exp2(min(s * (SCALE * LOG2E) - column_lse[column], 0));
-  return SEES(query + column, first + row) && query + column < ROW_END(row) ? p : 0;
+// At most 1: the bound keeps rounding of huge scores from overflowing.
+float probability(const in uint row, const in uint column, const in float s) {
+  return exp2(min(s * (SCALE * LOG2E) - column_lse[column], 0));
+}
+float masked_probability(const in uint row, const in uint column, const in float s, const in uint first,
+                         const in uint query) {
+  return SEES(query + column, first + row) && query + column < ROW_END(row) ? probability(row, column, s) : 0;
 }
 float centered(const in uint row, const in uint column, const in float dp) { return dp - column_sum[column]; }
 
@@ -46,6 +48,7 @@ void main() {
   Results dv = Results(0);
 
   STAGE_LIMITS(end_of, b, first)
+  uvec2 whole = whole_queries(b, first, OWN);
   uint end = min(END_OF_QUERIES(first), end_of(b, first + OWN - 1));
 #if GROUPED
   uint heads_end = (kv_head + 1) * (NH / NKV);
@@ -68,7 +71,11 @@ void main() {
     Scores dp;
     SCORES_OF(k, q_tile, p)
     SCORES_OF(v, dout_tile, dp)
-    coopMatPerElementNV(p, p, probability, first, query);
+    if (IS_WHOLE(whole, query)) {
+      coopMatPerElementNV(p, p, probability);
+    } else {
+      coopMatPerElementNV(p, p, masked_probability, first, query);
+    }
     coopMatPerElementNV(dp, dp, centered);
     Scores ds = p * dp;
     ADD_WEIGHTED(dv, Weights(p), dout_tile)

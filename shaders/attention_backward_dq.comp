@@ -40,7 +40,7 @@ void store_queries(float dq[ROWS][DIMS], uint row[ROWS], uint q_base, uint lane)
 
 // Turns the scores of a tile, whose first key is `key`, into their gradients: ds = p (dp - row_sum).
 void differentiate(inout float s[ROWS][TILE], float dp[ROWS][TILE], float row_lse[ROWS], float row_sum[ROWS],
-                   uint head, uint row[ROWS], uint begin[ROWS], uint key) {
+                   uint head, uint row[ROWS], uint begin[ROWS], uint key, bool is_whole) {
   UNROLL for (uint g = 0; g < ROWS; ++g) {
 #ifdef DROPOUT
     float masks[TILE] = keep_masks(head, row[g], key);
@@ -52,8 +52,14 @@ void differentiate(inout float s[ROWS][TILE], float dp[ROWS][TILE], float row_ls
 #ifdef DROPOUT
       dprob *= masks[r];
 #endif
-      float ds = p * (dprob - row_sum[g]);
-      s[g][r] = SEES(row[g], key + r) && key + r >= begin[g] ? ds : 0;
+      s[g][r] = p * (dprob - row_sum[g]);
+    }
+  }
+  if (!is_whole) {
+    UNROLL for (uint g = 0; g < ROWS; ++g) {
+      UNROLL for (uint r = 0; r < TILE; ++r) {
+        s[g][r] = SEES(row[g], key + r) && key + r >= begin[g] ? s[g][r] : 0;
+      }
     }
   }
 }
@@ -89,6 +95,7 @@ void main() {
   uint own_at = lane;
 
   uint end = min(T, first + OWNERS * ROWS);
+  uvec2 whole = whole_keys(b, first, OWNERS * ROWS);
   uint first_key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE);
   for (uint key = first_key; key < end; key += TILE) {
     NEXT_TILE(key, first_key, qkv, k_base, row_stride, qkv, k_base + NKV * HS, row_stride)
@@ -109,7 +116,7 @@ void main() {
       add_scores(s, q, 0, k[SLOT(c)], c, own_at);
       add_scores(dp, dout, 1, v, c, own_at);
     }
-    differentiate(s, dp, row_lse, row_sum, head, row, begin, key);
+    differentiate(s, dp, row_lse, row_sum, head, row, begin, key, IS_WHOLE(whole, key));
     FORGET_TILE
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
 #if !KEPT

@@ -46,6 +46,7 @@ void main() {
   uint dout_base = b * T * NH * HS + h * HS;
   uint query = first + OWN_ROW;
   uint begin = begin_of(b, query);
+  uvec2 whole = whole_keys(b, first, OWN);
 
 #if OWN_REGISTERS
   OperandA q[HS / FRAG_K];
@@ -78,7 +79,7 @@ void main() {
     differentiate(s, dp);
     store_scores(dp);
     rows_barrier();
-    STORE_WEIGHTS(SEES(query, key + column) && key + column >= begin)
+    STORE_WEIGHTS(IS_WHOLE(whole, key), SEES(query, key + column) && key + column >= begin)
     rows_barrier();
     ADD_WEIGHTED(dq, k_transposed)
   }

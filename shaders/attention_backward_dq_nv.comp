@@ -17,11 +17,13 @@ shared uvec2 v_tile[TILE * ROW_WORDS];
 shared float row_lse[OWN];  // in units of log 2
 shared float row_sum[OWN];
 
-float probability(const in uint row, const in uint column, const in float s, const in uint first,
-                  const in uint key) {
-  // At most 1: the bound keeps rounding of huge scores from overflowing.
-  float p = exp2(min(s * (SCALE * LOG2E) - row_lse[row], 0));
-  return SEES(first + row, key + column) && key + column >= ROW_BEGIN(row) ? p : 0;
+// At most 1: the bound keeps rounding of huge scores from overflowing.
+float probability(const in uint row, const in uint column, const in float s) {
+  return exp2(min(s * (SCALE * LOG2E) - row_lse[row], 0));
+}
+float masked_probability(const in uint row, const in uint column, const in float s, const in uint first,
+                         const in uint key) {
+  return SEES(first + row, key + column) && key + column >= ROW_BEGIN(row) ? probability(row, column, s) : 0;
 }
 float centered(const in uint row, const in uint column, const in float dp) { return dp - row_sum[row]; }
 
@@ -49,6 +51,7 @@ void main() {
   Results dq = Results(0);
 
   STAGE_LIMITS(begin_of, b, first)
+  uvec2 whole = whole_keys(b, first, OWN);
   uint end = min(T, first + OWN);
   for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
     barrier();
@@ -59,7 +62,11 @@ void main() {
     Scores dp;
     SCORES_OF(q, k_tile, p)
     SCORES_OF(dout, v_tile, dp)
-    coopMatPerElementNV(p, p, probability, first, key);
+    if (IS_WHOLE(whole, key)) {
+      coopMatPerElementNV(p, p, probability);
+    } else {
+      coopMatPerElementNV(p, p, masked_probability, first, key);
+    }
     coopMatPerElementNV(dp, dp, centered);
     Scores ds = p * dp;
     ADD_WEIGHTED(dq, Weights(ds), k_tile)

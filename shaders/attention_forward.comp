@@ -23,13 +23,20 @@ void load_queries(out float q[ROWS][DIMS], uint row[ROWS], uint q_base, uint row
 // Turns the scores of a tile, whose first key is `key`, into weights of its values, and rescales the earlier sums to
 // the new maximum: the online softmax.
 void weigh(inout float s[ROWS][TILE], inout float acc[ROWS][DIMS], inout float row_max[ROWS],
-           inout float row_sum[ROWS], uint head, uint row[ROWS], uint begin[ROWS], uint key) {
+           inout float row_sum[ROWS], uint head, uint row[ROWS], uint begin[ROWS], uint key, bool is_whole) {
+  UNROLL for (uint g = 0; g < ROWS; ++g) {
+    UNROLL for (uint r = 0; r < TILE; ++r) s[g][r] = sum_parts(s[g][r]);
+  }
+  if (!is_whole) {
+    UNROLL for (uint g = 0; g < ROWS; ++g) {
+      UNROLL for (uint r = 0; r < TILE; ++r) {
+        s[g][r] = SEES(row[g], key + r) && key + r >= begin[g] ? s[g][r] : MASKED;
+      }
+    }
+  }
   UNROLL for (uint g = 0; g < ROWS; ++g) {
     float new_max = row_max[g];
-    UNROLL for (uint r = 0; r < TILE; ++r) {
-      s[g][r] = SEES(row[g], key + r) && key + r >= begin[g] ? sum_parts(s[g][r]) : MASKED;
-      new_max = max(new_max, s[g][r]);
-    }
+    UNROLL for (uint r = 0; r < TILE; ++r) new_max = max(new_max, s[g][r]);
     float shrink = exp2(row_max[g] - new_max);
     row_max[g] = new_max;
     row_sum[g] *= shrink;
@@ -74,6 +81,7 @@ void main() {
   load_queries(q, row, q_base, row_stride, lane);
 
   uint end = min(T, first + OWNERS * ROWS);
+  uvec2 whole = whole_keys(b, first, OWNERS * ROWS);
   uint first_key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE);
   for (uint key = first_key; key < end; key += TILE) {
     NEXT_TILE(key, first_key, qkv, k_base, row_stride, qkv, k_base + NKV * HS, row_stride)
@@ -88,7 +96,7 @@ void main() {
       UNROLL for (uint r = 0; r < TILE; ++r) k[r] = ROW_OF(0, qkv, base[r], c, r);
       add_scores(s, q, 0, k, c, lane);
     }
-    weigh(s, acc, row_max, row_sum, head, row, begin, key);
+    weigh(s, acc, row_max, row_sum, head, row, begin, key, IS_WHOLE(whole, key));
     UNROLL for (uint c = 0; c < CHUNKS; ++c) {
       Chunk v[TILE];
       UNROLL for (uint r = 0; r < TILE; ++r) v[r] = ROW_OF(1, qkv, base[r] + NKV * HS, c, r);

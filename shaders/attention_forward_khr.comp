@@ -28,17 +28,22 @@ void scale_rows(inout Accumulator acc[DIMS]) {
 // Turns this invocation's scores of a tile, whose first key is `key`, into weights, and brings the maximum and the sum
 // of their row up to date: the online softmax. Returns the factor that rescales the earlier sums. The maximum is of
 // scores in units of log 2.
-float weigh(uint query, uint begin, uint key, inout float row_max, inout float row_sum) {
+float weigh(uint query, uint begin, uint key, bool is_whole, inout float row_max, inout float row_sum) {
   vec4 p[TILE / (4 * ROW_LANES)];
   float new_max = row_max;
   UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
-    vec4 x = scores[OWN_ROW * SCORE_WORDS + (c + OWN_COLUMN) / 4] * (SCALE * LOG2E);
-    UNROLL for (uint i = 0; i < 4; ++i) {
-      uint column = key + c + OWN_COLUMN + i;
-      x[i] = SEES(query, column) && column >= begin ? x[i] : MASKED;
-      new_max = max(new_max, x[i]);
+    p[c / (4 * ROW_LANES)] = scores[OWN_ROW * SCORE_WORDS + (c + OWN_COLUMN) / 4] * (SCALE * LOG2E);
+  }
+  if (!is_whole) {
+    UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
+      UNROLL for (uint i = 0; i < 4; ++i) {
+        uint column = key + c + OWN_COLUMN + i;
+        if (!(SEES(query, column) && column >= begin)) p[c / (4 * ROW_LANES)][i] = MASKED;
+      }
     }
-    p[c / (4 * ROW_LANES)] = x;
+  }
+  UNROLL for (uint c = 0; c < TILE; c += 4 * ROW_LANES) {
+    UNROLL for (uint i = 0; i < 4; ++i) new_max = max(new_max, p[c / (4 * ROW_LANES)][i]);
   }
   new_max = row_max_of(new_max);
   float sum = 0;
@@ -66,6 +71,7 @@ void main() {
   uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
   uint query = first + OWN_ROW;
   uint begin = begin_of(b, query);
+  uvec2 whole = whole_keys(b, first, OWN);
 
 #if OWN_REGISTERS
   OperandA q[HS / FRAG_K];
@@ -90,7 +96,7 @@ void main() {
     store_scores(s);
     rows_barrier();
 
-    float shrink = weigh(query, begin, key, row_max, row_sum);
+    float shrink = weigh(query, begin, key, IS_WHOLE(whole, key), row_max, row_sum);
     // Maxima seldom change after the first tiles. Subgroups that share rows do not see each other's maxima.
     bool shrinks = WAYS > 1 || subgroupMin(shrink) < 1;
     if (shrinks) {

@@ -18,6 +18,7 @@ float larger(const in float a, const in float b) { return max(a, b); }
 float sum_of(const in float a, const in float b) { return a + b; }
 
 // A score in units of log 2.
+float scaled_score(const in uint row, const in uint column, const in float s) { return s * (SCALE * LOG2E); }
 float masked_score(const in uint row, const in uint column, const in float s, const in uint first,
                    const in uint key) {
   return SEES(first + row, key + column) && key + column >= ROW_BEGIN(row) ? s * (SCALE * LOG2E) : MASKED;
@@ -49,6 +50,7 @@ void main() {
   Scores row_sum = Scores(0);
 
   STAGE_LIMITS(begin_of, b, first)
+  uvec2 whole = whole_keys(b, first, OWN);
   uint end = min(T, first + OWN);
   for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
     barrier();
@@ -57,7 +59,11 @@ void main() {
     barrier();
     Scores s;
     SCORES_OF(q, k_tile, s)
-    coopMatPerElementNV(s, s, masked_score, first, key);
+    if (IS_WHOLE(whole, key)) {
+      coopMatPerElementNV(s, s, scaled_score);
+    } else {
+      coopMatPerElementNV(s, s, masked_score, first, key);
+    }
     Scores new_max;
     coopMatReduceNV(new_max, s, gl_CooperativeMatrixReduceRowNV, larger);
     coopMatPerElementNV(new_max, new_max, larger_element, row_max);

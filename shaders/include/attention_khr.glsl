@@ -167,10 +167,16 @@ void store_scores(Accumulator sums[COLUMNS]) {
     }                                                                                                      \
   }
 
-// Stores the scores as operands, 0 where the condition `sees` on `column` is false.
-#define STORE_WEIGHTS(sees)                                                                                   \
+// Stores the scores as operands, 0 where the tile is not whole and the condition `sees` on `column` is false.
+#define STORE_WEIGHTS(is_whole, sees)                                                                         \
+  if (is_whole) {                                                                                             \
+    STORE_SEEN(true)                                                                                          \
+  } else {                                                                                                    \
+    STORE_SEEN(sees)                                                                                          \
+  }
+#define STORE_SEEN(sees)                                                                                      \
   UNROLL for (uint c = OWN_COLUMN; c < TILE; c += 4 * ROW_LANES) {                                            \
-    vec4 x = scores[OWN_ROW * SCORE_WORDS + c / 4];                                                                         \
+    vec4 x = scores[OWN_ROW * SCORE_WORDS + c / 4];                                                           \
     UNROLL for (uint i = 0; i < 4; ++i) {                                                                     \
       uint column = c + i;                                                                                    \
       x[i] = (sees) ? x[i] : 0;                                                                               \
