@@ -40,8 +40,7 @@ void main() {
   uint row_stride = (NH + 2 * NKV) * HS;
   uint k_base = b * T * row_stride + (NH + kv_head) * HS;
   uint v_base = k_base + NKV * HS;
-  uint key = first + OWN_ROW;
-  uint key_end = end_of(b, key);
+  uint key = first + OWN_ROW, key_end = end_of(b, key);
   uvec2 whole = whole_queries(b, first, OWN);
 
 #if OWN_REGISTERS

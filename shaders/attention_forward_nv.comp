@@ -36,8 +36,7 @@ void main() {
   uint head = group / blocks;  // of all sequences
   // The last block sees the most keys and goes first.
   uint first = (blocks - 1 - group % blocks) * OWN;
-  uint b = head / NH;
-  uint h = head % NH;
+  uint b = head / NH, h = head % NH;
   uint row_stride = (NH + 2 * NKV) * HS;
   uint q_base = b * T * row_stride + h * HS;
   uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;

@@ -298,7 +298,9 @@ void add_decoding(std::vector<Case>& cases) {
     add_run(v, 14, false);
   }
   // Keys that GPUs divide among workgroups: into blocks of 128, of which a window sees some.
+  add({.B = 1, .T = 260, .NH = 2, .HS = 16}, 254, true);
   add({.B = 1, .T = 132, .NH = 2, .HS = 16}, 0, false);
+  cases.back().has_own_kernel = true;  // the merge
   add({.B = 3, .T = 132, .NH = 4, .HS = 20, .NKV = 2}, 125, false);
   add({.B = 2, .T = 270, .NH = 4, .HS = 32, .NKV = 2, .dtype = DType::kF16}, 254, false);
   add({.B = 1, .T = 140, .NH = 2, .HS = 256, .dtype = DType::kBF16}, 136, false);

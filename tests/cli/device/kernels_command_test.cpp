@@ -93,7 +93,7 @@ TEST(GpuKernelsCommand, ListsThePipelinesOfTrainingAndDecoding) {
   for (const char* stem : {"attention_decode", "linear_backward_weight", "optimizer_adamw"}) {
     EXPECT_TRUE(stems.contains(stem)) << stem;
   }
-  for (const char* segment : {"micro_step", "update", "decode_1", "prefill_16", "eval_step"}) {
+  for (const char* segment : {"first_micro_step", "update", "decode_1", "prefill_16", "eval_step"}) {
     EXPECT_TRUE(segments.contains(segment)) << segment;
   }
   if (!record["device"]["pipeline_statistics"].get<bool>()) {
