@@ -80,8 +80,8 @@ TEST_F(GpuRecovery, GoesOnFromTheLastCheckpoint) {
   EXPECT_EQ(train("whole", fragile_device(opened, 0, 0)).steps, 12);
   EXPECT_EQ(opened, 1);
   opened = 0;
-  // The first step, run eagerly, takes some 75 submissions, the others three each.
-  EXPECT_EQ(train("lost", fragile_device(opened, 2, 85)).steps, 12);
+  // The first step, run eagerly, takes some 50 submissions, the others two each.
+  EXPECT_EQ(train("lost", fragile_device(opened, 2, 70)).steps, 12);
   EXPECT_GT(opened, 1);
   EXPECT_TRUE(weights("lost") == weights("whole"));
 }
@@ -95,7 +95,7 @@ TEST_F(GpuRecovery, ALossBeforeTheFirstStepIsALossToo) {
 TEST_F(GpuRecovery, TheDriverStaysLoadedWhileADeviceIsOpenedAgain) {
   int opened = 0;
   Dl_info driver{};
-  const OpenDevice fragile = fragile_device(opened, 1, 85);
+  const OpenDevice fragile = fragile_device(opened, 1, 70);
   const OpenDevice looking = [&] {
     if (opened == 1) {
       void* const loaded = dlopen(driver.dli_fname, RTLD_NOW | RTLD_NOLOAD);
