@@ -49,8 +49,8 @@ void main() {
   LOAD_OWN(k, q_tile, qkv4, k_base, row_stride, first)
   LOAD_OWN(v, dout_tile, qkv4, v_base, row_stride, first)
 #else
-  STAGE_ROWS(own_k, 0, qkv4, k_base, row_stride, first, OWN)
-  STAGE_ROWS(own_v, 0, qkv4, v_base, row_stride, first, OWN)
+  STAGE_ROWS(own_k, 0, qkv4, k_base, row_stride, first, OWN, T)
+  STAGE_ROWS(own_v, 0, qkv4, v_base, row_stride, first, OWN, T)
 #endif
   Accumulator dk[DIMS];
   Accumulator dv[DIMS];
@@ -66,8 +66,8 @@ void main() {
   for (uint query = first; query < end; query += TILE) {
     uint head = b * NH + h;  // of all sequences
     barrier();
-    STAGE_TRANSPOSED(q_transposed, qkv4, b * T * row_stride + h * HS, row_stride, query, KEEP_ROWS(q_tile))
-    STAGE_TRANSPOSED(dout_transposed, dout4, b * T * NH * HS + h * HS, NH * HS, query, KEEP_ROWS(dout_tile))
+    STAGE_TRANSPOSED(q_transposed, qkv4, b * T * row_stride + h * HS, row_stride, query, T, KEEP_ROWS(q_tile))
+    STAGE_TRANSPOSED(dout_transposed, dout4, b * T * NH * HS + h * HS, NH * HS, query, T, KEEP_ROWS(dout_tile))
     UNROLL for (uint item = lane_index(); item < FRAG_M * TILE; item += LANES) {
       uint row = head * T + min(query + item % TILE, T - 1);
       uint to = item / TILE * FIRST_ROW + item % TILE;

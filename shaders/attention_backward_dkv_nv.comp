@@ -59,8 +59,8 @@ void main() {
   for (uint query = first; query < end; query += TILE) {
     uint head = b * NH + h;  // of all sequences
     barrier();
-    STAGE_ROWS(q_tile, 0, qkv4, b * T * row_stride + h * HS, row_stride, query, TILE)
-    STAGE_ROWS(dout_tile, 0, dout4, b * T * NH * HS + h * HS, NH * HS, query, TILE)
+    STAGE_ROWS(q_tile, 0, qkv4, b * T * row_stride + h * HS, row_stride, query, TILE, T)
+    STAGE_ROWS(dout_tile, 0, dout4, b * T * NH * HS + h * HS, NH * HS, query, TILE, T)
     for (uint column = gl_LocalInvocationIndex; column < TILE; column += LANES) {
       uint i = head * T + min(query + column, T - 1);
       column_lse[column] = lse[i] * LOG2E;

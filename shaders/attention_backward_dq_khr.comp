@@ -54,8 +54,8 @@ void main() {
   LOAD_OWN(q, k_tile, qkv4, q_base, row_stride, first)
   LOAD_OWN(dout, v_tile, dout4, dout_base, NH * HS, first)
 #else
-  STAGE_ROWS(own_q, 0, qkv4, q_base, row_stride, first, OWN)
-  STAGE_ROWS(own_dout, 0, dout4, dout_base, NH * HS, first, OWN)
+  STAGE_ROWS(own_q, 0, qkv4, q_base, row_stride, first, OWN, T)
+  STAGE_ROWS(own_dout, 0, dout4, dout_base, NH * HS, first, OWN, T)
 #endif
   Accumulator first_s = broadcast_rows(-lse[head * T + min(query, T - 1)] / SCALE);
   Accumulator first_dp = broadcast_rows(-row_sums[head * T + min(query, T - 1)]);
@@ -65,8 +65,8 @@ void main() {
   uint end = min(T, first + OWN);
   for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
     barrier();
-    STAGE_TRANSPOSED(k_transposed, qkv4, k_base, row_stride, key, KEEP_ROWS(k_tile))
-    STAGE_ROWS(v_tile, 0, qkv4, k_base + NKV * HS, row_stride, key, TILE)
+    STAGE_TRANSPOSED(k_transposed, qkv4, k_base, row_stride, key, T, KEEP_ROWS(k_tile))
+    STAGE_ROWS(v_tile, 0, qkv4, k_base + NKV * HS, row_stride, key, TILE, T)
     barrier();
     Accumulator s[COLUMNS];
     Accumulator dp[COLUMNS];

@@ -55,8 +55,8 @@ void main() {
   uint end = min(T, first + OWN);
   for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
     barrier();
-    STAGE_ROWS(k_tile, 0, qkv4, k_base, row_stride, key, TILE)
-    STAGE_ROWS(v_tile, 0, qkv4, k_base + NKV * HS, row_stride, key, TILE)
+    STAGE_ROWS(k_tile, 0, qkv4, k_base, row_stride, key, TILE, T)
+    STAGE_ROWS(v_tile, 0, qkv4, k_base + NKV * HS, row_stride, key, TILE, T)
     barrier();
     Scores p;
     Scores dp;

@@ -11,10 +11,18 @@
 // which order, depends on its position alone: tiles that a neighbour needs and it does not add exactly nothing.
 // Macros: HS, a multiple of 4; LANES, the workgroup size; MIN_SUBGROUP, the fewest lanes that a subgroup can have;
 // QUERIES, rows of one slot at positions that follow each other; STORES, 1: the rows also put their keys and values
-// into the cache, else that is done; DTYPE of qkv, caches and output; SPLITS, 1: `parts` workgroups share a head of the
+// into the cache, else that is done; DTYPE of qkv and output, CACHE_DTYPE; SPLITS, 1: `parts` workgroups share a head of the
 // one row, each with a block of `keys` positions (include/attention_splits.glsl), and attention_decode_merge follows.
 
 #include "packed.glsl"
+
+#define CACHE_ELEMENT ELEMENT_OF(CACHE_DTYPE)
+#define CACHE_WORD4 WORD4_OF(CACHE_DTYPE)
+#if CACHE_DTYPE == DTYPE
+#define to_cache(element) (element)
+#else
+#define to_cache(element) to_element_of(CACHE_DTYPE, from_element(element))
+#endif
 
 layout(local_size_x = LANES) in;
 
@@ -23,9 +31,9 @@ layout(local_size_x = LANES) in;
 layout(set = 0, binding = 0, std430) readonly buffer Qkv { ELEMENT qkv[]; };  // (rows, NH + 2 NKV, HS)
 layout(set = 0, binding = 0, std430) readonly buffer Qkv4 { WORD4 qkv4[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Places { ivec2 places[]; };  // (rows) of (position, slot)
-layout(set = 0, binding = 2, std430) buffer KCache { ELEMENT k_cache[]; };        // (slots, NKV, T_max, HS)
-layout(set = 0, binding = 2, std430) readonly buffer KCache4 { WORD4 k_cache4[]; };
-layout(set = 0, binding = 3, std430) buffer VCache { ELEMENT v_cache[]; };        // (slots, NKV, T_max, HS)
+layout(set = 0, binding = 2, std430) buffer KCache { CACHE_ELEMENT k_cache[]; };  // (slots, NKV, T_max, HS)
+layout(set = 0, binding = 2, std430) readonly buffer KCache4 { CACHE_WORD4 k_cache4[]; };
+layout(set = 0, binding = 3, std430) buffer VCache { CACHE_ELEMENT v_cache[]; };  // (slots, NKV, T_max, HS)
 #if SPLITS
 layout(set = 0, binding = 4, std430) writeonly buffer SplitAcc { float split_acc[]; };   // (rows, NH, parts, HS)
 layout(set = 0, binding = 5, std430) writeonly buffer SplitSums { vec2 split_sums[]; };  // (rows, NH, parts)
@@ -92,8 +100,8 @@ void take_own(uint q, uint k_base, uint cache_at, bool starts, bool stores) {
         acc[q][i] = from_element(qkv[v_base + d]);
 #if STORES
         if (stores) {
-          k_cache[cache_at + d] = qkv[k_base + d];
-          v_cache[cache_at + d] = qkv[v_base + d];
+          k_cache[cache_at + d] = to_cache(qkv[k_base + d]);
+          v_cache[cache_at + d] = to_cache(qkv[v_base + d]);
         }
 #endif
       }
@@ -111,7 +119,7 @@ void take_tile(uint cache_base, uint first, uint begin, uint end) {
   precise float s[QUERIES], p[QUERIES];
   EACH_QUERY s[q] = 0;
   for (uint i = 0; i < HS; i += 4) {
-    const vec4 k = unpack4(k_cache4[(base + i) / 4]);
+    const vec4 k = unpack4_of(CACHE_DTYPE, k_cache4[(base + i) / 4]);
     EACH_QUERY {
       const vec4 x = unpack4(qkv4[(q_base[q] + i) / 4]);
       s[q] = fma(x.x, k.x, s[q]);
@@ -136,7 +144,8 @@ void take_tile(uint cache_base, uint first, uint begin, uint end) {
     float weight[QUERIES];
     EACH_QUERY weight[q] = subgroupBroadcast(p[q], j);
     EACH_PART {
-      const float v = from_element(v_cache[cache_base + (first + j) * HS + min(element_of(i), HS - 1)]);
+      const uint at = cache_base + (first + j) * HS + min(element_of(i), HS - 1);
+      const float v = from_element_of(CACHE_DTYPE, v_cache[at]);
       EACH_QUERY acc[q][i] = fma(weight[q], v, acc[q][i]);
     }
   }

@@ -5,10 +5,7 @@
 // cooperative matrices.
 
 #include "attention_khr.glsl"
-
-layout(set = 0, binding = 0, std430) readonly buffer Qkv { WORD4 qkv4[]; };      // (B, T, NH + 2 NKV, HS)
-layout(set = 0, binding = 1, std430) writeonly buffer Out { WORD4 result4[]; };  // (B, T, NH, HS)
-layout(set = 0, binding = 2, std430) writeonly buffer Lse { float lse[]; };      // (B, NH, T)
+#include "attention_keys.glsl"
 
 shared uvec2 k_tile[TILE * ROW_WORDS];
 shared uvec2 v_transposed[HS * TILE_WORDS];
@@ -68,27 +65,26 @@ void main() {
   uint h = head % NH;
   uint row_stride = (NH + 2 * NKV) * HS;
   uint q_base = b * T * row_stride + h * HS;
-  uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
-  uint query = first + OWN_ROW;
+  Keys keys = keys_of(b, h, first);
+  uint query = keys.position + OWN_ROW;
   uint begin = begin_of(b, query);
-  uvec2 whole = whole_keys(b, first, OWN);
+  uvec2 whole = whole_keys(b, keys.position, OWN);
 
 #if OWN_REGISTERS
   OperandA q[HS / FRAG_K];
   LOAD_OWN(q, k_tile, qkv4, q_base, row_stride, first)
 #else
-  STAGE_ROWS(own_q, 0, qkv4, q_base, row_stride, first, OWN)
+  STAGE_ROWS(own_q, 0, qkv4, q_base, row_stride, first, OWN, T)
 #endif
   Accumulator acc[DIMS];
   UNROLL for (uint j = 0; j < DIMS; ++j) acc[j] = Accumulator(0);
   float row_max = MASKED;
   float row_sum = 0;
 
-  uint end = min(T, first + OWN);
-  for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
+  for (uint key = keys.from; key < keys.end; key += TILE) {
     barrier();
-    STAGE_ROWS(k_tile, 0, qkv4, k_base, row_stride, key, TILE)
-    STAGE_TRANSPOSED(v_transposed, qkv4, k_base + NKV * HS, row_stride, key, KEEP_NONE)
+    STAGE_ROWS(k_tile, 0, KEY_ROWS, keys.base, keys.stride, key, TILE, keys.count)
+    STAGE_TRANSPOSED(v_transposed, VALUE_ROWS, keys.value_base, keys.stride, key, keys.count, KEEP_NONE)
     barrier();
     Accumulator s[COLUMNS];
     UNROLL for (uint j = 0; j < COLUMNS; ++j) s[j] = Accumulator(0);
@@ -112,5 +108,7 @@ void main() {
   barrier();
   if (lane_index() % ROW_LANES == 0) factors[OWN_ROW * FRAG_N] = 1 / row_sum;
   STORE_ROWS(acc, result4, b * T * NH * HS + h * HS, NH * HS, first, inverse_sum)
+#if !CACHED
   if (query < T && lane_index() % ROW_LANES == 0) lse[head * T + query] = (row_max + log2(row_sum)) * LN2;
+#endif
 }

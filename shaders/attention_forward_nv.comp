@@ -5,14 +5,13 @@
 // matrices of VK_NV_cooperative_matrix2.
 
 #include "attention_nv.glsl"
-
-layout(set = 0, binding = 0, std430) readonly buffer Qkv { WORD4 qkv4[]; };      // (B, T, NH + 2 NKV, HS)
-layout(set = 0, binding = 1, std430) writeonly buffer Out { WORD4 result4[]; };  // (B, T, NH, HS)
-layout(set = 0, binding = 2, std430) writeonly buffer Lse { float lse[]; };      // (B, NH, T)
+#include "attention_keys.glsl"
 
 shared uvec2 k_tile[TILE * ROW_WORDS];
 shared uvec2 v_tile[TILE * ROW_WORDS];
+#if !CACHED
 shared float row_lse[OWN * COLUMNS];
+#endif
 
 float larger(const in float a, const in float b) { return max(a, b); }
 float sum_of(const in float a, const in float b) { return a + b; }
@@ -39,7 +38,7 @@ void main() {
   uint b = head / NH, h = head % NH;
   uint row_stride = (NH + 2 * NKV) * HS;
   uint q_base = b * T * row_stride + h * HS;
-  uint k_base = b * T * row_stride + (NH + h / (NH / NKV)) * HS;
+  Keys keys = keys_of(b, h, first);
 
   OwnRows q;
   LOAD_OWN(q, k_tile, qkv4, q_base, row_stride, first)
@@ -49,19 +48,18 @@ void main() {
   Scores row_sum = Scores(0);
 
   STAGE_LIMITS(begin_of, b, first)
-  uvec2 whole = whole_keys(b, first, OWN);
-  uint end = min(T, first + OWN);
-  for (uint key = max(FIRST_KEY(first), begin_of(b, first) / TILE * TILE); key < end; key += TILE) {
+  uvec2 whole = whole_keys(b, keys.position, OWN);
+  for (uint key = keys.from; key < keys.end; key += TILE) {
     barrier();
-    STAGE_ROWS(k_tile, 0, qkv4, k_base, row_stride, key, TILE)
-    STAGE_ROWS(v_tile, 0, qkv4, k_base + NKV * HS, row_stride, key, TILE)
+    STAGE_ROWS(k_tile, 0, KEY_ROWS, keys.base, keys.stride, key, TILE, keys.count)
+    STAGE_ROWS(v_tile, 0, VALUE_ROWS, keys.value_base, keys.stride, key, TILE, keys.count)
     barrier();
     Scores s;
     SCORES_OF(q, k_tile, s)
     if (IS_WHOLE(whole, key)) {
       coopMatPerElementNV(s, s, scaled_score);
     } else {
-      coopMatPerElementNV(s, s, masked_score, first, key);
+      coopMatPerElementNV(s, s, masked_score, keys.position, key);
     }
     Scores new_max;
     coopMatReduceNV(new_max, s, gl_CooperativeMatrixReduceRowNV, larger);
@@ -86,13 +84,17 @@ void main() {
   Results inverse_rows;
   coopMatReduceNV(inverse_rows, inverse_sum, gl_CooperativeMatrixReduceRowNV, larger);
   acc = acc * inverse_rows;
+#if !CACHED
   coopMatPerElementNV(row_sum, row_sum, log_sum);
   Scores lse2 = row_max + row_sum;
   coopmat<float, SCOPE, OWN, COLUMNS, gl_MatrixUseAccumulator> lse_rows;
   coopMatReduceNV(lse_rows, lse2, gl_CooperativeMatrixReduceRowNV, larger);
   coopMatStore(lse_rows, row_lse, 0, COLUMNS, gl_CooperativeMatrixLayoutRowMajor);
+#endif
   STORE_ROWS(acc, k_tile, result4, b * T * NH * HS + h * HS, NH * HS, first)
+#if !CACHED
   for (uint row = gl_LocalInvocationIndex; row < OWN; row += LANES) {
     if (first + row < T) lse[head * T + first + row] = row_lse[row * COLUMNS] * LN2;
   }
+#endif
 }

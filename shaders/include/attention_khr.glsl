@@ -89,9 +89,9 @@ void transpose4(inout uvec2 x[4]) {
   x[3] = high.xz >> 16 | (high.yw & 0xffff0000u);
 }
 
-// A tile of TILE rows, transposed to HS rows of TILE_WORDS; `keep` may use the words x[4] of rows r to r + 3,
+// A tile of TILE rows, those before `end`, transposed to HS rows of TILE_WORDS; `keep` may use the words x[4] of rows r to r + 3,
 // column c.
-#define STAGE_TRANSPOSED(target, source, base, stride, first, keep)                                    \
+#define STAGE_TRANSPOSED(target, source, base, stride, first, end, keep)                               \
   UNROLL_OWN for (uint start = 0; start < TILE / 4 * (HS / 4); start += LANES) {                       \
     uint item = start + lane_index();                                                                  \
     uint r = item % (TILE / 4) * 4;                                                                    \
@@ -99,7 +99,7 @@ void transpose4(inout uvec2 x[4]) {
     if (TILE / 4 * (HS / 4) % LANES == 0 || c < HS / 4) {                                              \
       uvec2 x[4];                                                                                      \
       UNROLL for (uint j = 0; j < 4; ++j) {                                                            \
-        x[j] = source[((base) + min((first) + r + j, T - 1) * (stride)) / 4 + c];                      \
+        x[j] = source[((base) + min((first) + r + j, (end) - 1) * (stride)) / 4 + c];                  \
       }                                                                                                \
       keep;                                                                                            \
       transpose4(x);                                                                                   \
@@ -116,7 +116,7 @@ void transpose4(inout uvec2 x[4]) {
 #define LOAD_OWN(operands, array, source, base, stride, first)                                     \
   for (uint part = 0; part < OWN; part += OWN_PART) {                                              \
     barrier();                                                                                     \
-    STAGE_ROWS(array, 0, source, base, stride, (first) + part, OWN_PART)                           \
+    STAGE_ROWS(array, 0, source, base, stride, (first) + part, OWN_PART, T)                        \
     barrier();                                                                                     \
     uint own_row = ROW_GROUP * FRAG_M;                                                             \
     if (own_row >= part && own_row < part + OWN_PART) {                                            \
@@ -219,7 +219,7 @@ void differentiate(inout Accumulator s[COLUMNS], inout Accumulator dp[COLUMNS]) 
       uint element = (base) + ((first) + row) * (stride) + (WAY * DIMS + (dim)) * FRAG_N + column;         \
       if (item < FRAG_M * width / 4 && (first) + row < T) {                                                \
         vec4 x = scores[row * SCORE_WORDS + (WAY * COLUMNS * FRAG_N + column) / 4] * factor(row);          \
-        target[element / 4] = pack4(x);                                                                    \
+        target[element / 4] = pack4_of(ROWS_DTYPE, x);                                                     \
       }                                                                                                    \
     }                                                                                                      \
     subgroupBarrier();                                                                                     \

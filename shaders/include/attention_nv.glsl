@@ -40,7 +40,7 @@ shared uint row_limit[OWN];  // of the owned rows: begin_of queries or end_of ke
 
 #define LOAD_OWN(operand, array, source, base, stride, first)                            \
   barrier();                                                                             \
-  STAGE_ROWS(array, 0, source, base, stride, first, OWN)                                 \
+  STAGE_ROWS(array, 0, source, base, stride, first, OWN, T)                              \
   barrier();                                                                             \
   coopMatLoad(operand, array, 0, ROW_WORDS, gl_CooperativeMatrixLayoutRowMajor);
 
@@ -60,6 +60,12 @@ shared uint row_limit[OWN];  // of the owned rows: begin_of queries or end_of ke
     scores = coopMatMulAdd(own, columns, Scores(0));                                     \
   }
 
+#if ROWS_DTYPE == DTYPE
+#define row_word(word) word
+#else
+#define row_word(word) pack4_of(ROWS_DTYPE, unpack4(word))
+#endif
+
 // Stores the results, rounded to operands, to `target`, staged through `array`: row r of the group, first + r of the
 // sequence, is at element base + (first + r) * stride.
 #define STORE_ROWS(results, array, target, base, stride, first)                          \
@@ -69,5 +75,7 @@ shared uint row_limit[OWN];  // of the owned rows: begin_of queries or end_of ke
   for (uint item = gl_LocalInvocationIndex; item < OWN * HS / 4; item += LANES) {        \
     uint r = item / (HS / 4);                                                            \
     uint c = item % (HS / 4);                                                            \
-    if ((first) + r < T) target[((base) + ((first) + r) * (stride)) / 4 + c] = array[r * ROW_WORDS + c]; \
+    if ((first) + r < T) {                                                               \
+      target[((base) + ((first) + r) * (stride)) / 4 + c] = row_word(array[r * ROW_WORDS + c]); \
+    }                                                                                    \
   }

@@ -1,6 +1,8 @@
 // Shared by the attention kernels on cooperative matrices (attention_khr.glsl, attention_nv.glsl): push constants,
 // visibility of keys, and staging in shared memory. The includer defines LANES (invocations), OWN (rows that a
-// workgroup owns), TILE, HS, DTYPE, WINDOW, UNROLL_STAGING and, where there are several, DOCUMENTS.
+// workgroup owns), TILE, HS, DTYPE, WINDOW, UNROLL_STAGING and, where there are several, DOCUMENTS. Of the forward the
+// host may set CACHED, 1: the keys and values are those of a cache (attention_keys.glsl), and ROWS_DTYPE, the type of
+// qkv and the output, DTYPE being that of the cache.
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_KHR_cooperative_matrix : require
@@ -11,7 +13,12 @@
 #else
 #define OPERAND float16_t
 #endif
-
+#ifndef CACHED
+#define CACHED 0
+#endif
+#ifndef ROWS_DTYPE
+#define ROWS_DTYPE DTYPE
+#endif
 
 #include "packed.glsl"
 
@@ -26,6 +33,10 @@ layout(push_constant) uniform Push {
   uint groups;  // blocks * heads * sequences
   uint NKV;     // key and value heads; query head h uses number h / (NH / NKV)
   uint window;
+#if CACHED
+  uint T_max;
+  uint slots;
+#endif
 };
 
 #define UNROLL [[unroll]]
@@ -48,15 +59,21 @@ layout(push_constant) uniform Push {
 
 #define ROW_WORDS ((HS + 8) / 4)  // of four elements in a staged row of q, k, v or dout, padded to spread over banks
 
-// Stages `rows` rows of `source` from `first` on, clamped to the sequence, in the rows of `target` from `target_row`
-// on; row r of `source` is at element base + r * stride.
-#define STAGE_ROWS(target, target_row, source, base, stride, first, rows)                  \
+// Four elements as operands, f32 beyond their range at its end.
+uvec2 operands_of(uvec2 word) { return word; }
+#if ROWS_DTYPE != DTYPE
+uvec2 operands_of(vec4 x) { return pack4(clamp(x, -65504, 65504)); }
+#endif
+
+// Stages `rows` rows of `source` from `first` on, clamped to those before `end`, in the rows of `target` from
+// `target_row` on; row r of `source` is at element base + r * stride.
+#define STAGE_ROWS(target, target_row, source, base, stride, first, rows, end)             \
   UNROLL_STAGING for (uint start = 0; start < (rows) * HS / 4; start += LANES) {               \
     uint item = start + gl_LocalInvocationIndex;                                                      \
     uint r = item / (HS / 4);                                                              \
     uint c = item % (HS / 4);                                                              \
     if ((rows) * HS / 4 % LANES == 0 || r < (rows)) {                                      \
       target[((target_row) + r) * ROW_WORDS + c] =                                         \
-          source[((base) + min((first) + r, T - 1) * (stride)) / 4 + c];                   \
+          operands_of(source[((base) + min((first) + r, (end) - 1) * (stride)) / 4 + c]);  \
     }                                                                                      \
   }

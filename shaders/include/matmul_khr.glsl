@@ -1,5 +1,5 @@
 // C = op(A) op(B) on subgroup-scope cooperative matrices (VK_KHR_cooperative_matrix): 16-bit operands, fp32
-// accumulators. A workgroup of several subgroups computes a tile of C; panels of A and B are staged in shared memory,
+// accumulators. With DTYPE 0, where B is in blocks, A is rounded to f16 on its way into its panel. A workgroup of several subgroups computes a tile of C; panels of A and B are staged in shared memory,
 // the next ones loaded while the present ones are multiplied. Accumulators leave through shared memory too, so that the
 // epilogue need not know the layout of a matrix in its subgroup. Design and figures: shaders/docs/matmul.md. The
 // including file defines TRANSPOSITION; beside the macros of matmul.glsl the host (src/ops/matmul/matmul_khr.cpp) sets
@@ -17,7 +17,7 @@
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
-#if DTYPE == 1
+#if DTYPE != 2
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #define MATRIX_ELEMENT float16_t
 #else
@@ -30,8 +30,8 @@
 layout(local_size_x = (BM / SM) * (BN / SN) * LANES) in;
 const uint kThreads = (BM / SM) * (BN / SN) * LANES;
 
-// A and B in words of eight neighbours.
-#if WIDE
+// A and B in words of eight neighbours, of f32 in words of four.
+#if WIDE && DTYPE != 0
 #define OPERAND uvec4
 #endif
 #define VALUES 4
@@ -42,6 +42,15 @@ const uint kThreads = (BM / SM) * (BN / SN) * LANES;
 #include "matmul.glsl"
 
 #include "matmul_epilogue.glsl"
+
+// Two neighbours as operands; f32 beyond f16's range becomes its end.
+#if DTYPE != 0
+#define operand_pair(v) round_pair(v)
+#elif NATIVE_ROUNDING
+uint operand_pair(vec2 v) { return packFloat2x16(f16vec2(clamp(v, -65504, 65504))); }
+#else
+uint operand_pair(vec2 v) { return to_pair_1(clamp(v, -65504, 65504)); }
+#endif
 
 #define UNROLL [[unroll]]
 
@@ -83,8 +92,12 @@ shared PANEL panels[max(BUFFERS * kPanelSize, kSubgroups * kResultSize)];
 #define ROW_LENGTH lda
 #define ORIGIN a_offset
 #define BY_K A_BY_K
+#if DTYPE == 0
+#define PANEL_FLOATS
+#endif
 #define FIRST_THREAD 0
 #include "matmul_panel.glsl"
+#undef PANEL_FLOATS
 #undef PANEL_NAME
 #undef SOURCE
 #undef TILE

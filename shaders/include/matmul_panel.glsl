@@ -8,6 +8,7 @@
 //   BY_K           1: a row in memory is one k; 0: it is a row of A or a column of B
 //   FIRST_THREAD   the invocation that takes the first job
 //   PANEL_BLOCKS   where defined, the operand is in blocks, decoded and rounded on its way into registers
+//   PANEL_FLOATS   where defined, it is f32, rounded likewise, and not BY_K
 // A word is eight neighbours in memory. Where the panel is contiguous along K and memory is not, four words of
 // successive k are transposed on their way.
 
@@ -39,12 +40,16 @@ uvec4 PANEL_NAME(word)(uint row, uint k) {
   const uint at = min(row, EXTENT - 1) * ROW_LENGTH + k;
 #endif
   const vec4 low = block_four(at), high = block_four(at + 4);
-  return uvec4(round_pair(low.xy), round_pair(low.zw), round_pair(high.xy), round_pair(high.zw));
+  return uvec4(operand_pair(low.xy), operand_pair(low.zw), operand_pair(high.xy), operand_pair(high.zw));
 #elif WIDE
 #if K_TAIL
   if (k >= K) return uvec4(0);
 #endif
-#if BY_K
+#ifdef PANEL_FLOATS
+  const uint four = (ORIGIN + min(row, EXTENT - 1) * ROW_LENGTH + k) / 4;
+  const vec4 low = SOURCE[four], high = SOURCE[four + 1];
+  return uvec4(operand_pair(low.xy), operand_pair(low.zw), operand_pair(high.xy), operand_pair(high.zw));
+#elif BY_K
   return SOURCE[(ORIGIN + k * ROW_LENGTH + min(row, EXTENT - 8)) / 8];
 #else
   return SOURCE[(ORIGIN + min(row, EXTENT - 1) * ROW_LENGTH + k) / 8];
@@ -59,7 +64,11 @@ uvec4 PANEL_NAME(word)(uint row, uint k) {
     const uint at_row = min(row, EXTENT - 1), at_k = k + i;
     const uint at = ORIGIN + at_row * ROW_LENGTH + min(at_k, K - 1);
 #endif
+#ifdef PANEL_FLOATS
+    const uint bits = operand_pair(vec2(SOURCE[at], 0));
+#else
     const uint bits = uint(SOURCE[at]);
+#endif
     if (at_k < K) word[i / 2] |= bits << (i % 2 * 16);
   }
   return word;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vkgpt/check/definitions.hpp"
+#include "vkgpt/check/op_table.hpp"
 #include "vkgpt/ops/attention/attention.hpp"
 
 namespace vkgpt::check {
@@ -45,6 +46,14 @@ std::span<const AttentionVariant> attention_matrix_variants();
 
 /// A head of 64, the most frequent size.
 AttentionVariant whole_attention_head(DType dtype);
+
+/// Of the output: scores and probabilities may be rounded to the type on the way.
+inline double attention_bound(DType dtype) {
+  return (dtype == DType::kF32 ? 1 : 0.4) * rounding_bound(dtype);
+}
+
+/// Over a cache: steps and runs.
+std::vector<Case> attention_decoding_cases();
 
 /// What `vkgpt selftest` runs by each backend.
 std::vector<AttentionVariant> quick_attention_variants();

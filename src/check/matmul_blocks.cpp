@@ -42,9 +42,25 @@ struct Size {
 /// Rows of W that are bound at once.
 constexpr std::int64_t kSlicedRows = 128;
 
-enum class Form { kForward, kForwardBias, kFewRows, kManyRows, kGelu, kInput, kInputGeluAdd };
-constexpr std::string_view kFormNames[] = {
-    "nt", "nt bias", "nt by rows", "nt by many rows", "nt gelu", "nn", "nn gelu_grad accumulate"};
+/// kManyRowsRounded: on matrix units, which take x of f32 rounded.
+enum class Form {
+  kForward,
+  kForwardBias,
+  kFewRows,
+  kManyRows,
+  kManyRowsRounded,
+  kGelu,
+  kInput,
+  kInputGeluAdd
+};
+constexpr std::string_view kFormNames[] = {"nt",
+                                           "nt bias",
+                                           "nt by rows",
+                                           "nt by many rows",
+                                           "nt by many rows on matrices",
+                                           "nt gelu",
+                                           "nn",
+                                           "nn gelu_grad accumulate"};
 
 void forward(Trial& t, BlockType type, Form form, DType dtype, const Size& s) {
   const Operand x = t.random({s.M, s.K}, 1, 1.0F, dtype);
@@ -65,10 +81,10 @@ void forward(Trial& t, BlockType type, Form form, DType dtype, const Size& s) {
   }
   ops::LinearForward args{.x = x, .weight = w.weight, .y = t.output({s.M, s.N}, dtype)};
   if (form == Form::kFewRows) args.by_rows = ops::ByRows::kFew;
-  if (form == Form::kManyRows) args.by_rows = ops::ByRows::kMany;
+  if (form == Form::kManyRows || form == Form::kManyRowsRounded) args.by_rows = ops::ByRows::kMany;
   if (has_bias) args.bias = bias;
   ops::linear_forward(t.builder(), args);
-  t.expect("y", args.y, y, 2 * rounding_bound(dtype));
+  t.expect("y", args.y, y, 2 * rounding_bound(form == Form::kManyRowsRounded ? DType::kF16 : dtype));
 }
 
 void backward_input(Trial& t, BlockType type, Form form, DType dtype, const Size& s) {
@@ -89,13 +105,16 @@ void backward_input(Trial& t, BlockType type, Form form, DType dtype, const Size
 
 /// The backends that read blocks, as the device is and taken for a GPU, and with bindings so small that rows
 /// are cut.
-std::vector<Device> devices_for(DType dtype, const Size& s) {
+std::vector<Device> devices_for(Form form, DType dtype, const Size& s) {
   const auto sliced = static_cast<std::uint64_t>(kSlicedRows * 4 * std::max(s.N, s.K));
   constexpr auto kScalar = Backend::kScalar, kSimt = Backend::kSimt, kKhr = Backend::kKhr;
   std::vector<Device> devices = {{.name = "scalar", .backend = kScalar},
                                  {.name = "scalar as a GPU", .backend = kScalar, .is_gpu = true},
-                                 {.name = "simt", .backend = kSimt},
-                                 {.name = "as a GPU", .is_gpu = true}};
+                                 {.name = "simt", .backend = kSimt}};
+  if (form == Form::kManyRowsRounded) return {{.name = "khr as a GPU", .backend = kKhr, .is_gpu = true}};
+  const bool is_rounded = form == Form::kManyRows && dtype == DType::kF32;
+  devices.push_back(is_rounded ? Device{.name = "simt as a GPU", .backend = kSimt, .is_gpu = true}
+                               : Device{.name = "as a GPU", .is_gpu = true});
   if (dtype == DType::kF16) devices.push_back({.name = "khr", .backend = kKhr});
   if (s.N > kSlicedRows && dtype == DType::kF32) {
     devices.push_back({.name = "scalar, sliced", .backend = kScalar, .max_binding_bytes = sliced});
@@ -115,9 +134,9 @@ std::vector<Case> matmul_block_cases() {
     const bool is_quick = &s == &kOdd && (form == Form::kForwardBias || form == Form::kInput);
     cases.push_back({.variant = vkgpt::format("{} {} {} {}", dtype_name(dtype), block_format(type).name,
                                               s.text(), kFormNames[static_cast<int>(form)]),
-                     .dtype = dtype,
+                     .dtype = form == Form::kManyRowsRounded ? DType::kF16 : dtype,
                      .quick = is_quick,
-                     .devices = devices_for(dtype, s),
+                     .devices = devices_for(form, dtype, s),
                      .build = [=](Trial& t) { build(t, type, form, dtype, s); }});
   };
   for (const BlockType type : kBlockTypes) {
@@ -129,6 +148,8 @@ std::vector<Case> matmul_block_cases() {
       add(type, Form::kForward, dtype, kWhole);
       add(type, Form::kInput, dtype, kWhole);
     }
+    add(type, Form::kManyRowsRounded, DType::kF32, kOdd);
+    cases.back().has_own_kernel = type == BlockType::kQ8_0;
     add(type, Form::kForward, DType::kBF16, kOdd);
     add(type, Form::kInput, DType::kF32, kRow);
     add(type, Form::kForward, DType::kF32, kCut);
@@ -138,6 +159,7 @@ std::vector<Case> matmul_block_cases() {
   add(BlockType::kQ8_0, Form::kInputGeluAdd, DType::kF32, kOdd);
   add(BlockType::kQ8_0, Form::kFewRows, DType::kF32, kCut);
   add(BlockType::kQ8_0, Form::kManyRows, DType::kF32, kCut);
+  add(BlockType::kNF4, Form::kManyRowsRounded, DType::kF32, kWhole);
   return cases;
 }
 

@@ -59,6 +59,11 @@ std::string logits_segment(std::int64_t rows) {
   return "logits_" + std::to_string(rows);
 }
 
+DType cache_dtype(const DecodeOptions& options, const vk::DeviceCaps& caps) {
+  const bool halves = options.blocks && caps.storage_16bit && !caps.is_cpu();
+  return options.cache.value_or(halves ? DType::kF16 : options.dtype);
+}
+
 bool draws(const DecodeOptions& options, const vk::DeviceCaps& caps) {
   return options.draws.value_or(!caps.is_cpu());
 }
@@ -125,10 +130,11 @@ class DecodePlanWriter {
       drawn_ = builder.readback(decode::kDrawn, {step_rows, 2}, DType::kU32);
     }
     const Shape shape{options.slots, config_.kv_heads(), config_.block_size, config_.head_size()};
+    const DType cache_dtype = decode::cache_dtype(options, builder.caps());
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       const std::string name = "h" + std::to_string(layer);
-      caches_.push_back({builder.persistent(name + "/k_cache", shape, Role::kCache, options.dtype),
-                         builder.persistent(name + "/v_cache", shape, Role::kCache, options.dtype)});
+      caches_.push_back({builder.persistent(name + "/k_cache", shape, Role::kCache, cache_dtype),
+                         builder.persistent(name + "/v_cache", shape, Role::kCache, cache_dtype)});
     }
   }
 
@@ -238,8 +244,8 @@ class DecodePlanWriter {
 };
 
 void check_cache_fits(const GptConfig& config, const vk::DeviceCaps& caps, const DecodeOptions& options) {
-  const std::int64_t slot_bytes =
-      config.kv_heads() * config.block_size * config.head_size() * dtype_size(options.dtype);
+  const std::int64_t slot_bytes = config.kv_heads() * config.block_size * config.head_size() *
+                                  dtype_size(decode::cache_dtype(options, caps));
   const std::int64_t most = ops::max_binding_bytes(caps) / slot_bytes;
   if (options.slots <= most) return;
   fail_usage(

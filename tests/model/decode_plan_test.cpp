@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,16 +56,37 @@ TEST(DecodePlan, HasOneKernelOfAWeightForRunsOfAnyLength) {
   }
 }
 
+bool is_on_matrices(std::string_view stem) {
+  return stem.ends_with("_khr") || stem.ends_with("_nv");
+}
+
 TEST(DecodePlan, RunsPromptsOnMatrixUnits) {
-  const plan::Plan plan = plan_for("h100", "f16");
-  const std::vector<std::string> kernels = products(plan, "prefill_256");
-  ASSERT_EQ(kernels.size(), 12 * 4 + 1);
-  for (std::size_t i = 0; i + 1 < kernels.size(); ++i) {
-    EXPECT_TRUE(kernels[i].starts_with("linear_forward_khr") || kernels[i].starts_with("linear_forward_nv"))
-        << kernels[i];
+  for (const char* profile : {"h100", "radv_navi31"}) {
+    for (const char* dtype : {"f16", "q8_0", "nf4"}) {
+      const plan::Plan plan = plan_for(profile, dtype);
+      std::size_t count = 0;
+      for (const plan::Dispatch& dispatch : plan.segment("prefill_256").dispatches) {
+        const std::string& stem = dispatch.kernel.stem;
+        if (stem == "linear_forward_gemv") continue;  // the last row's logits
+        if (stem == "attention_cache_fill") continue;
+        if (!stem.starts_with("linear") && !stem.starts_with("attention")) continue;
+        EXPECT_TRUE(is_on_matrices(stem)) << profile << ' ' << dtype << ' ' << stem;
+        ++count;
+      }
+      EXPECT_EQ(count, 12U * 5) << profile << ' ' << dtype;
+      EXPECT_TRUE(products(plan, "decode_4").front().starts_with("linear_forward_gemv"));
+    }
   }
-  EXPECT_TRUE(kernels.back().starts_with("linear_forward_gemv"));  // the last row's logits
-  EXPECT_TRUE(products(plan, "decode_4").front().starts_with("linear_forward_gemv"));
+}
+
+TEST(DecodePlan, KeepsKeysInSixteenBitsBesideBlocksOnGpus) {
+  const auto type_on = [](const std::string& profile, const std::string& dtype) {
+    return decode::cache_dtype(decode_options(dtype, 1), vk::load_device_profile(profile));
+  };
+  EXPECT_EQ(type_on("h100", "q8_0"), DType::kF16);
+  EXPECT_EQ(type_on("h100", "f16"), DType::kF16);
+  EXPECT_EQ(type_on("h100", "f32"), DType::kF32);
+  EXPECT_EQ(type_on("lavapipe", "q8_0"), DType::kF32);
 }
 
 TEST(DecodePlan, DividesKeysAmongWorkgroups) {

@@ -20,9 +20,11 @@
 namespace vkgpt::model {
 
 struct DecodeOptions {
-  std::int64_t slots = 1;     // sequences whose keys and values are kept
-  DType dtype = DType::kF32;  // of matrices, caches and the activations inside the branches: f32 or f16
+  std::int64_t slots = 1;                // sequences whose keys and values are kept
+  DType dtype = DType::kF32;             // of matrices and activations: f32 or f16
   std::optional<BlockType> blocks = {};  // of matrices in place of `dtype`, see `block_type_of`
+  /// Of keys and values. No value: `dtype`, but f16 beside matrices in blocks on GPUs that store 16 bits.
+  std::optional<DType> cache = {};
   /// Whether tokens are drawn on the device, so that logits cross the bus only where the host wants them. No
   /// value: on all but CPU drivers.
   std::optional<bool> draws = {};
@@ -31,7 +33,7 @@ struct DecodeOptions {
 /// The choices of `--dtype` in commands that decode.
 inline constexpr const char* kDecodeTypes = "f32|f16|q8_0|q4_0|nf4";
 
-/// The options that a choice stands for: in blocks of few bits are matrices alone, all else is f32.
+/// The options that a choice stands for: in blocks of few bits are matrices alone, activations are f32 then.
 DecodeOptions decode_options(std::string_view dtype, std::int64_t slots);
 
 /// Segments and tensors of the decode plan. A row is a token with its place, (position, slot), as
@@ -50,6 +52,8 @@ inline constexpr const char* kLogits = "logits";
 inline constexpr const char* kControls = "sample_controls";
 inline constexpr const char* kDrawn = "drawn";
 
+/// The type of keys and values in the plan of these options.
+DType cache_dtype(const DecodeOptions& options, const vk::DeviceCaps& caps);
 /// Whether the plan of these options draws tokens.
 bool draws(const DecodeOptions& options, const vk::DeviceCaps& caps);
 

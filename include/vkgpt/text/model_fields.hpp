@@ -21,7 +21,7 @@ inline FieldInfo weights_dtype_field(std::string_view group) {
           .group = group,
           .help =
               "Of weights and cache; f16 takes half the memory, the others hold matrices in 8.5 or 4.5 "
-              "bits a number",
+              "bits a number, and on GPUs the cache in f16",
           .choices = "f32|f16|q8_0|q4_0|nf4"};
 }
 

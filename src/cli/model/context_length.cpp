@@ -37,8 +37,8 @@ std::int64_t weight_bytes(const model::GptParams& params, const model::DecodeOpt
 std::int64_t fitting_context(const model::GptParams& params, const model::DecodeOptions& options,
                              const vk::DeviceCaps& caps) {
   const model::GptConfig& config = params.config();
-  const std::int64_t layer_bytes =
-      options.slots * config.kv_heads() * config.head_size() * dtype_size(options.dtype);
+  const std::int64_t layer_bytes = options.slots * config.kv_heads() * config.head_size() *
+                                   dtype_size(model::decode::cache_dtype(options, caps));
   std::int64_t most = ops::max_binding_bytes(caps) / layer_bytes;
   if (const std::uint64_t heap = caps.heap_budget_bytes > 0 ? caps.heap_budget_bytes : caps.heap_bytes;
       heap > 0) {

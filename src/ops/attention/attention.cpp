@@ -162,15 +162,21 @@ plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWor
   const std::int64_t groups = blocks * work.slice.count * work.owners;
   macros.value("HS", shape.heads.HS)
       .dtype("DTYPE", shape.dtype)
-      .value("WINDOW", shape.window < shape.T)
+      .value("WINDOW", shape.window < (work.cache ? work.cache->T_max : shape.T))
       .value("GROUPED", work.owners < shape.heads.NH);
-  return {
+  if (work.cache) macros.value("CACHED", 1).dtype("ROWS_DTYPE", work.cache->rows);
+  plan::Dispatch dispatch = {
       .kernel = {.stem = work.stem() + std::string(suffix),
                  .macros = std::move(macros),
                  .subgroup_size = subgroup_size},
       .bindings = {},
       .push = plan::PushWords{}.u32(shape.T, shape.heads.NH, blocks, groups, shape.heads.NKV, shape.window),
       .groups = fold_grid(caps, groups)};
+  if (work.cache) {
+    for (const std::int64_t word : {work.cache->T_max, work.cache->slots})
+      dispatch.push.push_back(static_cast<std::uint32_t>(word));
+  }
+  return dispatch;
 }
 
 void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args) {

@@ -42,6 +42,12 @@ struct AttentionShape {
   }
 };
 
+/// The cache of a run's keys and values, (slots, NKV, T_max, HS) of the shape's type, beside rows of `rows`.
+struct AttentionCache {
+  std::int64_t slots, T_max;
+  DType rows;
+};
+
 enum class AttentionPass { kForward, kBackwardQ, kBackwardKV };
 
 /// The kernel, groups and first six push constants of a pass over the sequences of `slice`, or nothing where
@@ -54,6 +60,8 @@ struct AttentionWork {
   std::int64_t owners;  // NH, or NKV in kBackwardKV
   bool drops;           // probabilities, after the softmax
   bool confined;        // to documents
+  std::optional<AttentionCache> cache =
+      {};  // of kForward by khr and nv: the keys are in it, T is that of the rows
 
   /// "attention_forward", "attention_backward_dq", "attention_backward_dkv".
   std::string stem() const;
@@ -61,6 +69,7 @@ struct AttentionWork {
 
 /// A dispatch of the kernel `work.stem() + suffix`, whose workgroups own `rows` rows each: macros HS, DTYPE,
 /// WINDOW, GROUPED and the backend's own; push constants T, NH, blocks of rows per head, groups, NKV, window.
+/// With a cache also the macros CACHED and ROWS_DTYPE, and the push constants T_max and slots.
 plan::Dispatch attention_dispatch(const vk::DeviceCaps& caps, const AttentionWork& work,
                                   std::string_view suffix, std::int64_t rows, std::uint32_t subgroup_size,
                                   plan::Macros macros);

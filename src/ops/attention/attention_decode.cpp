@@ -1,11 +1,14 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/attention/attention.hpp"
 #include "vkgpt/ops/launch.hpp"
+#include "vkgpt/ops/step_params.hpp"
 #include "vkgpt/vk/subgroup_size.hpp"
 
+#include "ops/attention/attention_backends.hpp"
 #include "ops/attention/qkv_heads.hpp"
 #include "ops/grid.hpp"
 #include "ops/places.hpp"
@@ -23,10 +26,12 @@ void check(const plan::Tensor& t, const Shape& shape, DType dtype) {
               t.shape.to_string(), dtype_name(dtype), shape.to_string());
 }
 
-/// The caches of keys and values, (slots, NKV, T_max, HS).
+/// The caches of keys and values, (slots, NKV, T_max, HS), of the rows' type or f16 beside rows of f32.
 void check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, const QkvHeads& heads,
-                  DType dtype) {
-  VKGPT_CHECK(k_cache.shape.rank() == 4, "cache {}", k_cache.shape.to_string());
+                  DType rows) {
+  const DType dtype = k_cache.dtype;
+  VKGPT_CHECK(k_cache.shape.rank() == 4 && (dtype == rows || (dtype == DType::kF16 && rows == DType::kF32)),
+              "cache {} {} of rows of {}", dtype_name(dtype), k_cache.shape.to_string(), dtype_name(rows));
   check(k_cache, {k_cache.shape[0], heads.NKV, k_cache.shape[2], heads.HS}, dtype);
   check(v_cache, k_cache.shape, dtype);
 }
@@ -94,6 +99,29 @@ void append_merge(plan::PlanBuilder& builder, const AttentionDecode& args, const
   builder.dispatch(std::move(dispatch));
 }
 
+/// The kernel of a run on matrices, without bindings, where the cache is of their type and the device prefers
+/// them.
+std::optional<plan::Dispatch> matrix_run(const vk::Target& target, const AttentionDecode& args,
+                                         const QkvHeads& heads) {
+  if (!args.is_run) return std::nullopt;
+  const DType dtype = args.k_cache.dtype;
+  const std::int64_t slots = args.k_cache.shape[0], T_max = args.k_cache.shape[2];
+  const AttentionWork work{.shape = {1, args.qkv.shape.rows(), heads,
+                                     args.window == 0 ? T_max : std::min(args.window, T_max), dtype},
+                           .slice = {0, 1},
+                           .pass = AttentionPass::kForward,
+                           .owners = heads.NH,
+                           .drops = false,
+                           .confined = false,
+                           .cache = AttentionCache{.slots = slots, .T_max = T_max, .rows = args.qkv.dtype}};
+  for (const Backend backend : backend_order(target, "attention", dtype)) {
+    if (backend != Backend::kKhr && backend != Backend::kNv) return std::nullopt;
+    const auto of = backend == Backend::kKhr ? khr_attention : nv_attention;
+    if (std::optional<plan::Dispatch> dispatch = of(target.caps, work)) return dispatch;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& args) {
@@ -103,11 +131,12 @@ void attention_cache_fill(plan::PlanBuilder& builder, const AttentionCacheFill& 
   check_places(args.places, rows);
   check_caches(args.k_cache, args.v_cache, heads, dtype);
   const std::int64_t count = rows * heads.NKV * heads.HS / 4;
-  plan::Dispatch dispatch = elementwise(builder.caps(), "attention_cache_fill", count,
-                                        plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype));
+  plan::Dispatch dispatch = elementwise(
+      builder.caps(), "attention_cache_fill", count,
+      plan::Macros{}.value("HS", heads.HS).dtype("DTYPE", dtype).dtype("CACHE_DTYPE", args.k_cache.dtype));
   dispatch.bindings = {read(args.qkv), read(args.places), write(args.k_cache), write(args.v_cache)};
   dispatch.push = PushWords{}.u32(count, args.k_cache.shape[2], heads.NH, heads.NKV, args.k_cache.shape[0]);
-  dispatch.cost.bytes = 16 * count * dtype_size(dtype);
+  dispatch.cost.bytes = 8 * count * (dtype_size(dtype) + dtype_size(args.k_cache.dtype));
   builder.dispatch(std::move(dispatch));
 }
 
@@ -122,6 +151,13 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   VKGPT_CHECK(args.window >= 0, "a window of {}", args.window);
   const std::int64_t T_max = args.k_cache.shape[2];
   const std::int64_t seen = args.window == 0 ? T_max : std::min(args.window, T_max);
+  const std::int64_t flops = 4 * seen * heads.C() * rows;
+  if (std::optional<plan::Dispatch> run = matrix_run(builder.target(), args, heads)) {
+    run->bindings = {read(args.qkv),     write(args.out),   read(args.k_cache),
+                     read(args.v_cache), read(args.places), read(step_params(builder))};
+    run->cost.flops = flops;
+    return builder.dispatch(*std::move(run));
+  }
   std::uint32_t lanes = std::min<std::uint32_t>(4, subgroups_per_workgroup(caps)) * caps.subgroup_size;
   const std::uint32_t split_lanes = std::min<std::uint32_t>(lanes, std::max(128U, caps.subgroup_size));
   const KeySplit split = key_split(args, caps, heads, split_lanes);
@@ -139,12 +175,13 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
                                .value("QUERIES", queries)
                                .value("STORES", !args.is_run)
                                .value("SPLITS", is_split)
-                               .dtype("DTYPE", dtype),
+                               .dtype("DTYPE", dtype)
+                               .dtype("CACHE_DTYPE", args.k_cache.dtype),
                  .subgroup_size = vk::knows_subgroup_size(caps) ? decode_subgroup(caps) : 0},
       .bindings = {read(args.qkv), read(args.places), cache(args.k_cache), cache(args.v_cache)},
       .push = PushWords{}.u32(T_max, heads.NH, groups, heads.NKV, args.window, args.k_cache.shape[0]),
       .groups = fold_grid(caps, groups),
-      .cost = {.flops = 4 * seen * heads.C() * rows}};
+      .cost = {.flops = flops}};
   if (!is_split) {
     dispatch.bindings.push_back(write(args.out));
     return builder.dispatch(std::move(dispatch));

@@ -23,7 +23,7 @@ std::vector<MatmulKernel> simt_kernels(const vk::DeviceCaps& caps, const Product
 void append_simt(plan::PlanBuilder& builder, const Product& product, const Extents& e,
                  const MatmulKernel& kernel);
 
-/// On VK_KHR_cooperative_matrix, for 16-bit operands.
+/// On VK_KHR_cooperative_matrix, for operands of 16 bits, or rounded to them (`operand_dtype`).
 std::vector<MatmulKernel> khr_kernels(const vk::DeviceCaps& caps, const Product& product, const Extents& e);
 void append_khr(plan::PlanBuilder& builder, const Product& product, const Extents& e,
                 const MatmulKernel& kernel);

@@ -55,7 +55,7 @@ MatmulKernel kernel_by_rows(const vk::Target& target, const Product& product) {
   if (product.by_rows == ByRows::kFew || target.caps.is_cpu()) return scalar;
   Extents extents = checked_extents(product);
   extents.m = kManyRows;
-  for (const Backend backend : backend_order(target, "matmul", product.a.dtype)) {
+  for (const Backend backend : backend_order(target, "matmul", operand_dtype(target.caps, product))) {
     const std::vector<MatmulKernel> kernels = find(backend).kernels(target.caps, product, extents);
     if (!kernels.empty()) return kernels[0];
   }

@@ -92,7 +92,7 @@ struct Resources {
 
 Resources resources_of(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kernel) {
   constexpr std::int64_t kSkew = 8;
-  const vk::CooperativeMatrixShape fragment = *fragment_of(caps, p.a.dtype);
+  const vk::CooperativeMatrixShape fragment = *fragment_of(caps, operand_dtype(caps, p));
   const std::int64_t subgroups = kernel.rows / kernel.part_rows * (kernel.columns / kernel.part_columns);
   const auto panel = [&](std::int64_t extent, bool is_by_k) {
     const bool keeps_rows_of_k = is_by_k && !transposes(caps);
@@ -129,9 +129,10 @@ bool fits(const vk::DeviceCaps& caps, const Product& p, const MatmulKernel& kern
 }  // namespace
 
 std::vector<MatmulKernel> khr_kernels(const vk::DeviceCaps& caps, const Product& product, const Extents& e) {
+  const DType dtype = operand_dtype(caps, product);
   // One row of C would leave all but one of a fragment idle; fp32 stays out of 16-bit matrices.
-  if (dtype_size(product.a.dtype) != 2 || e.m == 1) return {};
-  const std::optional<vk::CooperativeMatrixShape> fragment = fragment_of(caps, product.a.dtype);
+  if (dtype_size(dtype) != 2 || e.m == 1) return {};
+  const std::optional<vk::CooperativeMatrixShape> fragment = fragment_of(caps, dtype);
   if (!fragment) return {};
   std::vector<MatmulKernel> usable;
   std::ranges::copy_if(tiles(caps, product.transposition, fragment->n), std::back_inserter(usable),

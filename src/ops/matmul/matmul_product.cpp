@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/backend.hpp"
 #include "vkgpt/plan/limits.hpp"
 
 #include "ops/grid.hpp"
@@ -67,6 +68,12 @@ std::vector<Slice> slices_of(std::int64_t extent, std::int64_t limit, std::int64
 Extents checked_extents(const Product& product) {
   check_types(product);
   return extents_of(product);
+}
+
+DType operand_dtype(const vk::DeviceCaps& caps, const Product& p) {
+  const bool is_rounded = p.a.dtype == DType::kF32 && p.b.blocks && p.by_rows == ByRows::kMany &&
+                          has_backend(caps, Backend::kKhr, DType::kF16);
+  return is_rounded ? DType::kF16 : p.a.dtype;
 }
 
 MatmulKey key_of(const Product& p) {

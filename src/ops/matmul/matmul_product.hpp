@@ -31,6 +31,10 @@ struct Product {
 /// Checks that shapes and types of `product` agree with each other.
 Extents checked_extents(const Product& product);
 
+/// The type in which matrix units take the operands: a's, but f16 for a run's f32 beside blocks, where the
+/// device has such units.
+DType operand_dtype(const vk::DeviceCaps& caps, const Product& product);
+
 MatmulKey key_of(const Product& product);
 
 /// Whether the rows of A, B and C are made of words of `elements` neighbours.

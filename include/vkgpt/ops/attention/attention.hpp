@@ -15,8 +15,8 @@ namespace vkgpt::ops {
 /// arXiv:2004.05150) and the work is that of the window; with documents it sees those of its own document
 /// only, and tiles of others are not visited. Work is cut over B where a tensor exceeds what one
 /// descriptor may cover, and into dispatches of bounded length. There are no atomics: a row is summed by one
-/// group in a fixed order. qkv, out, their gradients and the caches are all f32, all f16 or all bf16; lse is
-/// f32, and so are scores, probabilities and sums.
+/// group in a fixed order. qkv, out and their gradients are all f32, all f16 or all bf16, and so are the
+/// caches but that they may be f16 beside f32; lse is f32, and so are scores, probabilities and sums.
 
 struct AttentionForward {
   plan::Tensor qkv;  // (B, T, (NH + 2 NKV) HS)
@@ -77,14 +77,16 @@ struct AttentionDecode {
   std::int64_t n_head = 0;
   std::int64_t n_kv_head = 0;  // 0 = n_head
   std::int64_t window = 0;     // 0 = all
-  /// The rows are of one sequence at positions that follow each other, padding last, and in the cache
-  /// already. Else they are of different sequences, and their keys and values are added to the cache.
+  /// The rows are of one sequence at positions that follow each other, and in the cache already; the first
+  /// StepParams.token_count are real, padding follows. Else they are of different sequences, and their keys
+  /// and values are added to the cache.
   bool is_run = false;
 };
 
 /// The attention of each row over the cached positions before it that it sees and itself. Equals
 /// `attention_forward` but for rounding. The bits of a row depend on it and on its positions in the cache
-/// alone; on GPUs, where several workgroups divide the keys of a row that is not of a run, also on `is_run`.
+/// alone; on GPUs, where several workgroups divide the keys of a row that is not of a run, and runs go by
+/// tiles on matrices, also on `is_run`.
 void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args);
 
 }  // namespace vkgpt::ops

@@ -12,7 +12,8 @@ namespace vkgpt::ops {
 /// Any sizes are good. Operands larger than one descriptor may cover are worked on in slices of rows.
 /// D is f32, f16 or bf16, one for all tensors of an op that are marked with it; the others are f32. 16-bit
 /// types need the device's 16-bit storage. Sums are fp32, in an order that depends on the device and the
-/// shape only, and are rounded to D once, after bias and GELU. Weights may be in blocks.
+/// shape only, and are rounded to D once, after bias and GELU. Weights may be in blocks; x of f32 beside them
+/// is rounded to f16 where `by_rows` is kMany and the device has matrix units.
 
 struct LinearForward {
   plan::Tensor x;                         // (..., K) D
