@@ -1,6 +1,8 @@
 #include "vk/kernel_contract.hpp"
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "vkgpt/core/error.hpp"
@@ -30,11 +32,29 @@ std::string constant_difference(const PipelineKey& key, const SpirvInterface& sh
 /// Full subgroups are demanded where the size is (`PipelineKey::subgroup_size`).
 std::string subgroup_difference(const PipelineKey& key, const SpirvInterface& shader) {
   if (key.subgroup_size == 0) return {};
-  const WorkgroupExtent& x = shader.workgroup[0];
-  const std::uint32_t width = x.spec_id ? key.spec_constants.at(*x.spec_id) : x.value;
+  const std::uint64_t width = shader.workgroup_size(key.spec_constants)[0];
   if (width % key.subgroup_size == 0) return {};
   return vkgpt::format("its workgroup is {} invocations wide, no multiple of the subgroup size {}", width,
                        key.subgroup_size);
+}
+
+std::string limit_difference(const PipelineKey& key, const SpirvInterface& shader, const DeviceCaps& caps) {
+  const std::array<std::uint64_t, 3> size = shader.workgroup_size(key.spec_constants);
+  for (std::size_t d = 0; d < 3; ++d) {
+    if (size[d] > caps.max_workgroup_size[d]) {
+      return vkgpt::format("its workgroup has {} invocations along {}, the device allows {}", size[d],
+                           "xyz"[d], caps.max_workgroup_size[d]);
+    }
+  }
+  if (const std::uint64_t invocations = size[0] * size[1] * size[2];
+      invocations > caps.max_workgroup_invocations) {
+    return vkgpt::format("its workgroup has {} invocations, the device allows {}", invocations,
+                         caps.max_workgroup_invocations);
+  }
+  const std::uint64_t bytes = shader.shared_bytes(key.spec_constants);
+  if (bytes <= caps.shared_memory_bytes) return {};
+  return vkgpt::format("its workgroup takes {} bytes of shared memory, the device has {}", bytes,
+                       caps.shared_memory_bytes);
 }
 
 std::string device_difference(const SpirvInterface& shader, const DeviceCaps& caps) {
@@ -57,6 +77,7 @@ void check_contract(const PipelineKey& key, const SpirvInterface& shader, const 
   }
   if (difference.empty()) difference = constant_difference(key, shader);
   if (difference.empty()) difference = subgroup_difference(key, shader);
+  if (difference.empty()) difference = limit_difference(key, shader, caps);
   if (difference.empty()) difference = device_difference(shader, caps);
   if (!difference.empty()) fail("kernel {}: {}", describe(key), difference);
 }

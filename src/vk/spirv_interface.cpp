@@ -15,6 +15,7 @@ namespace {
 using namespace spirv;
 
 constexpr std::uint32_t kMostBindings = 64;  // far above what any kernel has
+constexpr int kMostFactors = 16;             // likewise, of a size
 constexpr std::uint32_t kExecutionModelCompute = 5;
 constexpr std::uint32_t kLocalSize = 17;
 constexpr std::uint32_t kLocalSizeId = 38;
@@ -134,6 +135,48 @@ void add_buffer(SpirvInterface& interface, const Module& module, const PointerUs
   buffer.writes |= used.writes && allowed.writes;
 }
 
+/// Multiplies a variable's size by the constant `id`: a number, a specialization constant, the extent of a
+/// workgroup, or a product of those.
+void multiply(SharedVariable& variable, const Module& module, std::uint32_t id, int depth = 0) {
+  const Instruction* found = module.definition(id);
+  if (found == nullptr || depth > kMostFactors) fail("SPIR-V: the size of shared memory is no number");
+  if (found->op == kOpConstant) {
+    variable.bytes *= found->operand(3);
+  } else if (found->op == kOpSpecConstant && module.decorations(id).spec_id) {
+    variable.spec_ids.push_back(*module.decorations(id).spec_id);
+  } else if (found->op == kOpSpecConstantOp && found->operand(3) == kOpIMul) {
+    multiply(variable, module, found->operand(4), depth + 1);
+    multiply(variable, module, found->operand(5), depth + 1);
+  } else if (found->op == kOpSpecConstantOp && found->operand(3) == kOpCompositeExtract) {
+    const Instruction& composite = module.definition(found->operand(4), kOpSpecConstantComposite);
+    multiply(variable, module, composite.operand(3 + found->operand(5)), depth + 1);
+  } else {
+    fail("SPIR-V: the size of shared memory is no number");
+  }
+}
+
+/// The size of a type of shared memory, which has no strides and offsets.
+SharedVariable shared_size(const Module& module, std::uint32_t type, int depth = 0) {
+  const Instruction* found = module.definition(type);
+  if (found == nullptr || depth > kMostFactors) fail("SPIR-V: type {} has no size", type);
+  SharedVariable size;
+  switch (found->op) {
+    case kOpTypeArray:
+      size = shared_size(module, found->operand(2), depth + 1);
+      multiply(size, module, found->operand(3));
+      return size;
+    case kOpTypeStruct:
+      size.bytes = 0;
+      for (std::size_t i = 2; i < found->words.size(); ++i) {
+        size.bytes += shared_size(module, found->operand(i), depth + 1).bytes;
+      }
+      return size;
+    default:
+      size.bytes = module.size_of(type);
+      return size;
+  }
+}
+
 void add_variable(SpirvInterface& interface, const Module& module, const PointerUses& uses,
                   const Instruction& variable) {
   switch (variable.operand(3)) {
@@ -143,6 +186,11 @@ void add_variable(SpirvInterface& interface, const Module& module, const Pointer
     case kPushConstant: {
       const std::uint32_t block = module.definition(variable.operand(1), kOpTypePointer).operand(3);
       interface.push_bytes = static_cast<std::uint32_t>(module.size_of(block));
+      break;
+    }
+    case kWorkgroup: {
+      const std::uint32_t type = module.definition(variable.operand(1), kOpTypePointer).operand(3);
+      interface.shared.push_back(shared_size(module, type));
       break;
     }
     case kUniform:
@@ -175,6 +223,28 @@ void add_workgroup(SpirvInterface& interface, const Module& module) {
 }
 
 }  // namespace
+
+std::array<std::uint64_t, 3> SpirvInterface::workgroup_size(
+    std::span<const std::uint32_t> spec_constants) const {
+  std::array<std::uint64_t, 3> size{};
+  for (std::size_t d = 0; d < 3; ++d) {
+    const auto& [value, spec_id] = workgroup[d];
+    size[d] = spec_id && *spec_id < spec_constants.size() ? spec_constants[*spec_id] : value;
+  }
+  return size;
+}
+
+std::uint64_t SpirvInterface::shared_bytes(std::span<const std::uint32_t> spec_constants) const {
+  std::uint64_t sum = 0;
+  for (const SharedVariable& variable : shared) {
+    std::uint64_t bytes = variable.bytes;
+    for (const std::uint32_t id : variable.spec_ids) {
+      if (id < spec_constants.size()) bytes *= spec_constants[id];
+    }
+    sum += bytes;
+  }
+  return sum;
+}
 
 bool SpirvInterface::has_capability(std::uint32_t capability) const {
   return std::ranges::binary_search(capabilities, capability);

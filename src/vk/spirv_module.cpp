@@ -41,6 +41,7 @@ std::size_t result_operand(std::uint32_t op) {
     case kOpConstantComposite:
     case kOpSpecConstant:
     case kOpSpecConstantComposite:
+    case kOpSpecConstantOp:
     case kOpVariable:
       return 2;
     default:

@@ -29,6 +29,7 @@ enum Op : std::uint32_t {
   kOpConstantComposite = 44,
   kOpSpecConstant = 50,
   kOpSpecConstantComposite = 51,
+  kOpSpecConstantOp = 52,
   kOpFunction = 54,
   kOpFunctionEnd = 56,
   kOpFunctionCall = 57,
@@ -43,7 +44,9 @@ enum Op : std::uint32_t {
   kOpInBoundsPtrAccessChain = 70,
   kOpDecorate = 71,
   kOpMemberDecorate = 72,
+  kOpCompositeExtract = 81,
   kOpCopyObject = 83,
+  kOpIMul = 132,
   kOpSelect = 169,
   kOpAtomicLoad = 227,
   kOpAtomicStore = 228,
@@ -63,6 +66,7 @@ enum Op : std::uint32_t {
 enum StorageClass : std::uint32_t {
   kUniformConstant = 0,
   kUniform = 2,
+  kWorkgroup = 4,
   kPushConstant = 9,
   kStorageBuffer = 12,
 };

@@ -61,6 +61,22 @@ TEST(KernelContract, NamesThePushConstantsThatDiffer) {
             "kernel norm MEAN=1 [64,2]: its shader has 8 bytes of push constants, the host pushes 12");
 }
 
+TEST(KernelContract, NamesTheLimitOfTheDevice) {
+  PipelineKey host = key();
+  host.spec_constants = {256, 2};  // where a device allows 128
+  EXPECT_EQ(difference(host, shader()),
+            "kernel norm MEAN=1 [256,2]: its workgroup has 256 invocations along x, the device allows 128");
+  SpirvInterface kernel = shader();
+  kernel.workgroup[1].value = 4;
+  EXPECT_EQ(difference(key(), kernel),
+            "kernel norm MEAN=1 [64,2]: its workgroup has 256 invocations, the device allows 128");
+  kernel = shader();
+  kernel.shared = {{.bytes = 64, .spec_ids = {}}, {.bytes = 128, .spec_ids = {0, 1}}};
+  EXPECT_EQ(
+      difference(key(), kernel),
+      "kernel norm MEAN=1 [64,2]: its workgroup takes 16448 bytes of shared memory, the device has 16384");
+}
+
 TEST(KernelContract, NamesTheSpecializationConstantsThatDiffer) {
   PipelineKey host = key();
   host.spec_constants = {64};

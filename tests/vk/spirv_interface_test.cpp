@@ -1,5 +1,7 @@
 #include "vkgpt/vk/spirv_interface.hpp"
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -51,6 +53,31 @@ TEST(SpirvInterface, AnArrayLengthAndAnUnusedBufferAreNoAccess) {
                      "layout(set = 0, binding = 1) buffer B { uint b[]; };\n"
                      "void main() { b[0] = a.length(); }"),
             "- w");
+}
+
+TEST(SpirvInterface, SharedMemoryIsCountedUnderItsConstants) {
+  ShaderCompiler compiler({});
+  const SpirvInterface interface = compiler
+                                       .compile_text("test", R"(#version 460
+    layout(local_size_x_id = 0, local_size_y = 4) in;
+    layout(constant_id = 1) const uint kParts = 1;
+    struct Pair { uint low, high; };
+    shared float found[gl_WorkGroupSize.x * gl_WorkGroupSize.y];
+    shared vec4 words[2][3];
+    shared Pair pairs[kParts];
+    layout(set = 0, binding = 0) buffer A { float a[]; };
+    void main() {
+      found[gl_LocalInvocationIndex] = a[0];
+      words[1][2] = vec4(a[1]);
+      pairs[0].high = 1;
+      barrier();
+      a[0] = found[1] + words[1][2].x + float(pairs[0].high);
+    })",
+                                                     {})
+                                       .interface;
+  const std::vector<std::uint32_t> constants = {32, 5};
+  EXPECT_EQ(interface.workgroup_size(constants), (std::array<std::uint64_t, 3>{32, 4, 1}));
+  EXPECT_EQ(interface.shared_bytes(constants), 32U * 4 * 4 + 2 * 3 * 16 + 5 * 8);
 }
 
 TEST(SpirvInterface, AGapBetweenBindingsIsSeen) {

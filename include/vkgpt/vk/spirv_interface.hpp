@@ -22,13 +22,24 @@ struct WorkgroupExtent {
   std::optional<std::uint32_t> spec_id;
 };
 
+/// A variable of shared memory: its size is `bytes` times the specialization constants.
+struct SharedVariable {
+  std::uint64_t bytes = 1;
+  std::vector<std::uint32_t> spec_ids;
+};
+
 /// The host that a kernel expects, by its SPIR-V.
 struct SpirvInterface {
   std::vector<BufferInterface> buffers;  // by binding number
   std::uint32_t push_bytes = 0;          // up to the end of the last member of the block
   std::vector<std::uint32_t> spec_ids;   // constant_id of every specialization constant, ascending
   std::array<WorkgroupExtent, 3> workgroup;
+  std::vector<SharedVariable> shared;
   std::vector<std::uint32_t> capabilities;  // as the module declares them, ascending
+
+  /// The workgroup's extents and its bytes of shared memory, under the specialization constants.
+  std::array<std::uint64_t, 3> workgroup_size(std::span<const std::uint32_t> spec_constants) const;
+  std::uint64_t shared_bytes(std::span<const std::uint32_t> spec_constants) const;
 
   bool has_capability(std::uint32_t capability) const;
   bool uses_subgroups() const;              // any of GroupNonUniform*

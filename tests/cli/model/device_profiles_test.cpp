@@ -1,7 +1,10 @@
 // Every preset is planned for every device profile, with no device at all.
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -9,14 +12,18 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/gpt_params.hpp"
+#include "vkgpt/plan/kernel_list.hpp"
 #include "vkgpt/plan/memory_limit.hpp"
 #include "vkgpt/train/plan_options.hpp"
 #include "vkgpt/vk/device_profile.hpp"
+#include "vkgpt/vk/shader_compiler.hpp"
 
 #include "cli/command/command_line.hpp"
 #include "cli/command/presets.hpp"
 #include "cli/run_vkgpt.hpp"
+#include "vk/kernel_contract.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -24,15 +31,24 @@ namespace {
 using testing::AnyOf;
 using testing::HasSubstr;
 
-plan::Schedule schedule_of(const Preset& preset, const std::string& amp, const vk::DeviceCaps& caps) {
-  PresetOptions options;
+struct Settings {
   model::GptConfig model;
   train::TrainConfig config;
+};
+
+Settings settings_of(const Preset& preset, const std::string& amp) {
+  PresetOptions options;
+  Settings settings;
   CommandLine command("plan", "");
-  command.add(options).add(model).add(config);
+  command.add(options).add(settings.model).add(settings.config);
   const std::vector<std::string> args = {"--preset", std::string(preset.name), "--amp", amp};
   command.parse(args);
-  model.vocab_size = preset.vocab_size;
+  settings.model.vocab_size = preset.vocab_size;
+  return settings;
+}
+
+plan::Schedule schedule_of(const Preset& preset, const std::string& amp, const vk::DeviceCaps& caps) {
+  const auto [model, config] = settings_of(preset, amp);
   const model::GptParams params(model, train::adaptation(config));
   plan::Schedule schedule = train::train_schedule(params, config, model.block_size, {caps});
   plan::check_memory(schedule.memory, caps);
@@ -90,6 +106,23 @@ std::string violation(const plan::Schedule& schedule, const vk::DeviceCaps& caps
   return "";
 }
 
+/// Adds what the kernels of `plan` ask beyond the limits of the device, a line each.
+void check_kernels(const plan::Plan& plan, const vk::DeviceCaps& caps, std::set<std::string>& beyond) {
+  static std::map<std::pair<std::string, std::vector<vk::Macro>>, vk::SpirvInterface> compiled;
+  static vk::ShaderCompiler compiler({});
+  plan::KernelList kernels;
+  plan::add_kernels(kernels, plan);
+  for (const auto& [key, use] : kernels) {
+    const auto [at, is_new] = compiled.try_emplace({key.stem, key.macros});
+    if (is_new) at->second = compiler.compile(key.stem, key.macros).interface;
+    try {
+      vk::check_contract(key, at->second, caps);
+    } catch (const Error& error) {
+      beyond.insert(error.what());
+    }
+  }
+}
+
 class DeviceProfiles : public testing::TestWithParam<vk::DeviceProfileFile> {};
 
 TEST_P(DeviceProfiles, EveryPresetIsPlannedWithinTheLimitsOrRefusedByOne) {
@@ -122,6 +155,27 @@ TEST_P(DeviceProfiles, Gpt2XlIsPlannedWithEnoughMemory) {
   if (caps.storage_16bit) {
     EXPECT_EQ(violation(schedule_of(*xl, "fp16", caps), caps), "");
   }
+}
+
+TEST_P(DeviceProfiles, KernelsKeepToWorkgroupsAndSharedMemory) {
+  vk::DeviceCaps caps = vk::parse_device_profile(GetParam().text, GetParam().name);
+  caps.heap_bytes = caps.heap_budget_bytes = 1ULL << 40;
+  std::set<std::string> beyond;
+  for (const char* name : {"gpt2", "smollm2-135m"}) {
+    const auto preset = std::ranges::find(presets(), name, &Preset::name);
+    ASSERT_NE(preset, presets().end());
+    for (const std::string amp : {"off", "fp16"}) {
+      if (amp != "off" && !caps.storage_16bit) continue;
+      check_kernels(schedule_of(*preset, amp, caps).plan, caps, beyond);
+    }
+    const model::GptParams params(settings_of(*preset, "off").model);
+    for (const char* dtype : {"f32", "f16", "q8_0"}) {
+      if (dtype == std::string("f16") && !caps.storage_16bit) continue;
+      check_kernels(model::build_decode_plan(params, {.caps = caps}, model::decode_options(dtype, 4)), caps,
+                    beyond);
+    }
+  }
+  EXPECT_THAT(beyond, testing::IsEmpty());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DeviceProfiles,
