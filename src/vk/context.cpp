@@ -23,6 +23,7 @@ KernelRecord first_record(const std::filesystem::path& cache_dir, const DeviceCa
 
 PhysicalDevice choose_device(const Instance& instance, const ContextOptions& options) {
   PhysicalDevice device = select_device(enumerate_devices(instance), options.device);
+  query_matrices(device);
   device.kernels = options.kernels;
   first_record(options.cache_dir, device.caps).apply_to(device.kernels);
   if (options.check) options.check(device.target());

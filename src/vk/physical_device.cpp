@@ -222,8 +222,7 @@ bool loads_uniform_addresses_once(const Properties& properties) {
          VK_API_VERSION_MAJOR(properties.core.properties.driverVersion) >= 26;
 }
 
-void copy_features(VkPhysicalDevice handle, const std::vector<std::string>& extensions,
-                   const FeatureChain& features, const Properties& properties, DeviceCaps& caps) {
+void copy_features(const FeatureChain& features, const Properties& properties, DeviceCaps& caps) {
   caps.shader_f16 = features.vulkan12.shaderFloat16;
   caps.storage_16bit = features.vulkan11.storageBuffer16BitAccess;
   caps.shader_int64 = features.core.features.shaderInt64;
@@ -236,14 +235,6 @@ void copy_features(VkPhysicalDevice handle, const std::vector<std::string>& exte
       features.vulkan13.subgroupSizeControl && features.vulkan13.computeFullSubgroups &&
       (properties.vulkan13.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
   caps.pipeline_statistics = features.executable_properties.pipelineExecutableInfo;
-  if (features.cooperative_matrix.cooperativeMatrix &&
-      has_matrix_units(properties.core.properties, properties.vulkan11, properties.vulkan12,
-                       properties.vulkan13)) {
-    caps.cooperative_matrices = cooperative_shapes(handle);
-    if (std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) {
-      caps.cooperative_matrix2 = cooperative_matrix2(handle, features.cooperative_matrix2);
-    }
-  }
 }
 
 /// The driver's word on a device, and whether vkgpt can use it.
@@ -278,7 +269,7 @@ PhysicalDevice query_device(VkPhysicalDevice handle) {
 
   FeatureChain features(extensions);
   vkGetPhysicalDeviceFeatures2(handle, &features.core);
-  copy_features(handle, extensions, features, properties, caps);
+  copy_features(features, properties, caps);
 
   const std::vector<VkQueueFamilyProperties> families = queue_families(handle);
   const int family = find_compute_family(families, caps.vendor_id);
@@ -311,6 +302,22 @@ std::vector<PhysicalDevice> enumerate_devices(const Instance& instance) {
   std::vector<PhysicalDevice> devices;
   for (const VkPhysicalDevice handle : device_handles(instance)) devices.push_back(query_device(handle));
   return devices;
+}
+
+void query_matrices(PhysicalDevice& device) {
+  const std::vector<std::string> extensions = device_extensions(device.handle);
+  FeatureChain features(extensions);
+  vkGetPhysicalDeviceFeatures2(device.handle, &features.core);
+  const Properties properties(device.handle);
+  if (features.cooperative_matrix.cooperativeMatrix == VK_FALSE ||
+      !has_matrix_units(properties.core.properties, properties.vulkan11, properties.vulkan12,
+                        properties.vulkan13)) {
+    return;
+  }
+  device.caps.cooperative_matrices = cooperative_shapes(device.handle);
+  if (std::ranges::contains(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) {
+    device.caps.cooperative_matrix2 = cooperative_matrix2(device.handle, features.cooperative_matrix2);
+  }
 }
 
 }  // namespace vkgpt::vk

@@ -21,8 +21,11 @@ struct PhysicalDevice {
   Target target() const { return {caps, kernels}; }
 };
 
-/// Every device, in the loader's order, without choices of kernels.
+/// Every device, in the loader's order, without choices of kernels and matrix units.
 std::vector<PhysicalDevice> enumerate_devices(const Instance& instance);
+
+/// Asks a usable device for its matrix units. Apart, since a driver may fail in it that is not to be used.
+void query_matrices(PhysicalDevice& device);
 
 /// Picks by index, by UUID or by a case-insensitive part of the name; an empty selector takes the best usable
 /// one: discrete, then integrated, then virtual, then CPU. Fails with the list of devices and reasons.

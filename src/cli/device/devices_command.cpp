@@ -45,6 +45,7 @@ int run_devices(std::span<const std::string> args) {
   std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
   for (auto& device : devices) {
     if (!device.rejection.empty()) continue;
+    vk::query_matrices(device);
     device.kernels = context_options(options).kernels;
     vk::read_kernel_record(vk::default_cache_dir(), device.caps).apply_to(device.kernels);
   }

@@ -95,7 +95,10 @@ SystemReport describe_devices(const RunOptions& options) {
   SystemReport report;
   try {
     const vk::Instance instance(vk::parse_validation_mode(options.validation));
-    const std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
+    std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
+    for (vk::PhysicalDevice& device : devices) {
+      if (device.rejection.empty()) vk::query_matrices(device);
+    }
     const bool any_usable =
         std::ranges::any_of(devices, [](const auto& device) { return device.rejection.empty(); });
     const vk::PhysicalDevice* const chosen =
