@@ -11,7 +11,7 @@
 #if CACHE_DTYPE == DTYPE
 #define to_cache4(word) (word)
 #else
-#define to_cache4(word) pack4_of(CACHE_DTYPE, unpack4(word))
+#define to_cache4(word) pack4_of(CACHE_DTYPE, within_f16(unpack4(word)))
 #endif
 
 layout(set = 0, binding = 0, std430) readonly buffer Qkv { WORD4 qkv4[]; };                  // (rows, NH + 2 NKV, HS)

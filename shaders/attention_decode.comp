@@ -21,7 +21,7 @@
 #if CACHE_DTYPE == DTYPE
 #define to_cache(element) (element)
 #else
-#define to_cache(element) to_element_of(CACHE_DTYPE, from_element(element))
+#define to_cache(element) to_element_of(CACHE_DTYPE, within_f16(from_element(element)))
 #endif
 
 layout(local_size_x = LANES) in;

@@ -89,8 +89,8 @@ void transpose4(inout uvec2 x[4]) {
   x[3] = high.xz >> 16 | (high.yw & 0xffff0000u);
 }
 
-// A tile of TILE rows, those before `end`, transposed to HS rows of TILE_WORDS; `keep` may use the words x[4] of rows r to r + 3,
-// column c.
+// A tile of TILE rows, clamped to those before `end`, transposed to HS rows of TILE_WORDS; `keep` may use the words x[4]
+// of rows r to r + 3, column c.
 #define STAGE_TRANSPOSED(target, source, base, stride, first, end, keep)                               \
   UNROLL_OWN for (uint start = 0; start < TILE / 4 * (HS / 4); start += LANES) {                       \
     uint item = start + lane_index();                                                                  \

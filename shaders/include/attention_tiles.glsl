@@ -59,10 +59,10 @@ layout(push_constant) uniform Push {
 
 #define ROW_WORDS ((HS + 8) / 4)  // of four elements in a staged row of q, k, v or dout, padded to spread over banks
 
-// Four elements as operands, f32 beyond their range at its end.
+// Four elements as operands.
 uvec2 operands_of(uvec2 word) { return word; }
 #if ROWS_DTYPE != DTYPE
-uvec2 operands_of(vec4 x) { return pack4(clamp(x, -65504, 65504)); }
+uvec2 operands_of(vec4 x) { return pack4(within_f16(x)); }
 #endif
 
 // Stages `rows` rows of `source` from `first` on, clamped to those before `end`, in the rows of `target` from

@@ -31,6 +31,9 @@ uint float16_bits(float x) {
   return ((bits >> 16) & 0x8000u) | half_bits;
 }
 
+// f32 that is to be rounded to a finite binary16: beyond its range its end.
+#define within_f16(x) clamp(x, -65504, 65504)
+
 // The value of a binary16. The sign bypasses the conversion: Mesa moves a maximum or an absolute value behind a plain
 // conversion into f16 arithmetic, which llvmpipe does lane by lane (ReLU^2 took 2.5 times as long).
 float float16_value(uint h) {

@@ -1,8 +1,9 @@
 // C = op(A) op(B) on subgroup-scope cooperative matrices (VK_KHR_cooperative_matrix): 16-bit operands, fp32
-// accumulators. With DTYPE 0, where B is in blocks, A is rounded to f16 on its way into its panel. A workgroup of several subgroups computes a tile of C; panels of A and B are staged in shared memory,
-// the next ones loaded while the present ones are multiplied. Accumulators leave through shared memory too, so that the
-// epilogue need not know the layout of a matrix in its subgroup. Design and figures: shaders/docs/matmul.md. The
-// including file defines TRANSPOSITION; beside the macros of matmul.glsl the host (src/ops/matmul/matmul_khr.cpp) sets
+// accumulators. With DTYPE 0, where B is in blocks, A is rounded to f16 on its way into its panel. A workgroup of
+// several subgroups computes a tile of C; panels of A and B are staged in shared memory, the next ones loaded while the
+// present ones are multiplied. Accumulators leave through shared memory too, so that the epilogue need not know the
+// layout of a matrix in its subgroup. Design and figures: shaders/docs/matmul.md. The including file defines
+// TRANSPOSITION; beside the macros of matmul.glsl the host (src/ops/matmul/matmul_khr.cpp) sets
 //   BM, BN, BK  the workgroup's tile of C, and the k extent of an iteration: multiples of 8
 //   SM, SN      a subgroup's part of the tile
 //   FRAGMENT_M, FRAGMENT_N, FRAGMENT_K  the shape of one matrix operation; divide SM, SN and BK
@@ -43,13 +44,13 @@ const uint kThreads = (BM / SM) * (BN / SN) * LANES;
 
 #include "matmul_epilogue.glsl"
 
-// Two neighbours as operands; f32 beyond f16's range becomes its end.
+// Two neighbours as operands.
 #if DTYPE != 0
 #define operand_pair(v) round_pair(v)
 #elif NATIVE_ROUNDING
-uint operand_pair(vec2 v) { return packFloat2x16(f16vec2(clamp(v, -65504, 65504))); }
+uint operand_pair(vec2 v) { return packFloat2x16(f16vec2(within_f16(v))); }
 #else
-uint operand_pair(vec2 v) { return to_pair_1(clamp(v, -65504, 65504)); }
+uint operand_pair(vec2 v) { return to_pair_1(within_f16(v)); }
 #endif
 
 #define UNROLL [[unroll]]

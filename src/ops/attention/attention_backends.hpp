@@ -60,8 +60,8 @@ struct AttentionWork {
   std::int64_t owners;  // NH, or NKV in kBackwardKV
   bool drops;           // probabilities, after the softmax
   bool confined;        // to documents
-  std::optional<AttentionCache> cache =
-      {};  // of kForward by khr and nv: the keys are in it, T is that of the rows
+  /// Of kForward by khr and nv: the keys are in it, and T is that of the rows.
+  std::optional<AttentionCache> cache = {};
 
   /// "attention_forward", "attention_backward_dq", "attention_backward_dkv".
   std::string stem() const;

@@ -16,7 +16,8 @@ namespace vkgpt::ops {
 /// only, and tiles of others are not visited. Work is cut over B where a tensor exceeds what one
 /// descriptor may cover, and into dispatches of bounded length. There are no atomics: a row is summed by one
 /// group in a fixed order. qkv, out and their gradients are all f32, all f16 or all bf16, and so are the
-/// caches but that they may be f16 beside f32; lse is f32, and so are scores, probabilities and sums.
+/// caches but that they may be f16 beside f32, of which what is beyond +-65504 becomes that; lse is f32, and
+/// so are scores, probabilities and sums.
 
 struct AttentionForward {
   plan::Tensor qkv;  // (B, T, (NH + 2 NKV) HS)
