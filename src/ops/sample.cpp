@@ -5,6 +5,8 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
 
+#include "ops/narrow_subgroup.hpp"
+
 namespace vkgpt::ops {
 
 using namespace plan;
@@ -18,7 +20,13 @@ void sample(PlanBuilder& builder, const Sample& args) {
   VKGPT_CHECK(controls.dtype == DType::kU32 && controls.shape == Shape({rows, kSampleControlWords}) &&
                   drawn.dtype == DType::kU32 && drawn.shape == Shape({rows, 2}),
               "controls {} drawn {}", controls.shape.to_string(), drawn.shape.to_string());
-  Dispatch dispatch = workgroups(builder.caps(), "sample", rows, subgroups_per_workgroup(builder.caps()));
+  const vk::DeviceCaps& caps = builder.caps();
+  const std::uint32_t lanes = subgroups_per_workgroup(caps) * caps.subgroup_size;
+  Dispatch dispatch = workgroups(caps, "sample", rows, subgroups_per_workgroup(caps));
+  if (dispatch.kernel.subgroup_size != 0) {
+    dispatch.kernel.subgroup_size = narrow_subgroup(caps);
+    dispatch.kernel.spec_constants = {lanes, lanes / narrow_subgroup(caps)};
+  }
   dispatch.bindings = {read(logits), read(controls), write(drawn)};
   dispatch.push = PushWords{}.u32(rows, V, Vp / 4);
   builder.dispatch(std::move(dispatch));

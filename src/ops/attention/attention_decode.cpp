@@ -11,6 +11,7 @@
 #include "ops/attention/attention_backends.hpp"
 #include "ops/attention/qkv_heads.hpp"
 #include "ops/grid.hpp"
+#include "ops/narrow_subgroup.hpp"
 #include "ops/places.hpp"
 
 namespace vkgpt::ops {
@@ -36,17 +37,10 @@ void check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, cons
   check(v_cache, k_cache.shape, dtype);
 }
 
-/// Lanes of a subgroup of `attention_decode`. Intel's threads have registers for the fewest only: with 16
-/// before Xe2, or 32 from it on, four rows spill.
-std::uint32_t decode_subgroup(const vk::DeviceCaps& caps) {
-  const bool is_narrow = caps.vendor_id == vk::kVendorIntel && vk::knows_subgroup_size(caps);
-  return is_narrow ? caps.min_subgroup_size : caps.subgroup_size;
-}
-
 /// The fewest that a subgroup can have.
 std::uint32_t least_subgroup(const vk::DeviceCaps& caps) {
   const std::uint32_t least = vk::knows_subgroup_size(caps) ? caps.subgroup_size : caps.min_subgroup_size;
-  return std::min(decode_subgroup(caps), least);
+  return std::min(narrow_subgroup(caps), least);
 }
 
 /// Rows of a run that a workgroup of `attention_decode` takes: each key that it loads, on a GPU from a cache
@@ -177,7 +171,7 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
                                .value("SPLITS", is_split)
                                .dtype("DTYPE", dtype)
                                .dtype("CACHE_DTYPE", args.k_cache.dtype),
-                 .subgroup_size = vk::knows_subgroup_size(caps) ? decode_subgroup(caps) : 0},
+                 .subgroup_size = vk::knows_subgroup_size(caps) ? narrow_subgroup(caps) : 0},
       .bindings = {read(args.qkv), read(args.places), cache(args.k_cache), cache(args.v_cache)},
       .push = PushWords{}.u32(T_max, heads.NH, groups, heads.NKV, args.window, args.k_cache.shape[0]),
       .groups = fold_grid(caps, groups),
