@@ -39,7 +39,10 @@ def main():
     work = [(torch_gpt.DEFAULT, 16)]
     if not args.quick:
         work += [(torch_gpt.DEFAULT, 64), (torch_gpt.SMOLLM2, 1)]
-    rows = [compare(args.vkgpt, args.device, shape, B) for shape, B in work]
+    rows = []
+    for shape, B in work:
+        rows.append(compare(args.vkgpt, args.device, shape, B))
+        print(*rows[-1], sep=" | ", flush=True)
     driver = report.vkgpt(args.vkgpt, "bench", "norm", "--device", args.device)["driver"]
     text = report.head("Training on a CPU, beside PyTorch", driver,
                        [f"PyTorch with {args.threads} threads, fp32, eager, forward to AdamW", args.note])

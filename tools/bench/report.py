@@ -22,8 +22,13 @@ def vkgpt(program, *args):
 
 
 def commit():
-    done = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
-    return os.environ.get("VKGPT_COMMIT") or done.stdout.strip() or "unknown"
+    if named := os.environ.get("VKGPT_COMMIT"):
+        return named
+    try:
+        done = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    except FileNotFoundError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 def processor():
