@@ -1,6 +1,6 @@
 // Where a forward on cooperative matrices finds its keys and values: in the rows of qkv, or with CACHED in a cache that
 // already holds those of the rows. The rows are then a run, neighbouring tokens of one sequence, of which
-// step.token_count are real and padding follows.
+// step_params.token_count are real and padding follows.
 #define ROWS_WORD4 WORD4_OF(ROWS_DTYPE)
 layout(set = 0, binding = 0, std430) readonly buffer Qkv { ROWS_WORD4 qkv4[]; };      // (B, T, NH + 2 NKV, HS)
 layout(set = 0, binding = 1, std430) writeonly buffer Out { ROWS_WORD4 result4[]; };  // (B, T, NH, HS)
