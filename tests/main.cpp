@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "check/op_cases.hpp"
 #include "gpu_context.hpp"
 
 int main(int argc, char** argv) {
@@ -10,5 +11,6 @@ int main(int argc, char** argv) {
   setenv("LP_NATIVE_VECTOR_WIDTH", "256", 0);
   testing::InitGoogleTest(&argc, argv);
   vkgpt::test::watch_shared_context();
+  vkgpt::check::register_op_cases();
   return RUN_ALL_TESTS();
 }

@@ -31,27 +31,36 @@ build() {  # preset
   cmake --build --preset "$1" --parallel "$(nproc)" >"$log/build" 2>&1 || { tail -n 60 "$log/build" >&2; return 1; }
 }
 
-# Adds the counts of one run of the test binary; a crash counts as one failure.
+# Adds the counts of one run of the test binary, in two processes that share its tests; a crash counts as one failure.
 run_suite() {  # title binary filter [VARIABLE=value...]
   local title=$1 binary=$2 filter=$3
   shift 3
-  count_suite "$title" env "$@" "$binary" --gtest_filter="$filter"
+  count_suite "$title" 2 env "$@" "$binary" --gtest_filter="$filter"
 }
-count_suite() {  # title command...
-  local title=$1 start=$SECONDS status p s
-  shift
-  "$@" --gtest_color=no >"$log/suite" 2>&1
-  status=$?
-  p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log/suite" | tail -n 1)
-  s=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) tests\{0,1\}, listed below:$/\1/p' "$log/suite" | tail -n 1)
-  f=$(sed -n 's/^ *\([0-9]*\) FAILED TESTS\{0,1\}$/\1/p' "$log/suite" | tail -n 1)
-  p=${p:-0} s=${s:-0} f=${f:-0}
-  [ "$status" -ne 0 ] && [ "$f" -eq 0 ] && f=1
-  [ "$p" -eq 0 ] && [ "$f" -eq 0 ] && f=1  # a suite that runs nothing is a failure
-  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-  printf '%-44s %5d passed %3d failed %3d skipped  %4d s\n' "$title" "$p" "$f" "$s" $((SECONDS - start))
-  [ "$f" -eq 0 ] || failures_in "$log/suite" | tee -a "$log/failures"
-  sed -n '/: Skipped$/{n;s/^/  skipped: /p}' "$log/suite" | sort -u
+count_suite() {  # title processes command...
+  local title=$1 count=$2 start=$SECONDS i p s f suite_p=0 suite_s=0 suite_f=0 status processes=()
+  shift 2
+  for ((i = 0; i < count; ++i)); do
+    GTEST_TOTAL_SHARDS=$count GTEST_SHARD_INDEX=$i "$@" --gtest_color=no >"$log/suite.$i" 2>&1 &
+    processes+=($!)
+  done
+  for ((i = 0; i < count; ++i)); do
+    status=0
+    wait "${processes[i]}" || status=$?
+    p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log/suite.$i" | tail -n 1)
+    s=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) tests\{0,1\}, listed below:$/\1/p' "$log/suite.$i" | tail -n 1)
+    f=$(sed -n 's/^ *\([0-9]*\) FAILED TESTS\{0,1\}$/\1/p' "$log/suite.$i" | tail -n 1)
+    p=${p:-0} s=${s:-0} f=${f:-0}
+    [ "$status" -ne 0 ] && [ "$f" -eq 0 ] && f=1
+    suite_p=$((suite_p + p)) suite_s=$((suite_s + s)) suite_f=$((suite_f + f))
+  done
+  [ "$suite_p" -eq 0 ] && [ "$suite_f" -eq 0 ] && suite_f=1  # a suite that runs nothing is a failure
+  passed=$((passed + suite_p)) failed=$((failed + suite_f)) skipped=$((skipped + suite_s))
+  printf '%-44s %5d passed %3d failed %3d skipped  %4d s\n' "$title" "$suite_p" "$suite_f" "$suite_s" $((SECONDS - start))
+  if [ "$suite_f" -gt 0 ]; then
+    for ((i = 0; i < count; ++i)); do failures_in "$log/suite.$i"; done | tee -a "$log/failures"
+  fi
+  for ((i = 0; i < count; ++i)); do sed -n '/: Skipped$/{n;s/^/  skipped: /p}' "$log/suite.$i"; done | sort -u
 }
 
 # The last lines of each test that failed, or of the suite where it did not reach its end.
@@ -138,14 +147,16 @@ run_suite "cpu" "$tests" "$cpu"
 run_suite "gpu" "$tests" "$gpu"
 run_suite "gpu, core and synchronization validation" "$tests" "$gpu" VKGPT_VALIDATION=sync
 if [ "$mode" = all ]; then
-  # Instrumented pipelines are slow to build and to run: each kernel in its own tests, and one whole step.
+  # Instrumented pipelines are slow to build and to run: each kernel in its own tests, one whole step, and LLVM without
+  # its optimizations, with which a kernel of matrices takes minutes.
   run_suite "gpu kernels, GPU-assisted validation" "$tests" \
-    "GpuCheck.*:$(suites_of tests/ops tests/vk tests/check):GpuReplay.*" VKGPT_VALIDATION=gpu
+    "GpuCheck.*:$(suites_of tests/vk tests/check):GpuReplay.Replayed*" VKGPT_VALIDATION=gpu GALLIVM_PERF=nopt
   if grep -q avx512f /proc/cpuinfo; then
     run_suite "gpu kernels, vectors of 512 bits" "$tests" "GpuCheck.*:GpuReplay.*" LP_NATIVE_VECTOR_WIDTH=512
   fi
-  count_suite "gpu kernels, SwiftShader" tools/swiftshader.sh "$tests"
-  run_suite "slow" "$tests" 'Slow*'
+  tools/swiftshader.sh "$tests" --gtest_list_tests >"$log/swiftshader" 2>&1 || cat "$log/swiftshader"  # fetches it
+  count_suite "gpu kernels, SwiftShader" 2 tools/swiftshader.sh "$tests"
+  count_suite "slow" 1 "$tests" --gtest_filter='Slow*'
   if build asan; then
     run_suite "cpu, address and undefined sanitizers" build-asan/vkgpt_tests "$cpu"
   else

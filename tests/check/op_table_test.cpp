@@ -16,6 +16,7 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/backend.hpp"
 
+#include "check/op_cases.hpp"
 #include "gpu_context.hpp"
 #include "vk/shader_source.hpp"
 
@@ -50,30 +51,48 @@ class CaseTest : public testing::Test {
   const Case& case_;
 };
 
-/// Whether GPU-assisted validation, which multiplies the time to build a pipeline, runs the case: all of them
-/// with VKGPT_CASES=all, as tools/races.sh has it.
-bool is_validated(const Case& c) {
-  static const bool runs_all = std::getenv("VKGPT_CASES") != nullptr;
-  return runs_all || c.quick || c.has_own_kernel;
-}
-
 std::string test_name(std::string_view op, std::string text) {
   std::ranges::replace_if(text, [](unsigned char c) { return std::isalnum(c) == 0 && c != '_'; }, '_');
   return vkgpt::format("{}/{}", op, text);
 }
 
-[[maybe_unused]] const bool kAreRegistered = [] {
-  const char* validation = std::getenv("VKGPT_VALIDATION");
-  const bool is_gpu_assisted = validation != nullptr && std::string_view(validation) == "gpu";
-  for (const OpTable& table : op_tables()) {
-    for (const Case& c : table.cases) {
-      if (is_gpu_assisted && !is_validated(c)) continue;
-      testing::RegisterTest("GpuCheck", test_name(table.op, c.variant).c_str(), nullptr, nullptr, __FILE__,
-                            __LINE__, [&]() -> testing::Test* { return new CaseTest(table.op, c); });
+/// The kernels that a case builds on the devices that have its backend, each with the bytes of its elements.
+std::set<std::string> kernels_of(vk::Context& context, std::string_view op, const Case& c) {
+  std::set<std::string> kernels;
+  for (const Device& device : c.devices) {
+    if (device.backend && !ops::has_backend(context.caps(), *device.backend, c.dtype)) continue;
+    Trial trial(context, target_of(context.target(), op, device));
+    c.build(trial);
+    for (const plan::Segment& segment : trial.plan().segments) {
+      for (const plan::Dispatch& dispatch : segment.dispatches) {
+        kernels.insert(vkgpt::format("{} of {}", dispatch.kernel.stem, dtype_size(c.dtype)));
+      }
     }
   }
-  return true;
-}();
+  return kernels;
+}
+
+/// Calls `take(op, case, kernels)` for the cases that GPU-assisted validation runs. It multiplies the time to
+/// build a pipeline, so these are the quick cases, and those with kernels of their own, that build one which
+/// no case before them did.
+template <typename Take>
+void for_each_validated(vk::Context& context, const Take& take) {
+  std::set<std::string> seen;
+  for (const OpTable& table : op_tables()) {
+    for (const Case& c : table.cases) {
+      if (!(c.quick || c.has_own_kernel) || !test::stores(c.dtype)) continue;
+      const std::set<std::string> kernels = kernels_of(context, table.op, c);
+      if (std::ranges::includes(seen, kernels)) continue;
+      seen.insert(kernels.begin(), kernels.end());
+      take(table.op, c, kernels);
+    }
+  }
+}
+
+void register_case(std::string_view op, const Case& c) {
+  testing::RegisterTest("GpuCheck", test_name(op, c.variant).c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                        [op, &c]() -> testing::Test* { return new CaseTest(op, c); });
+}
 
 TEST(OpTables, NamesAreUniqueAndEveryOpHasAQuickCase) {
   for (const OpTable& table : op_tables()) {
@@ -89,19 +108,9 @@ TEST(OpTables, NamesAreUniqueAndEveryOpHasAQuickCase) {
 TEST(GpuOpTables, GpuAssistedValidationSeesEveryKernel) {
   vk::Context& context = test::shared_context();
   std::set<std::string> seen;
-  for (const OpTable& table : op_tables()) {
-    for (const Case& c : table.cases) {
-      if (!is_validated(c) || !test::stores(c.dtype)) continue;
-      for (const Device& device : c.devices) {
-        if (device.backend && !ops::has_backend(context.caps(), *device.backend, c.dtype)) continue;
-        Trial trial(context, target_of(context.target(), table.op, device));
-        c.build(trial);
-        for (const plan::Segment& segment : trial.plan().segments) {
-          for (const plan::Dispatch& dispatch : segment.dispatches) seen.insert(dispatch.kernel.stem);
-        }
-      }
-    }
-  }
+  for_each_validated(context, [&](std::string_view, const Case&, const std::set<std::string>& kernels) {
+    for (const std::string& kernel : kernels) seen.insert(kernel.substr(0, kernel.find(' ')));
+  });
   for (const vk::ShaderSource& source : vk::embedded_shaders()) {
     const std::filesystem::path path(source.name);
     const std::string stem = path.stem();
@@ -114,4 +123,18 @@ TEST(GpuOpTables, GpuAssistedValidationSeesEveryKernel) {
 }
 
 }  // namespace
+
+void register_op_cases() {
+  const char* validation = std::getenv("VKGPT_VALIDATION");
+  const bool is_gpu_assisted = validation != nullptr && std::string_view(validation) == "gpu";
+  if (is_gpu_assisted && std::getenv("VKGPT_CASES") == nullptr) {
+    for_each_validated(test::shared_context(),
+                       [](std::string_view op, const Case& c, const auto&) { register_case(op, c); });
+    return;
+  }
+  for (const OpTable& table : op_tables()) {
+    for (const Case& c : table.cases) register_case(table.op, c);
+  }
+}
+
 }  // namespace vkgpt::check
