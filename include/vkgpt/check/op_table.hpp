@@ -67,7 +67,7 @@ struct Case {
   std::function<void(Trial&)> build;  // declares tensors, calls the op, says what is expected
   /// The same at a real size, pass by pass, for `vkgpt bench`; few cases have it.
   std::function<void(Trial&, const Workload&)> timed = {};
-  bool has_own_kernel = false;  // one that no quick case has: both run under GPU-assisted validation
+  bool has_own_kernel = false;  // none of a quick case; GPU-assisted validation chooses of both
 };
 
 /// An elementwise op in each float type, over sizes from one element to several workgroups: `build` for n
