@@ -39,13 +39,6 @@ void report_kernels() {
   for (const std::string& stem : g_context->pipelines().stems()) out << stem << '\n';
 }
 
-class ContextCloser : public testing::Environment {
-  void TearDown() override {
-    report_kernels();
-    g_context.reset();
-  }
-};
-
 }  // namespace
 
 std::unique_ptr<vk::Context> open_context() {
@@ -68,8 +61,12 @@ bool stores(DType dtype) {
 }
 
 void watch_shared_context() {
-  testing::AddGlobalTestEnvironment(new ContextCloser);
   testing::UnitTest::GetInstance()->listeners().Append(new MessageListener);
+}
+
+void close_shared_context() {
+  report_kernels();
+  g_context.reset();
 }
 
 }  // namespace vkgpt::test

@@ -18,8 +18,10 @@ vk::Context& shared_context();
 /// Whether buffers of the shared device may hold elements of `dtype`.
 bool stores(DType dtype);
 
-/// Makes every test fail during which validation reported anything about the shared context, and closes it
-/// after the last test.
+/// Makes every test fail during which validation reported anything about the shared context.
 void watch_shared_context();
+
+/// To be called after the last test: layers are gone when static objects are destroyed.
+void close_shared_context();
 
 }  // namespace vkgpt::test

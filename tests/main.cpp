@@ -12,5 +12,7 @@ int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   vkgpt::test::watch_shared_context();
   vkgpt::check::register_op_cases();
-  return RUN_ALL_TESTS();
+  const int result = RUN_ALL_TESTS();
+  vkgpt::test::close_shared_context();
+  return result;
 }

@@ -160,7 +160,7 @@ std::vector<Case> attention_cases() {
                      .devices = std::move(devices),
                      .build = [v](Trial& t) { both_passes(t, v); }});
   };
-  // Large heads first: they take the longest to build.
+  // Before the decoding, since they take the longest to build.
   for (const Variant& v : quick_attention_variants())
     add(v, {{.name = "scalar", .backend = Backend::kScalar}}, true);
   for (const DType dtype : kFloatTypes) {
