@@ -1,6 +1,7 @@
 // C = op(A) op(B) by register tiles, without shared memory: a workgroup is one subgroup and computes a tile of TM rows
 // and 4 LANES columns, each lane four columns of it. The lanes load the A tile together and exchange its elements by
-// shuffles; or, BY_ADDRESS, every element of A is loaded for itself, once for all lanes. Design and figures: shaders/docs/matmul.md. The including file defines TRANSPOSITION; beside the macros of
+// shuffles; or, BY_ADDRESS, every element of A is loaded for itself, once for all lanes, and with B_VECTORS every element
+// of B. Design and figures: shaders/docs/matmul.md. The including file defines TRANSPOSITION; beside the macros of
 // matmul.glsl the host (src/ops/matmul/matmul_scalar.cpp) sets
 //   LANES       workgroup size, at most the subgroup size
 //   TM          rows of the tile: 32, 16, 8, or (not for TN) 1
@@ -11,9 +12,13 @@
 //   K_TAIL      1: K is not a multiple of K_STEP; not BY_ADDRESS
 //   HOLDS       1: reads all that the epilogue needs before it stores anything
 //   M_TAIL      (BY_ADDRESS, TN) 1: M is not a multiple of TM
+//   B_VECTORS   (BY_ADDRESS) where defined, B is of f32, N a multiple of 4 LANES, and LANES is 4, 8 or 16
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_ballot : require
+#ifdef B_VECTORS
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
 #if WIDE_F32
 #include "words64.glsl"
 #define LEVELS_BY_SELECTION
@@ -37,7 +42,9 @@ layout(local_size_x = LANES) in;
 
 const int kStep = K_STEP;
 const int kBStep = B_STEP;
-const int kBlock = TM < 8 ? TM : 8;
+// Rows that are multiplied by a pair of columns in one go: their sums, B and A fit in 16 vector registers, on CPU drivers
+// of 16 lanes and on GPUs in 32.
+const int kBlock = min(TM, LANES < 16 ? 4 : 8);
 const int kPairs = 2;       // column pairs of a lane
 const uint kStripTiles = 4;  // see tile_of_group
 
@@ -176,11 +183,46 @@ void find_columns(uint lane, uint n0) {
 #define LOAD_B(row, i, more) LOAD(b, (row) + (i), more)
 #endif
 
+#ifdef B_VECTORS
+// Vector j of B holds the LANES columns from n0 + j LANES on, until pair_columns() gives each lane its pairs.
+#if TRANSPOSITION == TRANSPOSITION_NT
+uint64_t b_row[2 * kPairs];  // of the first column of each vector
+
+void find_b(uint n0) {
+  UNROLL for (int j = 0; j < 2 * kPairs; ++j) b_row[j] = b_address + 4 * uint64_t((n0 + j * LANES) * ldb);
+}
+#else
+uint64_t b_column;
+
+void find_b(uint n0) { b_column = b_address + 4 * uint64_t(n0); }
+#endif
+
+void pair_columns(inout float acc[TM][2 * kPairs], uint lane) {
+  const uint from = 2 * lane % LANES;
+  UNROLL for (int i = 0; i < TM; ++i) {
+    UNROLL for (int p = 0; p < kPairs; ++p) {
+      const vec2 low = vec2(subgroupShuffle(acc[i][2 * p], from), subgroupShuffle(acc[i][2 * p], from + 1));
+      const vec2 high = vec2(subgroupShuffle(acc[i][2 * p + 1], from), subgroupShuffle(acc[i][2 * p + 1], from + 1));
+      acc[i][2 * p] = mix(high.x, low.x, lane < LANES / 2);
+      acc[i][2 * p + 1] = mix(high.y, low.y, lane < LANES / 2);
+    }
+  }
+}
+#endif
+
 // This lane's columns of B at the B_STEP k from k on.
 vec2[kBStep * kPairs] load_b(uint k) {
   vec2 bv[kBStep * kPairs];
 #if TRANSPOSITION == TRANSPOSITION_NT
-#ifdef BLOCKS
+#ifdef B_VECTORS
+  UNROLL for (int u = 0; u < kBStep; u += 2) {
+    UNROLL for (int j = 0; j < 2 * kPairs; ++j) {
+#define B_AT(i) FloatAt(b_row[j] + 4 * uint64_t(k + (i) * ldb)).at[u]
+#define NEXT_B_AT(i) FloatAt(b_row[j] + 4 * uint64_t(k + (i) * ldb)).at[u + 1]
+      bv[u * kPairs + j] = vec2(ONE_A_LANE(B_AT), ONE_A_LANE(NEXT_B_AT));
+    }
+  }
+#elif defined(BLOCKS)
   // An iteration begins where a block does, or takes a part of one.
   float scales[2 * kPairs];
   UNROLL for (int u = 0; u < kBStep; u += 8) {
@@ -209,7 +251,11 @@ vec2[kBStep * kPairs] load_b(uint k) {
 #else
   UNROLL for (int u = 0; u < kBStep; ++u) {
     const uint row = AT_K(k + u) * ldb;
-#ifdef BLOCKS
+#ifdef B_VECTORS
+#define B_AT(i) FloatAt(b_column + 4 * uint64_t(row)).at[2 * p * LANES + (i)]
+#define NEXT_B_AT(i) B_AT(LANES + (i))
+    UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = vec2(ONE_A_LANE(B_AT), ONE_A_LANE(NEXT_B_AT));
+#elif defined(BLOCKS)
     UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = block_pair(row + (column[p] & ~1u));
 #else
     UNROLL for (int p = 0; p < kPairs; ++p) bv[u * kPairs + p] = LOAD_B(row, column[p], column_next[p]);
@@ -220,14 +266,20 @@ vec2[kBStep * kPairs] load_b(uint k) {
   return bv;
 }
 
-// Multiplies up to eight rows by a pair of columns over the k in registers, so that 16 accumulators are live. A macro,
-// since Mesa does not unroll loops nested more deeply.
+// Multiplies kBlock rows by a pair of columns over the k in registers. A macro, since Mesa does not unroll loops nested
+// more deeply.
 #define BLOCK(i0, p)                                                                      \
   UNROLL for (int u = 0; u < kBStep; ++u) UNROLL for (int i = i0; i < i0 + kBlock; ++i) { \
     const float x = A_ELEMENT(i, u0 + u);                                                 \
     acc[i][2 * p] = fma(x, B_VALUE(u, 2 * p), acc[i][2 * p]);                             \
     acc[i][2 * p + 1] = fma(x, B_VALUE(u, 2 * p + 1), acc[i][2 * p + 1]);                 \
   }
+#define BLOCKS_OF_PAIRS(i0) BLOCK(i0, 0) BLOCK(i0, 1)
+#if TM >= 8 && LANES < 16
+#define EIGHT_ROWS(i0) BLOCKS_OF_PAIRS(i0) BLOCKS_OF_PAIRS(i0 + 4)
+#else
+#define EIGHT_ROWS(i0) BLOCKS_OF_PAIRS(i0)
+#endif
 
 #if HOLDS && (PARTIAL || ACCUMULATE || EPILOGUE == EPILOGUE_GELU_GRAD)
 #define HELD(i, p) held[(i) * kPairs + (p)]
@@ -261,6 +313,9 @@ void main() {
   const uint m0 = tile.y * TM;
   const uint n0 = tile.x * 2 * kPairs * LANES;
   find_columns(lane, n0);
+#ifdef B_VECTORS
+  find_b(n0);
+#endif
 #ifndef BY_ADDRESS
   find_a(lane, m0);
 #elif TRANSPOSITION != TRANSPOSITION_TN
@@ -301,20 +356,19 @@ void main() {
 #endif
     {
       const vec2 bv[kBStep * kPairs] = load_b(k + u0);
-      BLOCK(0, 0)
-      BLOCK(0, 1)
+      EIGHT_ROWS(0)
 #if TM >= 16
-      BLOCK(8, 0)
-      BLOCK(8, 1)
+      EIGHT_ROWS(8)
 #endif
 #if TM == 32
-      BLOCK(16, 0)
-      BLOCK(16, 1)
-      BLOCK(24, 0)
-      BLOCK(24, 1)
+      EIGHT_ROWS(16)
+      EIGHT_ROWS(24)
 #endif
     }
   }
+#ifdef B_VECTORS
+  pair_columns(acc, lane);
+#endif
   finish_tile(acc, lane, m0, n0);
 
 #if ROW_SUMS

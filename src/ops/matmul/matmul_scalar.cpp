@@ -22,6 +22,7 @@ struct Variant {
   bool is_wide;                 // reads two neighbours as one word, of 64 bits for f32
   bool has_wide_f32;            // so are bias, partials and an f32 c, which is written in pairs, too
   bool is_by_address;           // reads A, and B where that is in pairs of f32, by address
+  bool has_vectors_of_b;        // which are loads of whole vectors, no gathers
   std::uint32_t subgroup_size;  // to be required of the driver, or 0
 };
 
@@ -54,6 +55,7 @@ Variant choose_variant(const vk::DeviceCaps& caps, const Product& p, const Exten
   v.is_wide = has_rows_of(p, 2) && (dtype_size(p.a.dtype) == 2 ? has_pairs_of_16bit : has_pairs_of_f32);
   v.has_wide_f32 = v.is_wide && has_pairs_of_f32;
   v.is_by_address = caps.buffer_device_address && p.a.dtype == DType::kF32 && v.tile_rows > 1;
+  v.has_vectors_of_b = v.is_by_address && !p.b.blocks && (v.lanes == 4 || v.lanes == 8 || v.lanes == 16);
   return v;
 }
 
@@ -82,6 +84,8 @@ void append_scalar(PlanBuilder& builder, const Product& product, const Extents& 
     d.kernel.subgroup_size = variant.subgroup_size;
     if (variant.is_by_address && part.k.count % variant.k_step == 0) {
       d.kernel.macros.flag("BY_ADDRESS").value("M_TAIL", part.m.count % variant.tile_rows != 0);
+      if (variant.has_vectors_of_b && part.n.count % (4 * variant.lanes) == 0)
+        d.kernel.macros.flag("B_VECTORS");
       d.addresses = {0, 1};
     }
     d.groups = tile_groups(part, variant.tile_rows, 4 * variant.lanes);
