@@ -46,6 +46,10 @@ std::string json_quoted(std::string_view text) {
          (cut ? "..." : "");
 }
 
+std::string json_text(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 const Json& json_member(const Json& object, std::string_view key, std::string_view where) {
   if (!object.is_object()) fail("{}: expected a JSON object with {}", where, json_quoted(key));
   const auto it = object.find(key);

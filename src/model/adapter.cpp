@@ -17,7 +17,6 @@
 namespace vkgpt::model {
 namespace {
 
-constexpr std::string_view kPrefix = "base_model.model.";
 constexpr std::string_view kWeight = ".weight";
 
 /// Reads the factors of one module after the other.
@@ -48,7 +47,7 @@ class AdapterReader {
  private:
   void read_module(const FileTensor& tensor, Adapter& adapter) {
     const std::string module = tensor.name.substr(0, tensor.name.size() - kWeight.size());
-    const std::string name = std::string(kPrefix) + module;
+    const std::string name = std::string(kAdapterPrefix) + module;
     const std::string a = name + ".lora_A.weight", b = name + ".lora_B.weight";
     if (files_.find(a).entry == nullptr && files_.find(b).entry == nullptr) return;
     const std::int64_t rows = tensor.transposed ? tensor.shape[1] : tensor.shape[0];

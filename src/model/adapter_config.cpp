@@ -28,12 +28,12 @@ constexpr TargetName kTargets[] = {{"q_proj", "attn.c_attn"},  {"k_proj", "attn.
 /// Modules of LLaMA's layout that have adapters: "q_proj" where every layer's has one, else the module's
 /// whole name.
 std::vector<std::string> llama_targets(const GptParams& params) {
-  constexpr std::string_view kPrefix = "base_model.model.", kWord = ".lora_A.weight";
+  constexpr std::string_view kWord = ".lora_A.weight";
   std::map<std::string, std::vector<std::string>> modules;  // by the last part of the name
   for (const FileTensor& tensor : adapter_tensors(params, TensorLayout::kLlama)) {
     if (!tensor.name.ends_with(kWord)) continue;
     const std::string module =
-        tensor.name.substr(kPrefix.size(), tensor.name.size() - kPrefix.size() - kWord.size());
+        tensor.name.substr(kAdapterPrefix.size(), tensor.name.size() - kAdapterPrefix.size() - kWord.size());
     modules[module.substr(module.rfind('.') + 1)].push_back(module);
   }
   std::vector<std::string> targets;

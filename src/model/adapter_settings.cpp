@@ -8,7 +8,7 @@
 namespace vkgpt::model {
 namespace {
 
-constexpr std::uint64_t kMaxRank = 4096;
+constexpr std::uint64_t kMaxLoraRank = 4096;
 
 bool flag_of(const Json& json, const char* name, const std::string& where) {
   const auto found = json.find(name);
@@ -48,7 +48,7 @@ AdapterSettings read_adapter_settings(const Path& path) {
   const Json json = read_json_file(path);
   check_kind(json, where);
   AdapterSettings settings;
-  settings.rank = static_cast<std::int64_t>(json_unsigned(json, "r", where, kMaxRank));
+  settings.rank = static_cast<std::int64_t>(json_unsigned(json, "r", where, kMaxLoraRank));
   settings.alpha = json_number(json, "lora_alpha", where);
   const Json& targets = json_member(json, "target_modules", where);
   const bool is_list = targets.is_array() && !targets.empty();

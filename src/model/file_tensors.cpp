@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/model/param_source.hpp"
 
 namespace vkgpt::model {
 namespace {
@@ -17,7 +18,6 @@ struct ModuleRows {
 };
 
 constexpr std::string_view kGpt2Prefix = "transformer.";
-constexpr std::string_view kAdapterPrefix = "base_model.model.";
 
 bool is_conv1d(std::string_view module) {
   return module.ends_with(".c_attn") || module.ends_with(".c_proj") || module.ends_with(".c_fc");
@@ -78,10 +78,6 @@ Shape with_rows(const Shape& shape, std::int64_t rows) {
   std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
   dims[0] = rows;
   return Shape(std::move(dims));
-}
-
-std::int64_t row_width(const ParamSpec& spec) {
-  return spec.numel() / spec.shape[0];
 }
 
 std::int64_t row_count(const FileTensor& tensor) {

@@ -7,6 +7,9 @@
 
 namespace vkgpt::model {
 
+/// Dimensions that a tensor of ggml has at most.
+inline constexpr std::size_t kMaxGgmlRank = 4;
+
 /// A type of ggml's tensors: `values` numbers lie in a block of `bytes`.
 struct GgmlType {
   std::uint32_t number = 0;

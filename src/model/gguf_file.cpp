@@ -23,7 +23,6 @@ namespace {
 constexpr std::uint64_t kMaxEntries = 1 << 16;   // of metadata, and tensors
 constexpr std::uint64_t kMaxHeader = 256 << 20;  // bytes before the data
 constexpr std::uint64_t kMaxItems = 1 << 24;     // of an array
-constexpr std::uint64_t kMaxRank = 4;
 
 /// Reads a header's parts one after the other.
 class Cursor {
@@ -156,7 +155,7 @@ class ValueReader {
 GgufTensorInfo read_info(Cursor& cursor, const std::string& where) {
   GgufTensorInfo info{.name = cursor.text(), .shape = {}};
   const auto rank = cursor.number<std::uint32_t>();
-  if (rank == 0 || rank > kMaxRank)
+  if (rank == 0 || rank > kMaxGgmlRank)
     fail("{}: tensor {} has {} dimensions", where, json_quoted(info.name), rank);
   std::vector<std::int64_t> dims(rank);
   std::uint64_t count = 1;

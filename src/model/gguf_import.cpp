@@ -106,7 +106,7 @@ void read_gemma3(const Settings& settings, GptConfig& config) {
   if (!config.window_layers.contains('f')) config.window_layers.clear();
 }
 
-void check_config(const GptConfig& config, const std::string& where) {
+void check_gguf_config(const GptConfig& config, const std::string& where) {
   try {
     if (config.vocab_size == 0 || config.n_layer == 0 || config.n_head == 0 || config.n_embd == 0 ||
         config.block_size == 0) {
@@ -159,7 +159,7 @@ ModelFormat read_gguf_format(const GgufFile& file) {
     if (format.model_type == kGemma3Gguf) read_gemma3(settings, config);
     read_rope(file, settings, format);
   }
-  check_config(config, file.where());
+  check_gguf_config(config, file.where());
   return format;
 }
 

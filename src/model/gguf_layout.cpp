@@ -15,10 +15,6 @@
 namespace vkgpt::model {
 namespace {
 
-constexpr std::string_view kGpt2 = "gpt2";
-constexpr std::string_view kLlama = "llama";
-constexpr std::string_view kSmolLm3 = "smollm3";
-
 using Names = std::pair<std::string_view, std::string_view>;
 
 // Modules of Hugging Face's files and of GGUF files; those of blocks follow "transformer.h.N." or
@@ -81,7 +77,7 @@ TensorEncoding stored_as(TensorEncoding wanted, std::string_view module, const S
 }
 
 std::int64_t rotated_heads(const GptConfig& config, std::string_view architecture, std::string_view module) {
-  if (architecture != kLlama && architecture != kSmolLm3) return 0;
+  if (architecture != kLlamaGguf && architecture != kSmolLm3Gguf) return 0;
   if (module.ends_with(".attn_q")) return config.n_head;
   return module.ends_with(".attn_k") ? config.kv_heads() : 0;
 }
@@ -103,7 +99,7 @@ double gemma3_attention_scalar(const GptConfig& config) {
 std::vector<GgufSource> gguf_sources(const GptParams& params, std::string_view architecture,
                                      TensorEncoding encoding, std::int64_t vocabulary_rows) {
   const GptConfig& config = params.config();
-  const bool gpt2 = architecture == kGpt2;
+  const bool gpt2 = architecture == kGpt2Gguf;
   std::vector<GgufSource> sources;
   for (const FileTensor& file : file_tensors(params, gpt2 ? TensorLayout::kGpt2 : TensorLayout::kLlama)) {
     const std::size_t dot = file.name.rfind('.');
@@ -129,7 +125,7 @@ std::vector<GgufSource> gguf_sources(const GptParams& params, std::string_view a
          .rotated_heads = 0});
   }
   std::vector<float> divisors = rope_divisors(config);
-  if (architecture == kLlama && !divisors.empty()) {
+  if (architecture == kLlamaGguf && !divisors.empty()) {
     const auto count = static_cast<std::int64_t>(divisors.size());
     sources.push_back({.tensor = {.name = kRopeDivisors, .encoding = TensorEncoding::kF32, .shape = {count}},
                        .numbers = std::move(divisors)});

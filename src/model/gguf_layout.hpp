@@ -11,9 +11,12 @@
 
 namespace vkgpt::model {
 
-/// What GGUF files call Gemma 3.
+/// What GGUF files call GPT-2, LLaMA and its relatives, SmolLM3 and Gemma 3.
+inline constexpr std::string_view kGpt2Gguf = "gpt2";
+inline constexpr std::string_view kLlamaGguf = "llama";
+inline constexpr std::string_view kSmolLm3Gguf = "smollm3";
 inline constexpr std::string_view kGemma3Gguf = "gemma3";
-/// `GptConfig::rope_layers` of every model of that architecture, and its `attention_scalar`.
+/// `GptConfig::rope_layers` of every Gemma 3, and its `attention_scalar`.
 std::string gemma3_layers(std::int64_t n_layer);
 double gemma3_attention_scalar(const GptConfig& config);
 

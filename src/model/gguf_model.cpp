@@ -18,10 +18,7 @@
 namespace vkgpt::model {
 namespace {
 
-constexpr std::string_view kGpt2 = "gpt2";
-constexpr std::string_view kLlama = "llama";
 constexpr std::string_view kQwen3 = "qwen3";
-constexpr std::string_view kSmolLm3 = "smollm3";
 
 using Source = GgufSource;
 
@@ -83,7 +80,7 @@ std::vector<GgufEntry> model_metadata(const GptConfig& config, TensorEncoding en
       {a + ".attention.key_length", number(config.head_size())},
       {a + ".attention.value_length", number(config.head_size())},
       {a + ".vocab_size", number(description.vocabulary_rows)},
-      {a + (a == kGpt2 ? ".attention.layer_norm_epsilon" : ".attention.layer_norm_rms_epsilon"),
+      {a + (a == kGpt2Gguf ? ".attention.layer_norm_epsilon" : ".attention.layer_norm_rms_epsilon"),
        static_cast<float>(config.layer_norm_eps)}};
   if (a == kGemma3Gguf) {
     entries.push_back({a + ".attention.sliding_window", number(config.attention_window)});
@@ -127,9 +124,9 @@ std::string_view gguf_architecture(const GptConfig& config) {
   if (gpt2 && config.qk_norm) refuse("qk_norm with learned positions");
   if (gpt2 && config.attention_width() != config.n_embd) refuse("head_dim with learned positions");
   if (config.qk_norm && config.bias) refuse("qk_norm with biases");
-  if (gpt2) return kGpt2;
-  if (no_positions) return kSmolLm3;
-  return config.qk_norm ? kQwen3 : kLlama;
+  if (gpt2) return kGpt2Gguf;
+  if (no_positions) return kSmolLm3Gguf;
+  return config.qk_norm ? kQwen3 : kLlamaGguf;
 }
 
 GgufSummary write_gguf_model(OutputFile& file, const LoadedModel& model, TensorEncoding encoding,

@@ -6,13 +6,14 @@
 
 #include "vkgpt/core/check.hpp"
 
+#include "model/ggml_types.hpp"
+
 namespace vkgpt::model {
 namespace {
 
 constexpr std::uint32_t kVersion = 3;
 constexpr std::uint64_t kAlignment = 32;  // GGUF's default: no key says it
 constexpr std::size_t kMaxName = 63;
-constexpr std::size_t kMaxRank = 4;
 
 // GGUF's numbers for the types of values.
 enum class ValueType : std::uint32_t {
@@ -57,7 +58,7 @@ std::uint64_t padding_after(std::uint64_t size) {
 }
 
 /// Everything before the data, as bytes.
-class Header {
+class GgufHeader {
  public:
   template <typename T>
     requires std::is_arithmetic_v<T> || std::is_enum_v<T>
@@ -88,7 +89,7 @@ class Header {
 
 void write_gguf(OutputFile& file, std::span<const GgufEntry> metadata, std::span<const GgufTensor> tensors,
                 const std::function<void(std::size_t, const ByteSink&)>& data) {
-  Header header;
+  GgufHeader header;
   header.put(kVersion);
   header.put<std::uint64_t>(tensors.size());
   header.put<std::uint64_t>(metadata.size());
@@ -108,7 +109,7 @@ void write_gguf(OutputFile& file, std::span<const GgufEntry> metadata, std::span
   for (const GgufTensor& tensor : tensors) {
     VKGPT_CHECK(tensor.name.size() <= kMaxName && names.insert(tensor.name).second, "name {}", tensor.name);
     const auto dims = tensor.shape.dims();
-    VKGPT_CHECK(!dims.empty() && dims.size() <= kMaxRank, "{}: rank {}", tensor.name, dims.size());
+    VKGPT_CHECK(!dims.empty() && dims.size() <= kMaxGgmlRank, "{}: rank {}", tensor.name, dims.size());
     VKGPT_CHECK(tensor.encoding != TensorEncoding::kQ8_0 || dims.back() % 32 == 0, "{}: rows of {}",
                 tensor.name, dims.back());
     header.put(tensor.name);

@@ -7,15 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/json.hpp"
 
 namespace vkgpt::serve {
 namespace {
 
 using OrderedJson = nlohmann::ordered_json;
-
-std::string dump(const OrderedJson& json) {
-  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-}
 
 OrderedJson finish_name(Finish finish) {
   if (finish == Finish::kStop) return "stop";
@@ -102,7 +99,7 @@ std::string CompletionReply::event(std::size_t index, const std::string& text,
   OrderedJson json = head(is_chat_ ? "chat.completion.chunk" : "text_completion");
   json["choices"] = OrderedJson::array({std::move(choice)});
   if (includes_usage_) json["usage"] = nullptr;
-  return event_of(dump(json));
+  return event_of(json_text(json));
 }
 
 OrderedJson CompletionReply::head(const char* object) const {
@@ -147,7 +144,7 @@ std::string CompletionReply::last_events() const {
     OrderedJson json = head(is_chat_ ? "chat.completion.chunk" : "text_completion");
     json["choices"] = OrderedJson::array();
     json["usage"] = usage();
-    events = event_of(dump(json));
+    events = event_of(json_text(json));
   }
   return events + event_of("[DONE]");
 }
@@ -171,7 +168,7 @@ std::string CompletionReply::body() const {
   OrderedJson json = head(is_chat_ ? "chat.completion" : "text_completion");
   json["choices"] = std::move(choices);
   json["usage"] = usage();
-  return dump(json);
+  return json_text(json);
 }
 
 }  // namespace vkgpt::serve

@@ -34,10 +34,6 @@ constexpr std::size_t kBytesATick = 64 << 20;  // of all logs
 constexpr std::size_t kMostPoints = 20000;
 constexpr std::size_t kMostSamples = 200;
 
-std::string dump(const OrderedJson& json) {
-  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-}
-
 /// The parameter of that name in "run=1&key=loss"; nothing where there is none or it is no number.
 std::optional<double> number_in(const std::string& query, const std::string& name) {
   std::string_view rest = query;
@@ -171,7 +167,7 @@ class Dashboard : public HttpHandler {
 
   HttpResponse answer(const HttpRequest& request) const {
     if (request.path == "/") return page("dashboard");
-    if (request.path == "/runs") return {.body = dump(list())};
+    if (request.path == "/runs") return {.body = json_text(list())};
     if (request.path != "/series" && request.path != "/grids" && request.path != "/samples") {
       return web_file(request.path);
     }
@@ -179,9 +175,9 @@ class Dashboard : public HttpHandler {
         static_cast<std::size_t>(std::clamp(number_in(request.query, "run").value_or(1e9), 0.0, 1e9));
     if (run >= runs_.size())
       throw RequestError(404, "invalid_request_error", "not_found", "there is no such run", "run");
-    if (request.path == "/grids") return {.body = dump(grids_of(runs_[run].log))};
-    if (request.path == "/samples") return {.body = dump(samples_of(runs_[run].log.directory()))};
-    return {.body = dump(series(run, request.query))};
+    if (request.path == "/grids") return {.body = json_text(grids_of(runs_[run].log))};
+    if (request.path == "/samples") return {.body = json_text(samples_of(runs_[run].log.directory()))};
+    return {.body = json_text(series(run, request.query))};
   }
 
   OrderedJson list() const {
@@ -220,7 +216,7 @@ class Dashboard : public HttpHandler {
     for (const ExchangeId listener : listeners_) server_->append(listener, event);
   }
   void tell_json(const OrderedJson& json) {
-    if (!listeners_.empty()) tell("data: " + dump(json) + "\n\n");
+    if (!listeners_.empty()) tell("data: " + json_text(json) + "\n\n");
   }
 
   /// Reads what is new of a run and tells of it. Gives the bytes read.

@@ -10,14 +10,14 @@ namespace vkgpt::train {
 namespace {
 
 constexpr std::string_view kFormat = "vkgpt checkpoint";
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kManifestVersion = 1;
 
 Json body_json(const CheckpointManifest& manifest) {
   Json files = Json::object();
   for (const auto& [name, file] : manifest.files)
     files[name] = {{"bytes", file.bytes}, {"sha256", file.sha256}};
   return {{"format", kFormat},
-          {"version", kVersion},
+          {"version", kManifestVersion},
           {"step", manifest.step},
           {"val_loss", manifest.val_loss ? Json(*manifest.val_loss) : Json()},
           {"files", std::move(files)}};
@@ -51,8 +51,8 @@ CheckpointManifest manifest_from_json(std::string_view text, const std::string& 
     fail("{}: it does not match its own checksum; the checkpoint is damaged", where);
   }
   if (json_string(body, "format", where) != kFormat) fail("{}: not the manifest of a checkpoint", where);
-  if (const std::uint64_t version = json_unsigned(body, "version", where); version != kVersion) {
-    fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kVersion);
+  if (const std::uint64_t version = json_unsigned(body, "version", where); version != kManifestVersion) {
+    fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kManifestVersion);
   }
   CheckpointManifest manifest{.step = json_unsigned(body, "step", where), .val_loss = {}, .files = {}};
   if (!json_member(body, "val_loss", where).is_null())

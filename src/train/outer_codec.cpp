@@ -10,7 +10,7 @@
 namespace vkgpt::train {
 namespace {
 
-constexpr std::size_t kBlock = kOuterBlock;
+constexpr std::size_t kBlockValues = kOuterBlock;
 constexpr int kNibbleOffset = 8;
 
 int largest_code(int bits) {
@@ -79,10 +79,10 @@ void outer_encode(std::span<const float> values, int bits, std::span<std::byte> 
     std::ranges::copy(std::as_bytes(values), out.begin());
     return;
   }
-  const std::size_t stride = sizeof(float) + code_bytes(kBlock, bits);
-  for (std::size_t first = 0; first < values.size(); first += kBlock) {
-    encode_block(values.subspan(first, std::min(kBlock, values.size() - first)), bits,
-                 out.data() + first / kBlock * stride);
+  const std::size_t stride = sizeof(float) + code_bytes(kBlockValues, bits);
+  for (std::size_t first = 0; first < values.size(); first += kBlockValues) {
+    encode_block(values.subspan(first, std::min(kBlockValues, values.size() - first)), bits,
+                 out.data() + first / kBlockValues * stride);
   }
 }
 
@@ -97,10 +97,10 @@ void outer_add(std::span<const std::byte> bytes, int bits, std::span<double> sum
     }
     return;
   }
-  const std::size_t stride = sizeof(float) + code_bytes(kBlock, bits);
-  for (std::size_t first = 0; first < sums.size(); first += kBlock) {
-    add_block(bytes.data() + first / kBlock * stride, bits,
-              sums.subspan(first, std::min(kBlock, sums.size() - first)));
+  const std::size_t stride = sizeof(float) + code_bytes(kBlockValues, bits);
+  for (std::size_t first = 0; first < sums.size(); first += kBlockValues) {
+    add_block(bytes.data() + first / kBlockValues * stride, bits,
+              sums.subspan(first, std::min(kBlockValues, sums.size() - first)));
   }
 }
 

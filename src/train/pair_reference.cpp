@@ -20,8 +20,8 @@
 namespace vkgpt::train {
 namespace {
 
-constexpr std::uint64_t kVersion = 1;
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kReferenceVersion = 1;
+constexpr std::uint64_t kMaxReferenceBytes = std::uint64_t{1} << 30;
 constexpr std::pair<Split, const char*> kSplits[] = {{Split::kTrain, "train"},
                                                      {Split::kValidation, "validation"}};
 
@@ -113,7 +113,7 @@ std::map<Split, PairScores> compute(StepRunner& runner, const DataLoader& loader
 
 void write_scores(const Path& file, const PairReference& reference, const std::string& model,
                   const std::map<Split, PairScores>& all) {
-  nlohmann::ordered_json json = {{"version", kVersion},
+  nlohmann::ordered_json json = {{"version", kReferenceVersion},
                                  {"model_sha256", model},
                                  {"data_sha256", reference.data_sha256},
                                  {"settings", reference.settings}};
@@ -146,9 +146,9 @@ std::optional<std::map<Split, PairScores>> stored_scores(const PairReference& re
   const bool exists = std::filesystem::exists(file, error);
   if (goes_on && !exists) fail("{} is missing: what the reference said of the pairs is lost", where);
   if (!exists) return std::nullopt;
-  const Json json = read_json_file(file, kMaxBytes);
-  if (const std::uint64_t version = json_unsigned(json, "version", where); version != kVersion) {
-    fail("{}: its version {} is not {}", where, version, kVersion);
+  const Json json = read_json_file(file, kMaxReferenceBytes);
+  if (const std::uint64_t version = json_unsigned(json, "version", where); version != kReferenceVersion) {
+    fail("{}: its version {} is not {}", where, version, kReferenceVersion);
   }
   const std::optional<std::string> other = difference(json, reference, model);
   if (!other) return read_scores(json, loader, where);

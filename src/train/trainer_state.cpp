@@ -11,7 +11,7 @@
 namespace vkgpt::train {
 namespace {
 
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kTrainerStateVersion = 1;
 
 // Counter-based random numbers have 32 bits for the step.
 constexpr std::uint64_t kMaxStep = UINT32_MAX;
@@ -42,7 +42,7 @@ void check_digest(const std::string& digest, const char* key, const std::string&
 std::string trainer_state_to_json(const TrainerState& state) {
   VKGPT_CHECK(!state.best_val_loss || std::isfinite(*state.best_val_loss));
   nlohmann::ordered_json json = {
-      {"version", kVersion},
+      {"version", kTrainerStateVersion},
       {"step", state.step},
       {"seed", state.seed},
       {"tokens_seen", state.tokens_seen},
@@ -57,8 +57,8 @@ std::string trainer_state_to_json(const TrainerState& state) {
 
 TrainerState trainer_state_from_json(std::string_view text, const std::string& where) {
   const Json json = parse_json(text, where);
-  if (const std::uint64_t version = json_unsigned(json, "version", where); version != kVersion) {
-    fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kVersion);
+  if (const std::uint64_t version = json_unsigned(json, "version", where); version != kTrainerStateVersion) {
+    fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kTrainerStateVersion);
   }
   // Losing a part of the state silently would break the continuation.
   constexpr std::array<std::string_view, 10> kKeys = {

@@ -23,8 +23,8 @@
 namespace vkgpt::vk {
 namespace {
 
-constexpr std::string_view kFormat = "vkgpt device 1";
-constexpr std::uint64_t kMaxBytes = 1 << 20;
+constexpr std::string_view kProfileFormat = "vkgpt device 1";
+constexpr std::uint64_t kMaxProfileBytes = 1 << 20;
 constexpr std::array<std::string_view, 5> kTypes = {"discrete", "integrated", "virtual", "cpu", "other"};
 
 // The fields of each structure, for reading and writing.
@@ -266,14 +266,14 @@ nlohmann::ordered_json caps_json(const DeviceCaps& caps) {
 }
 
 std::string device_profile(const DeviceCaps& caps) {
-  nlohmann::ordered_json json = {{"format", kFormat}};
+  nlohmann::ordered_json json = {{"format", kProfileFormat}};
   json.update(caps_json(caps));
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 DeviceCaps parse_device_profile(std::string_view text, std::string_view where) {
   Json json = parse_json(text, where);
-  if (!json.is_object() || json_string(json, "format", where) != kFormat) {
+  if (!json.is_object() || json_string(json, "format", where) != kProfileFormat) {
     fail("{}: not a device profile ('vkgpt devices --save FILE' writes one)", where);
   }
   json.erase("format");
@@ -295,7 +295,7 @@ DeviceCaps load_device_profile(const std::string& name_or_file) {
     fail_usage("there is no device profile '{}': give a file of 'vkgpt devices --save FILE', or one of {}",
                printable(name_or_file), names);
   }
-  return parse_device_profile(read_file(path, kMaxBytes), name_or_file);
+  return parse_device_profile(read_file(path, kMaxProfileBytes), name_or_file);
 }
 
 }  // namespace vkgpt::vk

@@ -12,8 +12,8 @@
 namespace vkgpt::vk {
 namespace {
 
-constexpr std::string_view kFormat = "vkgpt kernels 1";
-constexpr std::uint64_t kMaxBytes = 4 << 20;
+constexpr std::string_view kRecordFormat = "vkgpt kernels 1";
+constexpr std::uint64_t kMaxRecordBytes = 4 << 20;
 
 const Json& json_object(const Json& record, std::string_view key, std::string_view where) {
   const Json& object = json_member(record, key, where);
@@ -22,9 +22,9 @@ const Json& json_object(const Json& record, std::string_view key, std::string_vi
 }
 
 KernelRecord parse(const std::filesystem::path& path, const DeviceCaps& caps) {
-  const Json json = read_json_file(path, kMaxBytes);
+  const Json json = read_json_file(path, kMaxRecordBytes);
   const std::string where = path.string();
-  if (json_string(json, "format", where) != kFormat) fail("{}: not a record of kernels", where);
+  if (json_string(json, "format", where) != kRecordFormat) fail("{}: not a record of kernels", where);
   if (json_string(json, "uuid", where) != caps.uuid || json_string(json, "driver", where) != caps.driver) {
     fail("{}: of another device or driver", where);
   }
@@ -73,13 +73,10 @@ void write_kernel_record(const std::filesystem::path& cache_dir, const DeviceCap
     disabled[name] = {{"reason", failure.reason}, {"date", failure.date}};
   }
   for (const auto& [key, kernel] : record.measured) measured[key] = kernel;
-  const Json json = {{"format", kFormat},
-                     {"device", caps.name},
-                     {"uuid", caps.uuid},
-                     {"driver", caps.driver},
-                     {"tested", record.tested},
-                     {"disabled", std::move(disabled)},
-                     {"measured", std::move(measured)}};
+  const Json json = {
+      {"format", kRecordFormat},        {"device", caps.name},     {"uuid", caps.uuid},
+      {"driver", caps.driver},          {"tested", record.tested}, {"disabled", std::move(disabled)},
+      {"measured", std::move(measured)}};
   make_directories(cache_dir);
   replace_file(kernel_record_path(cache_dir, caps),
                json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");

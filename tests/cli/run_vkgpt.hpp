@@ -19,6 +19,9 @@
 
 namespace vkgpt::cli {
 
+/// A text with every letter, for tokenizers of characters.
+inline constexpr const char* kEveryLetter = "the quick brown fox jumps over the lazy dog; ";
+
 struct RunResult {
   int code = -1;
   std::string out;

@@ -13,7 +13,7 @@ namespace {
 
 using test::tiny_gpt2_config;
 
-GptConfig llama_config() {
+GptConfig untied_llama_config() {
   GptConfig config = test::tiny_llama_config();
   config.qk_norm = true;
   config.tie_weights = false;
@@ -59,7 +59,7 @@ void expect_round_trip(const GptParams& params, const std::vector<FileTensor>& t
 TEST(FileTensors, EveryParameterIsInOneTensor) {
   const GptParams gpt2(tiny_gpt2_config());
   expect_round_trip(gpt2, file_tensors(gpt2, TensorLayout::kGpt2));
-  const GptParams llama(llama_config());
+  const GptParams llama(untied_llama_config());
   expect_round_trip(llama, file_tensors(llama, TensorLayout::kLlama));
   expect_round_trip(llama, file_tensors(llama, TensorLayout::kGpt2));
 }
@@ -83,7 +83,7 @@ TEST(FileTensors, Gpt2HasTransposedMatricesUnderItsNames) {
 }
 
 TEST(FileTensors, LlamaHasItsProjectionsApart) {
-  const GptParams params(llama_config());
+  const GptParams params(untied_llama_config());
   const auto tensors = by_name(file_tensors(params, TensorLayout::kLlama));
   const auto expect = [&](const std::string& name, const Shape& shape, const std::string& parameter,
                           std::int64_t first_row) {
@@ -114,7 +114,8 @@ TEST(FileTensors, LlamaHasItsProjectionsApart) {
 
 TEST(FileTensors, AdaptersOfSplitProjectionsShareTheirA) {
   const GptParams params(
-      llama_config(), {.freeze = {}, .lora_rank = 2, .lora_alpha = 4, .lora_targets = {"c_attn", "c_proj"}});
+      untied_llama_config(),
+      {.freeze = {}, .lora_rank = 2, .lora_alpha = 4, .lora_targets = {"c_attn", "c_proj"}});
   const auto tensors = by_name(adapter_tensors(params, TensorLayout::kLlama));
   EXPECT_EQ(tensors.size(), 2u * (6 + 2 + 2));
   const std::string layer = "base_model.model.model.layers.0.";

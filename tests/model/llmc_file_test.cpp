@@ -28,7 +28,7 @@ GptConfig small_config() {
   return config;
 }
 
-LoadedModel random_model(const GptConfig& config) {
+LoadedModel initial_model(const GptConfig& config) {
   LoadedModel model{GptParams(config), {}};
   model.arena = initial_parameters(model.params, 7);
   return model;
@@ -53,7 +53,7 @@ float float_at(const std::string& bytes, std::size_t index) {
 }
 
 TEST(LlmcFile, WritesTheHeaderAndTheTensorsInOrder) {
-  LoadedModel model = random_model(small_config());
+  LoadedModel model = initial_model(small_config());
   // Every tensor says which it is: 100 times its place in the file, and the layer.
   int place = 0;
   for (const char* name :
@@ -101,7 +101,7 @@ TEST(LlmcFile, WritesTheHeaderAndTheTensorsInOrder) {
 
 TEST(LlmcFile, RoundTrips) {
   const TempDirectory temp;
-  const LoadedModel model = random_model(small_config());
+  const LoadedModel model = initial_model(small_config());
   write_model(temp / "f32.bin", model, TensorEncoding::kF32);
   const LoadedModel back = read_llmc_model(temp / "f32.bin");
   EXPECT_EQ(back.params.config(), model.params.config());
@@ -133,14 +133,14 @@ TEST(LlmcFile, RefusesModelsThatItCannotHold) {
   for (const auto& [change, part] : cases) {
     GptConfig config = small_config();
     change(config);
-    expect_error([&] { written(random_model(config), TensorEncoding::kF32); }, "this model has " + part);
+    expect_error([&] { written(initial_model(config), TensorEncoding::kF32); }, "this model has " + part);
   }
 }
 
 TEST(LlmcFile, RefusesMalformedFiles) {
   const TempDirectory temp;
   const Path path = temp / "model.bin";
-  const std::string valid = written(random_model(small_config()), TensorEncoding::kF32);
+  const std::string valid = written(initial_model(small_config()), TensorEncoding::kF32);
   const auto expect_refusal = [&](const std::string& bytes, const std::string& part) {
     write_file(path, bytes);
     const std::string text = expect_error([&] { read_llmc_model(path); }, part);

@@ -17,7 +17,7 @@ namespace {
 
 using test::TinyGpt;
 
-constexpr double kRelative = 1e-4;
+constexpr double kTrainPlanTolerance = 1e-4;
 
 /// Relative to the tensor's largest value.
 void expect_relative(std::span<const float> actual, std::span<const float> expected,
@@ -27,7 +27,7 @@ void expect_relative(std::span<const float> actual, std::span<const float> expec
   for (const float value : expected) largest = std::max(largest, std::abs(static_cast<double>(value)));
   ASSERT_GT(largest, 0) << what;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    ASSERT_NEAR(actual[i], expected[i], kRelative * largest) << what << ", element " << i;
+    ASSERT_NEAR(actual[i], expected[i], kTrainPlanTolerance * largest) << what << ", element " << i;
   }
 }
 
@@ -35,7 +35,7 @@ class GpuGptGolden : public testing::TestWithParam<const char*> {};
 
 TEST_P(GpuGptGolden, LossAndAllGradients) {
   TinyGpt gpt(GetParam());
-  EXPECT_NEAR(gpt.loss(), gpt.golden().at("loss").values[0], kRelative);
+  EXPECT_NEAR(gpt.loss(), gpt.golden().at("loss").values[0], kTrainPlanTolerance);
   gpt.step(0, false);
   const std::vector<float> grads = gpt.download(tensor::kGrads);
   for (const ParamSpec& spec : gpt.params().specs()) {
@@ -49,8 +49,8 @@ TEST_P(GpuGptGolden, TenAdamWSteps) {
   const std::vector<float>& norms = gpt.golden().at("grad_norms").values;
   for (std::size_t i = 0; i < losses.size(); ++i) {
     const StepResults results = gpt.step(static_cast<std::int64_t>(i), true);
-    EXPECT_NEAR(results.loss, losses[i], kRelative * losses[i]) << "step " << i;
-    EXPECT_NEAR(results.grad_norm, norms[i], 10 * kRelative * norms[i]) << "step " << i;
+    EXPECT_NEAR(results.loss, losses[i], kTrainPlanTolerance * losses[i]) << "step " << i;
+    EXPECT_NEAR(results.grad_norm, norms[i], 10 * kTrainPlanTolerance * norms[i]) << "step " << i;
     EXPECT_EQ(results.skipped, 0);
   }
 }
@@ -144,7 +144,7 @@ TEST_P(GpuGptGolden, ShapedLossAndItsGradients) {
   if (!gpt.golden().contains("shaped_loss")) return;
   const StepResults results = gpt.step(0, true);
   const float expected = gpt.golden().at("shaped_loss").values[0];
-  EXPECT_NEAR(results.loss, expected, kRelative * expected);
+  EXPECT_NEAR(results.loss, expected, kTrainPlanTolerance * expected);
   const std::vector<float> grads = gpt.download(tensor::kGrads);
   for (const ParamSpec& spec : gpt.params().specs()) {
     expect_relative(gpt.part(grads, spec.name), gpt.golden().at("shaped_grad/" + spec.name).values,

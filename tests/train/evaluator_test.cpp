@@ -17,15 +17,15 @@
 namespace vkgpt::train {
 namespace {
 
-constexpr std::int64_t kT = 16;
+constexpr std::int64_t kContext = 16;
 
-model::GptConfig small_model() {
+model::GptConfig evaluated_model() {
   model::GptConfig config;
   config.vocab_size = 37;
   config.n_layer = 2;
   config.n_head = 2;
   config.n_embd = 32;
-  config.block_size = kT;
+  config.block_size = kContext;
   return config;
 }
 
@@ -47,7 +47,8 @@ TEST(Evaluation, UnitsFollowFromNats) {
 
 class GpuEvaluator : public testing::Test {
  protected:
-  GpuEvaluator() : config_(small_model()), params_(model::initial_parameters(model::GptParams(config_), 5)) {}
+  GpuEvaluator()
+      : config_(evaluated_model()), params_(model::initial_parameters(model::GptParams(config_), 5)) {}
 
   Evaluation evaluate(std::span<const std::int32_t> tokens, std::int64_t batch_size) {
     Evaluator evaluator(test::shared_context(), model::GptParams(config_), batch_size, params_);
@@ -60,13 +61,13 @@ class GpuEvaluator : public testing::Test {
 
 TEST_F(GpuEvaluator, AModelThatKnowsNothingNeedsTheLogarithmOfV) {
   std::ranges::fill(params_, 0.0F);
-  const Evaluation evaluation = evaluate(some_tokens(3 * kT + 5), 2);
-  EXPECT_EQ(evaluation.predicted, static_cast<std::uint64_t>(3 * kT + 4));
+  const Evaluation evaluation = evaluate(some_tokens(3 * kContext + 5), 2);
+  EXPECT_EQ(evaluation.predicted, static_cast<std::uint64_t>(3 * kContext + 4));
   EXPECT_NEAR(evaluation.loss(), std::log(37.0), 1e-5);
 }
 
 TEST_F(GpuEvaluator, BatchesAndTailsDoNotMatter) {
-  const std::vector<std::int32_t> tokens = some_tokens(5 * kT + 7);
+  const std::vector<std::int32_t> tokens = some_tokens(5 * kContext + 7);
   const Evaluation one = evaluate(tokens, 1);
   EXPECT_EQ(one.predicted, tokens.size() - 1);
   for (const std::int64_t batch_size : {2, 3, 8}) {
@@ -75,25 +76,25 @@ TEST_F(GpuEvaluator, BatchesAndTailsDoNotMatter) {
     EXPECT_NEAR(many.loss(), one.loss(), 1e-6 * one.loss()) << batch_size;
   }
   Evaluation sum;
-  for (std::size_t begin = 0; begin + 1 < tokens.size(); begin += kT) {
-    const std::size_t count = std::min<std::size_t>(kT + 1, tokens.size() - begin);
+  for (std::size_t begin = 0; begin + 1 < tokens.size(); begin += kContext) {
+    const std::size_t count = std::min<std::size_t>(kContext + 1, tokens.size() - begin);
     sum.nats += evaluate(std::span(tokens).subspan(begin, count), 1).nats;
   }
   EXPECT_NEAR(sum.nats, one.nats, 1e-6 * one.nats) << "windows are independent of each other";
 }
 
 TEST_F(GpuEvaluator, AgreesWithTheTrainersEvaluation) {
-  const std::vector<std::int32_t> tokens = some_tokens(kT + 1);  // every crop is this window
+  const std::vector<std::int32_t> tokens = some_tokens(kContext + 1);  // every crop is this window
   TrainConfig train;
   train.batch_size = 2;
-  const DataLoader loader(std::span<const std::int32_t>(tokens), {}, kT, 1);
+  const DataLoader loader(std::span<const std::int32_t>(tokens), {}, kContext, 1);
   StepRunner runner(test::shared_context(), config_, train, loader, kAlways);
   runner.store().upload(model::tensor::kParams, std::as_bytes(std::span(params_)));
   EXPECT_NEAR(evaluate(tokens, 1).loss(), *runner.evaluate(Split::kTrain, 1), 1e-6);
 }
 
 TEST_F(GpuEvaluator, StopsWhenAskedAndGoesOnLater) {
-  const std::vector<std::int32_t> tokens = some_tokens(6 * kT);
+  const std::vector<std::int32_t> tokens = some_tokens(6 * kContext);
   Evaluator evaluator(test::shared_context(), model::GptParams(config_), 1, params_);
   int left = 3;
   EXPECT_FALSE(evaluator.evaluate(std::span(tokens), [&] { return left-- > 0; }).has_value());
@@ -104,7 +105,7 @@ TEST_F(GpuEvaluator, StopsWhenAskedAndGoesOnLater) {
 TEST(SelectSegments, KeepsOnlyWhatTheSegmentsTouch) {
   vk::DeviceCaps caps;
   const plan::Plan whole =
-      model::build_train_plan(model::GptParams(small_model()), {.batch_size = 2}, {caps});
+      model::build_train_plan(model::GptParams(evaluated_model()), {.batch_size = 2}, {caps});
   const std::string_view names[] = {model::segment::kEvalStep, model::segment::kEvalEnd};
   const plan::Plan part = plan::select_segments(whole, names);
   ASSERT_EQ(part.segments.size(), 2U);

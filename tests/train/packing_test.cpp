@@ -61,12 +61,12 @@ TEST(Packing, CountsWhatDoesNotFit) {
 class PackedLoader : public testing::TestWithParam<bool> {};
 
 TEST_P(PackedLoader, ReadsEveryDocumentOnceAnEpoch) {
-  constexpr std::int64_t kT = 8, kB = 2, kSize = kB * kT;
+  constexpr std::int64_t kWidth = 8, kRows = 2, kSize = kRows * kWidth;
   const text::Corpus corpus =
       text::Corpus::of_documents({split_of({4, 9, 3, 5, 2, 6, 9, 3}), split_of({5, 5, 5})}, 64);
   PackedSplits packed{.windows = {}, .replies_only = true};
   for (std::size_t i = 0; i < 2; ++i) {
-    packed.windows[i] = {corpus.documents(i), kT, GetParam(), Overlong::kTruncate, "data"};
+    packed.windows[i] = {corpus.documents(i), kWidth, GetParam(), Overlong::kTruncate, "data"};
   }
   const DataLoader loader(corpus, packed, 3, {.order = BatchOrder::kRandom, .micro_steps = 1});
   std::vector<std::int32_t> tokens(kSize), targets(kSize), positions(kSize), ends(kSize);
@@ -74,22 +74,22 @@ TEST_P(PackedLoader, ReadsEveryDocumentOnceAnEpoch) {
   std::multiset<std::int32_t> learned;
   const auto windows = static_cast<std::int64_t>(packed.windows[0].size());
   std::int64_t read = 0;
-  for (std::int64_t step = 0; step < windows; ++step) {  // kB epochs
+  for (std::int64_t step = 0; step < windows; ++step) {  // kRows epochs
     loader.fill_train(static_cast<std::uint64_t>(step), 0, batch);
-    read += loader.step_tokens(static_cast<std::uint64_t>(step), kB);
+    read += loader.step_tokens(static_cast<std::uint64_t>(step), kRows);
     for (std::size_t i = 0; i < kSize; ++i) {
       if (targets[i] >= 0) learned.insert(targets[i]);
       EXPECT_TRUE(targets[i] == -1 || (targets[i] == tokens[i] + 1 && targets[i] % 3 != 0));
-      const auto t = static_cast<std::int32_t>(i % kT);
+      const auto t = static_cast<std::int32_t>(i % kWidth);
       EXPECT_LE(positions[i], t);
       EXPECT_GT(ends[i], t);
       EXPECT_EQ(positions[i] == 0 || positions[i] == positions[i - 1] + 1, true);
     }
   }
-  EXPECT_EQ(read, kB * (41 - 8));
+  EXPECT_EQ(read, kRows * (41 - 8));
   for (const std::int32_t token : learned)
-    EXPECT_EQ(learned.count(token), static_cast<std::size_t>(kB)) << token;
-  EXPECT_EQ(learned.size(), static_cast<std::size_t>(kB) * (27 - 6)) << "but the first of each document";
+    EXPECT_EQ(learned.count(token), static_cast<std::size_t>(kRows)) << token;
+  EXPECT_EQ(learned.size(), static_cast<std::size_t>(kRows) * (27 - 6)) << "but the first of each document";
 
   std::size_t validated = 0;
   for (std::uint32_t index = 0; index < 4; ++index) {

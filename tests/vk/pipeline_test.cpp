@@ -29,7 +29,7 @@ layout(set = 0, binding = 0) buffer Out { uint y[]; };
 void main() { y[gl_GlobalInvocationID.x] = gl_SubgroupSize; }
 )";
 
-PipelineKey key(std::uint32_t subgroup_size = 0) {
+PipelineKey store_key(std::uint32_t subgroup_size = 0) {
   return {.stem = "test_store",
           .macros = {},
           .spec_constants = {64},
@@ -69,9 +69,9 @@ class GpuPipelineCache : public testing::Test {
 
 TEST_F(GpuPipelineCache, KeepsPipelinesAndSharesLayouts) {
   PipelineCache cache(context_.device(), compiler_, {});
-  const Pipeline& first = cache.get(key(), kStore);
-  EXPECT_EQ(&cache.get(key(), kStore), &first);
-  PipelineKey other = key();
+  const Pipeline& first = cache.get(store_key(), kStore);
+  EXPECT_EQ(&cache.get(store_key(), kStore), &first);
+  PipelineKey other = store_key();
   other.spec_constants = {32};
   const Pipeline& second = cache.get(other, kStore);
   EXPECT_NE(first.pipeline, second.pipeline);
@@ -85,19 +85,19 @@ TEST_F(GpuPipelineCache, IsSavedWhenItGrewAndLoadedAgain) {
     EXPECT_EQ(g_loaded_bytes, 0u);
     cache.save();
     EXPECT_FALSE(std::filesystem::exists(directory_.path() / "pipelines"));
-    cache.get(key(), kStore);
+    cache.get(store_key(), kStore);
   }
   const std::string saved = read_file(the_file());
   PipelineCache cache(context_.device(), compiler_, directory_.path());
   EXPECT_GE(g_loaded_bytes, sizeof(VkPipelineCacheHeaderVersionOne));
   EXPECT_LT(g_loaded_bytes, saved.size());
-  cache.get(key(), kStore);
+  cache.get(store_key(), kStore);
   EXPECT_EQ(compiler_.compiled_count(), 1);
 }
 
 TEST_F(GpuPipelineCache, DamagedFilesAreNotLoadedButReplaced) {
   {
-    PipelineCache(context_.device(), compiler_, directory_.path()).get(key(), kStore);
+    PipelineCache(context_.device(), compiler_, directory_.path()).get(store_key(), kStore);
   }
   const std::string intact = read_file(the_file());
   std::string flipped = intact;
@@ -106,7 +106,7 @@ TEST_F(GpuPipelineCache, DamagedFilesAreNotLoadedButReplaced) {
     std::ofstream(the_file(), std::ios::binary) << contents;
     PipelineCache cache(context_.device(), compiler_, directory_.path());
     EXPECT_EQ(g_loaded_bytes, 0u);
-    cache.get(key(), kStore);
+    cache.get(store_key(), kStore);
     cache.save();
     EXPECT_EQ(read_file(the_file()).size(), intact.size());
   }
@@ -114,7 +114,7 @@ TEST_F(GpuPipelineCache, DamagedFilesAreNotLoadedButReplaced) {
 
 TEST_F(GpuPipelineCache, FilesOfAnotherDeviceAreNotLoaded) {
   {
-    PipelineCache(context_.device(), compiler_, directory_.path()).get(key(), kStore);
+    PipelineCache(context_.device(), compiler_, directory_.path()).get(store_key(), kStore);
   }
   std::string payload = read_cache_file(the_file()).value();
   payload[offsetof(VkPipelineCacheHeaderVersionOne, deviceID)] ^= 1;
@@ -129,7 +129,7 @@ TEST_F(GpuPipelineCache, RequiredSubgroupSizeHolds) {
   if (!caps.subgroup_size_control) GTEST_SKIP() << "the device has no subgroup size control";
   PipelineCache cache(context_.device(), compiler_, {});
   for (std::uint32_t size = caps.min_subgroup_size; size <= caps.max_subgroup_size; size *= 2) {
-    const Pipeline& pipeline = cache.get(key(size), kStore);
+    const Pipeline& pipeline = cache.get(store_key(size), kStore);
     const Buffer out(context_.device(), 256, MemoryKind::kDevice, "out");
     DescriptorPool sets(context_.device(), 1, 1);
     CommandBuffer commands(context_.device(), "subgroup size");
@@ -142,7 +142,7 @@ TEST_F(GpuPipelineCache, RequiredSubgroupSizeHolds) {
     context_.staging().download(out, 0, std::as_writable_bytes(std::span(sizes)));
     EXPECT_EQ(sizes, std::vector<std::uint32_t>(64, size));
   }
-  EXPECT_THROW(cache.get(key(caps.max_subgroup_size * 2), kStore), CheckFailure);
+  EXPECT_THROW(cache.get(store_key(caps.max_subgroup_size * 2), kStore), CheckFailure);
 }
 
 TEST_F(GpuPipelineCache, KeysThatDoNotFitTheirShaderAreRefused) {
@@ -155,7 +155,7 @@ TEST_F(GpuPipelineCache, KeysThatDoNotFitTheirShaderAreRefused) {
     }
     return "none";
   };
-  PipelineKey bindings = key(), push = key(), constants = key();
+  PipelineKey bindings = store_key(), push = store_key(), constants = store_key();
   bindings.binding_count = 2;
   push.push_bytes = 4;
   constants.spec_constants = {64, 1};

@@ -22,6 +22,9 @@ Json read_json_file(const Path& path, std::uint64_t max_bytes = std::uint64_t{16
 /// `text` in quotes, on one line and shortened, for messages about input of unknown origin.
 std::string json_quoted(std::string_view text);
 
+/// `json` on one line; bytes that are no UTF-8 are replaced.
+std::string json_text(const nlohmann::ordered_json& json);
+
 /// Member `key` of `object`. Each refuses, with one line that names `where`, a missing member, one of another
 /// type, and a number out of range.
 const Json& json_member(const Json& object, std::string_view key, std::string_view where);

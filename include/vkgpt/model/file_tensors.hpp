@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vkgpt/core/shape.hpp"
@@ -27,6 +28,9 @@ struct FileTensor {
 
 /// Every tensor of a model file, in the order of the parameters, adapters left out. Views `params`.
 std::vector<FileTensor> file_tensors(const GptParams& params, TensorLayout layout);
+
+/// What PEFT puts before the names of modules.
+inline constexpr std::string_view kAdapterPrefix = "base_model.model.";
 
 /// The same of the adapters, as PEFT names them. In LLaMA's layout the adapter of c_attn becomes those of q,
 /// k and v: each has all of A, and its rows of B.

@@ -12,7 +12,7 @@
 namespace vkgpt::cli {
 namespace {
 
-constexpr std::array kCommands = {
+constexpr std::array kDataCommands = {
     Command{"get", "Fetch a known text or set of token shards; without a name: list them", run_data_get},
     Command{"prepare", "Encode texts into shards of tokens", run_data_prepare},
     Command{"info", "Describe prepared data and token files; --verify checks them", run_data_info},
@@ -36,7 +36,7 @@ double ByteProgress::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-constinit const CommandGroup kDataGroup = {"vkgpt data", "Texts and tokens to train on.", kCommands};
+constinit const CommandGroup kDataGroup = {"vkgpt data", "Texts and tokens to train on.", kDataCommands};
 
 int run_data(std::span<const std::string> args) {
   return run_group(kDataGroup, args);

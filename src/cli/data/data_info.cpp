@@ -22,7 +22,7 @@
 namespace vkgpt::cli {
 namespace {
 
-struct InfoOptions {
+struct DataInfoOptions {
   bool verify = false;
   std::string tokenizer;
 
@@ -111,7 +111,7 @@ void describe_dataset(const Path& directory, bool verify) {
 }  // namespace
 
 int run_data_info(std::span<const std::string> args) {
-  InfoOptions options;
+  DataInfoOptions options;
   CommandLine command("data info", "Describes prepared data and token files.", "DIR|FILE...");
   command.add(options);
   if (!command.parse(args)) return 0;

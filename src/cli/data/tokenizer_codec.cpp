@@ -76,7 +76,7 @@ struct EncodeOptions {
   }
 };
 
-struct InfoOptions {
+struct TokenizerInfoOptions {
   std::string tokenizer = "gpt2";
   std::string save;
   bool json = false;
@@ -265,7 +265,7 @@ int run_tokenizer_decode(std::span<const std::string> args) {
 }
 
 int run_tokenizer_info(std::span<const std::string> args) {
-  InfoOptions options;
+  TokenizerInfoOptions options;
   CommandLine command("tokenizer info", "Says what a tokenizer is and, with a text, how well it fits it.",
                       "[FILE]");
   command.add(options);

@@ -11,7 +11,7 @@
 namespace vkgpt::cli {
 namespace {
 
-constexpr std::array kCommands = {
+constexpr std::array kTokenizerCommands = {
     Command{"train", "Learn a tokenizer from text", run_tokenizer_train},
     Command{"encode", "Write the token numbers of a text", run_tokenizer_encode},
     Command{"decode", "Write the text of token numbers", run_tokenizer_decode},
@@ -50,7 +50,7 @@ std::vector<std::string> as_subcommand(std::span<const std::string> args) {
 }  // namespace
 
 constinit const CommandGroup kTokenizerGroup = {"vkgpt tokenizer", "Makes tokens of text and text of tokens.",
-                                                kCommands};
+                                                kTokenizerCommands};
 
 int run_tokenizer(std::span<const std::string> args) {
   return run_group(kTokenizerGroup, as_subcommand(args));

@@ -69,13 +69,13 @@ std::vector<Product> products_of(const model::GptConfig& model, const train::Tra
 
 std::vector<TunedProduct> tune_products(vk::Context& context, const std::vector<Product>& products,
                                         double seconds) {
-  using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
+  const auto start = std::chrono::steady_clock::now();
   std::vector<TunedProduct> tuned;
   std::print(stderr, "{:<44} {:>9}  {:<26} {:>9}  {:<26} {:>6}\n", "product", "GFLOP/s", "without tuning",
              "GFLOP/s", "best", "gain");
   for (std::size_t i = 0; i < products.size() && !interrupted(); ++i) {
-    const double left = seconds - std::chrono::duration<double>(Clock::now() - start).count();
+    const double left =
+        seconds - std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (left <= 0) {
       std::print(stderr, "{} of {} products: --seconds {} are over\n", i, products.size(), seconds);
       break;

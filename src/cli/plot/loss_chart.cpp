@@ -18,8 +18,6 @@ namespace vkgpt::cli {
 namespace {
 
 constexpr Color kWhite{255, 255, 255};
-constexpr Color kInk{31, 41, 55};
-constexpr Color kLabel{75, 85, 99};
 constexpr std::array<Color, 8> kPalette = {{{37, 99, 235},
                                             {234, 88, 12},
                                             {22, 163, 74},
@@ -93,7 +91,7 @@ class LossChart {
     double y = 34;
     const std::string title = options_.title.empty() && runs_.size() == 1 ? runs_[0].name : options_.title;
     if (!title.empty()) {
-      canvas_.text({kLeft, y}, shortened(title, 90), {.size = 19, .color = kInk, .bold = true});
+      canvas_.text({kLeft, y}, shortened(title, 90), {.size = 19, .color = kInkColor, .bold = true});
       y += 30;
     }
     y = draw_legend(y);
@@ -188,7 +186,7 @@ class LossChart {
     for (std::size_t i = 0; !single() && i < runs_.size(); ++i) {
       entries.push_back({shortened(runs_[i].name, kNameLength), {.color = color_of(i), .width = 3}});
     }
-    const Color train = single() ? color_of(0) : kLabel;
+    const Color train = single() ? color_of(0) : kLabelColor;
     const Color raw = smoothed() ? train.faded(kRawAlpha) : train;
     const auto has = [&](train::Series train::RunHistory::* series) {
       return std::ranges::any_of(runs_, [&](const auto& run) { return !(run.*series).empty(); });
@@ -198,10 +196,11 @@ class LossChart {
       entries.push_back({"training, smoothed", {.color = train, .width = 2}});
     }
     if (has(&train::RunHistory::val_loss)) {
-      entries.push_back({"validation", val_stroke(single() ? val_color_of(0) : kLabel), true});
+      entries.push_back({"validation", val_stroke(single() ? val_color_of(0) : kLabelColor), true});
     }
     if (has(&train::RunHistory::ema_val_loss)) {
-      entries.push_back({"validation, averaged weights", ema_stroke(single() ? ema_color_of(0) : kLabel)});
+      entries.push_back(
+          {"validation, averaged weights", ema_stroke(single() ? ema_color_of(0) : kLabelColor)});
     }
     return entries;
   }
@@ -222,7 +221,7 @@ class LossChart {
       const std::array<Point, 2> sample = {{{x, y - 4.5}, {x + kSample, y - 4.5}}};
       canvas_.line(sample, entry.stroke);
       if (entry.dot) canvas_.dot({x + kSample / 2, y - 4.5}, 3.2, entry.stroke.color);
-      canvas_.text({x + kSample + 8, y}, entry.text, {.size = kSize, .color = kInk});
+      canvas_.text({x + kSample + 8, y}, entry.text, {.size = kSize, .color = kInkColor});
       x += width + kSpace;
     }
     return y;

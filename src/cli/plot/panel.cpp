@@ -11,8 +11,6 @@
 namespace vkgpt::cli {
 namespace {
 
-constexpr Color kInk{31, 41, 55};
-constexpr Color kLabel{75, 85, 99};
 constexpr Color kGrid{229, 231, 235};
 constexpr Color kFrame{156, 163, 175};
 constexpr double kLabelSize = 13;
@@ -49,8 +47,8 @@ void Panel::draw_frame(std::string_view title, bool has_data) {
   draw_step_ticks();
   line({area_.x, area_.bottom()}, {area_.right(), area_.bottom()}, kFrame);
   canvas_.text({area_.x, area_.y - 10}, title,
-               {.size = 14, .color = kInk, .anchor = Anchor::kStart, .bold = true});
-  const TextStyle centered{.size = kLabelSize, .color = kLabel, .anchor = Anchor::kMiddle};
+               {.size = 14, .color = kInkColor, .anchor = Anchor::kStart, .bold = true});
+  const TextStyle centered{.size = kLabelSize, .color = kLabelColor, .anchor = Anchor::kMiddle};
   const double middle = area_.x + area_.width / 2;
   canvas_.text({middle, area_.bottom() + 37}, "step", centered);
   if (!has_data) canvas_.text({middle, area_.y + area_.height / 2}, "not in the log", centered);
@@ -62,7 +60,7 @@ void Panel::draw_value_ticks() {
     const double y = place(x_.low, y_.ticks[i]).y;
     line({area_.x, y}, {area_.right(), y}, kGrid);
     canvas_.text({area_.x - 9, y + 4.5}, labels[i],
-                 {.size = kLabelSize, .color = kLabel, .anchor = Anchor::kEnd});
+                 {.size = kLabelSize, .color = kLabelColor, .anchor = Anchor::kEnd});
   }
 }
 
@@ -73,7 +71,7 @@ void Panel::draw_step_ticks() {
     line({x, area_.y}, {x, area_.bottom()}, kGrid);
     line({x, area_.bottom()}, {x, area_.bottom() + 4}, kFrame);
     canvas_.text({x, area_.bottom() + 19}, labels[i],
-                 {.size = kLabelSize, .color = kLabel, .anchor = Anchor::kMiddle});
+                 {.size = kLabelSize, .color = kLabelColor, .anchor = Anchor::kMiddle});
   }
 }
 

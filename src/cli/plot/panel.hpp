@@ -8,6 +8,10 @@
 
 namespace vkgpt::cli {
 
+/// The colours of titles and of what labels axes and curves.
+inline constexpr Color kInkColor{31, 41, 55};
+inline constexpr Color kLabelColor{75, 85, 99};
+
 /// One curve of a panel.
 struct Curve {
   const std::vector<double>* steps;

@@ -37,11 +37,6 @@ AttentionShape shape_of(const plan::Tensor& qkv, std::int64_t n_head, std::int64
           qkv.dtype};
 }
 
-void check(const plan::Tensor& t, const Shape& shape, DType dtype = DType::kF32) {
-  VKGPT_CHECK(t.shape == shape && t.dtype == dtype, "{} {} where {} {} is due", dtype_name(t.dtype),
-              t.shape.to_string(), dtype_name(dtype), shape.to_string());
-}
-
 /// Runs of whole sequences, each with every tensor (`extents` of a sequence) at an aligned offset and within
 /// what a descriptor covers and, as far as alignment lets it, with no more work than a slow device does well
 /// within a submission's time.
@@ -114,8 +109,8 @@ std::vector<Extent> extents_of(const AttentionShape& shape, const std::optional<
 
 void check_documents(const std::optional<Documents>& documents, const AttentionShape& shape) {
   if (!documents) return;
-  check(documents->positions, {shape.B, shape.T}, DType::kI32);
-  check(documents->ends, {shape.B, shape.T}, DType::kI32);
+  check_tensor(documents->positions, {shape.B, shape.T}, DType::kI32);
+  check_tensor(documents->ends, {shape.B, shape.T}, DType::kI32);
 }
 
 /// Makes a dispatch over `slice`, with its bindings, stay inside documents.
@@ -141,6 +136,11 @@ void drop_probabilities(plan::PlanBuilder& builder, plan::Dispatch& dispatch, co
 }
 
 }  // namespace
+
+void check_tensor(const plan::Tensor& t, const Shape& shape, DType dtype) {
+  VKGPT_CHECK(t.shape == shape && t.dtype == dtype, "{} {} where {} {} is due", dtype_name(t.dtype),
+              t.shape.to_string(), dtype_name(dtype), shape.to_string());
+}
 
 std::string AttentionWork::stem() const {
   switch (pass) {
@@ -183,8 +183,8 @@ void attention_forward(plan::PlanBuilder& builder, const AttentionForward& args)
   const vk::DeviceCaps& caps = builder.caps();
   const AttentionShape shape = shape_of(args.qkv, args.n_head, args.n_kv_head, args.window);
   const auto& [B, T, heads, window, dtype] = shape;
-  check(args.out, {B, T, heads.C()}, dtype);
-  check(args.lse, {B, heads.NH, T});
+  check_tensor(args.out, {B, T, heads.C()}, dtype);
+  check_tensor(args.lse, {B, heads.NH, T});
   const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
   check_documents(args.documents, shape);
   const std::int64_t flops = 2 * shape.product_flops();
@@ -204,10 +204,10 @@ void attention_backward(plan::PlanBuilder& builder, const AttentionBackward& arg
   const vk::DeviceCaps& caps = builder.caps();
   const AttentionShape shape = shape_of(args.qkv, args.n_head, args.n_kv_head, args.window);
   const auto& [B, T, heads, window, dtype] = shape;
-  check(args.dout, {B, T, heads.C()}, dtype);
-  check(args.out, {B, T, heads.C()}, dtype);
-  check(args.lse, {B, heads.NH, T});
-  check(args.dqkv, args.qkv.shape, dtype);
+  check_tensor(args.dout, {B, T, heads.C()}, dtype);
+  check_tensor(args.out, {B, T, heads.C()}, dtype);
+  check_tensor(args.lse, {B, heads.NH, T});
+  check_tensor(args.dqkv, args.qkv.shape, dtype);
   const Extent qkv = shape.qkv(), out = shape.out(), row_values = shape.row_values();
   check_documents(args.documents, shape);
   const plan::Tensor row_sums = builder.transient("attention_row_sums", {B, heads.NH, T});

@@ -7,15 +7,20 @@
 #include <vector>
 
 #include "vkgpt/core/dtype.hpp"
+#include "vkgpt/core/shape.hpp"
 #include "vkgpt/ops/backend.hpp"
 #include "vkgpt/ops/launch.hpp"
 #include "vkgpt/plan/dispatch.hpp"
+#include "vkgpt/plan/tensor.hpp"
 
 #include "ops/attention/qkv_heads.hpp"
 
 // The passes of attention as every backend gets them; shaders/docs/attention.md has the designs.
 
 namespace vkgpt::ops {
+
+/// A `CheckFailure` unless `t` has that shape and type.
+void check_tensor(const plan::Tensor& t, const Shape& shape, DType dtype = DType::kF32);
 
 /// A sequence of a tensor.
 struct Extent {

@@ -22,19 +22,14 @@ using plan::read;
 using plan::read_write;
 using plan::write;
 
-void check(const plan::Tensor& t, const Shape& shape, DType dtype) {
-  VKGPT_CHECK(t.shape == shape && t.dtype == dtype, "{} {} where {} {} is due", dtype_name(t.dtype),
-              t.shape.to_string(), dtype_name(dtype), shape.to_string());
-}
-
 /// The caches of keys and values, (slots, NKV, T_max, HS), of the rows' type or f16 beside rows of f32.
 void check_caches(const plan::Tensor& k_cache, const plan::Tensor& v_cache, const QkvHeads& heads,
                   DType rows) {
   const DType dtype = k_cache.dtype;
   VKGPT_CHECK(k_cache.shape.rank() == 4 && (dtype == rows || (dtype == DType::kF16 && rows == DType::kF32)),
               "cache {} {} of rows of {}", dtype_name(dtype), k_cache.shape.to_string(), dtype_name(rows));
-  check(k_cache, {k_cache.shape[0], heads.NKV, k_cache.shape[2], heads.HS}, dtype);
-  check(v_cache, k_cache.shape, dtype);
+  check_tensor(k_cache, {k_cache.shape[0], heads.NKV, k_cache.shape[2], heads.HS}, dtype);
+  check_tensor(v_cache, k_cache.shape, dtype);
 }
 
 /// The fewest that a subgroup can have.
@@ -140,7 +135,7 @@ void attention_decode(plan::PlanBuilder& builder, const AttentionDecode& args) {
   const std::int64_t rows = args.qkv.shape.rows();
   const DType dtype = args.qkv.dtype;
   check_places(args.places, rows);
-  check(args.out, {rows, heads.C()}, dtype);
+  check_tensor(args.out, {rows, heads.C()}, dtype);
   check_caches(args.k_cache, args.v_cache, heads, dtype);
   VKGPT_CHECK(args.window >= 0, "a window of {}", args.window);
   const std::int64_t T_max = args.k_cache.shape[2];

@@ -11,7 +11,7 @@ namespace vkgpt::ops {
 namespace {
 
 /// How a kernel of attention_khr.glsl cuts its work; the names are those of its macros.
-struct Tiling {
+struct KhrTiling {
   vk::CooperativeMatrixShape frag;
   std::uint32_t subgroup;
   std::int64_t row_groups, ways, tile;
@@ -32,7 +32,7 @@ std::optional<vk::CooperativeMatrixShape> largest_shape(const vk::DeviceCaps& ca
 }
 
 /// Bytes of shared memory that the kernel takes.
-std::int64_t shared_bytes(const Tiling& t, std::int64_t HS, AttentionPass pass) {
+std::int64_t khr_shared_bytes(const KhrTiling& t, std::int64_t HS, AttentionPass pass) {
   const std::int64_t tile_row = 2 * (t.tile + 8), head_row = 2 * (HS + 8), score_row = 4 * (t.tile + 4);
   const std::int64_t plain = t.tile * head_row, transposed = HS * tile_row, own = t.own() * head_row;
   const std::int64_t scores = t.own() * (score_row + tile_row);
@@ -48,12 +48,13 @@ std::int64_t shared_bytes(const Tiling& t, std::int64_t HS, AttentionPass pass) 
   return 0;
 }
 
-bool fits(const vk::DeviceCaps& caps, const Tiling& t, std::int64_t HS, AttentionPass pass) {
+bool fits(const vk::DeviceCaps& caps, const KhrTiling& t, std::int64_t HS, AttentionPass pass) {
   const std::int64_t invocations = t.subgroup * t.row_groups * t.ways;
   return HS % t.frag.k == 0 && HS % (t.ways * t.frag.n) == 0 && t.subgroup * t.ways % t.frag.m == 0 &&
          t.frag.m % t.ways == 0 && t.tile % (4 * t.row_lanes()) == 0 &&
          (t.own() % t.tile == 0 || t.tile % t.own() == 0) && invocations <= caps.max_workgroup_invocations &&
-         invocations <= caps.max_workgroup_size[0] && shared_bytes(t, HS, pass) <= caps.shared_memory_bytes;
+         invocations <= caps.max_workgroup_size[0] &&
+         khr_shared_bytes(t, HS, pass) <= caps.shared_memory_bytes;
 }
 
 /// Subgroups that share rows of the result, so that it takes half of the registers, or a quarter where there
@@ -71,7 +72,7 @@ std::int64_t ways_of(std::int64_t HS, const vk::CooperativeMatrixShape& frag, co
 }
 
 /// 64 rows a workgroup, those of one matrix a subgroup, where registers and shared memory allow it.
-std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS, DType dtype,
+std::optional<KhrTiling> khr_tiling(const vk::DeviceCaps& caps, std::int64_t HS, DType dtype,
                                     AttentionPass pass) {
   const std::optional<vk::CooperativeMatrixShape> frag = largest_shape(caps, dtype);
   if (!frag || !caps.shader_f16 || !vk::knows_subgroup_size(caps)) return std::nullopt;
@@ -87,12 +88,12 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS,
   for (const bool own_registers : {holds && HS <= 128, holds}) {
     for (std::int64_t row_groups = caps.is_cpu() ? 2 : 4; row_groups > 0; row_groups /= 2) {
       for (const std::int64_t wanted : {std::int64_t{caps.is_cpu() ? 16 : 32}, least_tile}) {
-        Tiling tiling{.frag = *frag,
-                      .subgroup = subgroup,
-                      .row_groups = row_groups,
-                      .ways = ways,
-                      .tile = std::lcm(least_tile, wanted),
-                      .own_registers = own_registers};
+        KhrTiling tiling{.frag = *frag,
+                         .subgroup = subgroup,
+                         .row_groups = row_groups,
+                         .ways = ways,
+                         .tile = std::lcm(least_tile, wanted),
+                         .own_registers = own_registers};
         if (fits(caps, tiling, HS, pass)) return tiling;
       }
     }
@@ -105,7 +106,7 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS,
 std::optional<plan::Dispatch> khr_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {
   if (work.drops) return std::nullopt;
   const std::int64_t HS = work.shape.heads.HS;
-  const std::optional<Tiling> tiling = choose_tiling(caps, HS, work.shape.dtype, work.pass);
+  const std::optional<KhrTiling> tiling = khr_tiling(caps, HS, work.shape.dtype, work.pass);
   if (!tiling) return std::nullopt;
   return attention_dispatch(caps, work, "_khr", tiling->own(), tiling->subgroup,
                             plan::Macros{}

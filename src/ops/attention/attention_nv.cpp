@@ -9,10 +9,10 @@ namespace vkgpt::ops {
 namespace {
 
 /// Of larger heads llvmpipe compiles no backward; other backends have them.
-constexpr std::int64_t kMaxHeadSize = 128;
+constexpr std::int64_t kMaxNvHeadSize = 128;
 
 /// How a kernel of attention_nv.glsl cuts its work; the names are those of its macros.
-struct Tiling {
+struct NvTiling {
   bool workgroup;
   std::uint32_t subgroup;  // required size of a subgroup
   std::int64_t lanes, own, tile, columns;
@@ -32,7 +32,7 @@ std::optional<vk::FlexibleMatrixShape> matrix_shape(const vk::DeviceCaps& caps, 
 }
 
 /// Bytes of shared memory that the kernel takes.
-std::int64_t shared_bytes(const Tiling& t, std::int64_t HS, AttentionPass pass) {
+std::int64_t nv_shared_bytes(const NvTiling& t, std::int64_t HS, AttentionPass pass) {
   const std::int64_t tiles = 2 * t.tile * 2 * (HS + 8);
   return tiles + (pass == AttentionPass::kForward ? 4 * t.own * t.columns : 8 * std::max(t.own, t.tile));
 }
@@ -45,25 +45,25 @@ std::int64_t most_rows(const vk::FlexibleMatrixShape& shape, std::int64_t HS, At
   return pass == AttentionPass::kBackwardKV && HS > 64 ? 32 : 64;
 }
 
-std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS, DType dtype,
-                                    AttentionPass pass) {
+std::optional<NvTiling> nv_tiling(const vk::DeviceCaps& caps, std::int64_t HS, DType dtype,
+                                  AttentionPass pass) {
   if (!caps.shader_f16 || !caps.cooperative_matrix2 || !caps.cooperative_matrix2->reductions)
     return std::nullopt;
   const vk::CooperativeMatrix2& matrices = *caps.cooperative_matrix2;
   const std::optional<vk::FlexibleMatrixShape> shape = matrix_shape(caps, dtype);
-  if (!shape || HS > kMaxHeadSize || HS % shape->k != 0 || HS % shape->n != 0) return std::nullopt;
+  if (!shape || HS > kMaxNvHeadSize || HS % shape->k != 0 || HS % shape->n != 0) return std::nullopt;
   const bool workgroup = shape->invocations != 0;
   const std::int64_t shared =
       caps.shared_memory_bytes - (workgroup ? matrices.reserved_shared_memory_bytes : 0);
   for (std::int64_t rows = most_rows(*shape, HS, pass); rows >= 8; rows /= 2) {
     const std::int64_t own = std::lcm(rows, shape->m);
-    const Tiling tiling{.workgroup = workgroup,
-                        .subgroup = caps.subgroup_size,
-                        .lanes = workgroup ? shape->invocations : caps.subgroup_size,
-                        .own = own,
-                        .tile = std::lcm(std::lcm(own, 16), std::lcm(shape->n, shape->k)),
-                        .columns = shape->n};
-    if (shared_bytes(tiling, HS, pass) <= shared && std::max(tiling.tile, HS) <= matrices.max_dimension) {
+    const NvTiling tiling{.workgroup = workgroup,
+                          .subgroup = caps.subgroup_size,
+                          .lanes = workgroup ? shape->invocations : caps.subgroup_size,
+                          .own = own,
+                          .tile = std::lcm(std::lcm(own, 16), std::lcm(shape->n, shape->k)),
+                          .columns = shape->n};
+    if (nv_shared_bytes(tiling, HS, pass) <= shared && std::max(tiling.tile, HS) <= matrices.max_dimension) {
       return tiling;
     }
   }
@@ -75,7 +75,7 @@ std::optional<Tiling> choose_tiling(const vk::DeviceCaps& caps, std::int64_t HS,
 std::optional<plan::Dispatch> nv_attention(const vk::DeviceCaps& caps, const AttentionWork& work) {
   if (work.drops) return std::nullopt;
   const std::int64_t HS = work.shape.heads.HS;
-  const std::optional<Tiling> tiling = choose_tiling(caps, HS, work.shape.dtype, work.pass);
+  const std::optional<NvTiling> tiling = nv_tiling(caps, HS, work.shape.dtype, work.pass);
   if (!tiling) return std::nullopt;
   return attention_dispatch(caps, work, "_nv", tiling->own, tiling->subgroup,
                             plan::Macros{}

@@ -41,8 +41,8 @@ constexpr MatmulKernel tile(std::int64_t rows, std::int64_t columns, std::int64_
 }
 
 /// Tiles at workgroup scope, for large products first; and at subgroup scope, for drivers without that.
-constexpr std::array kTiles = {tile(128, 256, 64), tile(256, 128, 64), tile(128, 128, 64),
-                               tile(64, 128, 64),  tile(64, 64, 64),   tile(32, 64, 32)};
+constexpr std::array kWorkgroupTiles = {tile(128, 256, 64), tile(256, 128, 64), tile(128, 128, 64),
+                                        tile(64, 128, 64),  tile(64, 64, 64),   tile(32, 64, 32)};
 /// The same for weight gradients: more tiles need fewer parts of K, whose sums are written and read again.
 constexpr std::array kWeightTiles = {tile(128, 128, 64), tile(128, 256, 64), tile(256, 128, 64),
                                      tile(64, 128, 64),  tile(64, 64, 64),   tile(32, 64, 32)};
@@ -62,7 +62,7 @@ std::vector<MatmulKernel> nv_kernels(const vk::DeviceCaps& caps, const Product& 
   if (!has_workgroup_matrices(caps)) {
     add_from(kSubgroupTiles);
   } else {
-    add_from(product.transposition == Transposition::kTN ? kWeightTiles : kTiles);
+    add_from(product.transposition == Transposition::kTN ? kWeightTiles : kWorkgroupTiles);
   }
   return with_k_splits(caps, product, e, usable);
 }

@@ -22,9 +22,9 @@ struct Tile {
 };
 
 // `speed` is a guess from the loads of shared memory for each multiplication, not yet measured on a GPU.
-constexpr std::array kTiles = {Tile{128, 128, 8, 8, 8, 1.0}, Tile{128, 64, 8, 8, 8, 0.95},
-                               Tile{128, 64, 16, 8, 4, 0.8}, Tile{64, 64, 8, 8, 4, 0.8},
-                               Tile{64, 64, 16, 4, 4, 0.55}, Tile{32, 32, 16, 4, 4, 0.45}};
+constexpr std::array kSimtTiles = {Tile{128, 128, 8, 8, 8, 1.0}, Tile{128, 64, 8, 8, 8, 0.95},
+                                   Tile{128, 64, 16, 8, 4, 0.8}, Tile{64, 64, 8, 8, 4, 0.8},
+                                   Tile{64, 64, 16, 4, 4, 0.55}, Tile{32, 32, 16, 4, 4, 0.45}};
 
 bool fits(const vk::DeviceCaps& caps, const Tile& tile) {
   // 64 sums and what they are made of do not fit 128 registers.
@@ -55,7 +55,7 @@ double cost_of(const vk::DeviceCaps& caps, const Extents& e, const Tile& tile, s
 
 std::vector<MatmulKernel> simt_kernels(const vk::DeviceCaps& caps, const Product& product, const Extents& e) {
   std::vector<Candidate> all;
-  for (const Tile& tile : kTiles) {
+  for (const Tile& tile : kSimtTiles) {
     if (!fits(caps, tile)) continue;
     const std::int64_t invocations =
         ceil_div(e.m, tile.rows) * ceil_div(e.n, tile.columns) * tile.invocations();

@@ -19,10 +19,8 @@
 namespace vkgpt::text {
 namespace {
 
-constexpr std::string_view kSpace = " \t\r\n";
-
 /// A conversation in tokens, or why it is none.
-struct Encoded {
+struct EncodedConversation {
   ChatPrompt prompt;
   std::size_t form = 0;
   bool for_validation = false;
@@ -35,8 +33,9 @@ std::size_t number_of_form(std::string_view form) {
                                   std::begin(kConversationForms));
 }
 
-Encoded encode(std::string_view record, const ChatFormat& format, double val_fraction) {
-  Encoded encoded;
+EncodedConversation encode_conversation(std::string_view record, const ChatFormat& format,
+                                        double val_fraction) {
+  EncodedConversation encoded;
   try {
     const Conversation conversation = parse_conversation(record);
     encoded.form = number_of_form(conversation.form);
@@ -58,7 +57,7 @@ Encoded encode(std::string_view record, const ChatFormat& format, double val_fra
   return encoded;
 }
 
-void note(ChatDataCounts& counts, const Encoded& encoded, const std::string& place) {
+void note(ChatDataCounts& counts, const EncodedConversation& encoded, const std::string& place) {
   if (encoded.bad) return note_bad(counts, *encoded.bad, encoded.why, place);
   ++counts.conversations;
   ++counts.forms[encoded.form];
@@ -79,7 +78,7 @@ std::string beginning(const Path& path) {
 
 /// A record as far as the beginning of a text holds it; nothing where it cannot be read.
 ChatJson first_record(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kSpace);
+  const std::size_t begin = text.find_first_not_of(kJsonSpace);
   if (begin == std::string_view::npos) return {};
   if (text[begin] == '[') {
     // Its first element: up to the brace at which it can be read.
@@ -172,8 +171,10 @@ ChatData read_chat_data(std::span<const Path> files, const Tokenizer& tokenizer,
                         const ChatDataConfig& config) {
   const ChatFormat format(tokenizer, config.chat_template);
   ChatData data;
-  const auto encoded = [&](std::string_view record) { return encode(record, format, config.val_fraction); };
-  for_each_record(files, encoded, [&](const Encoded& conversation, const std::string& place) {
+  const auto encoded = [&](std::string_view record) {
+    return encode_conversation(record, format, config.val_fraction);
+  };
+  for_each_record(files, encoded, [&](const EncodedConversation& conversation, const std::string& place) {
     note(data.counts, conversation, place);
     if (!conversation.bad) {
       append_prompt(data.splits[conversation.for_validation ? 1 : 0], conversation.prompt);

@@ -24,8 +24,6 @@
 namespace vkgpt::text {
 namespace {
 
-constexpr std::size_t kJobBytes = std::size_t{1} << 20;
-
 /// The next stretch of `text` that can be encoded on its own, about a job long; it is cut off.
 std::string_view cut_job(std::string_view& text, const Tokenizer& tokenizer) {
   std::size_t cut = text.size();

@@ -12,8 +12,7 @@ namespace vkgpt::text {
 namespace {
 
 constexpr const char* kFormat = "vkgpt-dataset";
-constexpr std::uint64_t kVersion = 1;
-constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 62;
+constexpr std::uint64_t kDatasetVersion = 1;
 constexpr std::uint64_t kMaxShardTokens = std::uint64_t{1} << 40;  // all that a manifest can name do not wrap
 
 bool is_sha256(const std::string& text) {
@@ -45,9 +44,9 @@ nlohmann::ordered_json to_json(const DatasetSplit& split) {
 }
 
 DatasetSplit dataset_split_from_json(const Json& json, const std::string& where) {
-  DatasetSplit split{.tokens = json_unsigned(json, "tokens", where, kMaxCount),
-                     .documents = json_unsigned(json, "documents", where, kMaxCount),
-                     .bytes = json_unsigned(json, "bytes", where, kMaxCount),
+  DatasetSplit split{.tokens = json_unsigned(json, "tokens", where, kMaxDatasetCount),
+                     .documents = json_unsigned(json, "documents", where, kMaxDatasetCount),
+                     .bytes = json_unsigned(json, "bytes", where, kMaxDatasetCount),
                      .shards = {}};
   const Json& shards = json_member(json, "shards", where);
   if (!shards.is_array()) fail("{}: \"shards\" must be a list", where);
@@ -71,7 +70,7 @@ DatasetSplit dataset_split_from_json(const Json& json, const std::string& where)
 
 void write_dataset_manifest(const Path& directory, const DatasetManifest& manifest) {
   nlohmann::ordered_json json = {{"format", kFormat},
-                                 {"version", kVersion},
+                                 {"version", kDatasetVersion},
                                  {"tokenizer", manifest.tokenizer},
                                  {"vocab_size", manifest.vocab_size},
                                  {"settings", manifest.settings}};
@@ -85,8 +84,8 @@ DatasetManifest read_dataset_manifest(const Path& directory) {
   if (json_string(json, "format", where) != kFormat) {
     fail("{}: \"format\" is not \"{}\": it is another program's file", where, kFormat);
   }
-  if (const std::uint64_t version = json_unsigned(json, "version", where); version != kVersion) {
-    fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kVersion);
+  if (const std::uint64_t version = json_unsigned(json, "version", where); version != kDatasetVersion) {
+    fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kDatasetVersion);
   }
   DatasetManifest manifest{
       .tokenizer = json_string(json, "tokenizer", where),

@@ -29,6 +29,9 @@ struct TextPart {
   bool ends_document = false;
 };
 
+/// Bytes of text in a job, more or less.
+inline constexpr std::size_t kJobBytes = std::size_t{1} << 20;
+
 /// Texts on their way to tokens.
 struct EncodeJob {
   std::vector<TextPart> parts;

@@ -79,7 +79,7 @@ class FieldReader final : public nlohmann::json_sax<Json> {
   std::string complaint_;
 };
 
-constexpr std::string_view kSpace = " \t\r";
+constexpr std::string_view kLineSpace = " \t\r";
 
 std::string_view without_mark(std::string_view line) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
@@ -132,8 +132,8 @@ std::string without_python(std::string_view line) {
 
 void refuse_json_document(std::string_view first_line, const std::function<std::string()>& where) {
   const std::string_view line = without_mark(first_line);
-  const std::size_t begin = std::min(line.find_first_not_of(kSpace), line.size());
-  const std::string_view words = line.substr(begin, line.find_last_not_of(kSpace) + 1 - begin);
+  const std::size_t begin = std::min(line.find_first_not_of(kLineSpace), line.size());
+  const std::string_view words = line.substr(begin, line.find_last_not_of(kLineSpace) + 1 - begin);
   if (words == "[" || words.starts_with("[{")) {
     fail("{}: a JSON array, not JSON Lines: 'jq -c .[]' writes a record to each line", where());
   }
@@ -143,7 +143,7 @@ void refuse_json_document(std::string_view first_line, const std::function<std::
 std::string json_line_text(std::string_view line, bool is_first, std::string_view field,
                            const std::function<std::string()>& where) {
   if (is_first) line = without_mark(line);
-  if (line.find_first_not_of(kSpace) == std::string_view::npos) return {};
+  if (line.find_first_not_of(kLineSpace) == std::string_view::npos) return {};
   FieldReader reader(field);
   if (!Json::sax_parse(line, &reader)) {
     const std::string repaired = without_python(line);

@@ -11,8 +11,8 @@
 namespace vkgpt::text {
 namespace {
 
-constexpr std::uint32_t kMagic = 20261127;
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kMarkMagic = 20261127;
+constexpr std::uint32_t kMarkVersion = 1;
 constexpr std::size_t kHeader = 12;
 constexpr char kCounted = 1;
 constexpr char kBegins = 2;
@@ -39,7 +39,7 @@ std::string write_marks(const Path& path, const Documents& documents, std::uint6
                         std::uint64_t count) {
   std::string bytes;
   bytes.reserve(kHeader + count);
-  for (const std::uint32_t word : {kMagic, kVersion, static_cast<std::uint32_t>(count)})
+  for (const std::uint32_t word : {kMarkMagic, kMarkVersion, static_cast<std::uint32_t>(count)})
     put_word(bytes, word);
   for (std::uint64_t i = 0; i < count; ++i) {
     bytes += documents.counted.empty() || documents.counted[first + i] ? kCounted : '\0';
@@ -55,7 +55,7 @@ std::string write_marks(const Path& path, const Documents& documents, std::uint6
 void append_marks(const Path& path, std::uint64_t tokens, Documents& documents) {
   const std::string bytes = read_file(path, kHeader + tokens + 1);
   const std::string where = printable(path.string(), 200);
-  if (bytes.size() < kHeader || word_at(bytes, 0) != kMagic || word_at(bytes, 4) != kVersion) {
+  if (bytes.size() < kHeader || word_at(bytes, 0) != kMarkMagic || word_at(bytes, 4) != kMarkVersion) {
     fail("{} is no file of marks of this version", where);
   }
   if (bytes.size() != kHeader + tokens || word_at(bytes, 8) != tokens) {

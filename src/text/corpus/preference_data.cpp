@@ -16,7 +16,7 @@ namespace vkgpt::text {
 namespace {
 
 /// Two replies in tokens, or why they are none.
-struct Encoded {
+struct EncodedPair {
   std::array<ChatPrompt, 2> replies;
   bool for_validation = false;
   std::optional<BadRecord> bad;
@@ -52,8 +52,8 @@ std::string prompt_text(const PreferencePair& pair) {
   return common.dump(-1, ' ', false, ChatJson::error_handler_t::replace);
 }
 
-Encoded encode(std::string_view record, const ChatFormat& format, double val_fraction) {
-  Encoded encoded;
+EncodedPair encode_pair(std::string_view record, const ChatFormat& format, double val_fraction) {
+  EncodedPair encoded;
   try {
     const PreferencePair pair = parse_preference_pair(record);
     encoded.for_validation = draw_validation(sha256(prompt_text(pair)), val_fraction);
@@ -72,8 +72,10 @@ ChatData read_preference_data(std::span<const Path> files, const Tokenizer& toke
                               const ChatDataConfig& config) {
   const ChatFormat format(tokenizer, config.chat_template);
   ChatData data;
-  const auto encoded = [&](std::string_view record) { return encode(record, format, config.val_fraction); };
-  for_each_record(files, encoded, [&](const Encoded& pair, const std::string& place) {
+  const auto encoded = [&](std::string_view record) {
+    return encode_pair(record, format, config.val_fraction);
+  };
+  for_each_record(files, encoded, [&](const EncodedPair& pair, const std::string& place) {
     if (pair.bad) return note_bad(data.counts, *pair.bad, pair.why, place);
     ++data.counts.conversations;
     for (const ChatPrompt& reply : pair.replies) {

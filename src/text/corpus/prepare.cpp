@@ -26,7 +26,6 @@
 namespace vkgpt::text {
 namespace {
 
-constexpr std::size_t kJobBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kJournalBytes = std::uint64_t{256} << 20;  // of inputs between two of its states
 
 nlohmann::ordered_json settings_of(const PrepareConfig& config, const TextSource& source) {

@@ -9,8 +9,7 @@
 namespace vkgpt::text {
 namespace {
 
-constexpr std::uint64_t kVersion = 1;
-constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 62;
+constexpr std::uint64_t kJournalVersion = 1;
 
 }  // namespace
 
@@ -20,15 +19,15 @@ std::optional<Journal> Journal::read(const Path& directory) {
   if (!std::filesystem::exists(path, ignored)) return std::nullopt;
   const std::string where = path.string();
   const Json json = read_json_file(path);
-  if (json_unsigned(json, "version", where) != kVersion) {
-    fail("{}: its version is not {}; use the vkgpt that wrote it", where, kVersion);
+  if (json_unsigned(json, "version", where) != kJournalVersion) {
+    fail("{}: its version is not {}; use the vkgpt that wrote it", where, kJournalVersion);
   }
   Journal journal{.settings = json_member(json, "settings", where),
                   .tokenizer = json_string(json, "tokenizer", where),
                   .state = {}};
   JournalState& state = journal.state;
-  state.input = json_unsigned(json, "input", where, kMaxCount);
-  state.offset = json_unsigned(json, "offset", where, kMaxCount);
+  state.input = json_unsigned(json, "input", where, kMaxDatasetCount);
+  state.offset = json_unsigned(json, "offset", where, kMaxDatasetCount);
   const Json& in_document = json_member(json, "in_document", where);
   if (!in_document.is_boolean()) fail("{}: \"in_document\" must be true or false", where);
   state.in_document = in_document.get<bool>();
@@ -50,9 +49,9 @@ void Journal::remove(const Path& directory) {
 }
 
 void Journal::write(const Path& directory) const {
-  nlohmann::ordered_json json = {{"version", kVersion},    {"settings", settings},
-                                 {"tokenizer", tokenizer}, {"input", state.input},
-                                 {"offset", state.offset}, {"in_document", state.in_document},
+  nlohmann::ordered_json json = {{"version", kJournalVersion}, {"settings", settings},
+                                 {"tokenizer", tokenizer},     {"input", state.input},
+                                 {"offset", state.offset},     {"in_document", state.in_document},
                                  {"split", state.split}};
   for (std::size_t i = 0; i < kSplitNames.size(); ++i) {
     json[kSplitNames[i]] = to_json(state.splits[i]);

@@ -15,7 +15,6 @@ namespace vkgpt::text {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 30;
-constexpr std::string_view kSpace = " \t\r\n";
 
 }  // namespace
 
@@ -24,7 +23,7 @@ RecordFile::RecordFile(const Path& path)
   std::string_view text = bytes_;
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  const std::size_t begin = text.find_first_not_of(kSpace);
+  const std::size_t begin = text.find_first_not_of(kJsonSpace);
   if (begin == std::string_view::npos) fail("{} is empty", name_);
   if (text[begin] == '[') {
     read_array(text);
@@ -44,7 +43,7 @@ void RecordFile::read_lines(std::string_view text) {
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
-    if (line.find_first_not_of(kSpace) != std::string_view::npos) records_.push_back({line, number});
+    if (line.find_first_not_of(kJsonSpace) != std::string_view::npos) records_.push_back({line, number});
   }
 }
 

@@ -12,6 +12,9 @@
 
 namespace vkgpt::text {
 
+/// White space between the values of JSON.
+inline constexpr std::string_view kJsonSpace = " \t\r\n";
+
 /// A record and where it stands.
 struct Record {
   std::string_view text;

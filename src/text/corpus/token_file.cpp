@@ -24,14 +24,14 @@ static_assert(std::endian::native == std::endian::little, "token files are littl
 constexpr std::size_t kHeaderWords = 256;
 constexpr std::size_t kHeaderBytes = kHeaderWords * sizeof(std::uint32_t);
 
-struct Format {
+struct TokenFormat {
   std::uint32_t magic = 0;
   std::uint32_t version = 0;
   std::size_t token_bytes = 0;
   std::string_view name;
 };
-constexpr std::array kFormats = {Format{20240520, 1, 2, "llm.c uint16"},
-                                 Format{20240801, 7, 4, "llm.c uint32"}};
+constexpr std::array kFormats = {TokenFormat{20240520, 1, 2, "llm.c uint16"},
+                                 TokenFormat{20240801, 7, 4, "llm.c uint32"}};
 
 std::uint32_t word(std::span<const std::byte> bytes, std::size_t index) {
   std::uint32_t value = 0;
@@ -73,7 +73,7 @@ TokenFile::TokenFile(const Path& path) : file_(path) {
 
 bool TokenFile::read_header(std::span<const std::byte> begin, const std::string& name) {
   const std::uint32_t magic = begin.size() >= 4 ? word(begin, 0) : 0;
-  const auto format = std::ranges::find_if(kFormats, [&](const Format& known) {
+  const auto format = std::ranges::find_if(kFormats, [&](const TokenFormat& known) {
     if (std::byteswap(magic) == known.magic) {
       fail("{}: its header is big-endian; token files are little-endian", name);
     }
@@ -175,7 +175,7 @@ void TokenFileWriter::sync() {
 }
 
 std::string TokenFileWriter::finish() {
-  const Format& format = kFormats[token_bytes_ == 2 ? 0 : 1];
+  const TokenFormat& format = kFormats[token_bytes_ == 2 ? 0 : 1];
   std::array<std::uint32_t, kHeaderWords> header{format.magic, format.version,
                                                  static_cast<std::uint32_t>(size_)};
   write_at(0, std::as_bytes(std::span(header)));

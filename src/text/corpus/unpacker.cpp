@@ -23,16 +23,16 @@ constexpr std::string_view kZstd = "\x28\xb5\x2f\xfd"sv;
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 
 /// One of the two formats. `step` moves both spans on; what it leaves of `in` it gets again.
-class Format {
+class PackedFormat {
  public:
-  virtual ~Format() = default;
+  virtual ~PackedFormat() = default;
 
   /// kAtEnd: a packed file ends here, another may follow. kTooWide: it takes too much memory.
   enum class State { kGoing, kAtEnd, kDamaged, kTooWide };
   virtual State step(std::span<const char>& in, std::span<char>& out) = 0;
 };
 
-class Gzip : public Format {
+class Gzip : public PackedFormat {
  public:
   Gzip() { VKGPT_CHECK(inflateInit2(&stream_, 16 + MAX_WBITS) == Z_OK); }
   Gzip(const Gzip&) = delete;
@@ -57,7 +57,7 @@ class Gzip : public Format {
   z_stream stream_{};
 };
 
-class Zstd : public Format {
+class Zstd : public PackedFormat {
  public:
   Zstd() : stream_(ZSTD_createDStream(), &ZSTD_freeDStream) { VKGPT_CHECK(stream_ != nullptr); }
 
@@ -100,16 +100,16 @@ class Unpacker::Stream {
       if (packed_.empty()) refill();
       if (packed_.empty() && between_) break;
       const std::size_t before = packed_.size() + out.size();
-      const Format::State state = format_->step(packed_, out);
-      if (state == Format::State::kTooWide) {
+      const PackedFormat::State state = format_->step(packed_, out);
+      if (state == PackedFormat::State::kTooWide) {
         fail("{}: it was packed by zstd --long: unpack it first (zstd -d --long=31)",
              printable(path().string(), 200));
       }
-      const bool is_stuck = packed_.size() + out.size() == before && state == Format::State::kGoing;
-      if (state == Format::State::kDamaged || is_stuck) {
+      const bool is_stuck = packed_.size() + out.size() == before && state == PackedFormat::State::kGoing;
+      if (state == PackedFormat::State::kDamaged || is_stuck) {
         fail("{}: its compressed data are damaged or cut off", printable(path().string(), 200));
       }
-      between_ = state == Format::State::kAtEnd;
+      between_ = state == PackedFormat::State::kAtEnd;
     }
     return wanted - out.size();
   }
@@ -127,7 +127,7 @@ class Unpacker::Stream {
   std::vector<char> block_;
   std::span<const char> packed_;  // what is left of the block
   bool between_ = false;          // a packed file has ended, and none begun
-  std::unique_ptr<Format> format_;
+  std::unique_ptr<PackedFormat> format_;
 };
 
 bool is_packed(std::string_view begin) {

@@ -25,11 +25,10 @@
 namespace vkgpt::text {
 namespace {
 
-constexpr std::string_view kGpt2Words = "gpt-2";
 constexpr std::string_view kAddedEndOfText = "<|endoftext|>";
 
 /// The tokens in llama.cpp's form, while they are collected.
-class TokenTable {
+class TokenCollector {
  public:
   void add(std::string text, std::int32_t type) {
     tokens_.push_back(std::move(text));
@@ -75,11 +74,11 @@ class TokenTable {
   std::vector<std::int32_t> types_;
 };
 
-TokenTable bpe_tokens(const BpeVocabulary& vocabulary) {
-  TokenTable table;
+TokenCollector bpe_tokens(const BpeVocabulary& vocabulary) {
+  TokenCollector table;
   for (const std::string& bytes : vocabulary.tokens) {
     const bool absent = bytes.empty();
-    table.add(absent ? TokenTable::padding(table.size()) : to_byte_level(bytes),
+    table.add(absent ? TokenCollector::padding(table.size()) : to_byte_level(bytes),
               absent ? kGgufUnused : kGgufNormal);
   }
   for (const BpeVocabulary::Special& special : vocabulary.specials) {
@@ -101,8 +100,8 @@ std::vector<std::string> bpe_merges(const BpeVocabulary& vocabulary) {
 }
 
 /// One token per character: llama.cpp finds them where each is one byte.
-TokenTable character_tokens(const Tokenizer& tokenizer) {
-  TokenTable table;
+TokenCollector character_tokens(const Tokenizer& tokenizer) {
+  TokenCollector table;
   for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
     const std::string character = tokenizer.decode({&token, 1});
     if (character.size() != 1 || static_cast<unsigned char>(character[0]) >= 0x80) {
@@ -117,15 +116,15 @@ TokenTable character_tokens(const Tokenizer& tokenizer) {
 }
 
 /// SentencePiece's tokens; each merge makes a token, and the stronger it is, the higher the token's score.
-TokenTable piece_tokens(const PieceTokenizer& tokenizer, std::vector<float>& scores) {
+TokenCollector piece_tokens(const PieceTokenizer& tokenizer, std::vector<float>& scores) {
   const BpeVocabulary& vocabulary = tokenizer.vocabulary();
-  TokenTable table;
+  TokenCollector table;
   for (Token token = 0; token < tokenizer.vocab_size(); ++token) {
     const std::string& text = vocabulary.tokens[static_cast<std::size_t>(token)];
     const std::int32_t type = tokenizer.is_part(token)      ? kGgufByte
                               : token == vocabulary.unknown ? kGgufUnknown
                                                             : kGgufNormal;
-    table.add(text.empty() ? TokenTable::padding(token) : text, text.empty() ? kGgufUnused : type);
+    table.add(text.empty() ? TokenCollector::padding(token) : text, text.empty() ? kGgufUnused : type);
   }
   for (const AddedToken& added : vocabulary.specials) {
     if (added.token == vocabulary.unknown) continue;
@@ -216,9 +215,9 @@ GgufVocabulary gguf_vocabulary(const Tokenizer& tokenizer, std::int64_t model_ro
   const auto* bpe = dynamic_cast<const BpeTokenizer*>(&tokenizer);
   const auto* piece = dynamic_cast<const PieceTokenizer*>(&tokenizer);
   std::vector<float> scores;
-  TokenTable table = bpe != nullptr     ? bpe_tokens(bpe->vocabulary())
-                     : piece != nullptr ? piece_tokens(*piece, scores)
-                                        : character_tokens(tokenizer);
+  TokenCollector table = bpe != nullptr     ? bpe_tokens(bpe->vocabulary())
+                         : piece != nullptr ? piece_tokens(*piece, scores)
+                                            : character_tokens(tokenizer);
   table.pad_to(model_rows);
   std::optional<Token> end = tokenizer.end_of_text();
   const model::TokenIds ids = tokenizer.token_ids();

@@ -13,7 +13,6 @@
 namespace vkgpt::text {
 namespace {
 
-constexpr std::string_view kGpt2Words = "gpt-2";
 constexpr std::string_view kSingleDigitWords = "smollm";
 
 /// A rule for words that llama.cpp has compiled in, by its name there: expressions that cut one after the

@@ -17,6 +17,9 @@ inline constexpr std::int32_t kGgufUserDefined = 4;
 inline constexpr std::int32_t kGgufUnused = 5;
 inline constexpr std::int32_t kGgufByte = 6;
 
+/// llama.cpp's name of the rule of GPT-2.
+inline constexpr std::string_view kGpt2Words = "gpt-2";
+
 /// A rule by which llama.cpp cuts text into words.
 struct GgufWords {
   bool digits = false;                    ///< each digit stands alone first

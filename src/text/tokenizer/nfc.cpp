@@ -13,8 +13,8 @@ namespace {
 
 /// `text` is valid.
 void append_nfc(std::string& out, std::string_view text) {
-  constexpr std::size_t kMaxBytes = std::size_t{1} << 30;  // utf8proc counts in 32 bits in places
-  if (text.size() > kMaxBytes) fail("a text of {} bytes cannot be normalized in one piece", text.size());
+  if (text.size() > kMaxNormalizedBytes)
+    fail("a text of {} bytes cannot be normalized in one piece", text.size());
   utf8proc_uint8_t* composed = nullptr;
   const utf8proc_ssize_t length = utf8proc_map(
       reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),

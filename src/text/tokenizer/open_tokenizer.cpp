@@ -20,7 +20,7 @@ namespace vkgpt::text {
 
 namespace {
 
-constexpr std::uint64_t kMaxBytes = 64 << 20;
+constexpr std::uint64_t kMaxFileBytes = 64 << 20;
 constexpr const char* kAddedTokensFile = "added_tokens.json";
 constexpr const char* kChatTemplateFile = "chat_template.jinja";
 constexpr const char* kChatTemplateDirectory = "additional_chat_templates";
@@ -43,7 +43,7 @@ std::vector<Path> chat_template_files(const Path& directory) {
 }
 
 std::string read_tokenizer_file(const Path& path) {
-  std::string contents = read_file(path, kMaxBytes);
+  std::string contents = read_file(path, kMaxFileBytes);
   refuse_lfs_pointer(path, contents);
   return contents;
 }

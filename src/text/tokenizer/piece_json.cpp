@@ -138,18 +138,6 @@ void read_decoder(const Json& step, PieceDecoder& decoder, const std::string& wh
   }
 }
 
-void read_merges(const Json& model, VocabularyBuilder& builder, const std::string& where) {
-  for (const Json& merge : list_member(model, "merges", where)) {
-    if (merge.is_string()) {
-      builder.add_merge(merge.get_ref<const std::string&>());
-    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      builder.add_merge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>());
-    } else {
-      fail("{}: a merge must be a string \"left right\" or a list of two strings", where);
-    }
-  }
-}
-
 /// `[["piece", score], ...]`.
 std::vector<UnigramEncoder::Piece> read_pieces(const Json& model, VocabularyBuilder& builder,
                                                const std::string& where) {
@@ -180,7 +168,7 @@ BpeVocabulary read_bpe(const Json& root, const Json& model, const SpecialNames& 
   VocabularyBuilder builder(where, true);
   builder.add_vocab(json_member(model, "vocab", where));
   read_added(root, names, builder, where);
-  read_merges(model, builder, where);
+  builder.add_merges(model);
   const bool has_unknown = optional_member(model, "unk_token", where) != nullptr;
   BpeVocabulary vocabulary =
       builder.finish(names, has_unknown ? json_string(model, "unk_token", where) : std::string());

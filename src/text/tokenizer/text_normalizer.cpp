@@ -11,11 +11,10 @@
 #include "vkgpt/core/utf8.hpp"
 
 #include "text/tokenizer/char_class.hpp"
+#include "text/tokenizer/nfc.hpp"
 
 namespace vkgpt::text {
 namespace {
-
-constexpr std::size_t kMaxBytes = std::size_t{1} << 30;  // utf8proc counts in 32 bits in places
 
 std::string apply(const TextNormalizer::Prepend& step, std::string_view text) {
   return text.empty() ? std::string() : step.text + std::string(text);
@@ -35,7 +34,8 @@ std::string apply(const TextNormalizer::Replace& step, std::string_view text) {
 
 /// Maps the valid stretches of `text` by utf8proc.
 std::string map_unicode(std::string_view text, int options) {
-  if (text.size() > kMaxBytes) fail("a text of {} bytes cannot be normalized in one piece", text.size());
+  if (text.size() > kMaxNormalizedBytes)
+    fail("a text of {} bytes cannot be normalized in one piece", text.size());
   std::string out;
   while (!text.empty()) {
     const std::size_t invalid = find_invalid_utf8(text);

@@ -142,18 +142,6 @@ const Json& read_model(const Json& root, const std::string& where) {
   return model;
 }
 
-void read_merges(const Json& model, VocabularyBuilder& builder, const std::string& where) {
-  for (const Json& merge : list_member(model, "merges", where)) {
-    if (merge.is_string()) {
-      builder.add_merge(merge.get_ref<const std::string&>());
-    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      builder.add_merge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>());
-    } else {
-      fail("{}: a merge must be a string \"left right\" or a list of two strings", where);
-    }
-  }
-}
-
 void read_added_tokens(const Json& root, VocabularyBuilder& builder, const std::string& where) {
   const Json* tokens = optional_member(root, "added_tokens", where);
   if (tokens == nullptr) return;
@@ -186,7 +174,7 @@ std::unique_ptr<Tokenizer> read_byte_level(const Json& root, const SpecialNames&
   read_added_tokens(root, builder, where);
   builder.add_named_specials(names);
   builder.place_tokens();
-  read_merges(model, builder, where);
+  builder.add_merges(model);
   const Json* unknown = optional_member(model, "unk_token", where);
   BpeVocabulary vocabulary =
       builder.finish(names, unknown == nullptr ? "" : json_string(model, "unk_token", where));

@@ -8,6 +8,7 @@
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/tokenizer/byte_level.hpp"
 
+#include "text/tokenizer/json_fields.hpp"
 #include "text/tokenizer/regex_split.hpp"
 
 namespace vkgpt::text {
@@ -130,6 +131,18 @@ void VocabularyBuilder::add_merge(const std::string& left, const std::string& ri
   const Token right_number = number_of(right);
   vocabulary_.merges.push_back(
       {.left = left_number, .right = right_number, .merged = number_of(left + right)});
+}
+
+void VocabularyBuilder::add_merges(const Json& model) {
+  for (const Json& merge : list_member(model, "merges", where_)) {
+    if (merge.is_string()) {
+      add_merge(merge.get_ref<const std::string&>());
+    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      add_merge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>());
+    } else {
+      fail("{}: a merge must be a string \"left right\" or a list of two strings", where_);
+    }
+  }
 }
 
 BpeVocabulary VocabularyBuilder::finish(const SpecialNames& names, const std::string& unknown) {

@@ -37,6 +37,8 @@ class VocabularyBuilder {
   /// Tokens as files write them, "left right" in one or apart.
   void add_merge(std::string_view both);
   void add_merge(const std::string& left, const std::string& right);
+  /// The member "merges" of a model: such strings, or lists of two.
+  void add_merges(const Json& model);
   /// `unknown`: the token for what has none; may be empty.
   BpeVocabulary finish(const SpecialNames& names, const std::string& unknown = {});
 

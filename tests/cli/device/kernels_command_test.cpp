@@ -25,12 +25,12 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-const std::vector<std::string> kTinyModel = {"kernels", "--n_layer",    "2", "--n_embd",
-                                             "32",      "--n_head",     "2", "--block_size",
-                                             "16",      "--batch_size", "2"};
+const std::vector<std::string> kTinyModelKernels = {"kernels", "--n_layer",    "2", "--n_embd",
+                                                    "32",      "--n_head",     "2", "--block_size",
+                                                    "16",      "--batch_size", "2"};
 
 RunResult kernels_of_tiny_model(std::vector<std::string> more) {
-  std::vector<std::string> args = kTinyModel;
+  std::vector<std::string> args = kTinyModelKernels;
   args.insert(args.end(), more.begin(), more.end());
   return run_vkgpt(args);
 }

@@ -20,12 +20,10 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kText = "the quick brown fox jumps over the lazy dog; ";
-
 /// A directory as transformers saved it, with a tokenizer of characters.
 class SavedModel {
  public:
-  explicit SavedModel(const std::string& name, const std::string& text = kText) {
+  explicit SavedModel(const std::string& name, const std::string& text = kEveryLetter) {
     std::filesystem::copy(test::source_dir() / "tests/golden" / name, temp_ / "model");
     const auto tokenizer = text::CharTokenizer::from_text(text, "test");
     for (const text::TokenizerFile& file : tokenizer.files())

@@ -22,14 +22,12 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kText = "the quick brown fox jumps over the lazy dog; ";
-
 /// A directory as transformers saved it, with a tokenizer of fewer tokens than the model has.
 class ForeignModel {
  public:
   explicit ForeignModel(const std::string& name) {
     std::filesystem::copy(test::source_dir() / "tests/golden" / name, path());
-    const auto tokenizer = text::CharTokenizer::from_text(kText, "test");
+    const auto tokenizer = text::CharTokenizer::from_text(kEveryLetter, "test");
     for (const text::TokenizerFile& file : tokenizer.files()) write_file(path() / file.name, file.contents);
   }
   Path path() const { return temp_ / "model"; }
@@ -125,7 +123,7 @@ TEST(GpuImportCommand, TrainsOnWithAnotherContext) {
     SCOPED_TRACE(name);
     const ForeignModel foreign(name);
     std::string text;
-    for (int i = 0; i < 20; ++i) text += kText;
+    for (int i = 0; i < 20; ++i) text += kEveryLetter;
     write_file(foreign / "text", text);
     const RunResult trained = run_vkgpt({"train", "--init_from", foreign.path().string(), "--block_size",
                                          "12", "--data_path", foreign / "text", "--out_dir", foreign / "run",

@@ -44,12 +44,12 @@ model::Adapter random_adapter(const model::GptParams& params, std::int64_t rank,
   return adapter;
 }
 
-struct Kind {
+struct AdapterKind {
   bool is_llama;
   std::string dtype;
 };
 
-class GpuAdapters : public testing::TestWithParam<Kind> {
+class GpuAdapters : public testing::TestWithParam<AdapterKind> {
  protected:
   void SetUp() override {
     if (GetParam().dtype == "f16" && !test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
@@ -156,16 +156,17 @@ TEST_P(GpuMergedAdapters, ComputeTheSame) {
   }
 }
 
-std::string name_of(const testing::TestParamInfo<Kind>& each) {
+std::string name_of(const testing::TestParamInfo<AdapterKind>& each) {
   return (each.param.is_llama ? "llama_" : "gpt2_") + each.param.dtype;
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, GpuAdapters,
-                         testing::Values(Kind{false, "f32"}, Kind{true, "f32"}, Kind{true, "f16"},
-                                         Kind{true, "q8_0"}, Kind{true, "nf4"}),
+                         testing::Values(AdapterKind{false, "f32"}, AdapterKind{true, "f32"},
+                                         AdapterKind{true, "f16"}, AdapterKind{true, "q8_0"},
+                                         AdapterKind{true, "nf4"}),
                          name_of);
-INSTANTIATE_TEST_SUITE_P(Kinds, GpuMergedAdapters, testing::Values(Kind{false, "f32"}, Kind{true, "f32"}),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Kinds, GpuMergedAdapters,
+                         testing::Values(AdapterKind{false, "f32"}, AdapterKind{true, "f32"}), name_of);
 
 }  // namespace
 }  // namespace vkgpt::text

@@ -115,17 +115,17 @@ Texts alone(Machine& machine, std::uint64_t count) {
   return texts;
 }
 
-struct Kind {
+struct BatchKind {
   bool is_llama;
   std::string dtype;
   bool is_gpu = false;  // kernels of GPUs
 };
 
-bool is_stored(const Kind& kind) {
+bool is_stored(const BatchKind& kind) {
   return kind.dtype != "f16" || test::stores(DType::kF16);
 }
 
-class GpuBatch : public testing::TestWithParam<Kind> {};
+class GpuBatch : public testing::TestWithParam<BatchKind> {};
 
 TEST_P(GpuBatch, GivesTheSameTextsAloneAndAmongOthers) {
   if (!is_stored(GetParam())) GTEST_SKIP() << "no 16-bit storage";
@@ -192,10 +192,12 @@ TEST_P(GpuBatch, ReusesTheBeginningThatASlotHolds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, GpuBatch,
-                         testing::Values(Kind{false, "f32"}, Kind{false, "f16"}, Kind{false, "q8_0"},
-                                         Kind{true, "f32"}, Kind{true, "f16"}, Kind{true, "q8_0"},
-                                         Kind{true, "q4_0"}, Kind{true, "nf4"}, Kind{false, "f32", true},
-                                         Kind{true, "f16", true}, Kind{true, "q8_0", true}),
+                         testing::Values(BatchKind{false, "f32"}, BatchKind{false, "f16"},
+                                         BatchKind{false, "q8_0"}, BatchKind{true, "f32"},
+                                         BatchKind{true, "f16"}, BatchKind{true, "q8_0"},
+                                         BatchKind{true, "q4_0"}, BatchKind{true, "nf4"},
+                                         BatchKind{false, "f32", true}, BatchKind{true, "f16", true},
+                                         BatchKind{true, "q8_0", true}),
                          [](const auto& each) {
                            return std::string(each.param.is_llama ? "llama_" : "gpt2_") + each.param.dtype +
                                   (each.param.is_gpu ? "_as_a_gpu" : "");

@@ -19,7 +19,7 @@
 namespace vkgpt::text {
 namespace {
 
-struct Kind {
+struct DecoderKind {
   bool is_llama;
   std::string dtype;
   bool is_gpu;
@@ -27,7 +27,7 @@ struct Kind {
 
 constexpr std::int64_t kContext = 200;  // keys of a step are divided, and runs have 16, 64 and 200 rows
 
-class GpuDecoder : public testing::TestWithParam<Kind> {
+class GpuDecoder : public testing::TestWithParam<DecoderKind> {
  protected:
   void SetUp() override {
     if (GetParam().dtype == "f16" && !test::stores(DType::kF16)) GTEST_SKIP() << "no 16-bit storage";
@@ -102,11 +102,11 @@ TEST_P(GpuDecoder, GivesByStepsWhatItGivesByRuns) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, GpuDecoder,
-                         testing::Values(Kind{false, "f32", false}, Kind{true, "f16", false},
-                                         Kind{false, "f32", true}, Kind{true, "f32", true},
-                                         Kind{false, "f16", true}, Kind{true, "f16", true},
-                                         Kind{true, "q8_0", true}, Kind{true, "q4_0", true},
-                                         Kind{true, "nf4", true}),
+                         testing::Values(DecoderKind{false, "f32", false}, DecoderKind{true, "f16", false},
+                                         DecoderKind{false, "f32", true}, DecoderKind{true, "f32", true},
+                                         DecoderKind{false, "f16", true}, DecoderKind{true, "f16", true},
+                                         DecoderKind{true, "q8_0", true}, DecoderKind{true, "q4_0", true},
+                                         DecoderKind{true, "nf4", true}),
                          [](const auto& each) {
                            return std::string(each.param.is_llama ? "llama_" : "gpt2_") + each.param.dtype +
                                   (each.param.is_gpu ? "_as_a_gpu" : "");

@@ -83,9 +83,9 @@ TEST(GpuDeviceDraws, AreThoseOfTheHost) {
 }
 
 /// A model with random weights and a decoder that draws on the device or does not.
-class Machine {
+class DrawMachine {
  public:
-  Machine(bool draws, std::int64_t slots, float poison = 0)
+  DrawMachine(bool draws, std::int64_t slots, float poison = 0)
       : params_(config()), store_(test::shared_context()) {
     const model::DecodeOptions options{.slots = slots, .draws = draws};
     decoder_.emplace(test::shared_context(), store_, params_, options);
@@ -108,7 +108,7 @@ class Machine {
 };
 
 /// Texts by every setting; some want log-probabilities or have a repetition penalty, which are the host's.
-Continuation wish(std::uint64_t number) {
+Continuation varied_wish(std::uint64_t number) {
   RngReader random({.seed = number, .purpose = RngPurpose::kSampling});
   std::vector<Token> prompt(1 + number * 37 % 80);
   for (Token& token : prompt) token = static_cast<Token>(random.below(20));
@@ -122,15 +122,15 @@ Continuation wish(std::uint64_t number) {
   return text;
 }
 
-using Texts = std::map<std::uint64_t, std::vector<Token>>;
+using TokenTexts = std::map<std::uint64_t, std::vector<Token>>;
 
-Texts together(Machine& machine, std::uint64_t count, std::uint64_t first = 0) {
+TokenTexts together(DrawMachine& machine, std::uint64_t count, std::uint64_t first = 0) {
   Batch batch(machine.decoder(), 23);
   std::map<std::uint64_t, std::uint64_t> numbers;
   for (std::uint64_t number = first; number < first + count; ++number) {
-    numbers[batch.add(wish(number))] = number;
+    numbers[batch.add(varied_wish(number))] = number;
   }
-  Texts texts;
+  TokenTexts texts;
   while (!batch.is_empty()) {
     for (const DrawnToken& token : batch.step()) {
       EXPECT_EQ(token.error, "");
@@ -144,18 +144,18 @@ Texts together(Machine& machine, std::uint64_t count, std::uint64_t first = 0) {
 
 TEST(GpuDeviceDraws, GiveTheHostsTextsAloneAndTogether) {
   constexpr std::uint64_t kTexts = 36;
-  Machine host(false, 16), device(true, 16), single(true, 1);
+  DrawMachine host(false, 16), device(true, 16), single(true, 1);
   ASSERT_FALSE(host.decoder().draws());
   ASSERT_TRUE(device.decoder().draws());
-  const Texts expected = together(host, kTexts), found = together(device, kTexts);
+  const TokenTexts expected = together(host, kTexts), found = together(device, kTexts);
   EXPECT_EQ(found, expected);
-  Texts alone;
+  TokenTexts alone;
   for (std::uint64_t number = 0; number < kTexts; ++number) alone.merge(together(single, 1, number));
   EXPECT_EQ(alone, found);
 }
 
 TEST(GpuDeviceDraws, OfDamagedWeightsAreAnError) {
-  Machine machine(true, 1, std::numeric_limits<float>::quiet_NaN());
+  DrawMachine machine(true, 1, std::numeric_limits<float>::quiet_NaN());
   Batch batch(machine.decoder());
   batch.add({.prompt = {0}, .max_new_tokens = 3});
   const std::vector<DrawnToken> drawn = batch.step();
@@ -166,10 +166,10 @@ TEST(GpuDeviceDraws, OfDamagedWeightsAreAnError) {
 }
 
 TEST(GpuDeviceDraws, LeaveTheLogitsToThoseWhoWantThem) {
-  Machine host(false, 2), device(true, 2);
+  DrawMachine host(false, 2), device(true, 2);
   const std::vector<Token> tokens = {1, 2, 3, 5, 8};
   const ops::SampleControl greedy{.tokens = 29};
-  for (Machine* machine : {&host, &device}) {
+  for (DrawMachine* machine : {&host, &device}) {
     machine->decoder().run(tokens, 0, 0);
     machine->decoder().run(tokens, 0, 1, -1, greedy);
     const DecodeRow rows[] = {{.token = 3, .position = 5, .slot = 0},

@@ -36,14 +36,14 @@ bool is_plain(const Json& form, std::string_view name) {
   });
 }
 
-std::unique_ptr<Tokenizer> parse(const Json& form) {
+std::unique_ptr<Tokenizer> parse_form(const Json& form) {
   return parse_tokenizer_json(form["tokenizer"].dump(), {}, "golden");
 }
 
 TEST(TokenizerGolden, GivesHuggingFacesTokensAndTexts) {
   ASSERT_GE(golden().size(), 16U);
   for (const auto& [name, form] : golden().items()) {
-    const auto tokenizer = parse(form);
+    const auto tokenizer = parse_form(form);
     ASSERT_GE(form["cases"].size(), 8U) << name;
     for (const Json& one : form["cases"]) {
       const auto text = one[0].get<std::string>();
@@ -57,7 +57,7 @@ TEST(TokenizerGolden, GivesHuggingFacesTokensAndTexts) {
 
 TEST(TokenizerGolden, SpecialNamesCountWhereTheyMay) {
   for (const auto& [name, form] : golden().items()) {
-    const auto tokenizer = parse(form);
+    const auto tokenizer = parse_form(form);
     for (const Json& one : form["cases"]) {
       const auto text = one[0].get<std::string>();
       SCOPED_TRACE(name + ": " + json_quoted(text));
@@ -78,7 +78,7 @@ TEST(TokenizerGolden, SpecialNamesCountWhereTheyMay) {
 TEST(TokenizerGolden, OfTwoNamesTheOneThatMayCounts) {
   for (const char* name : {"lstrip", "rstrip", "bytes", "llama", "precompiled", "lowercase", "nfkc"}) {
     SCOPED_TRACE(name);
-    const auto tokenizer = parse(golden()[name]);
+    const auto tokenizer = parse_form(golden()[name]);
     const std::string special = tokenizer->special_token("<a>") ? "<a>" : "<s>";
     const auto token = tokenizer->special_token(special);
     if (!token) continue;
@@ -99,7 +99,7 @@ TEST(TokenizerGolden, GoesThroughGguf) {
   const TempDirectory temp;
   for (const char* name : {"bytes", "llama", "gemma", "unigram", "precompiled"}) {
     SCOPED_TRACE(name);
-    const auto tokenizer = parse(golden()[name]);
+    const auto tokenizer = parse_form(golden()[name]);
     {
       OutputFile file(temp / "x.gguf");
       const GgufVocabulary vocabulary = gguf_vocabulary(*tokenizer, tokenizer->vocab_size());
@@ -120,7 +120,7 @@ TEST(TokenizerGolden, GoesThroughGguf) {
 
 TEST(TokenizerGolden, StreamsWhatItDecodes) {
   for (const auto& [name, form] : golden().items()) {
-    const auto tokenizer = parse(form);
+    const auto tokenizer = parse_form(form);
     for (const Json& one : form["cases"]) {
       const auto tokens = one[1].get<std::vector<Token>>();
       StreamDecoder decoder(*tokenizer);
@@ -134,7 +134,7 @@ TEST(TokenizerGolden, StreamsWhatItDecodes) {
 
 TEST(TokenizerGolden, SafePrefixesKeepTokens) {
   for (const auto& [name, form] : golden().items()) {
-    const auto tokenizer = parse(form);
+    const auto tokenizer = parse_form(form);
     for (const Json& one : form["cases"]) {
       const auto text = one[0].get<std::string>();
       const std::size_t safe = tokenizer->safe_prefix(text);
@@ -148,7 +148,7 @@ TEST(TokenizerGolden, SafePrefixesKeepTokens) {
 TEST(TokenizerGolden, FilesAreHandedOnAndOursSaysTheSame) {
   for (const auto& [name, form] : golden().items()) {
     SCOPED_TRACE(name);
-    const auto tokenizer = parse(form);
+    const auto tokenizer = parse_form(form);
     EXPECT_EQ(tokenizer->files().front().contents, form["tokenizer"].dump());
     const auto* bpe = dynamic_cast<const BpeTokenizer*>(tokenizer.get());
     if (bpe == nullptr) continue;

@@ -12,6 +12,8 @@ namespace vkgpt::text {
 
 inline constexpr const char* kDatasetFile = "dataset.json";
 inline constexpr std::array<const char*, 2> kSplitNames = {"train", "val"};
+/// The greatest count of tokens, documents or bytes that its files may name.
+inline constexpr std::uint64_t kMaxDatasetCount = std::uint64_t{1} << 62;
 
 struct DatasetShard {
   std::string file;  ///< name in the data set's directory
