@@ -109,12 +109,12 @@ run_coverage() {
 
 run_tidy() {  # [file...]
   local files=("$@")
-  cmake --preset release >"$log/cmake" 2>&1 || { cat "$log/cmake" >&2; return 1; }
+  cmake --preset release -B build-tidy -D VKGPT_UNITY=OFF >"$log/cmake" 2>&1 || { cat "$log/cmake" >&2; return 1; }
   if [ "${#files[@]}" -eq 0 ]; then
     mapfile -t files < <(git diff --name-only --diff-filter=d origin/main -- 'src/*.cpp' 'tests/*.cpp')
   fi
   [ "${#files[@]}" -gt 0 ] || { echo "test.sh: no file differs from origin/main"; return 0; }
-  printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build --quiet --warnings-as-errors='*'
+  printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build-tidy --quiet --warnings-as-errors='*'
 }
 
 case $mode in

@@ -95,7 +95,7 @@ def main():
     run = args.work / f"run-{int(time.time())}"
     flags = ["--init_from", model, "--lora_rank", "16", "--base_dtype", args.base_dtype, "--block_size", args.block_size, "--batch_size", "1"]
     command = [args.program, "train", *flags, "--data_path", args.work / "text.txt", "--out_dir", run,
-               "--max_steps", args.steps, "--eval_interval", "0", "--sample_interval", "0", "--stats_interval", "0", "--log_interval", "1",
+               "--max_steps", args.steps, "--eval_interval", "0", "--eval_iters", "1", "--sample_interval", "0", "--stats_interval", "0", "--log_interval", "1",
                *args.more.split()]
     start = time.monotonic()
     result = subprocess.run([str(word) for word in command], capture_output=True, text=True)

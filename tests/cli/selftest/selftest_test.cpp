@@ -154,7 +154,7 @@ TEST(SlowSelfTest, TheProgramTestsEverythingAndKeepsARecord) {
   kept.disabled["attention simt"] = {"NMSE 1 exceeds 0", "2026-11-01"};
   kept.measured["nt f32 1x1x1"] = "scalar";
   vk::write_kernel_record(cache / "vkgpt", test::shared_context().caps(), kept);
-  EXPECT_EQ(run_vkgpt({"selftest", "--device", device}, environment).code, 0);
+  EXPECT_EQ(run_vkgpt({"selftest", "--op", "attention", "--device", device}, environment).code, 0);
   kept = vk::read_kernel_record(cache / "vkgpt", test::shared_context().caps());
   EXPECT_TRUE(kept.disabled.empty());
   EXPECT_EQ(kept.measured.size(), 1U);
