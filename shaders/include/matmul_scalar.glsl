@@ -16,9 +16,6 @@
 
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_ballot : require
-#ifdef B_VECTORS
-#extension GL_KHR_shader_subgroup_shuffle : require
-#endif
 #if WIDE_F32
 #include "words64.glsl"
 #define LEVELS_BY_SELECTION
@@ -197,14 +194,15 @@ uint64_t b_column;
 void find_b(uint n0) { b_column = b_address + 4 * uint64_t(n0); }
 #endif
 
-void pair_columns(inout float acc[TM][2 * kPairs], uint lane) {
-  const uint from = 2 * lane % LANES;
+#define EVEN_COLUMN(n) subgroupBroadcast(acc[i][2 * p + 2 * (n) / LANES], 2 * (n) % LANES)
+#define ODD_COLUMN(n) subgroupBroadcast(acc[i][2 * p + 2 * (n) / LANES], (2 * (n) + 1) % LANES)
+
+void pair_columns(inout float acc[TM][2 * kPairs]) {
   UNROLL for (int i = 0; i < TM; ++i) {
     UNROLL for (int p = 0; p < kPairs; ++p) {
-      const vec2 low = vec2(subgroupShuffle(acc[i][2 * p], from), subgroupShuffle(acc[i][2 * p], from + 1));
-      const vec2 high = vec2(subgroupShuffle(acc[i][2 * p + 1], from), subgroupShuffle(acc[i][2 * p + 1], from + 1));
-      acc[i][2 * p] = mix(high.x, low.x, lane < LANES / 2);
-      acc[i][2 * p + 1] = mix(high.y, low.y, lane < LANES / 2);
+      const vec2 pair = vec2(ONE_A_LANE(EVEN_COLUMN), ONE_A_LANE(ODD_COLUMN));
+      acc[i][2 * p] = pair.x;
+      acc[i][2 * p + 1] = pair.y;
     }
   }
 }
@@ -367,7 +365,7 @@ void main() {
     }
   }
 #ifdef B_VECTORS
-  pair_columns(acc, lane);
+  pair_columns(acc);
 #endif
   finish_tile(acc, lane, m0, n0);
 
