@@ -332,7 +332,14 @@ void main() {
 #endif
 #endif
 
-  for (uint k = 0; k < K; k += kStep) {
+  for (uint step = 0; step < K; step += kStep) {
+#ifdef BY_ADDRESS
+    // llvmpipe goes through the body once more when no lane is left, and a load that is the same in all lanes does not
+    // ask whether one is: this keeps it within A and B.
+    const uint k = min(step, K - kStep);
+#else
+    const uint k = step;
+#endif
 #ifndef BY_ADDRESS
     const vec2 av[kVectors] = load_a(lane, k);
 #elif TRANSPOSITION == TRANSPOSITION_TN
