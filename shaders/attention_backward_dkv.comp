@@ -76,8 +76,8 @@ void differentiate(inout float s[ROWS][TILE], inout float dp[ROWS][TILE], uint h
   }
 
 void main() {
-  uint group = grid_group();
-  if (group >= groups) return;
+  if (grid_group() >= groups) return;
+  uint group = WITHIN(grid_group(), groups);
   uint lane = lane_index();
   uint kv_head = group / blocks % NKV;
   // The first block is seen by the most queries and goes first.
@@ -103,11 +103,12 @@ void main() {
   uint end = min(END_OF_QUERIES(first, OWNERS * ROWS), end_of(b, first + OWNERS * ROWS - 1));
 #if GROUPED
   uint heads_end = (kv_head + 1) * (NH / NKV);
-  for (uint h = kv_head * (NH / NKV); h < heads_end; ++h)
+  for (uint next_h = kv_head * (NH / NKV); next_h < heads_end; ++next_h)
 #else
-  uint h = kv_head;
+  uint next_h = kv_head;
 #endif
   for (uint query = first; query < end; query += TILE) {
+    uint h = WITHIN(next_h, NH);
     uint q_base = b * T * row_stride + h * HS;
     uint dy_base = b * T * NH * HS + h * HS;
     NEXT_TILE(query, first, qkv, q_base, row_stride, dout, dy_base, NH * HS)

@@ -65,8 +65,8 @@ void differentiate(inout float s[ROWS][TILE], float dp[ROWS][TILE], float row_ls
 }
 
 void main() {
-  uint group = grid_group();
-  if (group >= groups) return;
+  if (grid_group() >= groups) return;
+  uint group = WITHIN(grid_group(), groups);
   uint lane = lane_index();
   uint head = group / blocks;  // of all sequences
   // The last block sees the most keys and goes first.

@@ -53,8 +53,8 @@ void weigh(inout float s[ROWS][TILE], inout float acc[ROWS][DIMS], inout float r
 }
 
 void main() {
-  uint group = grid_group();
-  if (group >= groups) return;
+  if (grid_group() >= groups) return;
+  uint group = WITHIN(grid_group(), groups);
   uint lane = lane_index();
   uint head = group / blocks;  // of all sequences
   // The last block sees the most keys and goes first.

@@ -39,15 +39,26 @@ void report_kernels() {
   for (const std::string& stem : g_context->pipelines().stems()) out << stem << '\n';
 }
 
-}  // namespace
-
-std::unique_ptr<vk::Context> open_context() {
+vk::ContextOptions test_options() {
   vk::ContextOptions options;
   options.device = environment("VKGPT_DEVICE", "");
-  options.validation = vk::parse_validation_mode(environment("VKGPT_VALIDATION", "off"));
   options.shader_dir = g_shader_dir;
   // Beside the tests, so that they neither use nor fill the user's cache.
   options.cache_dir = program().parent_path() / "test-cache";
+  return options;
+}
+
+}  // namespace
+
+std::unique_ptr<vk::Context> open_context() {
+  vk::ContextOptions options = test_options();
+  options.validation = vk::parse_validation_mode(environment("VKGPT_VALIDATION", "off"));
+  return std::make_unique<vk::Context>(options);
+}
+
+std::unique_ptr<vk::Context> open_unvalidated(const std::function<void()>& before_device) {
+  vk::ContextOptions options = test_options();
+  options.check = [&](const vk::Target&) { before_device(); };
   return std::make_unique<vk::Context>(options);
 }
 

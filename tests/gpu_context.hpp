@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "vkgpt/core/dtype.hpp"
@@ -9,6 +10,9 @@ namespace vkgpt::test {
 
 /// Opens the device of `shared_context` once more.
 std::unique_ptr<vk::Context> open_context();
+
+/// Opens it without validation; `before_device` may change what is known of the driver's functions.
+std::unique_ptr<vk::Context> open_unvalidated(const std::function<void()>& before_device);
 
 /// The device that every Gpu suite shares, opened at first use: the one that the environment variable
 /// VKGPT_DEVICE selects, with the validation of VKGPT_VALIDATION (off, core, sync or gpu). A missing driver

@@ -34,6 +34,8 @@
 #endif
 #if BROADCAST == 4
 #include "by_address.glsl"
+#else
+#define WITHIN(i, count) (i)
 #endif
 
 #include "packed.glsl"

@@ -5,6 +5,10 @@
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer FloatAt { float at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer WordAt { uint64_t at[]; };
 
+// llvmpipe executes what follows a `return` and a loop's last pass once more with no lane active, and a scalar load does
+// not ask whether one is: an index that such a pass would take beyond its tensor needs a bound of its own.
+#define WITHIN(i, count) min(i, (count) - 1)
+
 // at(0), at(1), ..., at(LANES - 1), one a lane, where LANES, the subgroup size, is 4, 8 or 16. Every lane loads all of
 // them, a scalar load each, and takes its own by its number, a constant in llvmpipe: LLVM joins what is neighbours in
 // memory to one load of a vector, and inserts the rest into it. A load by lanes is a gather there, which LLVM makes of a

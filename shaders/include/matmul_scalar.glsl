@@ -334,9 +334,7 @@ void main() {
 
   for (uint step = 0; step < K; step += kStep) {
 #ifdef BY_ADDRESS
-    // llvmpipe goes through the body once more when no lane is left, and a load that is the same in all lanes does not
-    // ask whether one is: this keeps it within A and B.
-    const uint k = min(step, K - kStep);
+    const uint k = min(step, K - kStep);  // as WITHIN has it
 #else
     const uint k = step;
 #endif

@@ -37,7 +37,8 @@ std::vector<std::uint32_t> to_words(std::span<const float> values, DType dtype) 
 
 }  // namespace
 
-GuardedRun::GuardedRun(vk::Context& context, const vk::Target& target) : context_(context), builder_(target) {
+GuardedRun::GuardedRun(vk::Context& context, const vk::Target& target, bool guards_ends)
+    : context_(context), guards_ends_(guards_ends), builder_(target) {
   builder_->begin_segment("op");
 }
 
@@ -70,11 +71,15 @@ std::size_t GuardedRun::Guarded::words() const {
   return (elements + per_word - 1) / per_word;
 }
 
+std::size_t GuardedRun::guards_behind() const {
+  return guards_ends_ ? kGuardWords : 0;
+}
+
 plan::Tensor GuardedRun::declare(Shape shape, DType dtype, std::vector<std::uint32_t> initial) {
   std::string name = vkgpt::format("t{}", tensors_.size());
   Guarded tensor{name, dtype, static_cast<std::size_t>(shape.numel()), std::move(initial)};
   const auto per_word = static_cast<std::int64_t>(sizeof(std::uint32_t) / dtype_size(dtype));
-  const auto all = static_cast<std::int64_t>(tensor.words() + 2 * kGuardWords) * per_word;
+  const auto all = static_cast<std::int64_t>(kGuardWords + tensor.words() + guards_behind()) * per_word;
   const plan::Tensor root = builder_->persistent(name, {all}, plan::Role::kActivations, dtype);
   const plan::Tensor t = builder_->view(root, std::int64_t{kGuardWords} * per_word, std::move(shape));
   tensors_.emplace(t.id, std::move(tensor));
@@ -88,7 +93,7 @@ const GuardedRun::Guarded& GuardedRun::guarded(const plan::Tensor& t) const {
 }
 
 void GuardedRun::upload(const Guarded& tensor, std::span<const std::uint32_t> words) {
-  std::vector<std::uint32_t> all(tensor.words() + 2 * kGuardWords, kGuardWord);
+  std::vector<std::uint32_t> all(kGuardWords + tensor.words() + guards_behind(), kGuardWord);
   const std::span inside = std::span(all).subspan(kGuardWords, tensor.words());
   for (std::size_t i = 0; i < inside.size(); i += words.size()) {
     std::ranges::copy(words.first(std::min(words.size(), inside.size() - i)), inside.begin() + i);
@@ -100,7 +105,7 @@ void GuardedRun::upload(const Guarded& tensor, std::span<const std::uint32_t> wo
 }
 
 std::vector<std::uint32_t> GuardedRun::download_all(const Guarded& tensor) const {
-  std::vector<std::uint32_t> all(tensor.words() + 2 * kGuardWords);
+  std::vector<std::uint32_t> all(kGuardWords + tensor.words() + guards_behind());
   store_->download(tensor.name, std::as_writable_bytes(std::span(all)));
   return all;
 }
@@ -122,7 +127,7 @@ void GuardedRun::bind_guards(plan::Plan& plan) const {
       for (plan::Binding& binding : dispatch.bindings) {
         if (!roots.contains(binding.tensor)) continue;
         const std::uint64_t behind = plan.tensor(binding.tensor).bytes() - binding.offset;
-        binding.size = std::min(behind, binding.size + kGuardWords * sizeof(std::uint32_t));
+        binding.size = std::min(behind, binding.size + guards_behind() * sizeof(std::uint32_t));
       }
     }
   }
@@ -191,8 +196,8 @@ std::string GuardedRun::violated_guards() const {
   for (const auto& [id, tensor] : tensors_) {
     const std::vector<std::uint32_t> all = download_all(tensor);
     for (std::size_t i = 0; i < all.size(); ++i) {
-      std::uint32_t guard = i < kGuardWords || i >= all.size() - kGuardWords ? 0xffffffffU : 0;
-      const bool is_last = i == all.size() - kGuardWords - 1;
+      std::uint32_t guard = i < kGuardWords || i >= kGuardWords + tensor.words() ? 0xffffffffU : 0;
+      const bool is_last = i == kGuardWords + tensor.words() - 1;
       if (is_last && tensor.ends_in_half_a_word()) guard = 0xffff0000U;
       if ((all[i] & guard) == (kGuardWord & guard)) continue;
       text += vkgpt::format("{}{}: word {} of {} was written", text.empty() ? "" : "; ", tensor.name,
@@ -204,8 +209,10 @@ std::string GuardedRun::violated_guards() const {
 }
 
 std::vector<std::uint32_t> GuardedRun::words(const plan::Tensor& t) const {
-  const std::vector<std::uint32_t> all = download_all(guarded(t));
-  return {all.begin() + kGuardWords, all.end() - kGuardWords};
+  const Guarded& tensor = guarded(t);
+  const std::vector<std::uint32_t> all = download_all(tensor);
+  const std::span inside = std::span(all).subspan(kGuardWords, tensor.words());
+  return {inside.begin(), inside.end()};
 }
 
 std::vector<float> GuardedRun::floats(const plan::Tensor& t) const {

@@ -1,11 +1,10 @@
 #include "support/device_faults.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <string_view>
 #include <utility>
 
-#include "support/paths.hpp"
+#include "gpu_context.hpp"
 
 namespace vkgpt::test {
 namespace {
@@ -92,15 +91,11 @@ DeviceFaults::~DeviceFaults() {
 }
 
 std::unique_ptr<vk::Context> DeviceFaults::open() {
-  vk::ContextOptions options;
-  if (const char* device = std::getenv("VKGPT_DEVICE")) options.device = device;
-  options.cache_dir = program().parent_path() / "test-cache";
-  options.check = [](const vk::Target&) {  // between opening the driver and the device
+  return open_unvalidated([] {
     g_state.is_lost = false;
     g_state.device_proc = std::exchange(vkGetDeviceProcAddr, device_proc);
     g_state.create_device = std::exchange(vkCreateDevice, create_device);
-  };
-  return std::make_unique<vk::Context>(options);
+  });
 }
 
 std::int64_t DeviceFaults::calls() const {

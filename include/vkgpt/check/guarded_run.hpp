@@ -18,7 +18,7 @@ namespace vkgpt::check {
 
 /// Runs what an op appends to a plan: declare tensors, call the op on `builder()`, `run()`, look at the
 /// results. Each tensor lies between guard words (NaN), and outputs and arenas start as NaN: an element that
-/// was not written, or one read from outside, shows.
+/// was not written, or one read from outside, shows. Or nothing lies behind a tensor, which ends its buffer.
 ///   GuardedRun run(context, context.target());
 ///   const plan::Tensor x = run.input({3, 5}, values), y = run.output({3, 5});
 ///   ops::activation_forward(run.builder(), ops::Activation::kGelu, x, y);
@@ -27,7 +27,7 @@ namespace vkgpt::check {
 class GuardedRun {
  public:
   /// `target` may differ from the device's, so that other paths of an op are taken.
-  GuardedRun(vk::Context& context, const vk::Target& target);
+  GuardedRun(vk::Context& context, const vk::Target& target, bool guards_ends = true);
 
   plan::PlanBuilder& builder() { return *builder_; }
 
@@ -72,6 +72,7 @@ class GuardedRun {
     bool ends_in_half_a_word() const { return dtype_size(dtype) == 2 && elements % 2 == 1; }
   };
 
+  std::size_t guards_behind() const;
   plan::Tensor declare(Shape shape, DType dtype, std::vector<std::uint32_t> initial);
   const Guarded& guarded(const plan::Tensor& t) const;
   /// Lets each binding end in the guards behind it: drivers drop what a kernel writes past a bound range.
@@ -83,6 +84,7 @@ class GuardedRun {
   std::vector<std::uint32_t> download_all(const Guarded& tensor) const;
 
   vk::Context& context_;
+  bool guards_ends_;
   std::optional<plan::PlanBuilder> builder_;
   std::optional<plan::Plan> plan_;
   std::map<plan::TensorId, Guarded> tensors_;

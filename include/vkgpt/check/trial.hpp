@@ -49,8 +49,9 @@ struct Replay {
 };
 
 /// A trial is a proof, or the same work at a real size that is only timed: then random tensors repeat a short
-/// pattern and have no values here, and what is expected is not kept.
-enum class Purpose { kProof, kTiming };
+/// pattern and have no values here, and what is expected is not kept. Or it is a proof in which every tensor
+/// ends its buffer, for memory that tells what is read behind it.
+enum class Purpose { kProof, kTiming, kProofOfEnds };
 
 /// A part of a trial that is timed by itself.
 struct Pass {
@@ -62,7 +63,7 @@ struct Pass {
 class Trial : public GuardedRun {
  public:
   Trial(vk::Context& context, const vk::Target& target, Purpose purpose = Purpose::kProof)
-      : GuardedRun(context, target), purpose_(purpose) {}
+      : GuardedRun(context, target, purpose != Purpose::kProofOfEnds), purpose_(purpose) {}
 
   /// Whether the values that are to come out are of no interest.
   bool is_timed() const { return purpose_ == Purpose::kTiming; }
