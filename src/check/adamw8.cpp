@@ -81,7 +81,7 @@ namespace {
 /// A moment that lies between two values within a rounding error may get either code, one of 64 in its
 /// decade.
 constexpr double kQuantizedNmse = 1e-8;
-constexpr double kLearningRate = 3e-3;
+constexpr double kAdamW8Rate = 3e-3;
 constexpr ops::AdamW kAdamW{.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1};
 /// Big, small, big, and a gap that is nobody's; none of them whole blocks.
 const std::vector<ops::Slice> kTensors{{0, 4100}, {4352, 100}, {4608, 4095}, {8960, 5000}};
@@ -104,7 +104,7 @@ std::vector<float> gradients_of(std::int64_t step) {
 }
 
 /// Five steps, clipped and not, then one that is skipped. The codes are held by tests/ops.
-void steps(Trial& t) {
+void five_steps(Trial& t) {
   const Operand weights = t.random({kElements}, 1, 0.1F), norm = t.zeros({4}, DType::kU32);
   const plan::Tensor gradients = t.zeros({kElements});
   ops::optimizer_adamw8(t.builder(),
@@ -122,7 +122,7 @@ void steps(Trial& t) {
   }
   for (std::int64_t step = 1; step <= 5; ++step) {
     const float scale = step % 2 == 0 ? 0.25F : 1.0F;
-    t.replay(step_params_at(step, kLearningRate));
+    t.replay(step_params_at(step, kAdamW8Rate));
     t.put(gradients, gradients_of(step));
     t.put(norm, norm_state(scale));
     const Vector g = to_double(gradients_of(step));
@@ -131,7 +131,7 @@ void steps(Trial& t) {
         return std::span(all).subspan(static_cast<std::size_t>(kTensors[i].first),
                                       static_cast<std::size_t>(kTensors[i].count));
       };
-      const AdamW config{kLearningRate, kAdamW.beta1, kAdamW.beta2, kAdamW.eps,
+      const AdamW config{kAdamW8Rate, kAdamW.beta1, kAdamW.beta2, kAdamW.eps,
                          i == 0 ? kAdamW.weight_decay : 0.0};
       if (kTensors[i].count >= ops::kAdamW8MinElements) {
         adamw8_step(part(w), part(g), m[i], v[i], step, config, double{scale});
@@ -149,13 +149,13 @@ void steps(Trial& t) {
   std::vector<std::size_t> gap(256);
   std::iota(gap.begin(), gap.end(), 8704U);
   t.expect_exactly("weights of nobody", weights, to_float(weights), gap);
-  t.replay(step_params_at(6, kLearningRate));
+  t.replay(step_params_at(6, kAdamW8Rate));
   t.put(gradients, gradients_of(6));
   t.put(norm, norm_state(1.0F, true));
   t.expect_kept("weights", weights);
 }
 
-void timed_step(Trial& t, const Workload& work) {
+void timed_adamw8(Trial& t, const Workload& work) {
   const std::int64_t n = work.parameters / ops::kAdamW8Block * ops::kAdamW8Block;
   const std::vector whole = {ops::Slice{0, n}};
   const Operand norm = t.given({4}, norm_state(1.0F), DType::kU32);
@@ -168,7 +168,7 @@ void timed_step(Trial& t, const Workload& work) {
                          .norm = norm,
                          .tensors = whole},
                         kAdamW);
-  t.replay(step_params_at(1, kLearningRate));
+  t.replay(step_params_at(1, kAdamW8Rate));
 }
 
 }  // namespace
@@ -177,8 +177,8 @@ std::vector<Case> adamw8_cases() {
   return {{.variant = "f32 four tensors",
            .quick = true,
            .devices = folded_devices(sizeof(float) * 256 * 11),
-           .build = steps,
-           .timed = timed_step}};
+           .build = five_steps,
+           .timed = timed_adamw8}};
 }
 
 }  // namespace vkgpt::check

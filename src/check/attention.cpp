@@ -15,8 +15,6 @@ namespace {
 
 using vk::Backend;
 
-using Variant = AttentionVariant;
-
 constexpr ops::StepParams kStep{.seed_lo = 0x12345678, .seed_hi = 0x9abcdef0, .dropout_step = 77};
 
 /// Gradients are rounded to the type several times on the way.
@@ -25,7 +23,7 @@ double gradient_bound(DType dtype) {
 }
 
 /// The elements of a part (0 = q, 1 = k, 2 = v) of every row of qkv.
-std::vector<std::size_t> part_of(const Variant& v, int part) {
+std::vector<std::size_t> part_of(const AttentionVariant& v, int part) {
   const std::int64_t kv = v.kv_heads() * v.HS;
   const std::int64_t first = part == 0 ? 0 : v.C() + (part - 1) * kv, count = part == 0 ? v.C() : kv;
   std::vector<std::size_t> at;
@@ -40,12 +38,13 @@ struct BothPasses {
   plan::Tensor out, lse, dqkv;
 };
 
-std::optional<ops::Documents> documents_of(Trial& t, const Variant& v) {
+std::optional<ops::Documents> documents_of(Trial& t, const AttentionVariant& v) {
   if (v.document == 0) return std::nullopt;
   return ops::Documents{t.input({v.B, v.T}, v.positions()), t.input({v.B, v.T}, v.ends())};
 }
 
-BothPasses append_both(Trial& t, const Variant& v, const plan::Tensor& qkv, const plan::Tensor& dout) {
+BothPasses append_both(Trial& t, const AttentionVariant& v, const plan::Tensor& qkv,
+                       const plan::Tensor& dout) {
   const std::optional<ops::Documents> documents = documents_of(t, v);
   const BothPasses result{t.output({v.B, v.T, v.C()}, v.dtype), t.output({v.B, v.NH, v.T}),
                           t.output({v.B, v.T, v.width()}, v.dtype)};
@@ -72,7 +71,7 @@ BothPasses append_both(Trial& t, const Variant& v, const plan::Tensor& qkv, cons
   return result;
 }
 
-void both_passes(Trial& t, const Variant& v) {
+void both_passes(Trial& t, const AttentionVariant& v) {
   const Operand qkv = t.random({v.B, v.T, v.width()}, 1, 2.0F, v.dtype);
   const Operand dout = t.random({v.B, v.T, v.C()}, 2, 3.0F, v.dtype);
   const auto [out, lse, dqkv] = append_both(t, v, qkv, dout);
@@ -99,7 +98,7 @@ void both_passes(Trial& t, const Variant& v) {
 }
 
 /// Scores up to about 1e3, 1e5 and 1e29 stay finite.
-void huge_scores(Trial& t, const Variant& v, float scale) {
+void huge_scores(Trial& t, const AttentionVariant& v, float scale) {
   std::vector<float> values = random_floats(static_cast<std::size_t>(v.B * v.T * v.width()), 7);
   for (int part = 0; part < 2; ++part) {
     for (const std::size_t i : part_of(v, part)) values[i] *= scale;
@@ -134,7 +133,7 @@ std::vector<Device> all_kernels(std::int64_t HS) {
 
 /// Each set of kernels once: those of CPU drivers with heads of 20 and 40, those of GPUs with heads of 24,
 /// and those of GPUs with few registers with large heads.
-std::vector<Device> some_kernels(const Variant& v) {
+std::vector<Device> some_kernels(const AttentionVariant& v) {
   const std::vector<Device> all = all_kernels(v.HS);
   if (v.HS == 24) return {all[1], all[2]};
   if (v.HS > 128) return {all.back()};
@@ -153,7 +152,7 @@ Device matrix_kernels(std::int64_t HS) {
 
 std::vector<Case> attention_cases() {
   std::vector<Case> cases;
-  const auto add = [&](const Variant& v, std::vector<Device> devices, bool quick = false) {
+  const auto add = [&](const AttentionVariant& v, std::vector<Device> devices, bool quick = false) {
     cases.push_back({.variant = v.text(),
                      .dtype = v.dtype,
                      .quick = quick,
@@ -161,7 +160,7 @@ std::vector<Case> attention_cases() {
                      .build = [v](Trial& t) { both_passes(t, v); }});
   };
   // Before the decoding, since they take the longest to build.
-  for (const Variant& v : quick_attention_variants())
+  for (const AttentionVariant& v : quick_attention_variants())
     add(v, {{.name = "scalar", .backend = Backend::kScalar}}, true);
   for (const DType dtype : kFloatTypes) {
     std::ranges::find(cases, whole_attention_head(dtype).text(), &Case::variant)->timed =
@@ -171,13 +170,13 @@ std::vector<Case> attention_cases() {
         };
   }
   append(cases, attention_decoding_cases());
-  for (const Variant& v : attention_sizes()) add(v, all_kernels(v.HS));
-  for (const Variant& v : attention_variants()) add(v, some_kernels(v));
-  for (const Variant& v : attention_matrix_variants()) {
+  for (const AttentionVariant& v : attention_sizes()) add(v, all_kernels(v.HS));
+  for (const AttentionVariant& v : attention_variants()) add(v, some_kernels(v));
+  for (const AttentionVariant& v : attention_matrix_variants()) {
     add(v, {matrix_kernels(v.HS)});
     cases.back().has_own_kernel = v.document == 0 && (v.HS == 40 || v.HS == 24);
   }
-  for (const Variant& v : {Variant{1, 33, 2, 20}, {1, 33, 2, 24}}) {
+  for (const AttentionVariant& v : {AttentionVariant{1, 33, 2, 20}, {1, 33, 2, 24}}) {
     for (const float scale : {30.0F, 300.0F, 1e14F}) {
       cases.push_back({.variant = vkgpt::format("{} scores times {}", v.text(), scale),
                        .devices = all_kernels(v.HS),

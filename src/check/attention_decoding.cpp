@@ -17,7 +17,7 @@ namespace {
 using vk::Backend;
 
 /// A size, with caches of another type than the rows where one is named.
-struct Variant : AttentionVariant {
+struct DecodingVariant : AttentionVariant {
   std::optional<DType> cache = {};
 
   DType cache_dtype() const { return cache.value_or(dtype); }
@@ -29,7 +29,7 @@ struct Variant : AttentionVariant {
 };
 
 /// Row t of every sequence of x (B, T, width).
-std::vector<float> rows_at(View x, const Variant& v, std::int64_t width, std::int64_t t) {
+std::vector<float> rows_at(View x, const DecodingVariant& v, std::int64_t width, std::int64_t t) {
   std::vector<float> result;
   for (std::int64_t b = 0; b < v.B; ++b) {
     const auto row = x.begin() + (b * v.T + t) * width;
@@ -42,7 +42,7 @@ std::vector<float> rows_at(View x, const Variant& v, std::int64_t width, std::in
 struct Caches {
   plan::Tensor k, v;
 
-  Caches(Trial& t, const Variant& variant)
+  Caches(Trial& t, const DecodingVariant& variant)
       : k(t.output({variant.B, variant.kv_heads(), variant.T, variant.HS}, variant.cache_dtype())),
         v(t.output(k.shape, variant.cache_dtype())) {}
   std::int32_t slot(std::int64_t b) const { return static_cast<std::int32_t>(k.shape[0] - 1 - b); }
@@ -50,7 +50,7 @@ struct Caches {
 
 /// Fills the first `length` positions of every sequence of `all` (B, T, width) in, and tries to fill in a row
 /// of padding, which stays out.
-void fill(Trial& t, const Variant& v, const Caches& caches, View all, std::int64_t length) {
+void fill(Trial& t, const DecodingVariant& v, const Caches& caches, View all, std::int64_t length) {
   std::vector<float> values(static_cast<std::size_t>(v.width()), 1e4F);
   std::vector<std::int32_t> places = {0, -1};
   for (std::int64_t b = 0; b < v.B; ++b) {
@@ -70,14 +70,14 @@ void fill(Trial& t, const Variant& v, const Caches& caches, View all, std::int64
 }
 
 /// As the caches hold them.
-Vector decoder_input(const Variant& v) {
+Vector decoder_input(const DecodingVariant& v) {
   return to_double(
       rounded(random_floats(static_cast<std::size_t>(v.B * v.T * v.width()), 5, 2.0F), v.cache_dtype()));
 }
 
 /// Decodes every position after a prompt of `prompt` ones, which is filled in. The rest of the cache starts
 /// as NaN.
-void decoding(Trial& t, const Variant& v, std::int64_t prompt) {
+void decoding(Trial& t, const DecodingVariant& v, std::int64_t prompt) {
   const Vector all = decoder_input(v);
   const Caches caches(t, v);
   const ops::AttentionDecode args{
@@ -106,7 +106,7 @@ void decoding(Trial& t, const Variant& v, std::int64_t prompt) {
 }
 
 /// The last `rows` positions of the last sequence at once, followed by padding up to a multiple of 4.
-void decoding_a_run(Trial& t, const Variant& v, std::int64_t rows) {
+void decoding_a_run(Trial& t, const DecodingVariant& v, std::int64_t rows) {
   const Vector all = decoder_input(v);
   const Caches caches(t, v);
   const std::int64_t padded = (rows + 3) / 4 * 4, first = v.T - rows;
@@ -142,7 +142,7 @@ void decoding_a_run(Trial& t, const Variant& v, std::int64_t rows) {
 }
 
 /// On the device as it is and, unless it is quick, as a GPU.
-Case step_case(const Variant& v, std::int64_t prompt, bool quick) {
+Case step_case(const DecodingVariant& v, std::int64_t prompt, bool quick) {
   return {.variant = vkgpt::format("{} decode after {}", v.text(), prompt),
           .dtype = v.cache_dtype(),
           .quick = quick,
@@ -151,7 +151,7 @@ Case step_case(const Variant& v, std::int64_t prompt, bool quick) {
           .build = [=](Trial& t) { decoding(t, v, prompt); }};
 }
 
-Case run_case(const Variant& v, std::int64_t rows, bool quick) {
+Case run_case(const DecodingVariant& v, std::int64_t rows, bool quick) {
   Case c = step_case(v, 0, quick);
   c.variant = vkgpt::format("{} decode the last {}", v.text(), rows);
   c.build = [=](Trial& t) { decoding_a_run(t, v, rows); };
@@ -161,15 +161,16 @@ Case run_case(const Variant& v, std::int64_t rows, bool quick) {
 /// Runs on matrices: in one tile, from within a tile, over several workgroups, with windows and groups.
 std::vector<Case> matrix_run_cases(Backend backend) {
   std::vector<Case> cases;
-  for (const auto& [v, rows] : {std::pair{Variant{{.B = 2, .T = 21, .NH = 4, .HS = 32, .NKV = 2}}, 11},
-                                {Variant{{.B = 2, .T = 150, .NH = 2, .HS = 64, .NKV = 1}}, 101},
-                                {Variant{{.B = 1, .T = 150, .NH = 2, .HS = 16, .window = 37}}, 70},
-                                {Variant{{.B = 2, .T = 77, .NH = 2, .HS = 128}}, 77}}) {
+  for (const auto& [v, rows] :
+       {std::pair{DecodingVariant{{.B = 2, .T = 21, .NH = 4, .HS = 32, .NKV = 2}}, 11},
+        {DecodingVariant{{.B = 2, .T = 150, .NH = 2, .HS = 64, .NKV = 1}}, 101},
+        {DecodingVariant{{.B = 1, .T = 150, .NH = 2, .HS = 16, .window = 37}}, 70},
+        {DecodingVariant{{.B = 2, .T = 77, .NH = 2, .HS = 128}}, 77}}) {
     const bool takes_long = v.HS > 64;  // llvmpipe builds it for a minute
     if (takes_long && backend == Backend::kNv) continue;
     for (const DType dtype : {DType::kF16, DType::kF32}) {
       if (takes_long && dtype == DType::kF32) continue;
-      Variant over_f16 = v;
+      DecodingVariant over_f16 = v;
       over_f16.dtype = dtype;
       if (dtype == DType::kF32) over_f16.cache = DType::kF16;
       Case& c = cases.emplace_back(run_case(over_f16, rows, false));
@@ -187,24 +188,27 @@ std::vector<Case> matrix_run_cases(Backend backend) {
 
 std::vector<Case> attention_decoding_cases() {
   std::vector<Case> cases;
-  const auto add = [&](const Variant& v, std::int64_t prompt, bool quick) {
+  const auto add = [&](const DecodingVariant& v, std::int64_t prompt, bool quick) {
     cases.push_back(step_case(v, prompt, quick));
   };
-  const auto add_run = [&](const Variant& v, std::int64_t rows, bool quick) {
+  const auto add_run = [&](const DecodingVariant& v, std::int64_t rows, bool quick) {
     cases.push_back(run_case(v, rows, quick));
   };
   for (const DType dtype : kFloatTypes) {
     add({{.B = 2, .T = 21, .NH = 4, .HS = 32, .NKV = 2, .dtype = dtype}}, 20, true);
     add_run({{.B = 2, .T = 21, .NH = 4, .HS = 32, .NKV = 2, .dtype = dtype}}, 11, true);
   }
-  for (const Variant& v :
-       {Variant{{2, 71, 2, 16}}, {{1, 37, 3, 20}}, {{3, 19, 1, 64}}, {{1, 40, 1, 128}}, {{1, 37, 2, 256}}}) {
+  for (const DecodingVariant& v : {DecodingVariant{{2, 71, 2, 16}},
+                                   {{1, 37, 3, 20}},
+                                   {{3, 19, 1, 64}},
+                                   {{1, 40, 1, 128}},
+                                   {{1, 37, 2, 256}}}) {
     add(v, 0, false);
     add_run(v, v.T, false);
     add_run(v, 5, false);
   }
-  for (const Variant& v :
-       {Variant{{.B = 2, .T = 29, .NH = 4, .HS = 20, .NKV = 2, .window = 9}},
+  for (const DecodingVariant& v :
+       {DecodingVariant{{.B = 2, .T = 29, .NH = 4, .HS = 20, .NKV = 2, .window = 9}},
         {{.B = 1, .T = 40, .NH = 3, .HS = 20, .NKV = 1, .window = 40}},
         {{.B = 2, .T = 19, .NH = 3, .HS = 20, .NKV = 1, .window = 5, .dtype = DType::kF16}},
         {{.B = 1, .T = 19, .NH = 2, .HS = 20, .dtype = DType::kBF16}}}) {

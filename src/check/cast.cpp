@@ -11,7 +11,7 @@
 namespace vkgpt::check {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity(), kMax = std::numeric_limits<float>::max();
+constexpr float kMax = std::numeric_limits<float>::max();
 
 /// Exactly what conversion by hand gives: round to nearest, ties to even.
 void converted(Trial& t, const std::vector<float>& values, DType from, DType to, float scale = 1.0F) {
@@ -76,7 +76,8 @@ std::vector<Case> cast_cases() {
                            converted(t, random_floats(count, 1, 100.0F), from, to, 0.375F);
                          }});
       }
-      add("of what is not finite", from, to, [] { return std::vector<float>{kInf, -kInf, NAN, 0.0F}; });
+      add("of what is not finite", from, to,
+          [] { return std::vector<float>{kInfinity, -kInfinity, NAN, 0.0F}; });
     }
   }
   add("around every value", DType::kF32, DType::kF16, around_every_f16);

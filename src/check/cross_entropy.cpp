@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include "vkgpt/check/definitions.hpp"
@@ -76,7 +75,7 @@ namespace {
 
 constexpr float kGradScale = 0.37F;
 
-struct Variant {
+struct LossVariant {
   DType dtype;
   std::int64_t rows, V, Vp;
   LossShaping shaping = {};
@@ -91,7 +90,7 @@ struct Variant {
 };
 
 /// Every fifth row is ignored; padding holds what a masked column must not let through.
-void both_losses(Trial& t, const Variant& v) {
+void both_losses(Trial& t, const LossVariant& v) {
   std::vector<float> values = random_floats(static_cast<std::size_t>(v.rows * v.Vp), 1, 20.0F);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (static_cast<std::int64_t>(i) % v.Vp >= v.V) values[i] = 1000.0F;
@@ -187,7 +186,6 @@ void extremes(Trial& t) {
 }
 
 void nan_reaches_the_loss(Trial& t) {
-  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
   std::vector<float> values(128, 0.0F);
   values[70] = kNaN;
   const auto [logits, losses] = fused(t, {2, 64}, values, {3, 4});
@@ -243,10 +241,10 @@ void mean_of_nothing(Trial& t) {
   t.expect_exactly("mean", mean, std::vector<float>{0, 0, 0, 0, 1, 0, 1, 0});
 }
 
-std::vector<Variant> variants() {
+std::vector<LossVariant> variants() {
   constexpr LossShaping kCapped{.softcap = 8}, kShaped{.label_smoothing = 0.1, .z_loss = 0.01},
       kAll{.softcap = 15, .label_smoothing = 0.2, .z_loss = 1e-3};
-  std::vector<Variant> all;
+  std::vector<LossVariant> all;
   for (const auto& [rows, V, Vp] : std::initializer_list<std::array<std::int64_t, 3>>{{1, 1, 1},
                                                                                       {3, 5, 64},
                                                                                       {70, 65, 128},
@@ -274,7 +272,7 @@ std::vector<Variant> variants() {
 
 std::vector<Case> cross_entropy_cases() {
   std::vector<Case> cases;
-  for (const Variant& v : variants()) {
+  for (const LossVariant& v : variants()) {
     const bool is_plain = v.shaping.softcap == 0 && v.shaping.z_loss == 0;
     cases.push_back({.variant = v.text(),
                      .dtype = v.dtype,

@@ -54,7 +54,7 @@ EmbeddingGradients embedding_backward(View dout, TokenView tokens, std::size_t B
 
 namespace {
 
-struct Size {
+struct TableSize {
   std::int64_t B, T, C, Vp, positions;  // positions: rows of wpe
   bool stores = false;                  // gradients instead of adding them to what is there
 
@@ -63,7 +63,7 @@ struct Size {
 };
 
 /// Forward and backward.
-void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& tokens, bool has_positions,
+void both_passes(Trial& t, const TableSize& s, const std::vector<std::int32_t>& tokens, bool has_positions,
                  DType dtype = DType::kF32, const std::vector<std::int32_t>& documents = {},
                  float scale = 1) {
   const plan::Tensor ids = t.input({s.B, s.T}, tokens);
@@ -108,7 +108,7 @@ void both_passes(Trial& t, const Size& s, const std::vector<std::int32_t>& token
 }
 
 /// One token of each of B sequences, each at a position of its own.
-void decoding(Trial& t, const Size& s, bool has_positions, DType dtype) {
+void decoding(Trial& t, const TableSize& s, bool has_positions, DType dtype) {
   const std::vector<std::int32_t> tokens = random_tokens(s.tokens(), 1, static_cast<std::int32_t>(s.Vp));
   const Operand wte = t.random({s.Vp, s.C}, 2, 1.0F, dtype), wpe = t.random({s.positions, s.C}, 3);
   ops::EmbeddingDecode args{.tokens = t.input({s.B}, tokens),
@@ -137,7 +137,7 @@ void decoding(Trial& t, const Size& s, bool has_positions, DType dtype) {
 }
 
 /// Rows of a table in blocks, as a training step and as a decoder look them up.
-void from_blocks(Trial& t, const Size& s, BlockType type, DType dtype) {
+void from_blocks(Trial& t, const TableSize& s, BlockType type, DType dtype) {
   const std::vector<std::int32_t> tokens = random_tokens(s.tokens(), 1, static_cast<std::int32_t>(s.Vp));
   const BlockOperand wte = random_blocks(t, type, {s.Vp, s.C}, 2);
   const Operand wpe = t.random({s.positions, s.C}, 3);
@@ -156,7 +156,7 @@ void from_blocks(Trial& t, const Size& s, BlockType type, DType dtype) {
 }
 
 /// Rows of the token table are cut at 64 of them; the positions are bound whole.
-std::vector<Device> devices_of(const Size& s) {
+std::vector<Device> devices_of(const TableSize& s) {
   return folded_devices(static_cast<std::uint64_t>(std::max<std::int64_t>(64, s.positions) * s.C) *
                         sizeof(float));
 }
@@ -165,7 +165,7 @@ std::vector<Device> devices_of(const Size& s) {
 
 std::vector<Case> embedding_cases() {
   std::vector<Case> cases;
-  const auto add_case = [&](const Size& s, const std::string& what, bool quick, const auto& build,
+  const auto add_case = [&](const TableSize& s, const std::string& what, bool quick, const auto& build,
                             DType dtype = DType::kF32) {
     cases.push_back({.variant = vkgpt::format("{} {}{}", dtype_name(dtype), s.text(), what),
                      .dtype = dtype,
@@ -173,15 +173,15 @@ std::vector<Case> embedding_cases() {
                      .devices = devices_of(s),
                      .build = build});
   };
-  for (const Size& s : {Size{1, 1, 1, 1, 1},
-                        {2, 5, 3, 64, 5},
-                        {3, 33, 64, 128, 40},
-                        {3, 33, 64, 128, 40, true},
-                        {4, 61, 100, 65, 61},
-                        {2, 128, 128, 320, 128},
-                        {1, 7, 768, 1000, 9},
-                        {2, 40, 1025, 70, 40},
-                        {1, 300, 33, 2, 300}}) {
+  for (const TableSize& s : {TableSize{1, 1, 1, 1, 1},
+                             {2, 5, 3, 64, 5},
+                             {3, 33, 64, 128, 40},
+                             {3, 33, 64, 128, 40, true},
+                             {4, 61, 100, 65, 61},
+                             {2, 128, 128, 320, 128},
+                             {1, 7, 768, 1000, 9},
+                             {2, 40, 1025, 70, 40},
+                             {1, 300, 33, 2, 300}}) {
     const std::vector<std::int32_t> tokens = random_tokens(s.tokens(), 1, static_cast<std::int32_t>(s.Vp));
     const bool is_small = s.B == 3;
     add_case(s, "", is_small, [=](Trial& t) { both_passes(t, s, tokens, true); });
@@ -195,14 +195,14 @@ std::vector<Case> embedding_cases() {
       add_case(s, "", is_small, [=](Trial& t) { both_passes(t, s, tokens, true, dtype); }, dtype);
     }
   }
-  const Size packed{2, 6, 33, 64, 7};
+  const TableSize packed{2, 6, 33, 64, 7};
   add_case(packed, " positions of documents", false, [=](Trial& t) {
     both_passes(t, packed, random_tokens(packed.tokens(), 1, 64), true, DType::kF32,
                 {0, 1, 2, 0, 1, 0, 0, 0, 1, 2, 3, 4});
   });
   std::vector<std::int32_t> one_token(1024, 1);
   one_token[5] = 0;
-  const Size many{4, 256, 40, 3, 256}, few{1, 4, 5, 4, 4}, row{3, 1, 100, 130, 16};
+  const TableSize many{4, 256, 40, 3, 256}, few{1, 4, 5, 4, 4}, row{3, 1, 100, 130, 16};
   add_case(many, " a long run of one token", false, [=](Trial& t) { both_passes(t, many, one_token, true); });
   add_case(few, " tokens outside of the table", false,
            [=](Trial& t) { both_passes(t, few, {-1, 3, 1 << 30, 0}, true); });
@@ -212,7 +212,7 @@ std::vector<Case> embedding_cases() {
              [=](Trial& t) { decoding(t, row, true, dtype); });
     cases.back().dtype = dtype;
   }
-  constexpr Size kTable{2, 9, 128, 300, 9};
+  constexpr TableSize kTable{2, 9, 128, 300, 9};
   for (const BlockType type : kBlockTypes) {
     for (const DType dtype : {DType::kF32, DType::kF16}) {
       add_case(

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include "vkgpt/check/op_table.hpp"
@@ -100,8 +99,7 @@ std::vector<Case> global_norm_cases() {
     cases.push_back({.variant = vkgpt::format("f32 70 of which {} count", counted),
                      .build = [=](Trial& t) { norm_of_counted(t, counted); }});
   }
-  for (const float loss :
-       {1.5F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (const float loss : {1.5F, kNaN, kInfinity}) {
     cases.push_back(
         {.variant = vkgpt::format("f32 loss {}", loss), .build = [=](Trial& t) { flag_of(t, loss); }});
   }

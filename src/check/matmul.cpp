@@ -1,7 +1,6 @@
 #include "vkgpt/ops/matmul/matmul.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "vkgpt/check/definitions.hpp"
 #include "vkgpt/check/op_table.hpp"
@@ -16,7 +15,7 @@ namespace {
 using vk::Backend;
 
 /// y (M, N) = x (M, K) W^T, W (N, K), and its gradients.
-struct Size {
+struct ProductSize {
   std::int64_t M, N, K;
 
   std::string text() const { return vkgpt::format("{}x{}x{}", M, N, K); }
@@ -56,7 +55,7 @@ constexpr Product kPlainProducts[] = {
     Product::kInput,      Product::kInputGelu,    Product::kWeight,
     Product::kWeightBias, Product::kWeightStored, Product::kWeightBiasStored};
 
-void forward(Trial& t, Product product, DType dtype, const Size& s) {
+void forward(Trial& t, Product product, DType dtype, const ProductSize& s) {
   const Operand x = t.random({s.M, s.K}, 1, 1.0F, dtype), weight = t.random({s.N, s.K}, 2, 1.0F, dtype);
   const Operand bias = t.random({s.N}, 3);
   const bool has_bias = product != Product::kForward && product != Product::kGeluPlain;
@@ -80,7 +79,7 @@ void forward(Trial& t, Product product, DType dtype, const Size& s) {
   t.expect("y", args.y, adds ? add(y, old) : y, rounding_bound(dtype));
 }
 
-void backward_input(Trial& t, Product product, DType dtype, const Size& s) {
+void backward_input(Trial& t, Product product, DType dtype, const ProductSize& s) {
   const Operand dy = t.random({s.M, s.N}, 4, 3.0F, dtype), weight = t.random({s.N, s.K}, 2, 1.0F, dtype);
   const Operand pre = t.random({s.M, s.K}, 5, 2.0F, dtype), old = t.random({s.M, s.K}, 7, 5.0F, dtype);
   const bool has_gelu = product == Product::kInputGelu || product == Product::kInputGeluAdd;
@@ -94,7 +93,7 @@ void backward_input(Trial& t, Product product, DType dtype, const Size& s) {
   t.expect("dx", args.dx, adds ? add(dx, old) : dx, rounding_bound(dtype));
 }
 
-void backward_weight(Trial& t, Product product, DType dtype, const Size& s) {
+void backward_weight(Trial& t, Product product, DType dtype, const ProductSize& s) {
   const Operand dy = t.random({s.M, s.N}, 4, 3.0F, dtype), x = t.random({s.M, s.K}, 1, 1.0F, dtype);
   const bool stores = product >= Product::kWeightStored;
   const Operand weight = t.random({s.N, s.K}, 2), dweight = t.sum_target({s.N, s.K}, 8, stores),
@@ -129,7 +128,7 @@ void one_product(Trial& t, DType dtype, const GemmShape& shape) {
 /// K of a product is cut because bindings are small. What the slices sum up to in between overflows f16, and
 /// bf16 would lose what is left of it.
 void sums_of_slices(Trial& t, DType dtype, bool adds) {
-  constexpr Size s{1, 384, 150};
+  constexpr ProductSize s{1, 384, 150};
   std::vector<float> upstream = random_floats(384, 4, 3.0F),
                      values = random_floats(std::size_t{384} * 150, 2);
   for (std::size_t n = 0; n < 256; ++n) {
@@ -154,13 +153,12 @@ void overflow(Trial& t, DType dtype) {
   const plan::Tensor y = t.output({2, 2}, dtype);
   ops::linear_forward(t.builder(),
                       {.x = t.input({2, 2}, signs, dtype), .weight = t.input({2, 2}, values, dtype), .y = y});
-  constexpr float kInf = std::numeric_limits<float>::infinity();
-  t.expect_exactly("y", y, std::vector{kInf, kInf, -kInf, -kInf});
+  t.expect_exactly("y", y, std::vector{kInfinity, kInfinity, -kInfinity, -kInfinity});
 }
 
 /// The scalar and the simt backend: as the device is, taken for a GPU and for one of Intel's, without 64-bit
 /// integers, without control of the subgroup size, and with bindings so small that rows are cut.
-std::vector<Device> f32_devices(const Size& s) {
+std::vector<Device> f32_devices(const ProductSize& s) {
   const auto sliced = static_cast<std::uint64_t>(256 * std::max({s.M, s.N, s.K}));
   constexpr auto kScalar = Backend::kScalar, kSimt = Backend::kSimt;
   return {{.name = "scalar", .backend = kScalar},
@@ -175,16 +173,17 @@ std::vector<Device> f32_devices(const Size& s) {
 }
 
 /// Rows that these bindings cut, in each role of `kSliced`.
-constexpr std::uint64_t kSlicedBytes = std::uint64_t{128} * 4 * 150;
+constexpr std::uint64_t kSlicedProductBytes = std::uint64_t{128} * 4 * 150;
 // Tails of everything; of tiles of words; one row; sliced rows; odd ones; rows of eight, with tails and none.
-constexpr Size kTails{8, 70, 42}, kVectors{20, 36, 28}, kOneRow{1, 34, 48}, kSliced{140, 150, 34},
+constexpr ProductSize kTails{8, 70, 42}, kVectors{20, 36, 28}, kOneRow{1, 34, 48}, kSliced{140, 150, 34},
     kOdd{7, 5, 33}, kMatrixTails{40, 72, 24}, kMatrixWhole{64, 32, 32};
 // For every device: whole tiles of most kernels; tails of everything; one row; sums that GPUs cut.
-constexpr Size kAligned{128, 192, 64}, kAnyOdd{67, 131, 53}, kAnyRow{1, 192, 64}, kManyRows{2049, 70, 66};
+constexpr ProductSize kAligned{128, 192, 64}, kAnyOdd{67, 131, 53}, kAnyRow{1, 192, 64}, kTall{2049, 70, 66};
 
 class Cases {
  public:
-  Case& add(Product product, DType dtype, const Size& s, std::vector<Device> devices, bool quick = false) {
+  Case& add(Product product, DType dtype, const ProductSize& s, std::vector<Device> devices,
+            bool quick = false) {
     auto build = product < Product::kInput    ? forward
                  : product < Product::kWeight ? backward_input
                                               : backward_weight;
@@ -211,8 +210,8 @@ class Cases {
 /// What `vkgpt selftest` runs by each backend.
 void add_quick(Cases& cases) {
   const std::vector<Device> scalar = {{.name = "scalar", .backend = Backend::kScalar}};
-  cases.add(Product::kWeightBias, DType::kF32, kManyRows, scalar, true);
-  cases.add(Product::kWeightBiasStored, DType::kF32, kManyRows, scalar, true);
+  cases.add(Product::kWeightBias, DType::kF32, kTall, scalar, true);
+  cases.add(Product::kWeightBiasStored, DType::kF32, kTall, scalar, true);
   for (const DType dtype : kFloatTypes) {
     cases.add(Product::kForwardBias, dtype, kAnyOdd, scalar, true);
     cases.list.back().timed = [=](Trial& t, const Workload& work) { one_product(t, dtype, work.gemm); };
@@ -233,27 +232,27 @@ void add_quick(Cases& cases) {
 void add_f32(Cases& cases) {
   // 1 element; odd; one row; even with a tail of k; tile borders +-1; several strips; the widths of small
   // models; few long rows.
-  for (const Size& s : {Size{1, 1, 1},
-                        {3, 5, 7},
-                        {1, 384, 128},
-                        {1, 33, 17},
-                        {2, 2, 2},
-                        {6, 34, 10},
-                        {17, 33, 65},
-                        {65, 64, 63},
-                        {130, 96, 72},
-                        {16, 32, 8},
-                        {128, 384, 128},
-                        {200, 70, 514},
-                        {31, 257, 96},
-                        {5, 70, 516}}) {
+  for (const ProductSize& s : {ProductSize{1, 1, 1},
+                               {3, 5, 7},
+                               {1, 384, 128},
+                               {1, 33, 17},
+                               {2, 2, 2},
+                               {6, 34, 10},
+                               {17, 33, 65},
+                               {65, 64, 63},
+                               {130, 96, 72},
+                               {16, 32, 8},
+                               {128, 384, 128},
+                               {200, 70, 514},
+                               {31, 257, 96},
+                               {5, 70, 516}}) {
     for (const Product product : kPlainProducts) cases.add(product, DType::kF32, s, f32_devices(s));
   }
   // The long one is cut along k on CPU drivers.
   const std::vector<Device> native = {Device{}}, simt = {{.name = "simt", .backend = Backend::kSimt}},
                             gpu = {{.name = "as a GPU", .is_gpu = true}};
   for (const Product product : {Product::kForwardAdd, Product::kInputAdd, Product::kInputGeluAdd}) {
-    for (const Size& s : {Size{17, 33, 65}, {1, 9, 33}, {1, 1030, 64}}) {
+    for (const ProductSize& s : {ProductSize{17, 33, 65}, {1, 9, 33}, {1, 1030, 64}}) {
       cases.add(product, DType::kF32, s, native);
     }
     cases.add(product, DType::kF32, {17, 36, 20}, simt);
@@ -265,7 +264,7 @@ void add_f32(Cases& cases) {
 }
 
 /// `kernel` of the simt backend, as if it had been measured to be the fastest for all products of a size.
-Device measured_device(const Size& s, const std::string& kernel) {
+Device measured_device(const ProductSize& s, const std::string& kernel) {
   return {.name = kernel,
           .backend = Backend::kSimt,
           .measured = {{vkgpt::format("nt f32 {}x{}x{} bias gelu", s.M, s.N, s.K), kernel},
@@ -277,7 +276,7 @@ Device measured_device(const Size& s, const std::string& kernel) {
 
 void add_simt_tiles(Cases& cases) {
   std::vector<Device> tiles;
-  constexpr Size kSize{131, 140, 36};
+  constexpr ProductSize kSize{131, 140, 36};
   for (const char* tile :
        {"128x128x8 8x8", "128x64x8 8x8", "128x64x16 8x4", "64x64x8 8x4", "64x64x16 4x4", "32x32x16 4x4"}) {
     tiles.push_back(measured_device(kSize, vkgpt::format("simt {}", tile)));
@@ -287,7 +286,7 @@ void add_simt_tiles(Cases& cases) {
     cases.add(product, DType::kF32, kSize, tiles);
     // K in parts, of which the last is short; rows of words, and odd ones.
     for (const std::int64_t width : {12, 7}) {
-      const Size s{1030, 40 + width, width};
+      const ProductSize s{1030, 40 + width, width};
       cases.add(product, DType::kF32, s, {measured_device(s, "simt 32x32x16 4x4 k4")});
     }
   }
@@ -299,7 +298,7 @@ void add_16bit(Cases& cases, Product product, DType dtype) {
   const bool is_weight = product == Product::kWeightBias || product == Product::kWeightBiasStored;
   const bool is_plain =
       product == Product::kForwardBias || product == Product::kInput || product == Product::kWeightBiasStored;
-  const auto on = [&](const Size& s, std::vector<Device> devices) -> Case& {
+  const auto on = [&](const ProductSize& s, std::vector<Device> devices) -> Case& {
     return cases.add(product, dtype, s, std::move(devices));
   };
   const bool adds = product == Product::kForwardAdd || product == Product::kInputAdd;
@@ -311,16 +310,17 @@ void add_16bit(Cases& cases, Product product, DType dtype) {
   on(kOneRow, {{.name = "scalar", .backend = kScalar},
                {.name = "scalar as a GPU", .backend = kScalar, .is_gpu = true}})
       .has_own_kernel = product == Product::kForwardBias;  // matrix-vector products
-  on(kSliced, {{.name = "scalar, sliced", .backend = kScalar, .max_binding_bytes = kSlicedBytes},
-               {.name = "simt, sliced", .backend = kSimt, .max_binding_bytes = kSlicedBytes},
-               {.name = "khr, sliced", .backend = kKhr, .max_binding_bytes = kSlicedBytes}});
+  on(kSliced, {{.name = "scalar, sliced", .backend = kScalar, .max_binding_bytes = kSlicedProductBytes},
+               {.name = "simt, sliced", .backend = kSimt, .max_binding_bytes = kSlicedProductBytes},
+               {.name = "khr, sliced", .backend = kKhr, .max_binding_bytes = kSlicedProductBytes}});
   on(kMatrixTails, {{.name = "khr", .backend = kKhr}, {.name = "nv", .backend = kNv}}).has_own_kernel =
       is_plain;
   on(kMatrixWhole,
      {{.name = "nv", .backend = kNv},
       {.name = "khr as NVIDIA's", .backend = kKhr, .is_gpu = true, .vendor_id = vk::kVendorNvidia}});
   if (is_weight || product == Product::kInput || product == Product::kInputAdd) {
-    on(is_weight ? Size{600, 24, 32} : Size{24, 600, 32},  // K in parts, which fill a large device
+    on(is_weight ? ProductSize{600, 24, 32}
+                 : ProductSize{24, 600, 32},  // K in parts, which fill a large device
        {{.name = "khr as a GPU", .backend = kKhr, .is_gpu = true},
         {.name = "nv as a GPU", .backend = kNv, .is_gpu = true}})
         .has_own_kernel = true;  // the reduction
@@ -342,10 +342,10 @@ std::vector<Case> matmul_cases() {
     }
     cases.add(Product::kInputGeluAdd, dtype, kOdd, {Device{}});
     for (const bool adds : {false, true}) {
-      std::vector<Device> devices = {{.name = "sliced", .max_binding_bytes = kSlicedBytes}};
+      std::vector<Device> devices = {{.name = "sliced", .max_binding_bytes = kSlicedProductBytes}};
       if (adds) {
         devices.push_back(
-            {.name = "simt, sliced", .backend = Backend::kSimt, .max_binding_bytes = kSlicedBytes});
+            {.name = "simt, sliced", .backend = Backend::kSimt, .max_binding_bytes = kSlicedProductBytes});
       }
       cases.add(vkgpt::format("{} sums of slices stay f32{}", dtype_name(dtype), adds ? " accumulate" : ""),
                 dtype, devices, [=](Trial& t) { sums_of_slices(t, dtype, adds); });

@@ -33,7 +33,7 @@ namespace {
 using vk::Backend;
 
 /// y (M, N) = x (M, K) W^T, W (N, K).
-struct Size {
+struct BlockProductSize {
   std::int64_t M, N, K;
 
   std::string text() const { return vkgpt::format("{}x{}x{}", M, N, K); }
@@ -62,7 +62,7 @@ constexpr std::string_view kFormNames[] = {"nt",
                                            "nn",
                                            "nn gelu_grad accumulate"};
 
-void forward(Trial& t, BlockType type, Form form, DType dtype, const Size& s) {
+void block_forward(Trial& t, BlockType type, Form form, DType dtype, const BlockProductSize& s) {
   const Operand x = t.random({s.M, s.K}, 1, 1.0F, dtype);
   const BlockOperand w = random_blocks(t, type, {s.N, s.K}, 2);
   const Operand bias = t.random({s.N}, 3);
@@ -87,7 +87,7 @@ void forward(Trial& t, BlockType type, Form form, DType dtype, const Size& s) {
   t.expect("y", args.y, y, 2 * rounding_bound(form == Form::kManyRowsRounded ? DType::kF16 : dtype));
 }
 
-void backward_input(Trial& t, BlockType type, Form form, DType dtype, const Size& s) {
+void block_backward_input(Trial& t, BlockType type, Form form, DType dtype, const BlockProductSize& s) {
   const Operand dy = t.random({s.M, s.N}, 4, 3.0F, dtype);
   const BlockOperand w = random_blocks(t, type, {s.N, s.K}, 2);
   const Operand pre = t.random({s.M, s.K}, 5, 2.0F, dtype), old = t.random({s.M, s.K}, 7, 5.0F, dtype);
@@ -105,7 +105,7 @@ void backward_input(Trial& t, BlockType type, Form form, DType dtype, const Size
 
 /// The backends that read blocks, as the device is and taken for a GPU, and with bindings so small that rows
 /// are cut.
-std::vector<Device> devices_for(Form form, DType dtype, const Size& s) {
+std::vector<Device> devices_for(Form form, DType dtype, const BlockProductSize& s) {
   const auto sliced = static_cast<std::uint64_t>(kSlicedRows * 4 * std::max(s.N, s.K));
   constexpr auto kScalar = Backend::kScalar, kSimt = Backend::kSimt, kKhr = Backend::kKhr;
   std::vector<Device> devices = {{.name = "scalar", .backend = kScalar},
@@ -127,10 +127,10 @@ std::vector<Device> devices_for(Form form, DType dtype, const Size& s) {
 
 std::vector<Case> matmul_block_cases() {
   // Odd rows, one row, whole tiles, rows of W that are cut.
-  constexpr Size kOdd{7, 71, 192}, kRow{1, 70, 64}, kWhole{64, 64, 128}, kCut{9, 300, 64};
+  constexpr BlockProductSize kOdd{7, 71, 192}, kRow{1, 70, 64}, kWhole{64, 64, 128}, kCut{9, 300, 64};
   std::vector<Case> cases;
-  const auto add = [&](BlockType type, Form form, DType dtype, const Size& s) {
-    const auto build = form < Form::kInput ? forward : backward_input;
+  const auto add = [&](BlockType type, Form form, DType dtype, const BlockProductSize& s) {
+    const auto build = form < Form::kInput ? block_forward : block_backward_input;
     const bool is_quick = &s == &kOdd && (form == Form::kForwardBias || form == Form::kInput);
     cases.push_back({.variant = vkgpt::format("{} {} {} {}", dtype_name(dtype), block_format(type).name,
                                               s.text(), kFormNames[static_cast<int>(form)]),

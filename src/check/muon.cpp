@@ -68,7 +68,7 @@ namespace {
 /// Five steps multiply the smallest singular values, and the rounding errors beside them, by up to 3.4445^5 =
 /// 485: fp32 cannot keep the 1e-10 of other kernels there.
 constexpr double kMuonNmse = 1e-8;
-constexpr double kLearningRate = 0.125;
+constexpr double kMuonRate = 0.125;
 
 /// Wide, tall and square, with gaps, and at offsets that are not aligned. All sizes are odd: then they share
 /// the kernels of matmul, which are costly to build with validation in them.
@@ -82,8 +82,8 @@ std::vector<std::size_t> elements_of(const ops::MuonMatrix& m) {
 
 /// Steps of an arena of `n` elements with zero gradients, large and small ones, clipped and not; then a step
 /// that is skipped.
-void steps(Trial& t, std::int64_t n, const std::vector<ops::MuonMatrix>& matrices,
-           const ops::Muon& config = {}) {
+void muon_steps(Trial& t, std::int64_t n, const std::vector<ops::MuonMatrix>& matrices,
+                const ops::Muon& config = {}) {
   const auto count = static_cast<std::size_t>(n);
   const Operand weights = t.random({n}, 1, 0.05F), momentum = t.zeros({n}), norm = t.zeros({4}, DType::kU32);
   const plan::Tensor gradients = t.zeros({n});
@@ -96,7 +96,7 @@ void steps(Trial& t, std::int64_t n, const std::vector<ops::MuonMatrix>& matrice
     const float scale = step == 2 ? 0.25F : 1.0F;
     const float size = step == 0 ? 0.0F : step == 3 ? 1e-5F : 1.0F;
     const std::vector<float> g = random_floats(count, 10 + static_cast<std::uint64_t>(step), size);
-    t.replay(step_params_at(step + 1, kLearningRate));
+    t.replay(step_params_at(step + 1, kMuonRate));
     t.put(gradients, g);
     t.put(norm, norm_state(scale));
     for (const ops::MuonMatrix& matrix : matrices) {
@@ -106,7 +106,7 @@ void steps(Trial& t, std::int64_t n, const std::vector<ops::MuonMatrix>& matrice
       };
       const Vector exact = to_double(g);
       muon_step(part(w), part(exact), part(m), matrix.rows, matrix.cols,
-                {kLearningRate, config.momentum, config.weight_decay, static_cast<int>(config.steps)},
+                {kMuonRate, config.momentum, config.weight_decay, static_cast<int>(config.steps)},
                 double{scale});
     }
     if (step == 0) t.expect("weights that only decay", weights, w, kFp32Nmse);
@@ -126,7 +126,7 @@ void steps(Trial& t, std::int64_t n, const std::vector<ops::MuonMatrix>& matrice
   }
   t.expect_exactly("weights of others", weights, to_float(weights), others);
   t.expect_exactly("momentum of others", momentum, std::vector<float>(count), others);
-  t.replay(step_params_at(5, kLearningRate));
+  t.replay(step_params_at(5, kMuonRate));
   t.put(gradients, random_floats(count, 20));
   t.put(norm, norm_state(1.0F, true));
   t.expect_kept("weights", weights);
@@ -139,12 +139,12 @@ std::vector<Case> muon_cases() {
   return {{.variant = "f32 three matrices",
            .quick = true,
            .devices = sliced_devices(1 << 20),
-           .build = [](Trial& t) { steps(t, 3400, kMatrices); }},
+           .build = [](Trial& t) { muon_steps(t, 3400, kMatrices); }},
           {.variant = "f32 three matrices, three steps",
-           .build = [](Trial& t) { steps(t, 3400, kMatrices, {.momentum = 0.9, .steps = 3}); }},
+           .build = [](Trial& t) { muon_steps(t, 3400, kMatrices, {.momentum = 0.9, .steps = 3}); }},
           {.variant = "f32 a matrix of several slices",
            .devices = {{.name = "sliced", .max_binding_bytes = sizeof(float) * 64 * 135}},
-           .build = [](Trial& t) { steps(t, 17800, {{65, 135, 131}}); }}};
+           .build = [](Trial& t) { muon_steps(t, 17800, {{65, 135, 131}}); }}};
 }
 
 }  // namespace vkgpt::check

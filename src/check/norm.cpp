@@ -69,7 +69,7 @@ NormGradients norm_backward(ops::NormKind kind, View dout, View x, View weight, 
 
 namespace {
 
-struct Variant {
+struct NormVariant {
   ops::NormKind kind;
   DType dtype;
   std::int64_t rows, C;
@@ -87,7 +87,7 @@ struct Variant {
 };
 
 /// Rows of one kind with an offset of their own, so that a variance around zero would cancel.
-Operand rows_of(Trial& t, const Variant& v, std::uint64_t seed) {
+Operand rows_of(Trial& t, const NormVariant& v, std::uint64_t seed) {
   if (t.is_timed()) return t.random({v.rows, v.C}, seed, 2.0F, v.dtype);
   std::vector<float> x = random_floats(static_cast<std::size_t>(v.rows * v.C), seed, 2.0F);
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -96,7 +96,7 @@ Operand rows_of(Trial& t, const Variant& v, std::uint64_t seed) {
   return t.given({v.rows, v.C}, x, v.dtype);
 }
 
-void both_passes(Trial& t, const Variant& v) {
+void both_passes(Trial& t, const NormVariant& v) {
   const Shape shape{v.rows, v.C};
   const Operand x = rows_of(t, v, 1), weight = t.random({v.C}, 2), bias = t.random({v.C}, 3);
   const Operand branch = rows_of(t, v, 4);
@@ -145,7 +145,7 @@ std::vector<Case> norm_cases() {
   struct Size {
     std::int64_t rows, C;
   };
-  std::vector<Variant> variants;
+  std::vector<NormVariant> variants;
   for (const DType dtype : kFloatTypes) {
     for (const auto& [rows, C] : {Size{1, 1},
                                   {70, 1},
@@ -177,7 +177,7 @@ std::vector<Case> norm_cases() {
     }
   }
   std::vector<Case> cases;
-  for (const Variant& v : variants) {
+  for (const NormVariant& v : variants) {
     const bool is_small = v.C == 101 || v.C == 256;
     cases.push_back({.variant = v.text(),
                      .dtype = v.dtype,
@@ -186,7 +186,7 @@ std::vector<Case> norm_cases() {
                      .build = [v](Trial& t) { both_passes(t, v); }});
     if (v.dtype == DType::kF32 && v.C == 256 && v.has_residual) {
       cases.back().timed = [v](Trial& t, const Workload& work) {
-        Variant real = v;
+        NormVariant real = v;
         real.rows = work.rows;
         real.C = work.C;
         both_passes(t, real);

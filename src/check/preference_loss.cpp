@@ -8,13 +8,13 @@
 namespace vkgpt::check {
 namespace {
 
-struct Size {
+struct PairsSize {
   std::int64_t rows, pairs;
   double beta, smoothing;
 };
 
 /// As TRL's DPOTrainer has it with loss_type "sigmoid".
-struct Definition {
+struct LossDefinition {
   Vector scores, losses, counted, sums, weights;
 };
 
@@ -22,13 +22,13 @@ double log_sigmoid(double x) {
   return x >= 0 ? -std::log1p(std::exp(-x)) : x - std::log1p(std::exp(x));
 }
 
-Definition define(const Size& s, View losses, const std::vector<std::int32_t>& pairs, View reference,
-                  View before, View weights) {
-  Definition d{.scores = {},
-               .losses = {},
-               .counted = {},
-               .sums = {before.begin(), before.end()},
-               .weights = {weights.begin(), weights.end()}};
+LossDefinition define(const PairsSize& s, View losses, const std::vector<std::int32_t>& pairs, View reference,
+                      View before, View weights) {
+  LossDefinition d{.scores = {},
+                   .losses = {},
+                   .counted = {},
+                   .sums = {before.begin(), before.end()},
+                   .weights = {weights.begin(), weights.end()}};
   for (std::size_t p = 0; p < static_cast<std::size_t>(s.pairs); ++p) {
     const auto bound = [&](std::size_t i) { return static_cast<std::size_t>(pairs[4 * p + i]); };
     const auto score = [&](std::size_t begin, std::size_t end) {
@@ -59,7 +59,7 @@ Definition define(const Size& s, View losses, const std::vector<std::int32_t>& p
 }
 
 /// Stretches of different lengths one after the other, some of no pair, rows between that belong to none.
-std::vector<std::int32_t> stretches(const Size& s) {
+std::vector<std::int32_t> stretches(const PairsSize& s) {
   std::vector<std::int32_t> pairs;
   const auto each = static_cast<std::int32_t>(s.rows / s.pairs);
   for (std::int32_t p = 0; p < static_cast<std::int32_t>(s.pairs); ++p) {
@@ -73,7 +73,7 @@ std::vector<std::int32_t> stretches(const Size& s) {
   return pairs;
 }
 
-void both(Trial& t, const Size& s, float scale) {
+void both(Trial& t, const PairsSize& s, float scale) {
   const Operand losses = t.random({s.rows}, 1, scale), reference = t.random({s.pairs, 2}, 2, 3.0F);
   const std::vector<std::int32_t> rows = stretches(s);
   const plan::Tensor pairs = t.input({s.pairs, 4}, rows);
@@ -95,7 +95,7 @@ void both(Trial& t, const Size& s, float scale) {
   const ops::PreferenceLoss train = write(sums, kept), evaluation = write(other, std::nullopt);
   if (t.is_timed()) return;
   for (const auto& [args, before] : {std::pair{train, &sums}, std::pair{evaluation, &other}}) {
-    const Definition d = define(s, losses, rows, reference, *before, kept);
+    const LossDefinition d = define(s, losses, rows, reference, *before, kept);
     t.expect_near("scores", args.scores, d.scores, 1e-5, 1e-5);
     t.expect_near("losses", args.pair_losses, d.losses, 1e-5, 1e-5);
     t.expect_near("sums", args.sums, d.sums, 1e-5, 1e-5);
@@ -107,8 +107,8 @@ void both(Trial& t, const Size& s, float scale) {
 
 std::vector<Case> preference_loss_cases() {
   std::vector<Case> cases;
-  for (const Size& s :
-       {Size{7, 1, 0.1, 0}, Size{300, 9, 0.1, 0}, Size{1200, 11, 0.5, 0.2}, Size{64, 32, 2, 0.5}}) {
+  for (const PairsSize& s : {PairsSize{7, 1, 0.1, 0}, PairsSize{300, 9, 0.1, 0},
+                             PairsSize{1200, 11, 0.5, 0.2}, PairsSize{64, 32, 2, 0.5}}) {
     cases.push_back({.variant = vkgpt::format("{} pairs in {} rows, beta {}, smoothing {}", s.pairs, s.rows,
                                               s.beta, s.smoothing),
                      .quick = s.pairs == 9,

@@ -68,7 +68,7 @@ Vector rope_backward(View dqkv, const AttentionShape& s, const Rope& rope) {
 
 namespace {
 
-struct Size {
+struct HeadsSize {
   std::int64_t B, T, NH, NKV, HS;
 
   std::int64_t width() const { return (NH + 2 * NKV) * HS; }
@@ -78,7 +78,7 @@ struct Size {
   }
 };
 
-void there_and_back(Trial& t, DType dtype, const Size& s, const ops::RopeAngles& angles,
+void there_and_back(Trial& t, DType dtype, const HeadsSize& s, const ops::RopeAngles& angles,
                     const std::vector<std::int32_t>& positions = {}) {
   const Shape all{s.B, s.T, s.width()};
   const Operand qkv = t.random(all, 1, 2.0F, dtype), dqkv = t.random(all, 2, 2.0F, dtype);
@@ -107,7 +107,7 @@ void there_and_back(Trial& t, DType dtype, const Size& s, const ops::RopeAngles&
 
 /// The same row of each sequence at several positions, beside position t of a longer sequence.
 void decoding(Trial& t, DType dtype) {
-  constexpr Size s{2, 1, 3, 1, 20};
+  constexpr HeadsSize s{2, 1, 3, 1, 20};
   const Operand qkv = t.random({s.B, s.width()}, 3, 1.0F, dtype);
   const plan::Tensor table = ops::rope_table(t.builder(), 9, s.HS, {.theta = 1000});
   const plan::Tensor places = t.input({s.B, 2}, std::vector<std::int32_t>(2 * s.B));
@@ -138,12 +138,12 @@ void decoding(Trial& t, DType dtype) {
 std::vector<Case> rope_cases() {
   std::vector<Case> cases;
   for (const DType dtype : kFloatTypes) {
-    for (const Size& s : {Size{1, 1, 1, 1, 4},
-                          {3, 5, 3, 1, 20},
-                          {2, 8, 4, 2, 32},
-                          {1, 33, 6, 3, 20},
-                          {2, 131, 3, 1, 20},
-                          {1, 64, 1, 1, 32}}) {
+    for (const HeadsSize& s : {HeadsSize{1, 1, 1, 1, 4},
+                               {3, 5, 3, 1, 20},
+                               {2, 8, 4, 2, 32},
+                               {1, 33, 6, 3, 20},
+                               {2, 131, 3, 1, 20},
+                               {1, 64, 1, 1, 32}}) {
       // The head size is compiled in, but the same for all types.
       if (dtype != DType::kF32 && s.HS != 20) continue;
       cases.push_back({.variant = vkgpt::format("{} {}x{} heads {} of {} of {}", dtype_name(dtype), s.B, s.T,
@@ -157,7 +157,7 @@ std::vector<Case> rope_cases() {
                      .dtype = dtype,
                      .build = [=](Trial& t) { decoding(t, dtype); }});
   }
-  constexpr Size kPacked{2, 40, 3, 1, 20};
+  constexpr HeadsSize kPacked{2, 40, 3, 1, 20};
   std::vector<std::int32_t> positions;
   for (std::int64_t row = 0; row < kPacked.B * kPacked.T; ++row) {
     positions.push_back(static_cast<std::int32_t>(row % kPacked.T % 7));

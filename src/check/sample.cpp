@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -15,7 +14,6 @@
 namespace vkgpt::check {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity(), kNaN = std::numeric_limits<float>::quiet_NaN();
 /// How far the kernel's intervals, and its sums beside top_p, may be from the definition's, as a part of 1.
 constexpr double kTolerance = 1e-6;
 
@@ -69,9 +67,9 @@ std::uint32_t candidate_at(std::span<const Candidate> all, double place) {
 }
 
 /// The definition for one row, within the tolerance.
-class Definition {
+class SampleDefinition {
  public:
-  Definition(View logits, const Wish& wish) {
+  SampleDefinition(View logits, const Wish& wish) {
     if (wish.temperature == 0) {
       greedy_ = static_cast<std::uint32_t>(std::ranges::max_element(logits) - logits.begin());
       return;
@@ -167,7 +165,7 @@ void draws(Trial& t, std::int64_t V, std::int64_t Vp) {
       if (step > 0) {
         for (float& logit : row) logit = std::round(logit / step) * step;
       }
-      const Definition definition(to_double(row), wish);
+      const SampleDefinition definition(to_double(row), wish);
       std::optional<std::uint32_t> token;
       std::uint64_t bits = 0;
       for (int trial = 0; trial < 16 && !token; ++trial) {
@@ -185,7 +183,7 @@ void limits(Trial& t) {
   constexpr std::uint32_t V = 300;
   using enum ops::SampleStatus;
   Rows rows{.V = V, .Vp = 320};
-  const std::vector<float> zeros(V), nothing(V, -kInf);
+  const std::vector<float> zeros(V), nothing(V, -kInfinity);
   const auto with = [](std::vector<float> row, std::size_t at, float logit) {
     row[at] = logit;
     return row;
@@ -197,7 +195,7 @@ void limits(Trial& t) {
     none.tokens = 0;
     last.random_low = last.random_high = ~0U;
     rows.add(with(zeros, 299, kNaN), control, 0, kNotFinite);
-    rows.add(with(zeros, 0, kInf), control, 0, kNotFinite);
+    rows.add(with(zeros, 0, kInfinity), control, 0, kNotFinite);
     rows.add(with(nothing, 7, -kNaN), control, 0, kNotFinite);
     rows.add(nothing, control, 0, kNoneLeft);
     rows.add(zeros, none, 0, kNoneLeft);

@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <cmath>
-#include <limits>
 
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/ops/optimizer/global_norm.hpp"
@@ -159,7 +158,7 @@ void poisoned_step(Trial& t, const UpdateOp& op, float poison) {
   t.expect_exactly("skip flag and count", arenas.tensors.norm, std::vector<float>{0, 0, 0, one}, {2, 3});
 }
 
-void timed_step(Trial& t, const UpdateOp& op, std::int64_t n) {
+void timed_update(Trial& t, const UpdateOp& op, std::int64_t n) {
   const Arenas arenas(t, op, n, std::vector{ops::Slice{0, n}});
   t.pass(vkgpt::format("f32 {}", n));
   op.append(t.builder(), arenas.tensors);
@@ -177,12 +176,11 @@ std::vector<Case> update_cases(const UpdateOp& op) {
   for (const std::int64_t n : {1, 63, 64, 1000, 5000}) {
     add(vkgpt::format("f32 {}", n), n == 1000, [=](Trial& t) { many_steps(t, op, n); });
   }
-  cases.back().timed = [=](Trial& t, const Workload& work) { timed_step(t, op, work.parameters); };
+  cases.back().timed = [=](Trial& t, const Workload& work) { timed_update(t, op, work.parameters); };
   add("f32 skipped", false, [=](Trial& t) { skipped_step(t, op); });
   add("f32 shared arenas", false, [=](Trial& t) { shared_arenas(t, op); });
   // The last overflows when squared.
-  for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-                             -std::numeric_limits<float>::infinity(), 1e30F}) {
+  for (const float poison : {kNaN, kInfinity, -kInfinity, 1e30F}) {
     add(vkgpt::format("f32 gradient {}{}", std::signbit(poison) ? "minus " : "", std::abs(poison)), false,
         [=](Trial& t) { poisoned_step(t, op, poison); });
   }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,9 @@ double max_rel(std::span<const float> actual, std::span<const double> expected, 
 
 /// Bound for fp32 kernels, from QUALITY.
 inline constexpr double kFp32Nmse = 1e-10;
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
+inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 /// By the bits: a compiler may assume that isnan is false.
 bool is_finite(float value);

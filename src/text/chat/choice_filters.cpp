@@ -71,24 +71,18 @@ Value choose(Runtime& runtime, const Value& input, const Arguments& arguments) {
   return chosen(runtime, input, arguments, Wanted, ByAttribute);
 }
 
-struct Named {
-  std::string_view name;
-  Filter run;
-};
-
-constexpr auto kFilters = std::to_array<Named>({{"default", default_filter},
-                                                {"d", default_filter},
-                                                {"map", map},
-                                                {"select", choose<true, false>},
-                                                {"reject", choose<false, false>},
-                                                {"selectattr", choose<true, true>},
-                                                {"rejectattr", choose<false, true>}});
+constexpr auto kChoiceFilters = std::to_array<Named<Filter>>({{"default", default_filter},
+                                                              {"d", default_filter},
+                                                              {"map", map},
+                                                              {"select", choose<true, false>},
+                                                              {"reject", choose<false, false>},
+                                                              {"selectattr", choose<true, true>},
+                                                              {"rejectattr", choose<false, true>}});
 
 }  // namespace
 
 Filter find_choice_filter(std::string_view name) {
-  const auto found = std::ranges::find(kFilters, name, &Named::name);
-  return found == kFilters.end() ? nullptr : found->run;
+  return find_named(kChoiceFilters, name);
 }
 
 Filter find_filter(std::string_view name) {

@@ -11,7 +11,7 @@
 
 namespace vkgpt::text::jinja {
 
-using Kind = Statement::Kind;
+using Form = Statement::Kind;
 
 Evaluator::Flow Evaluator::execute(const Statements& statements) {
   const Deeper deeper(*this);
@@ -26,40 +26,40 @@ Evaluator::Flow Evaluator::execute(const Statements& statements) {
 
 Evaluator::Flow Evaluator::execute_one(const Statement& statement) {
   switch (statement.kind) {
-    case Kind::kText:
+    case Form::kText:
       out_->append(statement.name);
       break;
-    case Kind::kOutput:
+    case Form::kOutput:
       for (const ExpressionPtr& expression : statement.expressions) append_text(evaluate(*expression), *out_);
       break;
-    case Kind::kFor:
+    case Form::kFor:
       return execute_for(statement, evaluate(*statement.expressions[1]), 1);
-    case Kind::kIf:
+    case Form::kIf:
       return execute_if(statement);
-    case Kind::kSet:
+    case Form::kSet:
       assign(*statement.expressions[0], evaluate(*statement.expressions[1]));
       break;
-    case Kind::kSetBlock:
+    case Form::kSetBlock:
       assign(*statement.expressions[0], filtered(statement.expressions[1], captured(statement.body)));
       break;
-    case Kind::kMacro:
+    case Form::kMacro:
       set(statement.name, make_macro(statement, statement.name));
       break;
-    case Kind::kCall:
+    case Form::kCall:
       execute_call(statement);
       break;
-    case Kind::kFilter:
+    case Form::kFilter:
       append_text(filtered(statement.expressions[0], captured(statement.body)), *out_);
       break;
-    case Kind::kWith:
+    case Form::kWith:
       execute_with(statement);
       break;
-    case Kind::kGeneration:
+    case Form::kGeneration:
       out_->append_marked(captured(statement.body), kByAssistant);
       break;
-    case Kind::kBreak:
+    case Form::kBreak:
       return Flow::kBreak;
-    case Kind::kContinue:
+    case Form::kContinue:
       return Flow::kContinue;
   }
   return Flow::kOn;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <string_view>
 
 #include "text/chat/runtime.hpp"
@@ -8,6 +11,18 @@ namespace vkgpt::text::jinja {
 
 using Filter = Value (*)(Runtime& runtime, const Value& input, const Arguments& arguments);
 using Test = bool (*)(Runtime& runtime, const Value& input, const Arguments& arguments);
+
+/// A filter or a test with its name, and the one of that name in a table of them; null where there is none.
+template <typename Function>
+struct Named {
+  std::string_view name;
+  Function run;
+};
+template <typename Function, std::size_t kCount>
+Function find_named(const std::array<Named<Function>, kCount>& table, std::string_view name) {
+  const auto found = std::ranges::find(table, name, &Named<Function>::name);
+  return found == table.end() ? nullptr : found->run;
+}
 
 /// Jinja 2's filter of that name, with `tojson` as transformers has it; null where there is none here.
 Filter find_filter(std::string_view name);

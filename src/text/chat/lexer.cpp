@@ -12,7 +12,7 @@
 namespace vkgpt::text::jinja {
 namespace {
 
-using Kind = Lexeme::Kind;
+using Piece = Lexeme::Kind;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -45,12 +45,12 @@ class Lexer {
     while (at_ < source_.size()) {
       const std::size_t tag = find_tag();
       if (tag == std::string::npos) {
-        add(Kind::kData, source_.substr(at_));
+        add(Piece::kData, source_.substr(at_));
         break;
       }
       read_tag(tag);
     }
-    add(Kind::kEnd, "");
+    add(Piece::kEnd, "");
     return std::move(lexemes_);
   }
 
@@ -71,8 +71,8 @@ class Lexer {
     return std::string::npos;
   }
 
-  void add(Kind kind, std::string text) {
-    if (kind == Kind::kData && text.empty()) return;
+  void add(Piece kind, std::string text) {
+    if (kind == Piece::kData && text.empty()) return;
     lexemes_.push_back({.kind = kind, .text = std::move(text), .integer = 0, .number = 0, .line = line_});
   }
 
@@ -114,11 +114,11 @@ class Lexer {
   void read_tag(std::size_t tag) {
     const char kind = source_[tag + 1];
     const char sign = sign_at(tag + 2);
-    add(Kind::kData, data_before(tag, sign, kind == '{'));
+    add(Piece::kData, data_before(tag, sign, kind == '{'));
     advance(tag + (sign == '\0' ? 2 : 3));
     if (kind == '#') return skip_comment();
     if (kind == '%' && read_raw()) return;
-    add(kind == '%' ? Kind::kBlockBegin : Kind::kVariableBegin, "");
+    add(kind == '%' ? Piece::kBlockBegin : Piece::kVariableBegin, "");
     read_inside(kind == '%');
   }
 
@@ -164,7 +164,7 @@ class Lexer {
       const char sign = sign_at(tag + 2);
       const auto end = end_of_word_tag(tag + (sign == '\0' ? 2 : 3), "endraw");
       if (!end) continue;
-      add(Kind::kData, data_before(tag, sign, false));
+      add(Piece::kData, data_before(tag, sign, false));
       finish_tag(*end, sign_at(*end - 1), true);
       return true;
     }
@@ -176,7 +176,7 @@ class Lexer {
     const char sign = sign_at(at_);
     const bool signed_end = sign != '\0' && (block || sign == '-') && rest().substr(1).starts_with(end);
     if (!signed_end && !rest().starts_with(end)) return false;
-    add(block ? Kind::kBlockEnd : Kind::kVariableEnd, "");
+    add(block ? Piece::kBlockEnd : Piece::kVariableEnd, "");
     finish_tag(at_ + (signed_end ? 1 : 0), signed_end ? sign : '\0', block);
     return true;
   }
@@ -203,7 +203,7 @@ class Lexer {
   void read_name() {
     std::size_t end = at_;
     while (end < source_.size() && (is_name(source_[end]) || is_digit(source_[end]))) ++end;
-    add(Kind::kName, source_.substr(at_, end - at_));
+    add(Piece::kName, source_.substr(at_, end - at_));
     advance(end);
   }
 
@@ -221,7 +221,7 @@ class Lexer {
     bool is_float = false;
     // After a dot digits are a member: x.0.1.
     const bool member =
-        !lexemes_.empty() && lexemes_.back().kind == Kind::kOperator && lexemes_.back().text == ".";
+        !lexemes_.empty() && lexemes_.back().kind == Piece::kOperator && lexemes_.back().text == ".";
     if (!member && end + 1 < source_.size() && source_[end] == '.' && is_digit(source_[end + 1])) {
       end = digits_end(end + 1);
       is_float = true;
@@ -235,7 +235,7 @@ class Lexer {
     }
     std::string digits = source_.substr(at_, end - at_);
     std::erase(digits, '_');
-    add(is_float ? Kind::kFloat : Kind::kInteger, digits);
+    add(is_float ? Piece::kFloat : Piece::kInteger, digits);
     Lexeme& last_read = lexemes_.back();
     const char* last = digits.data() + digits.size();
     const auto result = is_float ? std::from_chars(digits.data(), last, last_read.number)
@@ -259,7 +259,7 @@ class Lexer {
       }
     }
     if (at >= source_.size()) refuse("a string has no end");
-    add(Kind::kString, std::move(text));
+    add(Piece::kString, std::move(text));
     advance(at + 1);
   }
 
@@ -312,7 +312,7 @@ class Lexer {
       if (open.empty() || open.back() != c) refuse("'{}' closes nothing", c);
       open.pop_back();
     }
-    add(Kind::kOperator, std::string(found));
+    add(Piece::kOperator, std::string(found));
     advance(at_ + found.size());
   }
 

@@ -211,34 +211,28 @@ Value groupby(Runtime& runtime, const Value& input, const Arguments& arguments) 
   return heap.list(std::move(groups));
 }
 
-struct Named {
-  std::string_view name;
-  Filter run;
-};
-
-constexpr auto kFilters = std::to_array<Named>({{"first", first},
-                                                {"last", last},
-                                                {"length", length},
-                                                {"count", length},
-                                                {"list", to_list},
-                                                {"reverse", reverse},
-                                                {"items", items},
-                                                {"attr", attr},
-                                                {"sort", sort},
-                                                {"dictsort", dictsort},
-                                                {"unique", unique},
-                                                {"min", least},
-                                                {"max", greatest},
-                                                {"sum", sum},
-                                                {"batch", batch},
-                                                {"slice", slice},
-                                                {"groupby", groupby}});
+constexpr auto kListFilters = std::to_array<Named<Filter>>({{"first", first},
+                                                            {"last", last},
+                                                            {"length", length},
+                                                            {"count", length},
+                                                            {"list", to_list},
+                                                            {"reverse", reverse},
+                                                            {"items", items},
+                                                            {"attr", attr},
+                                                            {"sort", sort},
+                                                            {"dictsort", dictsort},
+                                                            {"unique", unique},
+                                                            {"min", least},
+                                                            {"max", greatest},
+                                                            {"sum", sum},
+                                                            {"batch", batch},
+                                                            {"slice", slice},
+                                                            {"groupby", groupby}});
 
 }  // namespace
 
 Filter find_list_filter(std::string_view name) {
-  const auto found = std::ranges::find(kFilters, name, &Named::name);
-  return found == kFilters.end() ? nullptr : found->run;
+  return find_named(kListFilters, name);
 }
 
 Value follow_path(const Value& of, const Value& path, Runtime& runtime) {

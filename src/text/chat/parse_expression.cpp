@@ -11,8 +11,8 @@ namespace {
 using Kind = Expression::Kind;
 using Piece = Lexeme::Kind;
 
-constexpr int kMaxLevel = 300;  // of the parser's own recursion
-constexpr int kMaxDepth = 200;  // of a tree
+constexpr int kMaxLevel = 300;      // of the parser's own recursion
+constexpr int kMaxTreeDepth = 200;  // of a tree
 
 std::string describe(const Lexeme& lexeme) {
   switch (lexeme.kind) {
@@ -103,7 +103,7 @@ void ExpressionParser::check_depth(Expression& made) const {
   for (const NamedExpression& part : made.arguments.named) deepen(part.value);
   deepen(made.arguments.list);
   deepen(made.arguments.members);
-  if (made.depth > kMaxDepth) refuse("an expression is nested deeper than {} levels", kMaxDepth);
+  if (made.depth > kMaxTreeDepth) refuse("an expression is nested deeper than {} levels", kMaxTreeDepth);
 }
 
 ExpressionPtr ExpressionParser::make(Kind kind, int line, std::vector<ExpressionPtr> parts) const {

@@ -10,7 +10,7 @@
 namespace vkgpt::text::jinja {
 namespace {
 
-using Kind = Statement::Kind;
+using Form = Statement::Kind;
 using Piece = Lexeme::Kind;
 
 class TemplateParser {
@@ -28,7 +28,7 @@ class TemplateParser {
  private:
   using Names = std::initializer_list<std::string_view>;
 
-  Statement make(Kind kind) const { return {.kind = kind, .line = in_.current().line, .name = {}}; }
+  Statement make(Form kind) const { return {.kind = kind, .line = in_.current().line, .name = {}}; }
 
   void end_block() {
     in_.take_operator(":");  // as in Python
@@ -44,10 +44,10 @@ class TemplateParser {
       const Lexeme lexeme = in_.take();
       switch (lexeme.kind) {
         case Piece::kData:
-          read.push_back({.kind = Kind::kText, .line = lexeme.line, .name = lexeme.text});
+          read.push_back({.kind = Form::kText, .line = lexeme.line, .name = lexeme.text});
           break;
         case Piece::kVariableBegin: {
-          Statement output = make(Kind::kOutput);
+          Statement output = make(Form::kOutput);
           output.expressions.push_back(in_.tuple());
           in_.expect(Piece::kVariableEnd, "}}");
           read.push_back(std::move(output));
@@ -83,13 +83,13 @@ class TemplateParser {
     if (in_.take_name("call")) return read_call();
     if (in_.take_name("with")) return read_with();
     if (in_.take_name("filter")) {
-      Statement made = make(Kind::kFilter);
+      Statement made = make(Form::kFilter);
       made.expressions.push_back(in_.filters(nullptr, true));
       made.body = body("endfilter");
       return made;
     }
     if (in_.take_name("print")) {
-      Statement made = make(Kind::kOutput);
+      Statement made = make(Form::kOutput);
       made.expressions.push_back(in_.expression());
       while (in_.take_operator(",")) made.expressions.push_back(in_.expression());
       end_block();
@@ -97,12 +97,12 @@ class TemplateParser {
     }
     if (in_.take_name("generation")) {
       marks_replies_ = true;
-      Statement made = make(Kind::kGeneration);
+      Statement made = make(Form::kGeneration);
       made.body = body("endgeneration");
       return made;
     }
     if (in_.at_name("break") || in_.at_name("continue")) {
-      Statement made = make(in_.at_name("break") ? Kind::kBreak : Kind::kContinue);
+      Statement made = make(in_.at_name("break") ? Form::kBreak : Form::kContinue);
       if (loops_ == 0) in_.refuse("{{% {} %}} is outside any loop", in_.current().text);
       in_.take();
       end_block();
@@ -112,7 +112,7 @@ class TemplateParser {
   }
 
   Statement read_for() {
-    Statement made = make(Kind::kFor);
+    Statement made = make(Form::kFor);
     made.expressions.push_back(in_.target(false));
     if (!in_.take_name("in")) in_.refuse_current("'in'");
     made.expressions.push_back(in_.tuple(false, "recursive"));
@@ -132,7 +132,7 @@ class TemplateParser {
   }
 
   Statement read_if() {
-    Statement made = make(Kind::kIf);
+    Statement made = make(Form::kIf);
     ExpressionPtr condition = in_.tuple(false);
     while (true) {
       end_block();
@@ -152,14 +152,14 @@ class TemplateParser {
   }
 
   Statement read_set() {
-    Statement made = make(Kind::kSet);
+    Statement made = make(Form::kSet);
     made.expressions.push_back(in_.target(true));
     if (in_.take_operator("=")) {
       made.expressions.push_back(in_.tuple());
       end_block();
       return made;
     }
-    made.kind = Kind::kSetBlock;
+    made.kind = Form::kSetBlock;
     made.expressions.push_back(in_.filters(nullptr));
     made.body = body("endset");
     return made;
@@ -192,7 +192,7 @@ class TemplateParser {
   }
 
   Statement read_macro() {
-    Statement made = make(Kind::kMacro);
+    Statement made = make(Form::kMacro);
     made.name = in_.expect_name();
     made.parameters = parameters();
     made.body = macro_body("endmacro");
@@ -200,7 +200,7 @@ class TemplateParser {
   }
 
   Statement read_call() {
-    Statement made = make(Kind::kCall);
+    Statement made = make(Form::kCall);
     if (in_.at_operator("(")) made.parameters = parameters();
     made.expressions.push_back(in_.expression());
     if (made.expressions[0]->kind != Expression::Kind::kCall) in_.refuse("{{% call %}} needs a call");
@@ -209,7 +209,7 @@ class TemplateParser {
   }
 
   Statement read_with() {
-    Statement made = make(Kind::kWith);
+    Statement made = make(Form::kWith);
     while (in_.current().kind != Piece::kBlockEnd) {
       if (!made.expressions.empty()) in_.expect_operator(",");
       made.expressions.push_back(in_.target(false));

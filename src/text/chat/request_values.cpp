@@ -7,8 +7,6 @@
 namespace vkgpt::text::jinja {
 namespace {
 
-constexpr int kMaxDepth = 100;
-
 Text request_text(const std::string& text, Marks marks) {
   if (find_invalid_utf8(text) != std::string::npos) throw Failure("the conversation is not UTF-8");
   return {.bytes = text, .each = nullptr, .all = marks};

@@ -272,40 +272,34 @@ Value absolute(Runtime&, const Value& input, const Arguments& arguments) {
   throw Failure("abs takes a number");
 }
 
-struct Named {
-  std::string_view name;
-  Filter run;
-};
-
-constexpr auto kFilters = std::to_array<Named>({{"string", string},
-                                                {"safe", string},
-                                                {"trim", trim},
-                                                {"upper", changed<upper_case>},
-                                                {"lower", changed<lower_case>},
-                                                {"capitalize", changed<capitalized>},
-                                                {"title", title},
-                                                {"replace", replace},
-                                                {"join", join},
-                                                {"indent", indent},
-                                                {"format", format_filter},
-                                                {"center", center},
-                                                {"truncate", truncate},
-                                                {"wordcount", wordcount},
-                                                {"escape", escape},
-                                                {"e", escape},
-                                                {"forceescape", escape},
-                                                {"urlencode", urlencode},
-                                                {"tojson", tojson},
-                                                {"int", to_int},
-                                                {"float", to_float},
-                                                {"round", round_filter},
-                                                {"abs", absolute}});
+constexpr auto kTextFilters = std::to_array<Named<Filter>>({{"string", string},
+                                                            {"safe", string},
+                                                            {"trim", trim},
+                                                            {"upper", changed<upper_case>},
+                                                            {"lower", changed<lower_case>},
+                                                            {"capitalize", changed<capitalized>},
+                                                            {"title", title},
+                                                            {"replace", replace},
+                                                            {"join", join},
+                                                            {"indent", indent},
+                                                            {"format", format_filter},
+                                                            {"center", center},
+                                                            {"truncate", truncate},
+                                                            {"wordcount", wordcount},
+                                                            {"escape", escape},
+                                                            {"e", escape},
+                                                            {"forceescape", escape},
+                                                            {"urlencode", urlencode},
+                                                            {"tojson", tojson},
+                                                            {"int", to_int},
+                                                            {"float", to_float},
+                                                            {"round", round_filter},
+                                                            {"abs", absolute}});
 
 }  // namespace
 
 Filter find_text_filter(std::string_view name) {
-  const auto found = std::ranges::find(kFilters, name, &Named::name);
-  return found == kFilters.end() ? nullptr : found->run;
+  return find_named(kTextFilters, name);
 }
 
 }  // namespace vkgpt::text::jinja

@@ -8,8 +8,6 @@
 namespace vkgpt::text::jinja {
 namespace {
 
-constexpr int kMaxDepth = 100;
-
 [[noreturn]] void too_deep() {
   throw Failure("values are nested too deeply to be compared");
 }

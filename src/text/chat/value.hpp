@@ -30,6 +30,9 @@ struct None {};
 using Value = std::variant<Undefined, None, bool, std::int64_t, double, Text, const List*, const Dict*,
                            Namespace*, const Function*, const Loop*>;
 
+/// Values that are nested deeper are refused.
+inline constexpr int kMaxDepth = 100;
+
 struct List {
   std::vector<Value> items;
   bool tuple = false;

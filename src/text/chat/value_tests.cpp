@@ -59,7 +59,7 @@ bool is_string(const Value& value) {
 bool is_mapping(const Value& value) {
   return is<const Dict*>(value);
 }
-bool is_sequence(const Value& value) {
+bool is_iterable(const Value& value) {
   return is<Text>(value) || is<const List*>(value) || is<const Dict*>(value) || is<Undefined>(value);
 }
 bool is_callable(const Value& value) {
@@ -100,56 +100,50 @@ bool same_as(Runtime&, const Value& input, const Arguments& arguments) {
   return equal(input, other);
 }
 
-struct Named {
-  std::string_view name;
-  Test run;
-};
-
-constexpr auto kTests = std::to_array<Named>({{"defined", holds<is_defined>},
-                                              {"undefined", holds<is_undefined>},
-                                              {"none", holds<is_none>},
-                                              {"boolean", holds<is_boolean>},
-                                              {"false", holds<is_false>},
-                                              {"true", holds<is_really_true>},
-                                              {"integer", holds<is_integer>},
-                                              {"float", holds<is_float>},
-                                              {"number", holds<is_number>},
-                                              {"string", holds<is_string>},
-                                              {"mapping", holds<is_mapping>},
-                                              {"sequence", holds<is_sequence>},
-                                              {"iterable", holds<is_sequence>},
-                                              {"callable", holds<is_callable>},
-                                              {"odd", holds<is_odd>},
-                                              {"even", holds<is_even>},
-                                              {"filter", holds<is_filter>},
-                                              {"test", holds<is_test>},
-                                              {"escaped", holds<is_never>},
-                                              {"divisibleby", divisible_by},
-                                              {"lower", text_holds<is_lower>},
-                                              {"upper", text_holds<is_upper>},
-                                              {"sameas", same_as},
-                                              {"in", compared<Operator::kIn>},
-                                              {"==", compared<Operator::kEqual>},
-                                              {"eq", compared<Operator::kEqual>},
-                                              {"equalto", compared<Operator::kEqual>},
-                                              {"!=", compared<Operator::kNotEqual>},
-                                              {"ne", compared<Operator::kNotEqual>},
-                                              {">", compared<Operator::kGreater>},
-                                              {"gt", compared<Operator::kGreater>},
-                                              {"greaterthan", compared<Operator::kGreater>},
-                                              {">=", compared<Operator::kGreaterEqual>},
-                                              {"ge", compared<Operator::kGreaterEqual>},
-                                              {"<", compared<Operator::kLess>},
-                                              {"lt", compared<Operator::kLess>},
-                                              {"lessthan", compared<Operator::kLess>},
-                                              {"<=", compared<Operator::kLessEqual>},
-                                              {"le", compared<Operator::kLessEqual>}});
+constexpr auto kTests = std::to_array<Named<Test>>({{"defined", holds<is_defined>},
+                                                    {"undefined", holds<is_undefined>},
+                                                    {"none", holds<is_none>},
+                                                    {"boolean", holds<is_boolean>},
+                                                    {"false", holds<is_false>},
+                                                    {"true", holds<is_really_true>},
+                                                    {"integer", holds<is_integer>},
+                                                    {"float", holds<is_float>},
+                                                    {"number", holds<is_number>},
+                                                    {"string", holds<is_string>},
+                                                    {"mapping", holds<is_mapping>},
+                                                    {"sequence", holds<is_iterable>},
+                                                    {"iterable", holds<is_iterable>},
+                                                    {"callable", holds<is_callable>},
+                                                    {"odd", holds<is_odd>},
+                                                    {"even", holds<is_even>},
+                                                    {"filter", holds<is_filter>},
+                                                    {"test", holds<is_test>},
+                                                    {"escaped", holds<is_never>},
+                                                    {"divisibleby", divisible_by},
+                                                    {"lower", text_holds<is_lower>},
+                                                    {"upper", text_holds<is_upper>},
+                                                    {"sameas", same_as},
+                                                    {"in", compared<Operator::kIn>},
+                                                    {"==", compared<Operator::kEqual>},
+                                                    {"eq", compared<Operator::kEqual>},
+                                                    {"equalto", compared<Operator::kEqual>},
+                                                    {"!=", compared<Operator::kNotEqual>},
+                                                    {"ne", compared<Operator::kNotEqual>},
+                                                    {">", compared<Operator::kGreater>},
+                                                    {"gt", compared<Operator::kGreater>},
+                                                    {"greaterthan", compared<Operator::kGreater>},
+                                                    {">=", compared<Operator::kGreaterEqual>},
+                                                    {"ge", compared<Operator::kGreaterEqual>},
+                                                    {"<", compared<Operator::kLess>},
+                                                    {"lt", compared<Operator::kLess>},
+                                                    {"lessthan", compared<Operator::kLess>},
+                                                    {"<=", compared<Operator::kLessEqual>},
+                                                    {"le", compared<Operator::kLessEqual>}});
 
 }  // namespace
 
 Test find_test(std::string_view name) {
-  const auto found = std::ranges::find(kTests, name, &Named::name);
-  return found == kTests.end() ? nullptr : found->run;
+  return find_named(kTests, name);
 }
 
 }  // namespace vkgpt::text::jinja

@@ -13,8 +13,6 @@
 namespace vkgpt::text::jinja {
 namespace {
 
-constexpr int kMaxDepth = 100;
-
 void check_depth(int depth) {
   if (depth > kMaxDepth) throw Failure("values are nested too deeply to be written");
 }
