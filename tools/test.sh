@@ -31,27 +31,28 @@ build() {  # preset
   cmake --build --preset "$1" --parallel "$(nproc)" >"$log/build" 2>&1 || { tail -n 60 "$log/build" >&2; return 1; }
 }
 
-# Adds the counts of one run of the test binary, in two processes that share its tests; a crash counts as one failure.
+# Adds the counts of one run of the test binary, its tests in six parts of which two run at a time: a part of long tests
+# keeps no other waiting. A crash counts as one failure.
 run_suite() {  # title binary filter [VARIABLE=value...]
   local title=$1 binary=$2 filter=$3
   shift 3
-  count_suite "$title" 2 env "$@" "$binary" --gtest_filter="$filter"
+  count_suite "$title" 6 env "$@" "$binary" --gtest_filter="$filter"
 }
-count_suite() {  # title processes command...
-  local title=$1 count=$2 start=$SECONDS i p s f suite_p=0 suite_s=0 suite_f=0 status processes=()
+count_suite() {  # title parts command...
+  local title=$1 count=$2 start=$SECONDS i p s f suite_p=0 suite_s=0 suite_f=0
   shift 2
   for ((i = 0; i < count; ++i)); do
-    GTEST_TOTAL_SHARDS=$count GTEST_SHARD_INDEX=$i "$@" --gtest_color=no >"$log/suite.$i" 2>&1 &
-    processes+=($!)
+    [ "$i" -lt 2 ] || wait -n
+    (GTEST_TOTAL_SHARDS=$count GTEST_SHARD_INDEX=$i "$@" --gtest_color=no >"$log/suite.$i" 2>&1
+      echo $? >"$log/status.$i") &
   done
+  wait
   for ((i = 0; i < count; ++i)); do
-    status=0
-    wait "${processes[i]}" || status=$?
     p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log/suite.$i" | tail -n 1)
     s=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) tests\{0,1\}, listed below:$/\1/p' "$log/suite.$i" | tail -n 1)
     f=$(sed -n 's/^ *\([0-9]*\) FAILED TESTS\{0,1\}$/\1/p' "$log/suite.$i" | tail -n 1)
     p=${p:-0} s=${s:-0} f=${f:-0}
-    [ "$status" -ne 0 ] && [ "$f" -eq 0 ] && f=1
+    [ "$(cat "$log/status.$i")" != 0 ] && [ "$f" -eq 0 ] && f=1
     suite_p=$((suite_p + p)) suite_s=$((suite_s + s)) suite_f=$((suite_f + f))
   done
   [ "$suite_p" -eq 0 ] && [ "$suite_f" -eq 0 ] && suite_f=1  # a suite that runs nothing is a failure
@@ -155,7 +156,7 @@ if [ "$mode" = all ]; then
     run_suite "gpu kernels, vectors of 512 bits" "$tests" "GpuCheck.*:GpuReplay.*" LP_NATIVE_VECTOR_WIDTH=512
   fi
   tools/swiftshader.sh "$tests" --gtest_list_tests >"$log/swiftshader" 2>&1 || cat "$log/swiftshader"  # fetches it
-  count_suite "gpu kernels, SwiftShader" 2 tools/swiftshader.sh "$tests"
+  count_suite "gpu kernels, SwiftShader" 6 tools/swiftshader.sh "$tests"
   count_suite "slow" 1 "$tests" --gtest_filter='Slow*'
   if build asan; then
     run_suite "cpu, address and undefined sanitizers" build-asan/vkgpt_tests "$cpu"
