@@ -178,6 +178,7 @@ void write_file(const Path& path, std::string_view contents, FileSystem& file_sy
 void replace_file(const Path& path, std::string_view contents, FileSystem& file_system) {
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  if (std::filesystem::is_directory(status)) throw IoError("write", path, EISDIR);
   if (std::filesystem::is_other(status)) {  // a device or a pipe stays what it is
     OutputFile(path, file_system).write(contents);
     return;

@@ -76,6 +76,12 @@ TEST(File, ReplacingWritesIntoAPipeInsteadOfTakingItsPlace) {
   EXPECT_EQ(list_directory(directory.path()).size(), 1U);
 }
 
+TEST(File, ReplacingRefusesADirectoryBeforeAnythingIsWritten) {
+  const TempDirectory temp;
+  expect_error([&] { replace_file(temp / ".", "hello"); }, "Is a directory; name a file");
+  EXPECT_TRUE(list_directory(temp.path()).empty());
+}
+
 TEST(File, RefusesPipesWithoutHanging) {
   const TempDirectory temp;
   ASSERT_EQ(::mkfifo((temp / "pipe").c_str(), 0600), 0);
