@@ -4,7 +4,8 @@
 #include "step_params.glsl"
 
 // ema = d ema + (1 - d) w with d = min(decay, (1 + step) / (10 + step)), written so that an average that has
-// reached w stays there. A step that global_norm_clip marks as not finite changes nothing.
+// reached w stays there; precise, since a compiler may otherwise make a linear interpolation of it, whose
+// hardware form need not return a for a == b. A step that global_norm_clip marks as not finite changes nothing.
 layout(push_constant) uniform Push {
   uint count;
   float one_minus_decay;
@@ -20,6 +21,7 @@ void main() {
   const float rate = max(one_minus_decay, 9.0 / (10.0 + float(step_params.step_index)));
   ELEMENTWISE_LOOP(i, count) {
     const float average = ema[i];
-    ema[i] = average + rate * (weights[i] - average);
+    precise const float next = average + rate * (weights[i] - average);
+    ema[i] = next;
   }
 }

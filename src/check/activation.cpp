@@ -213,9 +213,10 @@ std::vector<Case> activation_cases() {
         {.variant = vkgpt::format("f32 {} saturates", f.name), .build = [=](Trial& t) { saturation(t, f); }});
   }
   cases.push_back({.variant = "f32 swiglu saturates", .build = swiglu_saturation});
-  // Phi is near 1 above 0; below, y is small and its own relative error shows.
+  // Phi is near 1 above 0; below, y is small and its own relative error shows. Vulkan lets exp(-x^2 / 2) be
+  // wrong by 3 + x^2 ULP, 28 at -5; polynomial and division add 6e-7.
   cases.push_back(
-      {.variant = "f32 gelu_erf below 0", .build = [](Trial& t) { fine_gelu_erf(t, -4.9995F, 0, 2e-6); }});
+      {.variant = "f32 gelu_erf below 0", .build = [](Trial& t) { fine_gelu_erf(t, -4.9995F, 0, 5e-6); }});
   cases.push_back(
       {.variant = "f32 gelu_erf above 0", .build = [](Trial& t) { fine_gelu_erf(t, 0, 10, 2.5e-7 * 2); }});
   cases.push_back(

@@ -38,7 +38,9 @@ void tiny_to_huge(Trial& t) {
   const Operand in = t.given({static_cast<std::int64_t>(x.size())}, x);
   const plan::Tensor y = t.output(in.tensor.shape);
   ops::softcap_forward(t.builder(), in, y, 50);
-  t.expect_near("y", y, softcap_forward(in, 50), 5e-7);
+  // Vulkan lets exp(-2a) be wrong by 3 + 4a ULP: at a = 1/4, where 1 - exp(-2a) cancels the most, that is
+  // 8e-7 of the result; each of two divisions may add 2.5 ULP.
+  t.expect_near("y", y, softcap_forward(in, 50), 1.5e-6);
 }
 
 }  // namespace
