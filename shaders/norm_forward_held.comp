@@ -45,6 +45,7 @@ void main() {
           held[w] = with_part(held[w], p, part_of(held[w], p) + part_of(added, p));
         }
         residual[base + i] = held[w];
+        held[w] = kept_rounded(held[w], C >> 31);
 #endif
         UNROLL for (uint p = 0; p < PARTS; ++p) sum += part_of(held[w], p);
       }

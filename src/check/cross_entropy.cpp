@@ -206,6 +206,22 @@ void small_gradients(Trial& t, bool is_scaled) {
   t.expect_exactly("dlogits", logits, expected, {0, 1, 63});
 }
 
+/// Gradients are rounded to the nearest f16, and what it cannot hold is infinite, not its largest number: a
+/// driver's conversion may do otherwise. Of 128 equal logits all have 1024.75, between 1024 and 1025; the
+/// target -127 times that.
+void gradients_between(Trial& t) {
+  constexpr std::int64_t kV = 128;
+  const std::vector<float> zeros(kV);
+  const std::vector<std::int32_t> targets{7};
+  const plan::Tensor logits = t.input({1, kV}, zeros, DType::kF16);
+  ops::cross_entropy_fused(
+      t.builder(), {.logits = logits, .targets = t.input({1}, targets), .losses = t.output({1}), .V = kV},
+      kV * 1024.75F);
+  std::vector<float> expected(kV, 1025.0F);
+  expected[7] = -kInfinity;
+  t.expect_exactly("dlogits", logits, expected);
+}
+
 /// The sum over two micro-steps and its mean; ignored rows hold losses that must not count.
 void sum_and_mean(Trial& t, std::int64_t rows, bool has_statistics) {
   const Operand losses = t.random({rows}, 1, 5.0F);
@@ -302,6 +318,11 @@ std::vector<Case> cross_entropy_cases() {
                      .dtype = DType::kF16,
                      .build = [=](Trial& t) { small_gradients(t, is_scaled); }});
   }
+  cases.push_back({.variant = "f16 gradients between numbers",
+                   .dtype = DType::kF16,
+                   .quick = true,
+                   .devices = {{}, {.name = "as a GPU", .is_gpu = true}},
+                   .build = gradients_between});
   return cases;
 }
 

@@ -86,10 +86,9 @@ void check_gradient(const Gradient& gradient) {
               dtype_name(gradient.loss_scale->dtype));
 }
 
-plan::Macros classify_macros(const CrossEntropy& args, const Gradient* gradient) {
+plan::Macros classify_macros(const vk::DeviceCaps& caps, const CrossEntropy& args, const Gradient* gradient) {
   const LossShaping shaping = gradient != nullptr ? gradient->shaping : LossShaping{};
-  return plan::Macros{}
-      .dtype("DTYPE", args.logits.dtype)
+  return row_words(caps, args.logits.dtype)
       .flag("SOFTCAP", args.softcap > 0)
       .flag("BACKWARD", gradient != nullptr)
       .flag("SHAPED", shaping.label_smoothing > 0 || shaping.z_loss > 0);
@@ -133,7 +132,7 @@ void classify(plan::PlanBuilder& builder, const CrossEntropy& args, const Gradie
   const std::int64_t row_bytes = Vp * dtype_size(dtype);
 
   for (const Slice slice : work_rows(caps, rows, row_bytes, slice_granule(any_16bit({args.logits})))) {
-    plan::Dispatch dispatch = kernel_of(caps, args, slice, classify_macros(args, gradient));
+    plan::Dispatch dispatch = kernel_of(caps, args, slice, classify_macros(caps, args, gradient));
     const plan::Binding logits = gradient != nullptr ? read_write(args.logits) : read(args.logits);
     dispatch.bindings = {matrix_rows(logits, Vp, slice, dtype), read(args.targets), write(args.losses)};
     if (gradient != nullptr && gradient->loss_scale) {

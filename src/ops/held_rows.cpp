@@ -21,4 +21,9 @@ std::int64_t held_words(const vk::DeviceCaps& caps, std::int64_t elements, DType
   return held_words(elements, dtype, caps.subgroup_size, caps.is_cpu() ? kMostOnCpu : most);
 }
 
+plan::Macros row_words(const vk::DeviceCaps& caps, DType dtype) {
+  const bool converts = dtype == DType::kF16 && caps.shader_f16 && !caps.is_cpu();
+  return plan::Macros{}.dtype("DTYPE", dtype).flag("NATIVE_ROUNDING", converts);
+}
+
 }  // namespace vkgpt::ops

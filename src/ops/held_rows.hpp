@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "vkgpt/core/dtype.hpp"
+#include "vkgpt/plan/dispatch.hpp"
 #include "vkgpt/vk/device_caps.hpp"
 
 // Kernels for GPUs that hold a row in registers (shaders/include/row_words.glsl).
@@ -16,5 +17,8 @@ std::int64_t held_words(std::int64_t elements, DType dtype, std::int64_t invocat
 /// The same for a subgroup. 0 on CPU drivers, which keep a row in their caches, on Intel's, whose subgroups
 /// have too few registers, and where the size of a subgroup is not known.
 std::int64_t held_words(const vk::DeviceCaps& caps, std::int64_t elements, DType dtype, std::int64_t most);
+
+/// DTYPE for shaders/include/row_words.glsl and, where the device converts to f16, NATIVE_ROUNDING.
+plan::Macros row_words(const vk::DeviceCaps& caps, DType dtype);
 
 }  // namespace vkgpt::ops

@@ -126,7 +126,7 @@ void append_held(plan::PlanBuilder& builder, const NormBackward& args, const Nor
   const std::int64_t wanted = invocations_to_fill(caps) / caps.subgroup_size;
   const std::int64_t rows_per_block = ceil_div(slice.count, std::max<std::int64_t>(wanted, 1));
   const ColumnBlocks blocks{slice.count, shape.C, ceil_div(slice.count, rows_per_block), rows_per_block};
-  plan::Macros macros = plan::Macros{}.dtype("DTYPE", args.dy.dtype).value("WORDS", words);
+  plan::Macros macros = row_words(caps, args.dy.dtype).value("WORDS", words);
   std::vector<plan::Tensor> sums;
   std::optional<plan::Tensor> parts;
   if (wants_sums(args)) {
@@ -169,7 +169,7 @@ void norm_forward(plan::PlanBuilder& builder, const NormForward& args) {
   const std::int64_t granule = slice_granule(any_16bit({args.x}));
   for (const Slice slice : work_rows(caps, shape.rows, shape.row_bytes(), granule)) {
     plan::Dispatch dispatch = subgroup_per_row(caps, words > 0 ? "norm_forward_held" : "norm_forward",
-                                               slice.count, plan::Macros{}.dtype("DTYPE", args.x.dtype));
+                                               slice.count, row_words(caps, args.x.dtype));
     if (words > 0) dispatch.kernel.macros.value("WORDS", words);
     dispatch.bindings = {matrix_rows(read(args.x), shape.C, slice, args.x.dtype), read(args.weight),
                          matrix_rows(write(args.y), shape.C, slice, args.y.dtype),
