@@ -15,7 +15,7 @@
 // `blocks` gives their places in the arena. WIDTH elements are processed at a time; it divides 64 and BLOCK.
 layout(push_constant) uniform Push {
   uint count;
-  uint first;  // place of the slice in the arena, in elements
+  uint first;  // place of the slice in the arena, in blocks of 64 elements: an arena may have 2^32
   float beta1;
   float one_minus_beta1;
   float beta2;
@@ -57,7 +57,7 @@ layout(set = 0, binding = 7, std430) readonly buffer Blocks { uint blocks[]; }; 
 uint place_of(uint i) {
 #ifdef BLOCK
   const uint words = BLOCK / WIDTH;
-  return blocks[first_block + i / words] * words + i % words - first / WIDTH;
+  return blocks[first_block + i / words] * words + i % words - first * (64 / WIDTH);
 #else
   return i;
 #endif
@@ -71,7 +71,7 @@ void main() {
   const float correction2 = step_params.bias_correction2;
   ELEMENTWISE_LOOP(i, count / WIDTH) {
     const uint place = place_of(i);
-    const uint block = (first + place * WIDTH) / 64;
+    const uint block = first + place / (64 / WIDTH);
 #ifdef ACTIVE
     if ((active_bits[block / 32] >> (block % 32) & 1) == 0) continue;
 #endif

@@ -9,7 +9,7 @@
 // is not set belong to another optimizer.
 layout(push_constant) uniform Push {
   uint count;
-  uint first;  // place of the slice in the arena, in elements
+  uint first;  // place of the slice in the arena, in blocks of 64 elements: an arena may have 2^32
   float beta1;
   float one_minus_beta1;
   float beta2;
@@ -31,7 +31,7 @@ void main() {
   const float clip_scale = uintBitsToFloat(norm[1]);
   const float lr = step_params.learning_rate;
   ELEMENTWISE_LOOP(i, count) {
-    const uint block = (first + i) / 64;
+    const uint block = first + i / 64;
 #ifdef ACTIVE
     if ((active_bits[block / 32] >> (block % 32) & 1) == 0) continue;
 #endif

@@ -10,12 +10,6 @@
 #include "ops/work_slices.hpp"
 
 namespace vkgpt::ops {
-namespace {
-
-constexpr std::int64_t kBlock = 64;  // elements to a bit
-constexpr std::int64_t kWordBits = 32;
-
-}  // namespace
 
 plan::Tensor decay_bits(plan::PlanBuilder& builder, std::int64_t elements, std::span<const Slice> decayed) {
   return builder.constant("decay_bits", {mask_words(elements)}, DType::kU32,
@@ -30,11 +24,12 @@ plan::Tensor active_bits(plan::PlanBuilder& builder, std::int64_t elements, std:
 std::vector<std::uint32_t> make_decay_bits(std::int64_t elements, std::span<const Slice> decayed) {
   std::vector<std::uint32_t> words(mask_words(elements));
   for (const Slice range : decayed) {
-    VKGPT_CHECK(range.first >= 0 && range.first % kBlock == 0 && range.count > 0 &&
+    VKGPT_CHECK(range.first >= 0 && range.first % kMaskBlock == 0 && range.count > 0 &&
                     range.first + range.count <= elements,
                 "range {}+{} of {} elements", range.first, range.count, elements);
-    for (std::int64_t block = range.first / kBlock; block * kBlock < range.first + range.count; ++block) {
-      words[block / kWordBits] |= 1U << (block % kWordBits);
+    for (std::int64_t block = range.first / kMaskBlock; block * kMaskBlock < range.first + range.count;
+         ++block) {
+      words[block / kMaskWordBits] |= 1U << (block % kMaskWordBits);
     }
   }
   return words;
@@ -67,7 +62,7 @@ void elementwise_update(plan::PlanBuilder& builder, const OptimizerArenas& arena
       dispatch.kernel.macros.dtype("DTYPE", copy.dtype);
       add_binding(dispatch, "COPY", elements(plan::write(copy), slice, copy.dtype));
     }
-    plan::PushWords push = plan::PushWords{}.u32(slice.count, slice.first);
+    plan::PushWords push = plan::PushWords{}.u32(slice.count, mask_bit(slice.first));
     for (const double constant : update.constants) push.f32(constant);
     dispatch.push = push;
     dispatch.cost.flops = update.flops * slice.count;

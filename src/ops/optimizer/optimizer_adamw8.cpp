@@ -117,7 +117,7 @@ void append_small(PlanBuilder& builder, const OptimizerAdamW8& args, const AdamW
                   read(args.norm),
                   read(step_params(builder)),
                   read(map)};
-    d.push = push_constants(PushWords{}.u32(moments.count, slice.first), constants).u32(run.first);
+    d.push = push_constants(PushWords{}.u32(moments.count, mask_bit(slice.first)), constants).u32(run.first);
     const std::int64_t n = moments.count;
     d.cost = {.flops = 16 * n, .bytes = 28 * n};
     builder.dispatch(std::move(d));

@@ -9,9 +9,19 @@
 
 namespace vkgpt::ops {
 
-/// Words of a mask with one bit for each 64 of `elements`.
+constexpr std::int64_t kMaskBlock = 64;  // elements to a bit of a mask
+constexpr std::int64_t kMaskWordBits = 32;
+
+/// Words of a mask over `elements`.
 constexpr std::int64_t mask_words(std::int64_t elements) {
-  return (elements + 2047) / 2048;
+  return (elements + kMaskBlock * kMaskWordBits - 1) / (kMaskBlock * kMaskWordBits);
+}
+
+/// The bit of an element with which a slice begins. Kernels count from it: arenas may have more than 2^32
+/// elements.
+inline std::int64_t mask_bit(std::int64_t first) {
+  VKGPT_CHECK(first % kMaskBlock == 0, "a slice from element {}", first);
+  return first / kMaskBlock;
 }
 
 /// Checks what every optimizer gets: f32 `arenas` of one shape (n), its masks, and the state of

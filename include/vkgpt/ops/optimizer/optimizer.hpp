@@ -35,7 +35,8 @@ struct OptimizerArenas {
 
 /// The kernel of such an optimizer. Its bindings: weights, gradients, m, v where there is one, decay, norm,
 /// step parameters, and as ACTIVE the mask of those elements that are not another's, as COPY the copy of type
-/// DTYPE. Its push constants: elements of the slice, its first one in the arena, `constants`.
+/// DTYPE. Its push constants: elements of the slice, the place of the first one's bit in the masks,
+/// `constants`.
 struct ElementwiseUpdate {
   const char* stem;
   std::initializer_list<double> constants;
