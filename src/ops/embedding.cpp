@@ -58,7 +58,7 @@ std::vector<Slice> token_slices(const vk::DeviceCaps& caps, std::int64_t rows, s
 /// Runs of the rows of wte that are bound at once.
 std::vector<Slice> table_slices(const vk::DeviceCaps& caps, const Weight& wte) {
   const bool has_wide_granule = wte.blocks || any_16bit({wte.values});
-  return row_slices(caps, wte.shape[0], wte.row_bytes(), slice_granule(has_wide_granule));
+  return row_slices(caps, wte.shape[0], bound_row_bytes(caps, wte), slice_granule(has_wide_granule));
 }
 
 /// One slice of rows of x, gathered from one slice of wte.

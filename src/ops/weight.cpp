@@ -7,6 +7,8 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/ops/launch.hpp"
 
+#include "ops/grid.hpp"
+
 namespace vkgpt::ops {
 namespace {
 
@@ -28,6 +30,11 @@ Weight::Weight(BlockType type, Shape size, plan::Tensor quants, std::optional<pl
                   std::cmp_equal(values.shape.numel(), format.quant_words(numbers)) &&
                   std::cmp_equal(scales ? scales->shape.numel() : 0, format.scale_words(numbers)),
               "{} {} in words {}", format.name, shape.to_string(), values.shape.to_string());
+}
+
+std::int64_t bound_row_bytes(const vk::DeviceCaps& caps, const Weight& weight) {
+  constexpr std::int64_t kIndices = 1LL << 32;
+  return std::max(weight.row_bytes(), ceil_div(weight.shape.back() * max_binding_bytes(caps), kIndices));
 }
 
 Weight persistent_blocks(plan::PlanBuilder& builder, std::string_view name, BlockType type,

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/check.hpp"
+#include "vkgpt/ops/weight.hpp"
 #include "vkgpt/plan/limits.hpp"
 
 #include "ops/grid.hpp"
@@ -38,6 +39,17 @@ TEST(Launch, SlicesCoverAllRowsWithinTheLimit) {
   }
   EXPECT_TRUE(std::ranges::contains(firsts, 640)) << "a run begins at the cut";
   EXPECT_THROW(row_slices(caps, 300, 4000), plan::TooLarge);
+}
+
+TEST(Launch, RowsOfFourBitNumbersStayWithin32BitIndices) {
+  vk::DeviceCaps caps;
+  plan::PlanBuilder builder(caps);
+  const Weight weight = persistent_blocks(builder, "w", BlockType::kQ4_0, {1 << 19, 1 << 14});
+  EXPECT_EQ(weight.row_bytes(), 1 << 13);
+  caps.max_storage_buffer_range = 0xffffffff;
+  EXPECT_EQ(bound_row_bytes(caps, weight), 1 << 14);
+  caps.max_storage_buffer_range = 1 << 27;
+  EXPECT_EQ(bound_row_bytes(caps, weight), 1 << 13);
 }
 
 TEST(Launch, BindingsNarrowToTheirSlice) {

@@ -26,6 +26,10 @@ struct Weight {
   std::int64_t row_bytes() const { return values.shape.back() * dtype_size(values.dtype); }
 };
 
+/// Bytes that a row counts for when rows are bound: those of `row_bytes`, or more where numbers of 4 bits
+/// would pass 32-bit indices before they fill a binding.
+std::int64_t bound_row_bytes(const vk::DeviceCaps& caps, const Weight& weight);
+
 /// The persistent tensors of a matrix in blocks, "NAME" and "NAME.scales".
 Weight persistent_blocks(plan::PlanBuilder& builder, std::string_view name, BlockType type,
                          const Shape& shape);

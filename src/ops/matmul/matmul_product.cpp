@@ -95,7 +95,7 @@ bool has_rows_of(const Product& p, std::int64_t elements) {
 Slicing slice(const vk::DeviceCaps& caps, const Product& p, const Extents& e, std::int64_t k_limit) {
   const std::int64_t size = dtype_size(p.a.dtype);
   const std::int64_t granule = slice_granule(size == 2 || p.b.blocks);
-  const std::int64_t b_rows = max_binding_bytes(caps) / p.b.row_bytes();
+  const std::int64_t b_rows = max_binding_bytes(caps) / bound_row_bytes(caps, p.b);
   const auto fitting = [&](std::int64_t row_elements, std::int64_t element_size) {
     return max_binding_bytes(caps) / element_size / row_elements;
   };
