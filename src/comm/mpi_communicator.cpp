@@ -145,17 +145,22 @@ bool MpiCommunicator::take_jobs(std::unique_lock<std::mutex>& lock) {
   std::deque<Job> jobs;
   std::swap(jobs, posted_);
   lock.unlock();
-  for (const Job& job : jobs) begin(job);
+  for (Job& job : jobs) begin(std::move(job));
   return true;
 }
 
-void MpiCommunicator::begin(const Job& job) {
+void MpiCommunicator::begin(Job job) {
   const Message& m = job.message;
-  const int handle = m.kind == Message::Kind::kSend
-                         ? mpi_.send(m.bytes.data(), m.bytes.size(), m.peer, m.tag)
-                         : mpi_.receive(m.bytes.data(), m.bytes.size(), m.peer, m.tag);
+  const bool sends = m.kind == Message::Kind::kSend;
+  if (m.is_copied) {
+    job.copy = std::make_shared_for_overwrite<std::byte[]>(m.bytes.size());
+    if (sends) std::ranges::copy(m.bytes, job.copy.get());
+  }
+  std::byte* bytes = m.is_copied ? job.copy.get() : m.bytes.data();
+  const int handle = sends ? mpi_.send(bytes, m.bytes.size(), m.peer, m.tag)
+                           : mpi_.receive(bytes, m.bytes.size(), m.peer, m.tag);
   if (handle < 0) return set_error(engine_error());
-  in_flight_.emplace(handle, job);
+  in_flight_.emplace(handle, std::move(job));
   if (completed_.size() <= static_cast<std::size_t>(handle)) completed_.resize(2 * completed_.size() + 64);
 }
 
@@ -171,11 +176,15 @@ bool MpiCommunicator::look() {
 }
 
 void MpiCommunicator::done(const Job& job) {
+  const Message& m = job.message;
+  if (job.copy && m.kind == Message::Kind::kReceive) {
+    std::copy_n(job.copy.get(), m.bytes.size(), m.bytes.data());
+  }
   const std::lock_guard lock(mutex_);
   const auto found = open_.find(job.ticket);
   Open& open = found->second;
   open.moved = Clock::now();
-  open.peers.erase(std::ranges::find(open.peers, job.message.peer));
+  open.peers.erase(std::ranges::find(open.peers, m.peer));
   if (!open.peers.empty()) return;
   open_.erase(found);
   to_caller_.notify_all();

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -43,13 +44,14 @@ class MpiCommunicator : public Communicator {
   struct Job {
     Ticket ticket = 0;
     Message message;
+    std::shared_ptr<std::byte[]> copy = {};  // what MPI sees of a message that is copied
   };
 
   void run();
   void start_mpi();
   /// Begins what was posted; false when the thread shall end.
   bool take_jobs(std::unique_lock<std::mutex>& lock);
-  void begin(const Job& job);
+  void begin(Job job);
   /// Looks at what is in flight; whether anything completed.
   bool look();
   void done(const Job& job);

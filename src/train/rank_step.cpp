@@ -130,7 +130,8 @@ RankStep::Wave RankStep::begin_wave(std::vector<int> contributors, std::vector<s
       if (wave.contributors[c] == rank()) continue;
       const std::int64_t place = piece.place + static_cast<std::int64_t>(c) * words;
       messages.push_back(
-          Message::receive(wave.contributors[c], incoming(slot, place, words), static_cast<int>(p) + 1));
+          Message::receive(wave.contributors[c], incoming(slot, place, words), static_cast<int>(p) + 1)
+              .copied(store_.has_mapped_slots()));
     }
   }
   wave.incoming = ranks_.post(std::move(messages), "gradients");
@@ -156,7 +157,8 @@ void RankStep::send_buckets(const Wave& wave) {
       if (piece.owner == rank()) {
         std::ranges::copy(packed, incoming(wave.slot, piece.place + own * words, words).begin());
       } else {
-        messages.push_back(Message::send(static_cast<int>(piece.owner), packed, static_cast<int>(p) + 1));
+        messages.push_back(Message::send(static_cast<int>(piece.owner), packed, static_cast<int>(p) + 1)
+                               .copied(store_.has_mapped_slots()));
       }
     }
     tickets.push_back(ranks_.post(std::move(messages), vkgpt::format("bucket {}", bucket)));
@@ -277,8 +279,9 @@ void RankStep::gather_shards(int slot, const char* what) {
   for (int peer = 0; peer < ranks_.size(); ++peer) {
     if (peer == rank()) continue;
     const model::ArenaRange theirs = layout_.shards[static_cast<std::size_t>(peer)];
-    messages.push_back(Message::receive(peer, incoming(slot, theirs.first, theirs.count)));
-    messages.push_back(Message::send(peer, packed));
+    messages.push_back(
+        Message::receive(peer, incoming(slot, theirs.first, theirs.count)).copied(store_.has_mapped_slots()));
+    messages.push_back(Message::send(peer, packed).copied(store_.has_mapped_slots()));
   }
   ranks_.exchange(std::move(messages), what);
 }

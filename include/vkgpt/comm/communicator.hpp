@@ -17,12 +17,20 @@ struct Message {
   int peer = 0;
   std::span<std::byte> bytes;
   int tag = 0;
+  bool is_copied = false;  // see `copied`
 
   static Message send(int peer, std::span<const std::byte> bytes, int tag = 0) {
     return {Kind::kSend, peer, {const_cast<std::byte*>(bytes.data()), bytes.size()}, tag};
   }
   static Message receive(int peer, std::span<std::byte> bytes, int tag = 0) {
     return {Kind::kReceive, peer, bytes, tag};
+  }
+  /// The same by way of a copy, for bytes that a GPU's driver mapped: transports can neither register such
+  /// pages nor read them from another process (VM_PFNMAP, VM_IO).
+  Message copied(bool wanted) const {
+    Message message = *this;
+    message.is_copied = wanted;
+    return message;
   }
 };
 

@@ -43,6 +43,9 @@ class TensorStore {
   void download(std::string_view name, std::span<std::byte> data, std::uint64_t offset = 0) const;
   void fill_zero(std::string_view name);
 
+  /// Whether slots are pages that a GPU's driver mapped, not memory of this process as with a CPU driver.
+  bool has_mapped_slots() const { return !context_.caps().is_cpu(); }
+
   /// Host memory of an upload tensor. The caller owns `slot` (see `SlotRing`).
   template <typename T>
   std::span<T> upload_slot(std::string_view name, int slot) {
