@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include "vkgpt/core/error.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
 #include "vkgpt/vk/result.hpp"
 
@@ -108,6 +109,18 @@ TEST_F(GpuRecovery, TheDriverStaysLoadedWhileADeviceIsOpenedAgain) {
   };
   EXPECT_EQ(train("loaded", looking).steps, 12);
   EXPECT_EQ(opened, 2);
+}
+
+TEST_F(GpuRecovery, AwaitsADeviceThatIsMissingAfterALoss) {
+  int opened = 0, asked = 0;
+  const OpenDevice fragile = fragile_device(opened, 1, 70);
+  const OpenDevice missing_at_first = [&] {
+    if (++asked == 2) throw vk::DeviceLost("the GPU was lost while it was opened");
+    if (asked == 3) fail("there is no device");
+    return fragile();
+  };
+  EXPECT_EQ(train("missing", missing_at_first).steps, 12);
+  EXPECT_EQ(asked, 4);
 }
 
 TEST_F(GpuRecovery, GivesUpAfterThreeLosses) {
