@@ -66,6 +66,12 @@ void check_tensor(const TensorInfo& info, std::uint64_t bytes, std::uint64_t mos
              format_bytes(bytes), format_bytes(most));
 }
 
+/// Whether the slots of an upload or readback take none of the device's memory.
+bool is_apart(const TensorInfo& info, HostMemory host) {
+  if (host == HostMemory::kShared) return false;
+  return info.storage == Storage::kReadback || info.bytes() > kMostCopiedUpload;
+}
+
 }  // namespace
 
 std::uint64_t MemoryPlan::total_bytes() const {
@@ -73,7 +79,8 @@ std::uint64_t MemoryPlan::total_bytes() const {
                          [](std::uint64_t sum, const auto& entry) { return sum + entry.second; });
 }
 
-MemoryPlan plan_memory(const Plan& plan, std::uint64_t alignment, std::uint64_t max_arena_bytes) {
+MemoryPlan plan_memory(const Plan& plan, std::uint64_t alignment, std::uint64_t max_arena_bytes,
+                       HostMemory host) {
   MemoryPlan memory;
   for (const Segment& segment : plan.segments) {
     std::vector<std::vector<Placed>> arenas;
@@ -106,7 +113,8 @@ MemoryPlan plan_memory(const Plan& plan, std::uint64_t alignment, std::uint64_t 
       memory.host_bytes += info.bytes();
     }
     if (info.storage == Storage::kUpload || info.storage == Storage::kReadback) {
-      memory.bytes_by_role[info.role] += kSlotCount * info.bytes();
+      std::uint64_t& bytes = is_apart(info, host) ? memory.host_bytes : memory.bytes_by_role[info.role];
+      bytes += kSlotCount * info.bytes();
     }
   }
   for (const std::uint64_t bytes : memory.arena_bytes) memory.bytes_by_role[Role::kActivations] += bytes;

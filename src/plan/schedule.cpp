@@ -13,8 +13,9 @@ constexpr std::uint64_t kAlignment = 256;
 
 Schedule make_schedule(Plan plan, const vk::DeviceCaps& caps) {
   Schedule schedule{std::move(plan), {}, {}};
-  schedule.memory = plan_memory(schedule.plan, std::max(kAlignment, caps.storage_buffer_alignment),
-                                caps.max_allocation_bytes);
+  schedule.memory = plan_memory(
+      schedule.plan, std::max(kAlignment, caps.storage_buffer_alignment), caps.max_allocation_bytes,
+      caps.type == vk::DeviceType::kDiscrete ? HostMemory::kApart : HostMemory::kShared);
   for (const Segment& segment : schedule.plan.segments) {
     schedule.barriers.push_back(plan_barriers(schedule.plan, segment, schedule.memory));
   }

@@ -14,8 +14,6 @@ namespace vkgpt::plan {
 namespace {
 
 constexpr std::uint32_t kQuietNan = 0x7fc00000;
-/// Larger uploads are read in place, once: a copy would cost the device as much memory.
-constexpr std::uint64_t kMostCopied = 16 << 20;
 
 void check_range(std::string_view name, std::uint64_t bytes, std::uint64_t offset, std::uint64_t count) {
   VKGPT_CHECK(offset <= bytes && count <= bytes - offset, "{} bytes at {} of {}, which has {}", count, offset,
@@ -63,7 +61,9 @@ void TensorStore::reserve(const Schedule& schedule) {
                                       is_upload ? vk::MemoryKind::kUpload : vk::MemoryKind::kReadback,
                                       vkgpt::format("{}[{}]", info.name, slot));
           std::fill_n(tensor.buffers.back().mapped(), info.bytes(), std::byte{0});
-          if (!is_upload || uploads_ == Uploads::kInPlace || info.bytes() > kMostCopied) continue;
+          // What is written and then invalidated without a flush is undefined in memory that is not coherent.
+          tensor.buffers.back().flush();
+          if (!is_upload || uploads_ == Uploads::kInPlace || info.bytes() > kMostCopiedUpload) continue;
           tensor.on_device.emplace_back(device, info.bytes(), vk::MemoryKind::kDevice,
                                         vkgpt::format("{}[{}] on the device", info.name, slot));
         }

@@ -190,7 +190,7 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
 }
 
 std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfig& config,
-                                const vk::Target& target) {
+                                const vk::Target& target, const model::RankOptions& ranks) {
   if (config.batch_size > 0) return config.batch_size;
   const vk::DeviceCaps& caps = target.caps;
   const std::uint64_t free = caps.heap_budget_bytes > 0 ? caps.heap_budget_bytes : caps.heap_bytes;
@@ -200,7 +200,8 @@ std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfi
   const auto fits = [&](std::int64_t batch_size) {
     trial.batch_size = batch_size;
     try {
-      const plan::Schedule schedule = train_schedule(params, trial, params.config().block_size, target);
+      const plan::Schedule schedule =
+          train_schedule(params, trial, params.config().block_size, target, false, ranks);
       return schedule.memory.total_bytes() <= budget;
     } catch (const plan::TooLarge&) {
       return false;

@@ -60,11 +60,12 @@ TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& 
 }
 
 TrainConfig with_settled_batch_size(TrainConfig config, const model::GptConfig& model_config,
-                                    const std::optional<Checkpoint>& checkpoint, const vk::Target& target) {
+                                    const std::optional<Checkpoint>& checkpoint, const vk::Target& target,
+                                    const model::RankOptions& ranks) {
   if (config.batch_size > 0) return config;
+  const model::GptParams params(model_config, adaptation(config));
   config.batch_size =
-      checkpoint ? read_state(*checkpoint).batch_size
-                 : resolve_batch_size(model::GptParams(model_config, adaptation(config)), config, target);
+      checkpoint ? read_state(*checkpoint).batch_size : resolve_batch_size(params, config, target, ranks);
   log_info("batch size: {}", config.batch_size);
   return config;
 }

@@ -38,7 +38,10 @@ DataLoader loader_of(const RunInput& input, const TrainConfig& config) {
 /// The configuration with a batch that every rank's device holds.
 TrainConfig settled(const TrainConfig& config, const RunInput& input,
                     const std::optional<Checkpoint>& checkpoint, const vk::Target& target) {
-  TrainConfig result = with_settled_batch_size(config, input.model, checkpoint, target);
+  const model::RankOptions ranks = input.ranks == nullptr
+                                       ? rank_options(config, 0, 1)
+                                       : rank_options(config, input.ranks->rank(), input.ranks->size());
+  TrainConfig result = with_settled_batch_size(config, input.model, checkpoint, target, ranks);
   if (input.ranks != nullptr && config.batch_size == 0) {
     result.batch_size =
         std::ranges::min(comm::all_gather_value(*input.ranks, result.batch_size, "automatic batch size"));

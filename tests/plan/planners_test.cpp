@@ -156,6 +156,22 @@ TEST(BarrierPlanner, SeesHazardsThroughAliasedArenaBytes) {
   EXPECT_EQ(plan_barriers(plan, plan.segment("s"), memory), (BarrierPlan{1, 2}));
 }
 
+TEST(MemoryPlanner, CountsNoSlotsOfADiscreteGpuThatLieInTheHostsMemory) {
+  PlanBuilder builder{vk::DeviceCaps{}};
+  const auto small = static_cast<std::int64_t>(kMostCopiedUpload / sizeof(float));
+  const Tensor tokens = builder.upload("tokens", {small}), wires = builder.upload("wires", {2 * small});
+  const Tensor results = builder.readback("results", {64});
+  builder.begin_segment("s");
+  builder.dispatch({.kernel = {"k"}, .bindings = {read(tokens), read(wires), write(results)}});
+  const Plan plan = std::move(builder).finish();
+  const MemoryPlan shared = plan_memory(plan, 256, 1 << 20),
+                   apart = plan_memory(plan, 256, 1 << 20, HostMemory::kApart);
+  EXPECT_EQ(shared.total_bytes(), kSlotCount * (3 * kMostCopiedUpload + 256));
+  EXPECT_EQ(shared.host_bytes, 0U);
+  EXPECT_EQ(apart.total_bytes(), kSlotCount * kMostCopiedUpload);
+  EXPECT_EQ(apart.host_bytes, kSlotCount * (2 * kMostCopiedUpload + 256));
+}
+
 TEST(Taps, KeepThePlanAndExtendTheLifeOfWhatTheyRead) {
   test::Random random(7);
   const Plan plan = random_plan(random);

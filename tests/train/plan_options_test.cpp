@@ -67,5 +67,29 @@ TEST(MatrixNotice, SaysWhyMatrixUnitsStayUnused) {
   EXPECT_EQ(matrix_notice(with_amp("off"), target), "");
 }
 
+TEST(BatchSize, OfSeveralRanksLeavesRoomForTheirExchange) {
+  vk::Target target;
+  target.caps.heap_bytes = target.caps.heap_budget_bytes = 64 << 20;
+  model::GptConfig model;
+  model.n_layer = 2;
+  model.n_embd = 256;
+  model.vocab_size = 512;
+  model.block_size = 64;
+  const model::GptParams params(model, {});
+  TrainConfig config;
+  config.batch_size = 0;
+  const model::RankOptions ranks = rank_options(config, 0, 2);
+  const auto bytes = [&](std::int64_t batch_size) {
+    config.batch_size = batch_size;
+    const plan::MemoryPlan memory =
+        train_schedule(params, config, model.block_size, target, false, ranks).memory;
+    EXPECT_GT(memory.host_bytes, 0U) << "results, if nothing else, are read in the host's memory";
+    return memory.total_bytes();
+  };
+  const std::int64_t found = resolve_batch_size(params, config, target, ranks);
+  EXPECT_LE(bytes(found), target.caps.heap_bytes / 10 * 9);
+  EXPECT_GT(bytes(found + 1), target.caps.heap_bytes / 10 * 9);
+}
+
 }  // namespace
 }  // namespace vkgpt::train

@@ -42,8 +42,8 @@ plan::Schedule train_schedule(const model::GptParams& params, const TrainConfig&
                               const model::RankOptions& ranks = {});
 
 /// `batch_size`, or where that is automatic the largest multiple of 1, 2, 4, ... whose plan leaves a tenth of
-/// the device's free memory. Throws `Error` when not even one sequence fits.
+/// the device's free memory; `ranks` as for `train_schedule`. Throws `Error` when not even one sequence fits.
 std::int64_t resolve_batch_size(const model::GptParams& params, const TrainConfig& config,
-                                const vk::Target& target);
+                                const vk::Target& target, const model::RankOptions& ranks = {});
 
 }  // namespace vkgpt::train

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "vkgpt/model/gpt_config.hpp"
+#include "vkgpt/model/train_step.hpp"
 #include "vkgpt/train/checkpoint.hpp"
 #include "vkgpt/train/train_config.hpp"
 #include "vkgpt/train/trainer_state.hpp"
@@ -19,8 +20,9 @@ TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& 
                           const TrainConfig& config, const std::string& data_sha256);
 
 /// `config` with a batch size: its own, or where that is automatic the one the checkpoint was trained with,
-/// or as large as the device's memory allows.
+/// or as large as the device's memory allows, for a step of `ranks`.
 TrainConfig with_settled_batch_size(TrainConfig config, const model::GptConfig& model_config,
-                                    const std::optional<Checkpoint>& checkpoint, const vk::Target& target);
+                                    const std::optional<Checkpoint>& checkpoint, const vk::Target& target,
+                                    const model::RankOptions& ranks);
 
 }  // namespace vkgpt::train
