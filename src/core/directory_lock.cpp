@@ -21,6 +21,13 @@ DirectoryLock::DirectoryLock(const Path& directory, std::string_view work)
   }
 }
 
+DirectoryLock::DirectoryLock(const Path& directory)
+    : fd_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (fd_ < 0) throw IoError("open directory", directory, errno);
+  while (::flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+  }
+}
+
 DirectoryLock::~DirectoryLock() {
   ::close(fd_);
 }

@@ -1,13 +1,19 @@
 #include "vkgpt/vk/kernel_record.hpp"
 
 #include <exception>
+#include <optional>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
+#include "vkgpt/core/directory_lock.hpp"
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/core/log.hpp"
+
+#include "vk/shader_source.hpp"
 
 namespace vkgpt::vk {
 namespace {
@@ -15,10 +21,42 @@ namespace {
 constexpr std::string_view kRecordFormat = "vkgpt kernels 1";
 constexpr std::uint64_t kMaxRecordBytes = 4 << 20;
 
+/// Names the kernels and the checks that verdicts are about.
+const std::string& program_hash() {
+  static const std::string hash = [] {
+    Sha256 sha;
+    for (const ShaderSource& source : embedded_shaders()) {
+      sha.update(vkgpt::format("{} {}\n", source.name, source.text.size()));
+      sha.update(source.text);
+    }
+    sha.update(vkgpt::format("checks {}", kChecksVersion));
+    return sha.hex();
+  }();
+  return hash;
+}
+
 const Json& json_object(const Json& record, std::string_view key, std::string_view where) {
   const Json& object = json_member(record, key, where);
   if (!object.is_object()) fail("{}: '{}' is not an object", where, key);
   return object;
+}
+
+using Failures = std::map<std::string, KernelRecord::Failure>;
+
+Failures parse_failures(const Json& record, std::string_view key, std::string_view where) {
+  Failures failures;
+  for (const auto& [name, failure] : json_object(record, key, where).items()) {
+    failures[name] = {json_string(failure, "reason", where), json_string(failure, "date", where)};
+  }
+  return failures;
+}
+
+Json failures_json(const Failures& failures) {
+  Json json = Json::object();
+  for (const auto& [name, failure] : failures) {
+    json[name] = {{"reason", failure.reason}, {"date", failure.date}};
+  }
+  return json;
 }
 
 KernelRecord parse(const std::filesystem::path& path, const DeviceCaps& caps) {
@@ -29,19 +67,22 @@ KernelRecord parse(const std::filesystem::path& path, const DeviceCaps& caps) {
     fail("{}: of another device or driver", where);
   }
   KernelRecord record;
-  record.tested = json_string(json, "tested", where);
-  for (const auto& [name, failure] : json_object(json, "disabled", where).items()) {
-    record.disabled[name] = {json_string(failure, "reason", where), json_string(failure, "date", where)};
-  }
   const Json& measured = json_object(json, "measured", where);
   for (const auto& [key, kernel] : measured.items()) record.measured[key] = json_string(measured, key, where);
+  const auto program = json.find("program");
+  if (program == json.end() || *program != program_hash()) return record;
+  record.tested = json_string(json, "tested", where);
+  record.disabled = parse_failures(json, "disabled", where);
+  record.wrong = parse_failures(json, "wrong", where);
   return record;
 }
 
 }  // namespace
 
 void KernelRecord::apply_to(KernelChoices& choices) const {
-  for (const auto& [name, failure] : disabled) choices.disabled.insert(name);
+  for (const auto* failures : {&disabled, &wrong}) {
+    for (const auto& [name, failure] : *failures) choices.disabled.insert(name);
+  }
   for (const auto& [key, kernel] : measured) choices.measured.emplace(key, kernel);
   if (!tested.empty()) choices.measured.emplace(kTestedKey, tested);
 }
@@ -68,18 +109,32 @@ KernelRecord read_kernel_record(const std::filesystem::path& cache_dir, const De
 void write_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps,
                          const KernelRecord& record) {
   if (cache_dir.empty()) return;
-  Json disabled = Json::object(), measured = Json::object();
-  for (const auto& [name, failure] : record.disabled) {
-    disabled[name] = {{"reason", failure.reason}, {"date", failure.date}};
-  }
+  Json measured = Json::object();
   for (const auto& [key, kernel] : record.measured) measured[key] = kernel;
-  const Json json = {
-      {"format", kRecordFormat},        {"device", caps.name},     {"uuid", caps.uuid},
-      {"driver", caps.driver},          {"tested", record.tested}, {"disabled", std::move(disabled)},
-      {"measured", std::move(measured)}};
+  const Json json = {{"format", kRecordFormat},
+                     {"program", program_hash()},
+                     {"device", caps.name},
+                     {"uuid", caps.uuid},
+                     {"driver", caps.driver},
+                     {"tested", record.tested},
+                     {"disabled", failures_json(record.disabled)},
+                     {"wrong", failures_json(record.wrong)},
+                     {"measured", std::move(measured)}};
   make_directories(cache_dir);
   replace_file(kernel_record_path(cache_dir, caps),
                json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+KernelRecord update_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps,
+                                  const std::function<void(KernelRecord&)>& change) {
+  if (!cache_dir.empty()) make_directories(cache_dir);
+  const std::optional<DirectoryLock> lock =
+      cache_dir.empty() ? std::nullopt : std::optional<DirectoryLock>(std::in_place, cache_dir);
+  const KernelRecord before = read_kernel_record(cache_dir, caps);
+  KernelRecord record = before;
+  change(record);
+  if (record != before) write_kernel_record(cache_dir, caps, record);
+  return record;
 }
 
 }  // namespace vkgpt::vk

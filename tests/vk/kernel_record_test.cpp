@@ -1,9 +1,13 @@
 #include "vkgpt/vk/kernel_record.hpp"
 
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "vkgpt/core/file.hpp"
 #include "vkgpt/vk/context.hpp"
@@ -87,6 +91,56 @@ TEST(KernelRecord, DamagedAndForeignFilesAreIgnoredWithOneLine) {
     EXPECT_THAT(log, HasSubstr("vkgpt selftest"));
     EXPECT_EQ(log.find('\n'), log.size() - 1) << log;
   }
+}
+
+TEST(KernelRecord, VerdictsAreOfTheseKernelsAndChecks) {
+  const TempDirectory directory;
+  const std::filesystem::path path = kernel_record_path(directory.path(), some_device());
+  KernelRecord written = some_record();
+  written.wrong["matmul nv"] = {"nmse 1", "2026-11-22"};
+  write_kernel_record(directory.path(), some_device(), written);
+  EXPECT_EQ(read_kernel_record(directory.path(), some_device()), written);
+  nlohmann::json json = nlohmann::json::parse(read_file(path));
+  for (const bool has_program : {true, false}) {  // of another version, of one before records said so
+    if (has_program) {
+      json["program"] = std::string(64, '0');
+    } else {
+      json.erase("program");
+      json.erase("wrong");
+    }
+    write_file(path, json.dump());
+    testing::internal::CaptureStderr();
+    const KernelRecord record = read_kernel_record(directory.path(), some_device());
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(record, KernelRecord{.measured = some_record().measured});
+  }
+}
+
+TEST(KernelRecord, SeveralProcessesUpdateIt) {
+  const TempDirectory directory;
+  constexpr int kWriters = 4, kUpdates = 8;
+  std::vector<pid_t> children;
+  for (int writer = 0; writer < kWriters; ++writer) {
+    children.push_back(fork());
+    if (children.back() != 0) continue;
+    for (int i = 0; i < kUpdates; ++i) {
+      update_kernel_record(directory.path(), some_device(), [&](KernelRecord& record) {
+        record.measured[std::to_string(writer * kUpdates + i)] = "scalar";
+      });
+    }
+    _exit(0);
+  }
+  for (const pid_t child : children) waitpid(child, nullptr, 0);
+  EXPECT_EQ(read_kernel_record(directory.path(), some_device()).measured.size(),
+            std::size_t{kWriters * kUpdates});
+}
+
+TEST(KernelRecord, AnUpdateThatChangesNothingWritesNothing) {
+  const TempDirectory directory;
+  EXPECT_EQ(update_kernel_record(directory.path(), some_device(), [](KernelRecord&) {}), KernelRecord{});
+  EXPECT_FALSE(std::filesystem::exists(kernel_record_path(directory.path(), some_device())));
+  const auto change = [](KernelRecord& record) { record = some_record(); };
+  EXPECT_EQ(update_kernel_record({}, some_device(), change), some_record());
 }
 
 TEST(GpuKernelRecord, JoinsTheChoicesOfAContext) {

@@ -12,6 +12,8 @@ class DirectoryLock {
  public:
   /// Throws `Error` where another process holds it; `work` is what that process does: "training in".
   DirectoryLock(const Path& directory, std::string_view work);
+  /// Waits for the process that holds it: for work that takes a moment.
+  explicit DirectoryLock(const Path& directory);
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
   ~DirectoryLock();

@@ -59,10 +59,12 @@ std::string kernels_of(const vk::PhysicalDevice& device, SystemReport& report) {
         vkgpt::format("{}: its kernels were never tested: run 'vkgpt selftest --device \"{}\"'",
                       device.caps.name, device.caps.name));
   }
-  for (const auto& [name, failure] : record.disabled) {
-    text += vkgpt::format(", {} off since {} ({})", name, failure.date, failure.reason);
-    report.advice.push_back(
-        vkgpt::format("{}: {} gave wrong results: a newer driver may help", device.caps.name, name));
+  for (const auto* failures : {&record.disabled, &record.wrong}) {
+    for (const auto& [name, failure] : *failures) {
+      text += vkgpt::format(", {} off since {} ({})", name, failure.date, failure.reason);
+      report.advice.push_back(vkgpt::format("{}: {} is off ({}): a newer driver may help", device.caps.name,
+                                            name, failure.reason));
+    }
   }
   if (!record.measured.empty()) text += vkgpt::format(", {} choices tuned", record.measured.size());
   return text;

@@ -24,6 +24,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+std::string matmul_name(vk::Backend backend) {
+  return vkgpt::format("matmul {}", vk::backend_name(backend));
+}
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -179,11 +183,11 @@ class Tuning {
 }  // namespace
 
 std::optional<TunedProduct> tune_product(
-    vk::Context& context, const ops::MatmulKey& key, double seconds,
+    vk::Context& context, const vk::Target& target, const ops::MatmulKey& key, double seconds,
     const std::function<void(const ops::MatmulKernel&, std::span<float>)>& perturb) {
   const auto start = Clock::now();
   const auto has_time = [&] { return seconds_since(start) <= seconds; };
-  const std::vector<ops::MatmulKernel> kernels = ops::matmul_candidates(context.target(), key);
+  const std::vector<ops::MatmulKernel> kernels = ops::matmul_candidates(target, key);
   TunedProduct tuned{.key = key, .usual = kernels[0], .best = kernels[0]};
   tuned.best_seconds = std::numeric_limits<double>::infinity();
   std::optional<Tuning> tuning;
@@ -202,6 +206,7 @@ std::optional<TunedProduct> tune_product(
     }
     if (!time) continue;
     ++tuned.candidates;
+    tuned.right.insert(kernel.backend);
     if (is_usual) {
       tuned.usual = kernel;
       tuned.usual_seconds = *time;
@@ -215,15 +220,48 @@ std::optional<TunedProduct> tune_product(
   return tuned;
 }
 
+namespace {
+
+std::string wrong_prefix(const ops::MatmulKey& key) {
+  return vkgpt::format("{} by ", ops::to_string(key));
+}
+
+/// Switches the backends of the product's wrong kernels off.
 void record_wrong(vk::KernelRecord& record, const TunedProduct& product, std::string_view date) {
   for (const WrongKernel& wrong : product.wrong) {
     const std::string what =
-        vkgpt::format("{} by {}: NMSE {:.1e} from the scalar kernel, at most {:.1e} is right",
-                      ops::to_string(product.key), ops::to_string(wrong.kernel), wrong.error, wrong.bound);
+        vkgpt::format("{}{}: NMSE {:.1e} from the scalar kernel, at most {:.1e} is right",
+                      wrong_prefix(product.key), ops::to_string(wrong.kernel), wrong.error, wrong.bound);
     log_warning("{}", what);
     if (wrong.kernel.backend == vk::Backend::kScalar) continue;
-    record.disabled[vkgpt::format("matmul {}", vk::backend_name(wrong.kernel.backend))] = {what,
-                                                                                           std::string(date)};
+    record.wrong[matmul_name(wrong.kernel.backend)] = {what, std::string(date)};
+  }
+}
+
+}  // namespace
+
+vk::Target retried(const vk::Target& target, const vk::KernelRecord& record) {
+  vk::Target all = target;
+  for (const auto& [name, failure] : record.wrong) {
+    if (!record.disabled.contains(name)) all.kernels.disabled.erase(name);
+  }
+  return all;
+}
+
+void record_tuning(vk::KernelRecord& record, std::span<const TunedProduct> products, std::string_view date) {
+  std::erase_if(record.measured, [](const auto& entry) {
+    return !ops::parse_matmul_key(entry.first) || !ops::parse_matmul_kernel(entry.second);
+  });
+  std::erase_if(record.wrong, [&](const auto& entry) {
+    return std::ranges::any_of(products, [&](const TunedProduct& product) {
+      return entry.second.reason.starts_with(wrong_prefix(product.key)) &&
+             std::ranges::any_of(product.right,
+                                 [&](vk::Backend right) { return entry.first == matmul_name(right); });
+    });
+  });
+  for (const TunedProduct& product : products) {
+    record_wrong(record, product, date);
+    if (product.candidates > 0) record.measured[ops::to_string(product.key)] = ops::to_string(product.best);
   }
 }
 

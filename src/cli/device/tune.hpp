@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -26,18 +27,24 @@ struct TunedProduct {
   double usual_seconds = 0, best_seconds = 0;
   std::size_t candidates = 0;  // that were timed
   std::vector<WrongKernel> wrong = {};
+  std::set<vk::Backend> right = {};  // backends of those that were timed
 };
 
-/// Times the kernels that can do the product by the device's clock, the usual one first, each with barriers
-/// between products as in a step, until `seconds` are over. Operands are random, and what a kernel gives is
-/// compared with the scalar one: who is wrong is not chosen. `perturb` may change a candidate's result first
-/// (tests). Nothing where the device has no memory for it, or no kernel is right.
+/// Times the kernels that `target` allows for the product by the device's clock, the usual one first, each
+/// with barriers between products as in a step, until `seconds` are over. Operands are random, and what a
+/// kernel gives is compared with the scalar one: who is wrong is not chosen. `perturb` may change a
+/// candidate's result first (tests). Nothing where the device has no memory for it, or no kernel is right.
 std::optional<TunedProduct> tune_product(
-    vk::Context& context, const ops::MatmulKey& key, double seconds,
+    vk::Context& context, const vk::Target& target, const ops::MatmulKey& key, double seconds,
     const std::function<void(const ops::MatmulKernel&, std::span<float>)>& perturb = {});
 
-/// Switches the backends of the product's wrong kernels off in `record`; the scalar ones, which they were
-/// compared with, never.
-void record_wrong(vk::KernelRecord& record, const TunedProduct& product, std::string_view date);
+/// The device with the backends that an earlier tuning alone found wrong: they are tried again.
+vk::Target retried(const vk::Target& target, const vk::KernelRecord& record);
+
+/// Puts the products' best kernels into `record` and switches the backends of wrong ones off; the scalar
+/// ones, which they were compared with, never. A backend that an earlier tuning switched off is on again
+/// where the product that it failed was timed and no kernel was wrong. Names of kernels that this version
+/// does not know are dropped.
+void record_tuning(vk::KernelRecord& record, std::span<const TunedProduct> products, std::string_view date);
 
 }  // namespace vkgpt::cli

@@ -67,8 +67,8 @@ std::vector<Product> products_of(const model::GptConfig& model, const train::Tra
   return products;
 }
 
-std::vector<TunedProduct> tune_products(vk::Context& context, const std::vector<Product>& products,
-                                        double seconds) {
+std::vector<TunedProduct> tune_products(vk::Context& context, const vk::Target& target,
+                                        const std::vector<Product>& products, double seconds) {
   const auto start = std::chrono::steady_clock::now();
   std::vector<TunedProduct> tuned;
   std::print(stderr, "{:<44} {:>9}  {:<26} {:>9}  {:<26} {:>6}\n", "product", "GFLOP/s", "without tuning",
@@ -80,7 +80,8 @@ std::vector<TunedProduct> tune_products(vk::Context& context, const std::vector<
       std::print(stderr, "{} of {} products: --seconds {} are over\n", i, products.size(), seconds);
       break;
     }
-    const auto best = tune_product(context, products[i].key, left / static_cast<double>(products.size() - i));
+    const auto best =
+        tune_product(context, target, products[i].key, left / static_cast<double>(products.size() - i));
     if (!best) continue;
     if (best->candidates == 0) {
       std::print(stderr, "{:<44} no kernel is right\n", ops::to_string(best->key));
@@ -120,19 +121,20 @@ int run_tune(std::span<const std::string> args) {
   const vk::ContextOptions opening = context_options(run);
   vk::Context context(opening);
   std::print(stderr, "device: {} ({})\n", context.caps().name, context.caps().driver);
+  const vk::Target target =
+      retried(context.target(), vk::read_kernel_record(opening.cache_dir, context.caps()));
   const std::vector<TunedProduct> tuned =
-      tune_products(context, products_of(model, config, context.target()), options.seconds);
+      tune_products(context, target, products_of(model, config, context.target()), options.seconds);
   context.instance().check_messages();
   if (interrupted()) return static_cast<int>(ExitCode::kInterrupted);
 
-  vk::KernelRecord record = vk::read_kernel_record(opening.cache_dir, context.caps());
-  nlohmann::ordered_json products = nlohmann::ordered_json::array();
   const std::string today =
       vkgpt::format("{:%F}", std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()));
+  vk::update_kernel_record(opening.cache_dir, context.caps(),
+                           [&](vk::KernelRecord& record) { record_tuning(record, tuned, today); });
+  nlohmann::ordered_json products = nlohmann::ordered_json::array();
   for (const TunedProduct& product : tuned) {
-    record_wrong(record, product, today);
     if (product.candidates == 0) continue;
-    record.measured[ops::to_string(product.key)] = ops::to_string(product.best);
     products.push_back({{"key", ops::to_string(product.key)},
                         {"usual", ops::to_string(product.usual)},
                         {"usual_seconds", product.usual_seconds},
@@ -140,7 +142,6 @@ int run_tune(std::span<const std::string> args) {
                         {"best_seconds", product.best_seconds},
                         {"candidates", product.candidates}});
   }
-  vk::write_kernel_record(opening.cache_dir, context.caps(), record);
   std::print(stderr, "{} products are kept in {}\n", products.size(),
              vk::kernel_record_path(opening.cache_dir, context.caps()).string());
   if (run.json) {

@@ -141,22 +141,23 @@ void record_verdict(vk::KernelRecord& record, const SelfTestGroup& group,
 }
 
 std::vector<SelfTestResult> test_and_record(vk::Context& context, const SelfTestGroup& group,
-                                            vk::KernelRecord& record, std::string_view date,
-                                            const std::function<void()>& save) {
-  const vk::KernelRecord before = record;
-  const SelfTestResult unfinished{.group = group, .variant = "all", .failure = "the test did not finish"};
-  record_verdict(record, group, std::span(&unfinished, 1), date);
-  const bool is_replaceable = record.disabled.contains(group.name());
-  if (is_replaceable) save();
+                                            std::string_view date, const RecordUpdate& update) {
+  std::optional<vk::KernelRecord::Failure> before;
+  update([&](vk::KernelRecord& record) {
+    if (const auto found = record.disabled.find(group.name()); found != record.disabled.end())
+      before = found->second;
+    const SelfTestResult unfinished{.group = group, .variant = "all", .failure = "the test did not finish"};
+    record_verdict(record, group, std::span(&unfinished, 1), date);
+  });
   try {
-    const std::vector<SelfTestResult> results = test_group(context, group);
-    record = before;
-    record_verdict(record, group, results, date);
-    if (group.backend) save();
+    std::vector<SelfTestResult> results = test_group(context, group);
+    update([&](vk::KernelRecord& record) { record_verdict(record, group, results, date); });
     return results;
   } catch (const Error&) {
-    record = before;
-    if (is_replaceable) save();
+    update([&](vk::KernelRecord& record) {
+      record.disabled.erase(group.name());
+      if (before) record.disabled[group.name()] = *before;
+    });
     throw;
   }
 }

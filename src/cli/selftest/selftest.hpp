@@ -50,12 +50,14 @@ std::set<std::string> tested_kernels(vk::Context& context, const SelfTestGroup& 
 void record_verdict(vk::KernelRecord& record, const SelfTestGroup& group,
                     std::span<const SelfTestResult> results, std::string_view date);
 
-/// Runs the group with its verdict in `record` and, by `save`, on the disk: while it runs that it did not
-/// finish, since a driver may hang or crash on a kernel. Nothing but that and wrong numbers switches a
-/// backend off: when the device is lost or memory is missing the record stays as it was.
+/// Changes the device's record as it is by then: others may write to it meanwhile.
+using RecordUpdate = std::function<void(const std::function<void(vk::KernelRecord&)>&)>;
+
+/// Runs the group and puts its verdict into the record: while it runs that it did not finish, since a driver
+/// may hang or crash on a kernel. Nothing but that and wrong numbers switches a backend off: when the device
+/// is lost or memory is missing the record stays as it was.
 std::vector<SelfTestResult> test_and_record(vk::Context& context, const SelfTestGroup& group,
-                                            vk::KernelRecord& record, std::string_view date,
-                                            const std::function<void()>& save);
+                                            std::string_view date, const RecordUpdate& update);
 
 /// Columns: op, variant, NMSE, bound, ok or what failed.
 std::string selftest_line(const SelfTestResult& result);

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <print>
 #include <string>
 #include <string_view>
@@ -70,21 +71,24 @@ class SelfTest {
       if (interrupted()) return;
       if (!options.wants(group)) continue;
       const std::vector<SelfTestResult> results =
-          test_and_record(context_, group, record_, today_, [this] { save(); });
+          test_and_record(context_, group, today_, [this](const auto& change) { update(change); });
       for (const SelfTestResult& result : results) std::print(stderr, "{}\n", selftest_line(result));
       std::ranges::copy(results, std::back_inserter(results_));
     }
     if (!options.wants_all()) return;
-    record_.tested = today_;
-    save();
+    update([this](vk::KernelRecord& record) { record.tested = today_; });
   }
 
   const std::vector<SelfTestResult>& results() const { return results_; }
   const vk::KernelRecord& record() const { return record_; }
 
  private:
-  void save() const {
-    if (has_own_kernels_) vk::write_kernel_record(cache_dir_, context_.caps(), record_);
+  void update(const std::function<void(vk::KernelRecord&)>& change) {
+    if (has_own_kernels_) {
+      record_ = vk::update_kernel_record(cache_dir_, context_.caps(), change);
+    } else {
+      change(record_);
+    }
   }
 
   vk::Context& context_;

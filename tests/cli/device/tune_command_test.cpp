@@ -1,3 +1,5 @@
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,30 +30,59 @@ RunResult run_on_tiny_model(std::vector<std::string> args, const TempDirectory& 
 }
 
 TEST(GpuTune, TimesTheUsualKernelAndKeepsTheBest) {
-  const auto tuned =
-      tune_product(test::shared_context(), ops::parse_matmul_key("nt f32 64x64x64 bias").value(), 0.0);
+  const auto tuned = tune_product(test::shared_context(), test::shared_context().target(),
+                                  ops::parse_matmul_key("nt f32 64x64x64 bias").value(), 0.0);
   ASSERT_TRUE(tuned.has_value());
   EXPECT_EQ(tuned->candidates, 1U);  // no time for others
   EXPECT_EQ(tuned->best, tuned->usual);
   EXPECT_GT(tuned->usual_seconds, 0);
 }
 
+const ops::MatmulKey kProduct = ops::parse_matmul_key("tn f32 64x64x64 accumulate").value();
+
+std::optional<TunedProduct> tune_with(float error_of_simt) {
+  vk::Context& context = test::shared_context();
+  return tune_product(context, context.target(), kProduct, 1e9,
+                      [=](const ops::MatmulKernel& kernel, std::span<float> values) {
+                        if (kernel.backend == vk::Backend::kSimt) values[7] += error_of_simt;
+                      });
+}
+
 TEST(GpuTune, AWrongKernelIsNotTakenAndItsBackendIsOff) {
-  const ops::MatmulKey key = ops::parse_matmul_key("tn f32 64x64x64 accumulate").value();
-  const auto tuned = tune_product(test::shared_context(), key, 1e9,
-                                  [](const ops::MatmulKernel& kernel, std::span<float> values) {
-                                    if (kernel.backend == vk::Backend::kSimt) values[7] += 3;
-                                  });
+  const auto tuned = tune_with(3);
   ASSERT_TRUE(tuned.has_value());
   EXPECT_GE(tuned->candidates, 1U);
   EXPECT_NE(tuned->best.backend, vk::Backend::kSimt);
   ASSERT_FALSE(tuned->wrong.empty());
   for (const WrongKernel& wrong : tuned->wrong) EXPECT_EQ(wrong.kernel.backend, vk::Backend::kSimt);
   vk::KernelRecord record;
-  record_wrong(record, *tuned, "2026-11-27");
-  ASSERT_TRUE(record.disabled.contains("matmul simt"));
-  EXPECT_EQ(record.disabled.size(), 1U);
-  EXPECT_THAT(record.disabled["matmul simt"].reason, HasSubstr("tn f32 64x64x64"));
+  record_tuning(record, std::span(&*tuned, 1), "2026-11-27");
+  ASSERT_TRUE(record.wrong.contains("matmul simt"));
+  EXPECT_EQ(record.wrong.size(), 1U);
+  EXPECT_THAT(record.wrong["matmul simt"].reason, HasSubstr("tn f32 64x64x64"));
+}
+
+TEST(GpuTune, OnlyTheProductThatFoundABackendWrongClearsIt) {
+  const auto wrong = tune_with(3), right = tune_with(0);
+  ASSERT_TRUE(wrong && right);
+  vk::KernelRecord record{.measured = {{"nt f32 1x1x1", "scalar"}, {"nt f32 2x2x2", "a kernel of 2019"}}};
+  record_tuning(record, std::span(&*wrong, 1), "2026-11-27");
+  EXPECT_THAT(record.measured, testing::SizeIs(2));  // without the unknown one
+  TunedProduct other = *right;
+  other.key = ops::parse_matmul_key("nt f32 64x64x64").value();
+  record_tuning(record, std::span(&other, 1), "2026-11-28");
+  EXPECT_THAT(record.wrong, testing::SizeIs(1));
+  record_tuning(record, std::span(&*right, 1), "2026-11-28");
+  EXPECT_THAT(record.wrong, testing::IsEmpty());
+}
+
+TEST(Tune, WhatAnEarlierTuningSwitchedOffIsTriedAgain) {
+  vk::Target target;
+  const vk::KernelRecord record{.disabled = {{"matmul khr", {}}},
+                                .wrong = {{"matmul khr", {}}, {"matmul simt", {}}}};
+  record.apply_to(target.kernels);
+  EXPECT_THAT(target.kernels.disabled, testing::ElementsAre("matmul khr", "matmul simt"));
+  EXPECT_THAT(retried(target, record).kernels.disabled, testing::ElementsAre("matmul khr"));
 }
 
 TEST(GpuTuneCommand, KeepsWhatItFoundForThisDevice) {

@@ -42,6 +42,15 @@ TEST(SelfTest, AFailingBackendIsOffUntilItPasses) {
   EXPECT_TRUE(record.disabled.empty());
 }
 
+TEST(SelfTest, APassingBackendStaysOffWhereTheTunerFoundItWrong) {
+  vk::KernelRecord record{.wrong = {{"matmul khr", {"nt f16 64x64x64 by khr: NMSE 1", "2026-11-20"}}}};
+  const SelfTestResult passed{.group = kKhr, .variant = "a"};
+  record_verdict(record, kKhr, std::span(&passed, 1), "2026-11-21");
+  vk::KernelChoices choices;
+  record.apply_to(choices);
+  EXPECT_FALSE(choices.allows("matmul", Backend::kKhr));
+}
+
 TEST(SelfTest, WhatNothingCanReplaceIsNeverSwitchedOff) {
   vk::KernelRecord record;
   for (const SelfTestGroup& group : {kRope, SelfTestGroup{"matmul", Backend::kScalar}}) {
@@ -65,9 +74,11 @@ std::vector<bool> saved_while(PFN_vkQueueSubmit2 submit) {
   std::vector<bool> saved;
   VolkDeviceTable& table = context.device().mutable_table();
   const PFN_vkQueueSubmit2 real = std::exchange(table.vkQueueSubmit2, submit);
-  EXPECT_THROW(test_and_record(context, simt, record, "2026-11-27",
-                               [&] { saved.push_back(record.disabled.contains(simt.name())); }),
-               Failure);
+  const auto update = [&](const auto& change) {
+    change(record);
+    saved.push_back(record.disabled.contains(simt.name()));
+  };
+  EXPECT_THROW(test_and_record(context, simt, "2026-11-27", update), Failure);
   table.vkQueueSubmit2 = real;
   EXPECT_TRUE(record.disabled.empty());
   return saved;
