@@ -168,7 +168,7 @@ def chat(browser, address, shots):
     check(len(browser.all("#conversations li")) == 2 and not browser.all(".message"), "another conversation")
     browser.all("#conversations .pick")[-1].click()
     browser.wait(lambda: len(browser.all(".message")) == 2, "back to the first")
-    browser.js("localStorage.setItem('vkgpt.chat', JSON.stringify([arguments[0]]))", MARKUP)
+    browser.js("localStorage.clear(); localStorage.setItem('vkgpt.chat', JSON.stringify([arguments[0]]))", MARKUP)
     browser.driver.refresh()
     browser.wait(lambda: len(browser.all(".message")) == 2, "an imported conversation")
     body = browser.one(".message.assistant .body")

@@ -4,7 +4,7 @@ import { Store } from "./store.js";
 import { cycleTheme } from "./theme.js";
 
 const $ = (id) => document.getElementById(id);
-const store = new Store();
+const store = new Store(follow, (isFull) => { $("full").hidden = !isFull; });
 let current = store.conversations[0] ?? store.add();
 let running = null; // {conversation, message, abort} while a reply comes
 let served = { id: "", context_length: 0 };
@@ -74,9 +74,23 @@ function startNew() {
 
 function drop(conversation) {
   if (!confirm(`Delete “${conversation.title || "New conversation"}”?`)) return;
-  if (running?.conversation === conversation) running.abort.abort();
-  store.remove(conversation.id);
+  store.remove(conversation);
+  stopDeleted();
   open(conversation === current ? (store.conversations[0] ?? store.add()) : current);
+}
+
+function stopDeleted() {
+  if (running && !store.conversations.includes(running.conversation)) running.abort.abort();
+}
+
+// What another page wrote or deleted; nothing is the settings.
+function follow(conversation) {
+  if (!conversation) return void ($("settings").open && showFields());
+  stopDeleted();
+  const isGone = !store.conversations.includes(current);
+  if (isGone) current = store.conversations[0] ?? store.add();
+  showConversations();
+  if (isGone || (conversation === current && !$("log").querySelector(".edit"))) showMessages();
 }
 
 // The messages.
@@ -181,6 +195,7 @@ async function answer(conversation) {
   conversation.messages.push(message);
   const abort = new AbortController();
   running = { conversation, message, abort };
+  store.busy = conversation;
   store.touch(conversation);
   showBusy();
   showConversations();
@@ -202,10 +217,10 @@ async function answer(conversation) {
     else message.problem = error.message === "Failed to fetch" ? "The server cannot be reached." : error.message;
     if (error instanceof ApiError && error.status === 401) $("settings").showModal();
   }
-  running = null;
+  running = store.busy = null;
   store.touch(conversation);
   showBusy();
-  showMessages();
+  if (conversation === current) showMessages();
   greet();
 }
 
@@ -267,13 +282,13 @@ $("settings").addEventListener("input", ({ target }) => {
   if (target.value === "") delete store.settings[target.name];
   else store.settings[target.name] = isNumber ? Number(target.value) : target.value;
   showOutput(target);
-  store.save();
+  store.saveSettings();
 });
 $("settings").addEventListener("close", greet);
 $("defaults").addEventListener("click", () => {
   const { api_key } = store.settings;
   store.settings = api_key ? { api_key } : {};
-  store.save();
+  store.saveSettings();
   showFields();
 });
 
@@ -344,8 +359,7 @@ $("file").addEventListener("change", async () => {
   $("file").value = "";
   if (!file) return;
   try {
-    store.import(await file.text());
-    open(store.conversations[0]);
+    open(store.import(await file.text())[0]);
   } catch (error) {
     alert(`${file.name}: ${error.message}`);
   }
@@ -358,6 +372,8 @@ document.addEventListener("keydown", (event) => {
   if (event.altKey && event.key === "n") startNew();
   if (event.altKey && event.key === "s") showSettings();
 });
+
+addEventListener("pagehide", () => running && store.touch(running.conversation));
 
 showConversations();
 showMessages();

@@ -2,19 +2,28 @@
 
 const kKey = "vkgpt.theme";
 const kThemes = ["", "light", "dark"];
+let chosen = "";
 
 function apply(theme) {
-  if (theme) document.documentElement.dataset.theme = theme;
+  chosen = kThemes.includes(theme) ? theme : "";
+  if (chosen) document.documentElement.dataset.theme = chosen;
   else delete document.documentElement.dataset.theme;
   const button = document.getElementById("theme");
-  if (button) button.title = `Theme: ${theme || "the system's"}`;
+  if (button) button.title = `Theme: ${chosen || "the system's"}`;
 }
 
 export function cycleTheme() {
-  const next = kThemes[(kThemes.indexOf(localStorage.getItem(kKey) ?? "") + 1) % kThemes.length];
-  localStorage.setItem(kKey, next);
-  apply(next);
+  apply(kThemes[(kThemes.indexOf(chosen) + 1) % kThemes.length]);
+  try {
+    localStorage.setItem(kKey, chosen);
+  } catch {
+    // A browser that keeps nothing has the theme until the page is closed.
+  }
   document.dispatchEvent(new Event("themechange"));
 }
 
-apply(localStorage.getItem(kKey) ?? "");
+try {
+  apply(localStorage.getItem(kKey));
+} catch {
+  apply("");
+}
