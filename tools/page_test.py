@@ -9,125 +9,12 @@ conversation deleted while its reply comes, thinned series, new runs, large grid
 `tools/browser_test.py` drives the pages of the program itself.
 """
 import argparse
-import http.server
-import json
-import mimetypes
 import pathlib
-import threading
 import time
-import urllib.parse
 
 import browser_test
 from browser_test import Browser, check, idle, say
-
-WEB = pathlib.Path(__file__).resolve().parent.parent / "assets/web"
-
-
-class Canned:
-    """What the server answers; tests change it while it runs."""
-
-    def __init__(self):
-        self.words = 3  # of a reply
-        self.pause = 0.0  # seconds between them
-        self.runs = []
-        self.series = {}  # by the run's path
-        self.grids = {}
-        self.events = []  # told to those who listen, once
-        self.delays = {}  # seconds, by path
-        self.is_gone = False
-        self.asked = []
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    canned = Canned()
-    page = "chat"
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, body, kind="application/json", status=200):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        try:
-            self.wfile.write(body)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the page was left
-
-    def stream(self, parts):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.end_headers()
-        try:
-            for part in parts:
-                self.wfile.write(part.encode())
-                self.wfile.flush()
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-
-    def events(self):
-        told = len(self.canned.events)
-        yield "retry: 100\n\n: here\n\n"
-        while not self.canned.is_gone:
-            for event in self.canned.events[told:]:
-                yield f"data: {json.dumps(event)}\n\n"
-                told += 1
-            time.sleep(0.02)
-            yield ": still here\n\n"
-
-    def reply(self):
-        words, pause = self.canned.words, self.canned.pause
-        for word in range(words):
-            time.sleep(pause)
-            yield "data: " + json.dumps({"choices": [{"delta": {"content": f"word-{word} "}}]}) + "\n\n"
-        yield "data: " + json.dumps({"choices": [{"delta": {}, "finish_reason": "stop"}]}) + "\n\ndata: [DONE]\n\n"
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.stream(self.reply())
-
-    def do_GET(self):
-        url = urllib.parse.urlsplit(self.path)
-        which = int(urllib.parse.parse_qs(url.query).get("run", ["0"])[0])
-        canned = self.canned
-        canned.asked.append(self.path)
-        if canned.is_gone:
-            return self.answer(b"{}", status=503)
-        run = canned.runs[which]["path"] if which < len(canned.runs) else ""
-        time.sleep(canned.delays.get((url.path, which), 0))
-        answers = {
-            "/v1/models": {"data": [{"id": "canned", "context_length": 256}]},
-            "/runs": {"runs": canned.runs},
-            "/series": {"run": which, "series": canned.series.get(run, {})},
-            "/grids": canned.grids.get(run, {}),
-            "/samples": [],
-        }
-        if url.path in answers:
-            return self.answer(json.dumps(answers[url.path]).encode())
-        if url.path == "/events":
-            return self.stream(self.events())
-        file = WEB / (f"{self.page}.html" if url.path == "/" else url.path[1:])
-        if not file.is_file():
-            return self.answer(b"", status=404)
-        return self.answer(file.read_bytes(), mimetypes.guess_type(file.name)[0])
-
-
-class Server:
-    def __init__(self, page):
-        self.canned = Canned()
-        handler = type("Page", (Handler,), {"canned": self.canned, "page": page})
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.http.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.canned.is_gone = True
-        self.http.shutdown()
+from page_server import Server
 
 
 def conversation(name, changed=1, words="Hello"):
@@ -312,8 +199,142 @@ def forbidden_storage(browser, server, _):
     browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
 
+def series(values, steps=None):
+    return {"steps": steps or list(range(1, len(values) + 1)), "values": values}
+
+
+def runs(server, count):
+    canned = server.canned
+    for number in range(len(canned.runs), count):
+        canned.runs = canned.runs + [{"name": f"run-{number}", "path": f"/runs/run-{number}", "settings": {"seed": str(number)}}]
+        canned.series[f"/runs/run-{number}"] = {"loss": series([3.0 - number / 10, 2.0 - number / 10])}
+
+
+def grid(name, rows, columns):
+    values = [1 + column for column in range(columns)]
+    return {"gradients": {"steps": list(range(columns)),
+                          "rows": [{"name": f"{name}.{row}", "values": values} for row in range(rows)]}}
+
+
+def last_losses(browser):
+    return [each.text for each in browser.all("#runs .last")]
+
+
+def shown(browser):
+    return browser.js("return [...document.querySelectorAll('#runs input')].map((box) => box.checked)")
+
+
+def line(browser, axis, series_of_run):
+    """Where the dashboard draws the points of the loss."""
+    return browser.driver.execute_async_script("""
+        const [axis, series, done] = arguments;
+        import('./runs.js').then(({ Runs }) => done(new Runs(() => {}, () => {}).line({ series }, 'loss', axis).x))""",
+                                               axis, series_of_run)
+
+
+def time_axis(browser, server, _):
+    browser.driver.get(server.address)
+    # 10,000 steps of 0.2 s, each hundredth of 4.2 s: 2,400 s. Of each stretch the server sends least and largest.
+    steps = [step for begin in range(0, 10_000, 100) for step in (begin + 1, begin + 100)]
+    seconds = series([0.2 if at % 2 == 0 else 4.2 for at in range(200)], steps)
+    rate = series([5000.0 if at % 2 == 0 else 1000 / 4.2 for at in range(200)], steps)
+    known = {"loss": series([2.0, 1.5, 1.0], [100, 5000, 10_000]), "step_seconds": seconds, "tokens_per_second": rate}
+    elapsed = series([0.2 * (step - step // 100) + 4.2 * (step // 100) for step in steps], steps)
+    places = line(browser, "time", {**known, "elapsed_seconds": elapsed})
+    check(all(abs(place - expected) < 1 for place, expected in zip(places, (24, 1200, 2400))), f"time of all points: {places}")
+    check(line(browser, "time", known)[-1] > 2400, "the sum of what is known without it")
+    places = line(browser, "tokens", known)
+    check(abs(places[-1] / 10_000_000 - 1) < 1e-3, f"tokens: {places}")
+    apart = {**known, "tokens_per_second": series([5000.0] * 2 + [1000 / 4.2], [1, 101, 10_000])}
+    places = line(browser, "tokens", apart)
+    check(abs(places[-1] / 10_000_000 - 1) < 1e-3, f"tokens by series that were thinned apart: {places}")
+
+
+def new_runs(browser, server, _):
+    runs(server, 2)
+    browser.driver.get(server.address)
+    browser.wait(lambda: last_losses(browser) == ["2.000", "1.900"], "two runs with their losses")
+    browser.all("#runs input")[1].click()
+    check(shown(browser) == [True, False], "one is chosen")
+    runs(server, 3)
+    server.canned.events.append({"runs": True})
+    browser.wait(lambda: last_losses(browser) == ["2.000", "1.900", "1.800"], "a new run is shown", 3)
+    check(shown(browser) == [True, False, True], "with the choice as it was")
+    server.canned.events.append({"run": 2, "added": {"loss": series([0.5], [3])}})
+    browser.wait(lambda: last_losses(browser)[2] == "0.500", "and followed", 3)
+    browser.check_it_stayed_here()
+
+
+def server_comes_back(browser, server, _):
+    runs(server, 2)
+    browser.driver.get(server.address)
+    browser.wait(lambda: last_losses(browser) == ["2.000", "1.900"], "two runs with their losses")
+    browser.all("#runs input")[0].click()
+    server.canned.is_gone = True
+    browser.wait(lambda: "gone" in browser.one("#state").text, "a server that went away", 5)
+    server.canned.series["/runs/run-1"] = {"loss": series([3.0, 2.0, 0.25])}
+    server.canned.is_gone = False
+    browser.wait(lambda: browser.one("#state").text == "live", "a server that is there again", 10)
+    browser.wait(lambda: last_losses(browser) == ["2.000", "0.250"], "with what was missed", 5)
+    check(shown(browser) == [False, True], "with the choice as it was")
+
+
+def added_while_fetched(browser, server, _):
+    runs(server, 1)
+    server.canned.delays[("/series", 0)] = 1
+    browser.driver.get(server.address)
+    browser.wait(lambda: any(path.startswith("/series") for path in server.canned.asked), "curves are asked for")
+    time.sleep(0.3)
+    server.canned.events.append({"run": 0, "added": {"loss": series([0.5], [3])}})
+    browser.wait(lambda: last_losses(browser) == ["0.500"], "what is added while curves are fetched is not lost", 4)
+
+
+def large_grid(browser, server, shots):
+    runs(server, 1)
+    server.canned.grids["/runs/run-0"] = grid("layer", 400, 400)
+    browser.driver.get(server.address)
+    browser.one("#tab-tensors").click()
+    browser.wait(lambda: browser.all("#tensors canvas"), "a heat map of 160,000 values")
+    check("400 tensors, steps 0 to 399; norms from 1.0 to 4.0e+2" in browser.one("#tensors .hint").text, "with its range")
+    browser.shot(shots, "dashboard-large-grid")
+
+
+def views_in_turn(browser, server, _):
+    runs(server, 2)
+    for number in range(2):
+        server.canned.grids[f"/runs/run-{number}"] = grid(f"of-{number}", 3, 4)
+    browser.driver.get(server.address)
+    browser.wait(lambda: last_losses(browser) == ["2.000", "1.900"], "two runs with their losses")
+    browser.one("#tab-tensors").click()
+    browser.wait(lambda: "of-0.0" in browser.one("#tensors").text, "tensors of the first run")
+    server.canned.delays[("/grids", 0)] = 1
+    browser.js("""const pick = (value) => { const select = document.querySelector('#tensors select');
+        select.value = value; select.dispatchEvent(new Event('change')); };
+        pick(0); pick(1);""")
+    browser.wait(lambda: "of-1.0" in browser.one("#tensors").text, "tensors of the second run")
+    time.sleep(1.5)
+    check("of-1.0" in browser.one("#tensors").text, "they stay, though the first's come later")
+    server.canned.grids["/runs/run-1"] = grid("again", 3, 4)
+    server.canned.events.append({"run": 1, "grids": True})
+    browser.wait(lambda: "again.0" in browser.one("#tensors").text, "the run that was picked is followed", 3)
+    server.canned.grids["/runs/run-1"] = {"gradients": 3}
+    server.canned.events.append({"run": 1, "grids": True})
+    browser.wait(lambda: "cannot be shown" in browser.one("#tensors").text, "what cannot be shown is told", 3)
+
+
+def series_that_ends(browser, server, _):
+    runs(server, 1)
+    server.canned.series["/runs/run-0"]["val_loss"] = series([2.5, 1.5])
+    browser.driver.get(server.address)
+    browser.wait(lambda: len(browser.all(".panel:not([hidden])")) == 2, "two curves")
+    del server.canned.series["/runs/run-0"]["val_loss"]
+    server.canned.events.append({"run": 0, "reload": True})
+    browser.wait(lambda: len(browser.all(".panel:not([hidden])")) == 1, "a curve that a run has no more goes", 3)
+
+
 CHAT = [list_of_before, two_tabs, two_tabs_in_one, deleted_while_it_comes, left_while_it_comes, full_storage,
         forbidden_storage]
+DASHBOARD = [time_axis, new_runs, server_comes_back, added_while_fetched, large_grid, views_in_turn, series_that_ends]
 
 
 def main():
@@ -323,7 +344,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.shots:
         pathlib.Path(arguments.shots).mkdir(parents=True, exist_ok=True)
-    for page, tests in (("chat", CHAT),):
+    for page, tests in (("chat", CHAT), ("dashboard", DASHBOARD)):
         for test in tests:
             if arguments.only and test.__name__ not in arguments.only:
                 continue

@@ -19,7 +19,8 @@ export function smoothed(values, weight) {
   });
 }
 
-function extent(lists, isLog) {
+// The least and the largest value, which are infinite where there is none.
+export function range(lists, isLog) {
   let least = Infinity, largest = -Infinity;
   for (const list of lists) {
     for (const value of list) {
@@ -28,6 +29,11 @@ function extent(lists, isLog) {
       if (value > largest) largest = value;
     }
   }
+  return [least, largest];
+}
+
+function extent(lists, isLog) {
+  const [least, largest] = range(lists, isLog);
   if (!(least <= largest)) return isLog ? [1, 10] : [0, 1];
   if (least < largest) return [least, largest];
   return isLog ? [least / 2, least * 2] : [least - (Math.abs(least) / 10 || 1), least + (Math.abs(least) / 10 || 1)];

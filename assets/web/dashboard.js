@@ -1,4 +1,4 @@
-import { Panel, smoothed } from "./curves.js";
+import { Panel, range, smoothed } from "./curves.js";
 import { Runs, samples, grids } from "./runs.js";
 import { cycleTheme } from "./theme.js";
 
@@ -28,19 +28,22 @@ const colour = (run) => `oklch(${isDark() ? "0.76 0.14" : "0.56 0.17"} ${run.hue
 const panels = new Map();
 let zoom = null;
 let frame = 0;
-const runs = new Runs((run, isOpen) => {
-  if (isOpen !== undefined) return void ($("state").textContent = isOpen ? "live" : "the server is gone");
+const runs = new Runs((run, hasDetails) => {
   if (!frame) {
     frame = setTimeout(() => requestAnimationFrame(() => {
       frame = 0;
       show();
     }), runs.isLoading && runs.list.length > 40 ? 400 : 0);
   }
-  if (run && run === chosen()) showDetails();
+  if (!run || (hasDetails && run === chosen())) showDetails();
+}, (isOpen) => {
+  $("state").textContent = isOpen ? "live" : "the server is gone";
 });
 
+// Of which run a view tells: the one that was picked, or the first that is shown.
+let picked = null;
 const shown = () => runs.list.filter((run) => run.isShown);
-const chosen = () => shown()[0];
+const chosen = () => shown().find((run) => run === picked) ?? shown()[0];
 
 // Curves.
 
@@ -64,6 +67,7 @@ function show() {
     panels.get(key).show(lines, { ...view, logY: view.logY && key !== "skipped" });
   }
   for (const key of keys) $("panels").append(panels.get(key).root);
+  for (const [key, panel] of panels) if (!keys.includes(key)) panel.root.hidden = true;
 }
 
 function setZoom(from, to) {
@@ -82,9 +86,11 @@ function lastLoss(run) {
   return series?.values.at(-1)?.toFixed(3) ?? "";
 }
 
+let listed = null; // the list whose items are there
 function showRuns() {
   const list = $("runs");
-  if (list.children.length !== runs.list.length) {
+  if (listed !== runs.list) {
+    listed = runs.list;
     list.replaceChildren(...runs.list.map((run) => {
       const box = element("input", { type: "checkbox", onchange: () => { run.isShown = box.checked; show(); showDetails(); } });
       return element("li", { "data-run": run.id }, element("label", { title: run.path }, box, element("canvas", { class: "swatch", width: 14, height: 10 }), element("span", { class: "name" }, run.name), element("span", { class: "last" })));
@@ -125,19 +131,33 @@ function showSettings() {
     rows.length ? element("div", { class: "scroll" }, element("table", {}, element("thead", {}, element("tr", {}, element("th", {}, "setting"), ...list.map((run) => element("th", { scope: "col" }, run.name)))), element("tbody", {}, ...rows))) : element("p", { class: "hint" }, list.length > 1 ? "These runs have the same settings." : "No settings are known."));
 }
 
-// Of which run a view tells: the first that is shown, or the one that was picked.
-let picked = null;
 function picker() {
-  const run = shown().find((each) => each.id === picked) ?? chosen();
-  const select = element("select", { "aria-label": "Run", onchange: () => { picked = Number(select.value); showDetails(); } }, ...shown().map((each) => element("option", { value: each.id }, each.name)));
+  const run = chosen();
+  const select = element("select", { "aria-label": "Run", onchange: () => { picked = runs.list[select.value]; showDetails(); } }, ...shown().map((each) => element("option", { value: each.id }, each.name)));
   if (run) select.value = run.id;
   return { run, select };
 }
 
-async function showSamples() {
+const hint = (text) => element("p", { class: "hint" }, text);
+
+// Fills a view with what `make` makes of the answer of `ask` about a run; an answer that a later question overtook is dropped.
+let asked = 0;
+async function fill(view, ask, make, nothing) {
   const { run, select } = picker();
-  const list = run ? await samples(run) : [];
-  $("samples").replaceChildren(element("div", { class: "tools" }, select), ...list.map(({ step, text }) => element("article", { class: "sample" }, element("span", { class: "hint" }, `step ${step}`), element("pre", {}, text))), ...(list.length ? [] : [element("p", { class: "hint" }, "This run has drawn no samples (--sample_interval).")]));
+  const number = ++asked;
+  let parts = [];
+  try {
+    if (run) parts = make(await ask(run));
+    if (parts.length === 0) parts = [hint(nothing)];
+  } catch (error) {
+    parts = [hint(`This cannot be shown: ${error.message}`)];
+  }
+  if (number === asked) $(view).replaceChildren(element("div", { class: "tools" }, select), ...parts);
+}
+
+function showSamples() {
+  const make = (list) => list.map(({ step, text }) => element("article", { class: "sample" }, element("span", { class: "hint" }, `step ${step}`), element("pre", {}, text)));
+  return fill("samples", samples, make, "This run has drawn no samples (--sample_interval).");
 }
 
 // Rows of tensors, columns of steps; darker is larger, by the logarithm.
@@ -146,14 +166,13 @@ function heat(grid) {
   canvas.style.height = `${grid.rows.length * size}px`;
   const ctx = canvas.getContext("2d");
   const logs = grid.rows.map((row) => row.values.map((value) => (value > 0 ? Math.log10(value) : null)));
-  const known = logs.flat().filter((value) => value !== null);
-  const least = Math.min(...known), largest = Math.max(...known);
+  const [least, largest] = range(logs, false);
   logs.forEach((row, y) => row.forEach((value, x) => {
     const share = value === null ? 0 : (value - least) / (largest - least || 1);
     ctx.fillStyle = grid.rows[y].values[x] === null ? "magenta" : `oklch(${isDark() ? 0.22 + 0.6 * share : 0.97 - 0.6 * share} ${0.02 + 0.15 * share} 35)`;
     ctx.fillRect(x, y, 1, 1);
   }));
-  const readout = element("p", { class: "hint" }, `${grid.rows.length} tensors, steps ${grid.steps[0]} to ${grid.steps.at(-1)}; norms from ${(10 ** least).toPrecision(2)} to ${(10 ** largest).toPrecision(2)}`);
+  const readout = element("p", { class: "hint" }, `${grid.rows.length} tensors, steps ${grid.steps[0]} to ${grid.steps.at(-1)}; ${least <= largest ? `norms from ${(10 ** least).toPrecision(2)} to ${(10 ** largest).toPrecision(2)}` : "no norm above 0"}`);
   canvas.addEventListener("pointermove", (event) => {
     const x = Math.floor((event.offsetX / canvas.clientWidth) * grid.steps.length), y = Math.floor(event.offsetY / size);
     const row = grid.rows[y];
@@ -163,11 +182,10 @@ function heat(grid) {
   return element("div", { class: "grid-view" }, readout, names, canvas);
 }
 
-async function showTensors() {
-  const { run, select } = picker();
-  const all = run ? await grids(run) : {};
-  const parts = ["gradients", "activations"].filter((name) => all[name]?.rows.length);
-  $("tensors").replaceChildren(element("div", { class: "tools" }, select), ...parts.map((name) => element("div", { class: "panel" }, element("h2", {}, name === "gradients" ? "Norms of gradients" : "Norms of activations"), heat(all[name]))), ...(parts.length ? [] : [element("p", { class: "hint" }, "This run has no statistics (--stats_interval).")]));
+function showTensors() {
+  const make = (all) => ["gradients", "activations"].filter((name) => all[name]?.rows.length).map((name) =>
+    element("div", { class: "panel" }, element("h2", {}, `Norms of ${name}`), heat(all[name])));
+  return fill("tensors", grids, make, "This run has no statistics (--stats_interval).");
 }
 
 function bars(title, grid, format) {
@@ -179,14 +197,15 @@ function bars(title, grid, format) {
 
 const kSize = (bytes) => (bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`);
 
-async function showMachine() {
-  const { run, select } = picker();
-  const all = run ? await grids(run) : {};
-  const parts = [];
-  if (all.kernels) parts.push(bars("Time by kernel", all.kernels, (seconds) => `${(1e3 * seconds).toPrecision(3)} ms`));
-  if (all.memory) parts.push(bars("Memory by role", all.memory, kSize));
-  if (all.ranks) parts.push(bars("Tokens a second by rank", all.ranks, (rate) => rate.toPrecision(4)));
-  $("machine").replaceChildren(element("div", { class: "tools" }, select), ...parts, ...(parts.length ? [] : [element("p", { class: "hint" }, "This run's log has no times (--stats_interval).")]));
+function showMachine() {
+  const make = ({ kernels, memory, ranks }) => {
+    const parts = [];
+    if (kernels) parts.push(bars("Time by kernel", kernels, (seconds) => `${(1e3 * seconds).toPrecision(3)} ms`));
+    if (memory) parts.push(bars("Memory by role", memory, kSize));
+    if (ranks) parts.push(bars("Tokens a second by rank", ranks, (rate) => rate.toPrecision(4)));
+    return parts;
+  };
+  return fill("machine", grids, make, "This run's log has no times (--stats_interval).");
 }
 
 const kViews = { curves: show, settings: showSettings, samples: showSamples, tensors: showTensors, machine: showMachine };
@@ -220,6 +239,6 @@ $("all").addEventListener("click", () => showAll(true));
 $("none").addEventListener("click", () => showAll(false));
 $("theme").addEventListener("click", cycleTheme);
 document.addEventListener("themechange", () => { show(); showDetails(); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { show(); showDetails(); });
 $("smooth-value").textContent = $("smooth").value;
 runs.load();
