@@ -13,8 +13,8 @@
 # has matrices, on a stub from the same source with the class numbers of Ada and Blackwell added. Everything comes from
 # the Debian mirror that this system uses, verified by apt, and is unpacked in the cache: nothing is installed and root is
 # not needed.
-# Exit status: 0 when no kernel that a device has by default spills or uses scratch memory and those on matrices use
-# matrix instructions, 1 when one does otherwise, 2 when the check cannot be made.
+# Exit status: 0 when no kernel that a device has by default spills, uses scratch memory or makes f16 of f32 by rounding
+# toward zero, and those on matrices use matrix instructions, 1 when one does otherwise, 2 when the check cannot be made.
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 """Tabulates reports of `vkgpt kernels --stats --json` (see vendor_check.sh): one Markdown table for each device,
-a row for each distinct pipeline. Exits with 1 when a pipeline that a device has by default spills registers or uses
-scratch memory, or one for matrices has no matrix instructions, and with 2 when a report is not what it should be."""
+a row for each distinct pipeline. Exits with 1 when a pipeline that a device has by default spills registers, uses
+scratch memory or makes f16 of f32 by rounding toward zero, or one for matrices has no matrix instructions, and with 2 when a report is not what it should be."""
 
 import argparse
 import json
@@ -9,6 +9,11 @@ import re
 import sys
 
 MATRIX_INSTRUCTION = re.compile(r"\bv_wmma\w*|\bdpas\w*|\bhmma\b", re.IGNORECASE)
+# AMD's v_cvt_pk_rtz_f16_f32 (before RDNA 3 v_cvt_pkrtz_f16_f32), NVIDIA's F2FP and F2F with the modifier RZ.
+ROUNDING_TO_ZERO = re.compile(r"v_cvt_pk_?rtz_f16_f32|f2fp[.\w]*\.rz\b|f2f\.f16\.f32[.\w]*\.rz\b")
+# Mesa's bit of a shader whose every conversion to f16 rounds toward zero, whatever the instructions say.
+EXECUTION_MODE = re.compile(r"float_controls_execution_mode: (0x[0-9a-f]+)")
+RTZ_FP16 = 1 << 18
 MATRIX_BACKENDS = ("_khr", "_nv")
 LONG_NAMES = ("gemma", "muon", "medium", "broad", "q8_0", "q4_0", "nf4")  # of configurations; the others go by their first letter
 ON_REQUEST = {"a16"}  # configurations that a device has when a user says so only
@@ -70,9 +75,21 @@ def count_matrix_instructions(path, index, kernel, executable):
     return len(MATRIX_INSTRUCTION.findall(texts[-1].read_text(errors="replace")))
 
 
+def rounds_to_zero(text):
+    """Whether a listing makes f16 of f32 by rounding toward zero, where vkgpt rounds to the nearest."""
+    return bool(ROUNDING_TO_ZERO.search(text) or any(int(mode, 16) & RTZ_FP16 for mode in EXECUTION_MODE.findall(text)))
+
+
+def any_rounds_to_zero(path, index, kernel, executable):
+    """Of all listings of an executable, from the driver's first form of it to its final code; False without listings."""
+    texts = path.with_suffix(".texts").glob(f"{index:03}-{kernel}-{executable}-*.txt")
+    return any(rounds_to_zero(text.read_text(errors="replace")) for text in texts)
+
+
 def is_bad(kernel, figures):
-    """Spills, scratch memory, or a kernel on matrices that the compiler made of other instructions."""
-    return bool(figures["spills"] or figures["scratch_bytes"] or
+    """Spills, scratch memory, f16 rounded toward zero, or a kernel on matrices that the compiler made of other
+    instructions."""
+    return bool(figures["spills"] or figures["scratch_bytes"] or figures["rounds_to_zero"] or
                 (kernel.endswith(MATRIX_BACKENDS) and not figures["matrix_instructions"]))
 
 
@@ -90,8 +107,10 @@ def collect(paths):
                 figures["matrix_instructions"] = None
                 if kernel["kernel"].endswith(MATRIX_BACKENDS):
                     figures["matrix_instructions"] = count_matrix_instructions(path, index, kernel["kernel"], number)
+                figures["rounds_to_zero"] = any_rounds_to_zero(path, index, kernel["kernel"], number)
                 key = (kernel["kernel"], kernel["variant"], executable["subgroup_size"])
                 row = device["rows"].setdefault(key, {"figures": figures, "in": []})
+                row["figures"]["rounds_to_zero"] |= figures["rounds_to_zero"]
                 row["in"].append(configuration)
     return devices
 
@@ -105,7 +124,7 @@ def markdown_row(cells):
 
 
 def summary_table(devices):
-    text = markdown_row(["device", "driver's name", "pipelines", "defaults with spills or scratch", "lowest occupancy"])
+    text = markdown_row(["device", "driver's name", "pipelines", "defaults not as they should be", "lowest occupancy"])
     text += markdown_row(["---"] * 5)
     for name, device in devices.items():
         rows = device["rows"].items()
@@ -156,8 +175,14 @@ def main():
     bad = [name for name, by_default in every_bad if by_default]
     on_request = sorted({name for name, by_default in every_bad if not by_default})
     verdict = (f"{pipelines} pipelines on {len(devices)} devices, " +
-               (f"{len(bad)} spill, use scratch memory or lack matrix instructions: {', '.join(sorted(set(bad)))}" if bad else
-                "none spills, none uses scratch memory, all on matrices multiply by matrix instructions"))
+               (f"{len(bad)} spill, use scratch memory, round f16 toward zero or lack matrix instructions: "
+                f"{', '.join(sorted(set(bad)))}" if bad else
+                "none spills, none uses scratch memory, none rounds f16 toward zero, all on matrices multiply by matrix "
+                "instructions"))
+    rounding = sorted({f"{name} {key[0]}" for name, device in devices.items() for key, row in device["rows"].items()
+                       if row["figures"]["rounds_to_zero"] and is_default(row)})
+    if rounding:
+        verdict += f"; f16 rounded toward zero: {', '.join(rounding)}"
     if on_request:
         verdict += f"; but for those that are used on request only: {', '.join(on_request)}"
     text = "# What AMD's, Intel's and NVIDIA's open compilers make of the kernels\n\n"
