@@ -145,6 +145,37 @@ def deleted_while_it_comes(browser, server, shots):
     browser.driver.switch_to.window(first)
 
 
+def two_tabs_of_which_one_is_deaf(browser, server, _):
+    """As one that slept, or whose events are late."""
+    ready(browser, server.address)
+    put(browser, conversation("shared", 2), conversation("doomed", 1))
+    browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {
+        "source": "addEventListener('storage', (event) => event.stopImmediatePropagation(), true)"})
+    browser.driver.refresh()
+    browser.wait(lambda: titles(browser) == ["shared", "doomed"], "what was kept is shown")
+    first, second = tabs(browser, server.address)
+    browser.driver.switch_to.window(second)
+    say(browser, "heard by nobody")
+    browser.wait(lambda: len(browser.all(".message")) == 3 and idle(browser), "a reply in the second tab")
+    delete(browser, "doomed")
+    browser.driver.switch_to.window(first)
+    check(len(browser.all(".message")) == 1 and len(titles(browser)) == 2, "the first tab knows nothing of it")
+    say(browser, "said to one that knows nothing")
+    browser.wait(lambda: len(browser.all(".message")) == 3 and idle(browser), "a reply in the first tab")
+    texts = browser.js("return Object.values(localStorage).join()")
+    check("heard by nobody" in texts and "knows nothing" in texts, "what both tabs said is kept")
+    browser.all("#conversations .pick")[-1].click()
+    server.canned.words, server.canned.pause = 3, 0.2
+    say(browser, "to one that is deleted")
+    browser.wait(lambda: browser.js("return document.getElementById('stop').hidden"), "there is nothing to say there", 3)
+    check(kept(browser) == ["shared", "shared"], "deleted means deleted")
+    browser.js("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    check(titles(browser) == ["shared", "shared"], "a page that slept looks at what there is")
+    browser.driver.switch_to.window(second)
+    browser.driver.close()
+    browser.driver.switch_to.window(first)
+
+
 def left_while_it_comes(browser, server, _):
     ready(browser, server.address)
     put(browser)
@@ -332,8 +363,8 @@ def series_that_ends(browser, server, _):
     browser.wait(lambda: len(browser.all(".panel:not([hidden])")) == 1, "a curve that a run has no more goes", 3)
 
 
-CHAT = [list_of_before, two_tabs, two_tabs_in_one, deleted_while_it_comes, left_while_it_comes, full_storage,
-        forbidden_storage]
+CHAT = [list_of_before, two_tabs, two_tabs_in_one, two_tabs_of_which_one_is_deaf, deleted_while_it_comes,
+        left_while_it_comes, full_storage, forbidden_storage]
 DASHBOARD = [time_axis, new_runs, server_comes_back, added_while_fetched, large_grid, views_in_turn, series_that_ends]
 
 

@@ -215,10 +215,10 @@ async function answer(conversation) {
   } catch (error) {
     if (error.name === "AbortError") message.note = "Stopped.";
     else message.problem = error.message === "Failed to fetch" ? "The server cannot be reached." : error.message;
-    if (error instanceof ApiError && error.status === 401) $("settings").showModal();
+    if (error instanceof ApiError && error.status === 401) showSettings();
   }
-  running = store.busy = null;
   store.touch(conversation);
+  running = store.busy = null;
   showBusy();
   if (conversation === current) showMessages();
   greet();

@@ -56,6 +56,7 @@ function show() {
     if (!panels.has(key)) {
       const panel = new Panel($("panels"), kTitles[key] ?? key, key === "loss", { onNear: mark, onZoom: setZoom });
       panel.root.dataset.key = key;
+      panel.zoom = zoom;
       panels.set(key, panel);
     }
     const isRough = key === "loss" || key === "grad_norm" || key === "tokens_per_second" || key === "step_seconds";

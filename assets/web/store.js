@@ -89,6 +89,7 @@ export class Store {
       this.#unkept.set(kList, null); // storage is forbidden
     }
     addEventListener("storage", (event) => this.#follow(event));
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#followAll()); // a page that slept heard nothing
     this.#onRoom(this.#unkept.size > 0);
   }
 
@@ -119,6 +120,14 @@ export class Store {
     this.conversations.sort((a, b) => b.changed - a.changed);
   }
 
+  #stored(key) {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null; // storage is forbidden
+    }
+  }
+
   #keep(key, value) {
     const text = JSON.stringify(value);
     try {
@@ -147,7 +156,7 @@ export class Store {
   #follow({ key, storageArea }) {
     if (storageArea !== localStorage) return;
     if (key === null) {
-      for (const each of this.conversations.filter((each) => this.#kept.has(keyOf(each)))) this.#followOne(keyOf(each));
+      this.#followAll();
     } else if (key.startsWith(kPrefix)) {
       this.#followOne(key);
     }
@@ -158,8 +167,14 @@ export class Store {
     this.#retry();
   }
 
+  #followAll() {
+    for (const key of new Set([...this.#kept.keys(), ...Object.keys(localStorage)])) {
+      if (key.startsWith(kPrefix)) this.#followOne(key);
+    }
+  }
+
   #followOne(key) {
-    const text = localStorage.getItem(key);
+    const text = this.#stored(key);
     if (text === (this.#kept.get(key) ?? null)) return;
     let conversation = this.conversations.find((each) => keyOf(each) === key);
     if (text === null) {
@@ -211,11 +226,8 @@ export class Store {
   // Keeps a conversation that has changed and puts it first; one that was deleted, here or in another page, stays so.
   touch(conversation) {
     if (!this.conversations.includes(conversation)) return;
-    if (this.#kept.has(keyOf(conversation)) && localStorage.getItem(keyOf(conversation)) === null) {
-      this.#forget(conversation);
-      this.#onChange(conversation);
-      return;
-    }
+    this.#followOne(keyOf(conversation)); // events may be late
+    if (!this.conversations.includes(conversation)) return;
     conversation.changed = Date.now();
     this.#sort();
     this.#keep(keyOf(conversation), conversation);
