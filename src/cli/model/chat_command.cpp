@@ -1,11 +1,12 @@
+#include <array>
 #include <cstdint>
 #include <cstdio>
-#include <iostream>
 #include <print>
 #include <span>
 #include <string>
 #include <vector>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "vkgpt/core/error.hpp"
@@ -84,15 +85,49 @@ text::ChatFormat format_of(const ChatOptions& options, const text::Tokenizer& to
   return {tokenizer, turns};
 }
 
-/// The next line that is not empty; false at the end of the input.
-bool read_line(std::string& line) {
-  static const bool interactive = isatty(STDIN_FILENO) == 1;
-  do {
-    if (interactive) std::print(stderr, "> ");
-    if (!std::getline(std::cin, line)) return false;
-  } while (line.empty());
-  return true;
-}
+/// Lines of standard input.
+class LineReader {
+ public:
+  /// The next line that is not empty, without its end; false at the end of the input and after a signal.
+  bool next(std::string& line) {
+    do {
+      if (is_terminal_) std::print(stderr, "> ");
+      if (!take(line)) return false;
+    } while (line.empty());
+    return true;
+  }
+
+ private:
+  bool take(std::string& line) {
+    std::size_t end = 0;
+    while ((end = pending_.find('\n')) == std::string::npos) {
+      if (fill()) continue;
+      if (pending_.empty() || interrupted()) return false;
+      pending_ += '\n';
+    }
+    line = pending_.substr(0, end);
+    pending_.erase(0, end + 1);
+    return true;
+  }
+
+  /// Waits for more; false at the end of the input and after a signal. A read is restarted after a signal, so
+  /// it begins only where there is something to read; a signal just before `poll` is seen after its timeout.
+  bool fill() {
+    constexpr int kTimeoutMilliseconds = 100;
+    pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    while (!interrupted()) {
+      if (poll(&input, 1, kTimeoutMilliseconds) <= 0) continue;
+      std::array<char, 4096> bytes{};
+      const ssize_t count = read(STDIN_FILENO, bytes.data(), bytes.size());
+      if (count > 0) pending_.append(bytes.data(), static_cast<std::size_t>(count));
+      return count > 0;
+    }
+    return false;
+  }
+
+  bool is_terminal_ = isatty(STDIN_FILENO) == 1;
+  std::string pending_;
+};
 
 /// A conversation with a model on a device.
 class Chat {
@@ -181,7 +216,8 @@ int run_chat(std::span<const std::string> args) {
   log_info("{} on {}", open.directory.string(), context.caps().name);
   Chat chat(options, sampling, open, context);
   install_interrupt_handlers();
-  for (std::string line; !interrupted() && read_line(line) && line != "/quit";) {
+  LineReader input;
+  for (std::string line; !interrupted() && input.next(line) && line != "/quit";) {
     if (line == "/reset") {
       chat.reset();
     } else {
