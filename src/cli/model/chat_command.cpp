@@ -88,6 +88,8 @@ text::ChatFormat format_of(const ChatOptions& options, const text::Tokenizer& to
 /// Lines of standard input.
 class LineReader {
  public:
+  bool is_terminal() const { return is_terminal_; }
+
   /// The next line that is not empty, without its end; false at the end of the input and after a signal.
   bool next(std::string& line) {
     do {
@@ -155,9 +157,18 @@ class Chat {
     if (!options_.system.empty()) add("system", options_.system);
   }
 
-  /// Prints the reply as it comes. A signal ends the reply, not the conversation.
-  void say(const std::string& words) {
+  /// Prints the reply as it comes. A signal ends the reply, not the conversation. False, with a line on
+  /// standard error, where the words cannot be said to the model: it has not heard them then.
+  bool say(const std::string& words) {
     add("user", words);
+    std::vector<text::Token> prompt;
+    try {
+      prompt = format_.encode(request_).tokens;
+    } catch (const Error& error) {
+      log_error("{}", error.what());
+      request_.messages.erase(request_.messages.size() - 1);
+      return false;
+    }
     text::GenerateConfig config;
     config.max_new_tokens = options_.max_new_tokens;
     config.seed = options_.seed;
@@ -168,7 +179,6 @@ class Chat {
       std::fflush(stdout);
       reply += more;
     };
-    const std::vector<text::Token> prompt = format_.encode(request_).tokens;
     generator_.generate(prompt, config, sampling_, turn_++, [&](text::Token token) {
       show(filter.push(token));
       return !filter.stopped() && !interrupted();
@@ -179,6 +189,7 @@ class Chat {
     context_.instance().check_messages();
     add("assistant", reply);
     clear_interrupt();
+    return true;
   }
 
  private:
@@ -217,14 +228,17 @@ int run_chat(std::span<const std::string> args) {
   Chat chat(options, sampling, open, context);
   install_interrupt_handlers();
   LineReader input;
+  bool is_all_said = true;
   for (std::string line; !interrupted() && input.next(line) && line != "/quit";) {
     if (line == "/reset") {
       chat.reset();
-    } else {
-      chat.say(line);
+    } else if (!chat.say(line)) {
+      is_all_said = false;
     }
   }
-  return static_cast<int>(interrupted() ? ExitCode::kInterrupted : ExitCode::kSuccess);
+  if (interrupted()) return static_cast<int>(ExitCode::kInterrupted);
+  // At a terminal the user has seen the line and gone on.
+  return static_cast<int>(is_all_said || input.is_terminal() ? ExitCode::kSuccess : ExitCode::kFailure);
 }
 
 }  // namespace vkgpt::cli

@@ -83,5 +83,19 @@ TEST_F(GpuChatCommand, TakesLinesThatComeTogetherAndTheLastWithoutItsEnd) {
   EXPECT_EQ(chat.wait(std::chrono::seconds(60)), 0);
 }
 
+TEST_F(GpuChatCommand, GoesOnAfterACharacterThatTheModelDoesNotKnow) {
+  const std::vector<std::string> args = {"chat", "--model", talker(), "--max_new_tokens", "4"};
+  const RunResult result = run_vkgpt(args, {}, "2 hello\nthere\n");
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("error: character '2'"));
+  EXPECT_EQ(result.out, run_vkgpt(args, {}, "there\n").out) << "the turn is dropped";
+  Terminal chat(args);
+  chat.read_until("> ");
+  chat.send("2\n");
+  EXPECT_THAT(chat.read_until("> "), HasSubstr("error"));
+  chat.send("/quit\n");
+  EXPECT_EQ(chat.wait(), 0) << "the user saw it";
+}
+
 }  // namespace
 }  // namespace vkgpt::cli
