@@ -155,8 +155,8 @@ std::string Api::models(const std::string& path) const {
 std::vector<std::vector<text::Token>> Api::prompts_of(const CompletionRequest& request) const {
   if (request.is_chat) {
     try {
-      return {
-          model_.chat.encode({.messages = request.messages, .variables = request.template_variables}).tokens};
+      return {model_.chat->encode({.messages = request.messages, .variables = request.template_variables})
+                  .tokens};
     } catch (const Error& error) {  // what the template refuses is the client's
       refuse(400, "invalid_value", error.what(), "messages");
     }
@@ -171,6 +171,10 @@ std::vector<std::vector<text::Token>> Api::prompts_of(const CompletionRequest& r
     const std::int64_t most = model_.tokenizer.vocab_size();
     if (std::ranges::any_of(prompts.back(), [&](text::Token token) { return token >= most; })) {
       refuse(400, "invalid_value", vkgpt::format("tokens of 'prompt' must be below {}", most), "prompt");
+    if (!model_.chat) {
+      refuse(400, "invalid_value", "this model takes /v1/completions only: " + model_.chat.error(),
+             "messages");
+    }
     }
     if (prompts.back().empty()) refuse(400, "invalid_value", "'prompt' must not be empty", "prompt");
   }
@@ -211,7 +215,7 @@ Generation Api::generation_of(const CompletionRequest& request) const {
       std::ranges::max_element(generation.prompts, {}, &std::vector<text::Token>::size)->size();
   generation.max_new_tokens = new_tokens(request, longest);
   if (request.is_chat) {
-    for (const std::string& stop : model_.chat.stops()) generation.stops.push_back(stop);
+    for (const std::string& stop : model_.chat->stops()) generation.stops.push_back(stop);
   }
   return generation;
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,7 +25,7 @@ namespace vkgpt::serve {
 struct ApiModel {
   std::string name;
   const text::Tokenizer& tokenizer;
-  text::ChatFormat chat;
+  std::expected<text::ChatFormat, std::string> chat;  // or why there are no chats with it
   std::int64_t block_size;
   std::size_t slots;
   std::vector<std::string> adapters = {};  // by which requests may choose

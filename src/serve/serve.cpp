@@ -1,10 +1,13 @@
 #include "vkgpt/serve/serve.hpp"
 
 #include <algorithm>
+#include <expected>
+#include <string>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/log.hpp"
 #include "vkgpt/model/decode_plan.hpp"
 #include "vkgpt/model/model_directory.hpp"
 
@@ -12,6 +15,21 @@
 #include "serve/machine.hpp"
 
 namespace vkgpt::serve {
+namespace {
+
+/// How conversations are written, or why none can be: a model without is served for completions.
+std::expected<text::ChatFormat, std::string> open_chat_format(const text::Tokenizer& tokenizer,
+                                                              const std::string& name) {
+  try {
+    return text::ChatFormat(tokenizer, name);
+  } catch (const Error& error) {
+    if (error.exit_code() == ExitCode::kUsage) throw;
+    log_warning("chat requests will be refused: {}; --template chooses another", error.what());
+    return std::unexpected(error.what());
+  }
+}
+
+}  // namespace
 
 void serve(const ServeConfig& config, const ListenConfig& listen, const text::SamplerConfig& sampling,
            const ServedModel& served, const std::function<std::unique_ptr<vk::Context>()>& open_device,
@@ -20,7 +38,7 @@ void serve(const ServeConfig& config, const ListenConfig& listen, const text::Sa
   const auto slots = static_cast<std::size_t>(config.slots);
   Api api({.name = served.name,
            .tokenizer = served.tokenizer,
-           .chat = text::ChatFormat(served.tokenizer, config.chat_template),
+           .chat = open_chat_format(served.tokenizer, config.chat_template),
            .block_size = served.params.config().block_size,
            .slots = slots,
            .adapters = served.adapter_names},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <expected>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,14 +59,16 @@ std::unique_ptr<vk::Context> open_device() {
 class Server {
  public:
   explicit Server(std::size_t slots = 4, std::size_t queue = 8, const std::string& key = "",
-                  std::vector<std::string> adapters = {})
+                  std::vector<std::string> adapters = {}, const std::string& reason_for_no_chat = "")
       : tokenizer_(text::CharTokenizer::from_text("\n !:?AHUabdefghilmnorstuwxyz", "letters")),
         model_(make_model()) {
     const ListenConfig listen{.api_key = key};
     for (std::size_t i = 0; i < adapters.size(); ++i) adapters_.push_back(make_adapter(i));
+    std::expected<text::ChatFormat, std::string> chat = std::unexpected(reason_for_no_chat);
+    if (reason_for_no_chat.empty()) chat = text::ChatFormat(tokenizer_, "plain");
     api_.emplace(ApiModel{.name = "tiny",
                           .tokenizer = tokenizer_,
-                          .chat = text::ChatFormat(tokenizer_, "plain"),
+                          .chat = std::move(chat),
                           .block_size = model_.params.config().block_size,
                           .slots = slots,
                           .adapters = std::move(adapters)},
@@ -229,6 +232,15 @@ TEST(GpuApi, ChoosesAdaptersByTheModelsName) {
   const std::string refused = server.post("/v1/chat/completions", other);
   EXPECT_EQ(status_of(refused), 404);
   EXPECT_THAT(refused, HasSubstr("there are the models 'tiny', 'pirate', 'poet'"));
+}
+
+TEST(GpuApi, CompletesWithoutAChatTemplate) {
+  Server server(4, 8, "", {}, "no line end");
+  EXPECT_EQ(server.complete({{"prompt", "ab"}, {"max_tokens", 3}})["usage"]["completion_tokens"], 3);
+  const std::string refused = server.post("/v1/chat/completions", kChat);
+  EXPECT_EQ(status_of(refused), 400);
+  EXPECT_EQ(Json::parse(body_of(refused))["error"]["message"],
+            "this model takes /v1/completions only: no line end");
 }
 
 TEST(GpuApi, GivesSeveralChoicesAndPrompts) {

@@ -70,7 +70,7 @@ struct ChatOptions {
   }
 };
 
-text::ChatFormat format_of(const ChatOptions& options, const text::Tokenizer& tokenizer) {
+text::ChatFormat format_as_asked(const ChatOptions& options, const text::Tokenizer& tokenizer) {
   if (options.user_prefix.empty() && options.reply_prefix.empty() && options.turn_end.empty()) {
     return text::ChatFormat(tokenizer, options.chat_template);
   }
@@ -83,6 +83,18 @@ text::ChatFormat format_of(const ChatOptions& options, const text::Tokenizer& to
   if (!options.reply_prefix.empty()) turns.reply_prefix = options.reply_prefix;
   if (!options.turn_end.empty()) turns.turn_end = options.turn_end;
   return {tokenizer, turns};
+}
+
+text::ChatFormat format_of(const ChatOptions& options, const text::Tokenizer& tokenizer) {
+  try {
+    return format_as_asked(options, tokenizer);
+  } catch (const Error& error) {
+    if (error.exit_code() == ExitCode::kUsage) throw;
+    fail(
+        "{}; choose another with --template, or write turns with --user_prefix, --reply_prefix and "
+        "--turn_end",
+        error.what());
+  }
 }
 
 /// Lines of standard input.

@@ -134,12 +134,14 @@ ChatJson parse_chat_json(std::string_view text, std::string_view where) {
 
 ChatFormat::ChatFormat(const Tokenizer& tokenizer, std::string_view name)
     : tokenizer_(&tokenizer), compiled_(compile(tokenizer, name)) {
+  check_alphabet();
   find_stops();
   find_generation_prompt();
 }
 
 ChatFormat::ChatFormat(const Tokenizer& tokenizer, const ChatTurns& turns)
     : tokenizer_(&tokenizer), compiled_(compile_turns(turns, tokenizer)) {
+  check_alphabet();
   find_stops();
   find_generation_prompt();
 }
@@ -175,6 +177,26 @@ ChatPrompt ChatFormat::encode_to_learn(const ChatRequest& request) const {
 
 bool ChatFormat::marks_replies() const {
   return compiled_->by_default.marks_replies;
+}
+
+/// A tokenizer of characters need not know those that turns are written with.
+void ChatFormat::check_alphabet() const {
+  const ChatRequest request{
+      .messages = {{{"role", "user"}, {"content", ""}}, {{"role", "assistant"}, {"content", ""}}},
+      .add_generation_prompt = true};
+  std::vector<ChatPiece> pieces;
+  try {
+    pieces = render(request);
+  } catch (const Error&) {
+    return;  // a template that wants more than this
+  }
+  try {
+    for (const ChatPiece& piece : pieces) {
+      if (piece.from_template) tokenizer_->encode_with_special(piece.text);
+    }
+  } catch (const Error& error) {
+    fail("the chat template does not fit the model's tokenizer: {}", error.what());
+  }
 }
 
 /// What asking for a reply adds to a conversation.

@@ -1,7 +1,8 @@
-// `vkgpt chat` at a terminal and on a pipe.
+// `vkgpt chat` at a terminal and on a pipe, and `vkgpt serve` where there is no chat.
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/run_vkgpt.hpp"
+#include "serve/test_client.hpp"
 #include "support/temp_directory.hpp"
 #include "support/terminal.hpp"
 
@@ -95,6 +97,37 @@ TEST_F(GpuChatCommand, GoesOnAfterACharacterThatTheModelDoesNotKnow) {
   EXPECT_THAT(chat.read_until("> "), HasSubstr("error"));
   chat.send("/quit\n");
   EXPECT_EQ(chat.wait(), 0) << "the user saw it";
+}
+
+TEST_F(GpuChatCommand, SaysThatTheTemplateDoesNotFit) {
+  const std::string model = model_of("letters", "the quick brown fox; ");
+  const RunResult refused = run_vkgpt({"chat", "--model", model}, {}, "fox\n");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("the chat template does not fit the model's tokenizer: "));
+  EXPECT_THAT(refused.err, HasSubstr("--user_prefix"));
+  const RunResult own = run_vkgpt({"chat", "--model", model, "--user_prefix", "the ", "--reply_prefix",
+                                   "fox ", "--turn_end", "; ", "--max_new_tokens", "4"},
+                                  {}, "fox\n");
+  EXPECT_EQ(own.code, 0) << own.err;
+}
+
+TEST_F(GpuChatCommand, ServesCompletionsWhereTheTemplateDoesNotFit) {
+  Terminal server({"serve", "--model", model_of("letters", "the quick brown fox; "), "--port", "0"});
+  const std::string said = server.read_until("; chat there");
+  EXPECT_THAT(said, HasSubstr("chat requests will be refused: the chat template does not fit"));
+  constexpr std::string_view kAddress = "127.0.0.1:";
+  const std::size_t at = said.find(kAddress);
+  ASSERT_NE(at, std::string::npos) << said;
+  const auto port = static_cast<std::uint16_t>(std::atoi(said.c_str() + at + kAddress.size()));
+  EXPECT_EQ(test::status_of(
+                test::ask(port, test::http_post("/v1/completions", R"({"prompt": "the", "max_tokens": 3})"))),
+            200);
+  const std::string refused = test::ask(
+      port, test::http_post("/v1/chat/completions", R"({"messages": [{"role": "user", "content": "fox"}]})"));
+  EXPECT_EQ(test::status_of(refused), 400);
+  EXPECT_THAT(refused, HasSubstr("the chat template does not fit"));
+  server.signal(SIGINT);
+  EXPECT_EQ(server.wait(), 0);
 }
 
 }  // namespace

@@ -21,9 +21,10 @@ class ChatFormat {
  public:
   /// `name`: "auto" (the model's own template, else by the tokenizer's special tokens), "own", "chatml",
   /// "llama3" or "plain" ("User: ...", "Assistant: ...", a line each). `tokenizer` outlives this. Throws
-  /// usage errors, and `Error` for a template that is no Jinja.
+  /// usage errors, and `Error` for a template that is no Jinja or that writes turns with characters which
+  /// the tokenizer does not know.
   explicit ChatFormat(const Tokenizer& tokenizer, std::string_view name = "auto");
-  /// Turns as given.
+  /// Turns as given; throws `Error` as above.
   ChatFormat(const Tokenizer& tokenizer, const ChatTurns& turns);
   ChatFormat(ChatFormat&&) noexcept;
   ChatFormat& operator=(ChatFormat&&) noexcept;
@@ -50,6 +51,7 @@ class ChatFormat {
   bool marks_replies() const;
 
  private:
+  void check_alphabet() const;
   void find_stops();
   void find_generation_prompt();
 
