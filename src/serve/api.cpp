@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <random>
+#include <string_view>
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
@@ -28,6 +30,20 @@ std::string endpoint_of(const std::string& path) {
   const auto* endpoint = std::ranges::find(kEndpoints, path);
   if (endpoint != kEndpoints.end()) return path;
   return path.starts_with("/v1/models/") ? "/v1/models" : "page";
+}
+
+/// A path as it was meant (RFC 3986, section 2.1); what is no "%" and two digits stays as it is.
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned char byte = 0;
+    const char* const digits = text.data() + i + 1;
+    const bool is_code = text[i] == '%' && i + 2 < text.size() &&
+                         std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
+    decoded += is_code ? static_cast<char>(byte) : text[i];
+    if (is_code) i += 2;
+  }
+  return decoded;
 }
 
 [[noreturn]] void refuse(int status, const std::string& code, const std::string& message,
@@ -147,13 +163,18 @@ std::string Api::models(const std::string& path) const {
     for (const std::string& name : model_.adapters) all.push_back(describe(name));
     return dump({{"object", "list"}, {"data", all}});
   }
-  const std::string name = path.substr(path.rfind('/') + 1);
+  const std::string name =
+      percent_decoded(std::string_view(path).substr(std::string_view("/v1/models/").size()));
   adapter_of(name);
   return dump(describe(name));
 }
 
 std::vector<std::vector<text::Token>> Api::prompts_of(const CompletionRequest& request) const {
   if (request.is_chat) {
+    if (!model_.chat) {
+      refuse(400, "invalid_value", "this model takes /v1/completions only: " + model_.chat.error(),
+             "messages");
+    }
     try {
       return {model_.chat->encode({.messages = request.messages, .variables = request.template_variables})
                   .tokens};
@@ -171,10 +192,6 @@ std::vector<std::vector<text::Token>> Api::prompts_of(const CompletionRequest& r
     const std::int64_t most = model_.tokenizer.vocab_size();
     if (std::ranges::any_of(prompts.back(), [&](text::Token token) { return token >= most; })) {
       refuse(400, "invalid_value", vkgpt::format("tokens of 'prompt' must be below {}", most), "prompt");
-    if (!model_.chat) {
-      refuse(400, "invalid_value", "this model takes /v1/completions only: " + model_.chat.error(),
-             "messages");
-    }
     }
     if (prompts.back().empty()) refuse(400, "invalid_value", "'prompt' must not be empty", "prompt");
   }

@@ -243,6 +243,21 @@ TEST(GpuApi, CompletesWithoutAChatTemplate) {
             "this model takes /v1/completions only: no line end");
 }
 
+TEST(GpuApi, FindsModelsByTheNamesThatItLists) {
+  Server server(1, 1, "", {"po/et", "\xc3\xa9 x", "50%"});
+  const auto id = [&](const std::string& name) -> Json {
+    const std::string answer = ask(server.port(), http_get("/v1/models/" + name));
+    return status_of(answer) == 200 ? Json::parse(body_of(answer))["id"] : Json(status_of(answer));
+  };
+  EXPECT_EQ(id("tiny"), "tiny");
+  EXPECT_EQ(id("po/et"), "po/et");
+  EXPECT_EQ(id("po%2Fet"), "po/et");
+  EXPECT_EQ(id("%C3%a9%20x"), "\xc3\xa9 x");
+  EXPECT_EQ(id("50%25"), "50%");
+  EXPECT_EQ(id("50%"), "50%");
+  for (const char* other : {"et", "anything/tiny", "%2", "%ZZtiny", ""}) EXPECT_EQ(id(other), 404) << other;
+}
+
 TEST(GpuApi, GivesSeveralChoicesAndPrompts) {
   Server server;
   const Json reply = server.complete({{"prompt", {"ab", "de"}}, {"n", 2}, {"seed", 1}, {"max_tokens", 40}});
