@@ -8,6 +8,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -24,16 +25,14 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 
 #include "serve/http_framing.hpp"
+#include "serve/http_reading.hpp"
 
 namespace vkgpt::serve {
 namespace {
@@ -44,37 +43,10 @@ namespace http = beast::http;
 using asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
 using Error = boost::system::error_code;
-using Parser = http::request_parser<http::string_body>;
+using Parser = RequestParser;
 
 constexpr auto kAwait = asio::use_awaitable;
 constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
-
-std::string text_of(beast::string_view view) {
-  return {view.data(), view.size()};
-}
-
-HttpRequest request_of(Parser& parser) {
-  const std::string target = text_of(parser.get().target());
-  const std::size_t question = std::min(target.find('?'), target.size());
-  HttpRequest request{.method = text_of(parser.get().method_string()),
-                      .path = target.substr(0, question),
-                      .query = target.substr(std::min(question + 1, target.size())),
-                      .host = text_of(parser.get()[http::field::host]),
-                      .origin = text_of(parser.get()[http::field::origin]),
-                      .authorization = text_of(parser.get()[http::field::authorization]),
-                      .content_type = text_of(parser.get()[http::field::content_type]),
-                      .body = {}};
-  request.body = std::move(parser.get().body());
-  return request;
-}
-
-/// The status for a request that could not be read; 0 where the client left or was too slow.
-int status_of(const Error& error) {
-  if (error == http::error::end_of_stream || error == http::error::partial_message) return 0;
-  if (error == http::error::body_limit) return 413;
-  if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
-  return error.category() == http::make_error_code(http::error::bad_method).category() ? 400 : 0;
-}
 
 /// The bytes of an answer that are still to be written.
 struct Exchange {
@@ -114,6 +86,7 @@ struct HttpServer::State {
   asio::awaitable<int> read(beast::tcp_stream& stream, beast::flat_buffer& buffer, Parser& parser);
   asio::awaitable<void> answer(Connection& connection, Exchange& exchange);
   asio::awaitable<void> wait(Exchange& exchange);
+  asio::awaitable<void> drop_rest(beast::tcp_stream& stream);
   void make_room();
   void add_head(Exchange& exchange, const HttpResponse& response, bool is_streamed);
 
@@ -228,7 +201,7 @@ asio::awaitable<int> HttpServer::State::read(beast::tcp_stream& stream, beast::f
   }
   if (!error) std::tie(error, count) = co_await http::async_read(stream, buffer, parser, kResult);
   if (!error) co_return 0;
-  const int status = status_of(error);
+  const int status = unread_status(error);
   co_return status == 0 ? -1 : status;
 }
 
@@ -244,10 +217,9 @@ asio::awaitable<bool> HttpServer::State::serve_one(Connection& connection, beast
   Exchange exchange(io, stream, framing);
   const ExchangeId id{next_exchange++};
   if (status > 0) {
-    add_head(exchange,
-             {.status = status, .content_type = "text/plain", .body = "The request could not be read.\n"},
-             false);
+    add_head(exchange, unread_answer(status, limits.header_bytes, limits.body_bytes), false);
     co_await answer(connection, exchange);
+    co_await drop_rest(stream);
     co_return false;
   }
   struct Entry {  // in the map for as long as this runs
@@ -306,6 +278,19 @@ asio::awaitable<void> HttpServer::State::wait(Exchange& exchange) {
   if (error == asio::error::would_block) co_return;
   if (error || count == 0) throw boost::system::system_error(asio::error::eof);
   exchange.is_watched = false;  // the next request is here already
+}
+
+/// To close while the client is writing would reset the connection, and its answer would be lost.
+asio::awaitable<void> HttpServer::State::drop_rest(beast::tcp_stream& stream) {
+  Error ignored;
+  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  stream.expires_after(limits.dropping_time);
+  std::vector<char> bytes(1 << 16);
+  for (std::size_t left = limits.dropped_bytes; left > 0;) {
+    auto [error, count] = co_await stream.async_read_some(asio::buffer(bytes), kResult);
+    if (error) co_return;
+    left -= std::min(left, count);
+  }
 }
 
 void HttpServer::State::add_head(Exchange& exchange, const HttpResponse& response, bool is_streamed) {

@@ -35,6 +35,10 @@ struct HttpLimits {
   std::chrono::seconds request_time{10};  // from a request's first byte to its last
   std::chrono::seconds idle_time{75};     // between requests
   std::chrono::seconds write_time{30};    // without the client's taking anything
+  /// What is still read, and dropped, of a request that was refused unread: a client that is writing it would
+  /// not see the answer otherwise.
+  std::chrono::seconds dropping_time{2};
+  std::size_t dropped_bytes = 256 << 20;
 };
 
 /// An HTTP/1.1 server in one thread: coroutines over an event loop. Where connections are at their limit, a

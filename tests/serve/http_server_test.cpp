@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "vkgpt/core/json.hpp"
+
 #include "serve/test_client.hpp"
 #include "support/expect_error.hpp"
 
@@ -130,6 +132,26 @@ TEST_F(HttpServerTest, RefusesWhatIsNoRequestOrTooLarge) {
   EXPECT_EQ(status_of(ask(port_, http_post("/a", std::string(1001, 'x')))), 413);
   EXPECT_EQ(status_of(ask(port_, http_post("/a", std::string(1000, 'x')))), 200);
   EXPECT_EQ(echo_.handled, 1);
+}
+
+TEST_F(HttpServerTest, TellsClientsThatAreStillWritingWhyItRefuses) {
+  start({.body_bytes = 1000});
+  TestClient client(port_);
+  EXPECT_TRUE(client.send(http_post("/a", std::string(32 << 20, 'x'))));
+  const std::string answer = client.read_all(10s);
+  EXPECT_EQ(status_of(answer), 413);
+  EXPECT_THAT(answer, HasSubstr("Content-Type: application/json\r\n"));
+  EXPECT_EQ(Json::parse(body_of(answer))["error"]["code"], "request_too_large");
+  EXPECT_EQ(Json::parse(body_of(ask(port_, "nonsense\r\n\r\n")))["error"]["code"], "invalid_request");
+}
+
+TEST_F(HttpServerTest, DropsNoMoreThanItsLimit) {
+  start({.body_bytes = 1000, .dropping_time = 1s, .dropped_bytes = 1 << 20});
+  TestClient large(port_), slow(port_);
+  EXPECT_FALSE(large.send(http_post("/a", std::string(64 << 20, 'x'))));
+  slow.send(http_post("/a", std::string(1001, 'x')).substr(0, 500));
+  EXPECT_EQ(status_of(slow.read_all(10s)), 413);
+  EXPECT_TRUE(eventually([&] { return server_->connections() == 0; }));
 }
 
 TEST_F(HttpServerTest, GivesUpOnClientsThatDoNotFinish) {
