@@ -8,6 +8,7 @@
 
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt::serve {
 namespace {
@@ -36,14 +37,14 @@ OrderedJson chat_logprobs(std::span<const PieceToken> tokens) {
   return {{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
-/// `offset`: bytes of the text before the tokens.
-OrderedJson text_logprobs(std::span<const PieceToken> tokens, std::size_t offset) {
+/// `before`: the text before the tokens.
+OrderedJson text_logprobs(std::span<const PieceToken> tokens, CharacterCount before) {
   OrderedJson names = OrderedJson::array(), values = names, tops = names, offsets = names;
   for (const PieceToken& token : tokens) {
     names.push_back(token.token.text);
     values.push_back(token.token.logprob);
-    offsets.push_back(offset);
-    offset += token.token.text.size();
+    offsets.push_back(before.count());
+    before.add(token.token.text);
     OrderedJson top = OrderedJson::object();
     for (const LikelyToken& likely : token.likeliest) top[likely.text] = likely.logprob;
     tops.push_back(std::move(top));
@@ -52,6 +53,15 @@ OrderedJson text_logprobs(std::span<const PieceToken> tokens, std::size_t offset
 }
 
 }  // namespace
+
+void CharacterCount::add(std::string_view bytes) {
+  begun_ += bytes;
+  const std::size_t whole = complete_utf8_prefix(begun_);
+  const std::string valid = replace_invalid_utf8(std::string_view(begun_).substr(0, whole));
+  const auto begins = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; };
+  count_ += static_cast<std::size_t>(std::ranges::count_if(valid, begins));
+  begun_.erase(0, whole);
+}
 
 std::string event_of(const std::string& json) {
   return "data: " + json + "\n\n";
@@ -93,7 +103,7 @@ std::string CompletionReply::event(std::size_t index, const std::string& text,
   }
   choice["logprobs"] = nullptr;
   if (!tokens.empty()) {
-    choice["logprobs"] = is_chat_ ? chat_logprobs(tokens) : text_logprobs(tokens, choices_[index].offset);
+    choice["logprobs"] = is_chat_ ? chat_logprobs(tokens) : text_logprobs(tokens, choices_[index].told);
   }
   choice["finish_reason"] = finish_name(finish);
   OrderedJson json = head(is_chat_ ? "chat.completion.chunk" : "text_completion");
@@ -132,7 +142,7 @@ std::string CompletionReply::add(const Piece& piece) {
   std::string events;
   if (!piece.text.empty() || !piece.tokens.empty()) {
     events = event(piece.index, piece.text, piece.tokens, false, Finish::kNone);
-    for (const PieceToken& token : piece.tokens) choice.offset += token.token.text.size();
+    for (const PieceToken& token : piece.tokens) choice.told.add(token.token.text);
   }
   if (piece.finish != Finish::kNone) events += event(piece.index, "", {}, false, piece.finish);
   return events;
@@ -161,7 +171,7 @@ std::string CompletionReply::body() const {
     }
     choice["logprobs"] = nullptr;
     if (wants_logprobs_)
-      choice["logprobs"] = is_chat_ ? chat_logprobs(from.tokens) : text_logprobs(from.tokens, 0);
+      choice["logprobs"] = is_chat_ ? chat_logprobs(from.tokens) : text_logprobs(from.tokens, {});
     choice["finish_reason"] = finish_name(from.finish);
     choices.push_back(std::move(choice));
   }

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -11,6 +13,18 @@
 #include "serve/engine.hpp"
 
 namespace vkgpt::serve {
+
+/// Counts the characters of a text that comes in pieces, which may end inside of one.
+class CharacterCount {
+ public:
+  void add(std::string_view bytes);
+  /// Whole characters so far: the place of the character that the next byte belongs to.
+  std::size_t count() const { return count_; }
+
+ private:
+  std::size_t count_ = 0;
+  std::string begun_;  // the bytes of a character that is not complete
+};
 
 /// The answer to a completion request in OpenAI's JSON, whole or as server-sent events.
 class CompletionReply {
@@ -37,7 +51,7 @@ class CompletionReply {
     std::string text;
     std::vector<PieceToken> tokens;
     std::uint64_t drawn = 0;
-    std::size_t offset = 0;  // bytes of the tokens that were told of
+    CharacterCount told;  // of the tokens that were told of
     Finish finish = Finish::kNone;
   };
 

@@ -74,6 +74,27 @@ TEST(CompletionReply, OfTextsWithLogProbabilities) {
             R"("usage":{"prompt_tokens":3,"completion_tokens":3,"total_tokens":6}})");
 }
 
+TEST(CompletionReply, OffsetsCountCharacters) {
+  const std::vector<std::string> tokens = {"\xc3\xa9", "a", "\xe2\x82", "\xac!", "\xff", "b"};
+  const std::vector<std::size_t> offsets = {0, 1, 2, 2, 4, 5};  // the euro sign comes in two tokens
+  for (const bool streams : {false, true}) {
+    CompletionRequest wish = request(false, streams);
+    wish.wants_logprobs = true;
+    CompletionReply reply(wish, "cmpl-1", "m", 5, 1, 3);
+    std::vector<std::size_t> found;
+    const auto collect = [&](const std::string& text) {
+      const nlohmann::json json = nlohmann::json::parse(text);
+      for (const auto& offset : json["choices"][0]["logprobs"]["text_offset"]) found.push_back(offset);
+    };
+    for (const std::string& text : tokens) {
+      const std::string event = reply.add({.text = text, .tokens = {token(text.c_str(), -1)}, .drawn = 1});
+      if (streams) collect(event.substr(6));
+    }
+    if (!streams) collect(reply.body());
+    EXPECT_EQ(found, offsets) << streams;
+  }
+}
+
 TEST(CompletionReply, OfATextAsAStream) {
   CompletionReply reply(request(false, true), "cmpl-1", "m", 5, 1, 3);
   EXPECT_EQ(reply.first_events(), "");
