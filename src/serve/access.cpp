@@ -59,9 +59,12 @@ void Access::check_origin(const HttpRequest& request) const {
 
 void Access::check_key(const HttpRequest& request) const {
   if (api_key_.empty()) return;
-  constexpr std::string_view kBearer = "Bearer ";
+  constexpr std::string_view kBearer = "bearer ";  // in whatever case: RFC 9110, section 11.1
   std::string_view given = request.authorization;
-  if (given.starts_with(kBearer)) given.remove_prefix(kBearer.size());
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  if (std::ranges::equal(given.substr(0, kBearer.size()), kBearer, {}, lower)) {
+    given.remove_prefix(kBearer.size());
+  }
   if (equal_in_constant_time(given, api_key_)) return;
   throw RequestError(401, "invalid_request_error", "invalid_api_key",
                      "the API key is missing or wrong; it is sent as 'Authorization: Bearer KEY'");

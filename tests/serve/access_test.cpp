@@ -56,6 +56,9 @@ TEST(Access, NeedsAKeyWhereOthersReachIt) {
     return status(access, {.host = "box.lan:80", .authorization = authorization});
   };
   EXPECT_EQ(with("Bearer secret"), 200);
+  EXPECT_EQ(with("bearer secret"), 200);
+  EXPECT_EQ(with("BEARER secret"), 200);
+  EXPECT_EQ(with("Bearer Secret"), 401);
   EXPECT_EQ(with("Bearer secre"), 401);
   EXPECT_EQ(with("Bearer secret2"), 401);
   EXPECT_EQ(with("Bearer "), 401);
