@@ -76,7 +76,7 @@ void print_bash() {
   esac
   case "$cur" in
     -*) COMPREPLY=($(compgen -W "$(_vkgpt_flags "$command" | cut -f1 | sed 's/^/--/')" -- "$cur")) ;;
-    *) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    *) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
   esac
 }
 complete -o filenames -F _vkgpt vkgpt

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -114,6 +115,18 @@ TEST(Program, TheManualAndTheCompletionsNameEveryFlag) {
   write_file(directory / "vkgpt.bash", bash);
   EXPECT_EQ(run_program_at("/bin/bash", {"-n", (directory / "vkgpt.bash").string()}).err, "");
   expect_usage_error({"completions", "tcsh"}, "no completions for 'tcsh': expected bash, zsh or fish");
+}
+
+TEST(Program, BashCompletesFileNamesWithSpaces) {
+  const TempDirectory directory;
+  write_file(directory / "vkgpt.bash", run_vkgpt({"completions", "bash"}).out);
+  write_file(directory / "two words", "");
+  const RunResult result = run_program_at(
+      "/bin/bash", {"-c",
+                    "cd \"$0\"; . ./vkgpt.bash; COMP_WORDS=(vkgpt plot two); COMP_CWORD=2; _vkgpt; "
+                    "printf '<%s>' \"${COMPREPLY[@]}\"",
+                    directory.path().string()});
+  EXPECT_EQ(result.out, "<two words>") << result.err;
 }
 
 TEST(Program, WarnsOfAVariableThatNoCommandReads) {
