@@ -8,26 +8,11 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/utf8.hpp"
 
+#include "cli/command_walk.hpp"
 #include "cli/commands.hpp"
 
 namespace vkgpt::cli {
 namespace {
-
-/// Calls `visit(path, command)` for every command that has flags; "data get" is a path.
-template <typename Visit>
-void for_each_command(Visit&& visit) {
-  for (const CommandGroup& group : command_groups()) {
-    const std::string prefix(group.name.substr(std::string_view("vkgpt").size()));
-    for (const Command& command : group.commands) {
-      bool is_group = false;
-      for (const CommandGroup& inner : command_groups()) {
-        is_group |= inner.name == vkgpt::format("{} {}", group.name, command.name);
-      }
-      if (is_group) continue;
-      visit((prefix.empty() ? "" : prefix.substr(1) + " ") + std::string(command.name), command);
-    }
-  }
-}
 
 void print_flags(const Command& command, const std::string& format) {
   command.run(std::array{"--help=" + format});

@@ -23,6 +23,7 @@ CommandLine::CommandLine(std::string name, std::string summary, std::string posi
     : name_(std::move(name)), summary_(std::move(summary)), positional_usage_(std::move(positionals)) {}
 
 bool CommandLine::parse(std::span<const std::string> args) {
+  if (lists_variables(fields_)) return false;
   Arguments arguments = read_arguments(fields_, args);
   if (!arguments.help.empty()) {
     std::print("{}", help(arguments.help));

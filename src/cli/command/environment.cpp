@@ -1,6 +1,7 @@
 #include "cli/command/environment.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include <unistd.h>
@@ -9,39 +10,37 @@
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/suggest.hpp"
 #include "vkgpt/core/utf8.hpp"
-#include "vkgpt/model/gpt_config.hpp"
-#include "vkgpt/text/generate/generate_config.hpp"
-#include "vkgpt/text/generate/sampler.hpp"
-#include "vkgpt/train/train_config.hpp"
 
-#include "cli/command/presets.hpp"
-#include "cli/run_options.hpp"
+#include "cli/command_walk.hpp"
 
 namespace vkgpt::cli {
 namespace {
 
+thread_local std::vector<std::string>* listed_variables = nullptr;  // where they are being listed
+
 /// Every variable that some command reads.
-std::vector<std::string> known_variables() {
-  std::vector<std::string> known = {spell_key(SettingOrigin::kEnvironment, "config")};
-  const auto append = [&]<typename Config>(Config config) {
-    for (const std::string& name : FieldSet(config).names(SettingOrigin::kEnvironment)) {
-      known.push_back(spell_key(SettingOrigin::kEnvironment, name));
-    }
-  };
-  append(model::GptConfig());
-  append(train::TrainConfig());
-  append(text::GenerateConfig());
-  append(text::SamplerConfig());
-  append(RunOptions());
-  append(PresetOptions());
-  return known;
+std::vector<std::string> list_variables() {
+  std::vector<std::string> listed = {spell_key(SettingOrigin::kEnvironment, "config")};
+  listed_variables = &listed;
+  for_each_command([](const std::string&, const Command& command) {
+    command.run(std::array{std::string("--help=flags")});
+  });
+  listed_variables = nullptr;
+  return listed;
 }
 
 }  // namespace
 
+bool lists_variables(const FieldSet& fields) {
+  if (listed_variables == nullptr) return false;
+  for (const std::string& name : fields.names(SettingOrigin::kEnvironment)) {
+    listed_variables->push_back(spell_key(SettingOrigin::kEnvironment, name));
+  }
+  return true;
+}
+
 Environment read_environment(const FieldSet& fields, std::span<const std::string> variables) {
   Environment environment;
-  const std::vector<std::string> known = known_variables();
   for (const std::string& variable : variables) {
     if (!variable.starts_with("VKGPT_")) continue;
     const std::size_t equals = variable.find('=');
@@ -60,7 +59,10 @@ Environment read_environment(const FieldSet& fields, std::span<const std::string
                                       .text = value,
                                       .origin = SettingOrigin::kEnvironment,
                                       .where = name});
-    } else if (std::ranges::find(known, name) == known.end()) {
+      continue;
+    }
+    static const std::vector<std::string> known = list_variables();
+    if (!std::ranges::contains(known, name)) {
       const std::string nearest = nearest_word(name, known);
       log_warning("unknown variable {} in the environment{}", printable(name),
                   nearest.empty() ? "" : vkgpt::format(": did you mean {}?", nearest));

@@ -19,6 +19,10 @@ struct Environment {
 /// suite.
 Environment read_environment(const FieldSet& fields, std::span<const std::string> variables);
 
+/// Whether the variables of all commands are being listed: those of `fields` are taken down then, and the
+/// command has nothing else to do.
+bool lists_variables(const FieldSet& fields);
+
 /// The variables of this process.
 std::vector<std::string> environment_variables();
 

@@ -186,8 +186,7 @@ int run_sweep(std::span<const std::string> args) {
         "them.\n\nThe file of --config has: method (grid, random), runs, seed, out_dir, base "
         "(settings of train, or a file of\nthem) and parameters, each a list of values or {min, "
         "max, scale: log|linear, count}. Started again, it goes on.");
-    command.add(options);
-    std::print("{}", command.help(arguments.help));
+    command.add(options).parse(args);
     return 0;
   }
   for (const Setting& setting : arguments.settings) fields.set(setting);

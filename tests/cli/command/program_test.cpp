@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cctype>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -133,6 +135,23 @@ TEST(Program, WarnsOfAVariableThatNoCommandReads) {
   const RunResult result = run_vkgpt({"data", "get", "x"}, {"VKGPT_SEDE=1"});
   EXPECT_NE(result.err.find("unknown variable VKGPT_SEDE in the environment: did you mean VKGPT_SEED?"),
             std::string::npos);
+}
+
+TEST(Program, KnowsTheVariablesOfEveryCommand) {
+  std::istringstream completions(run_vkgpt({"completions", "bash"}).out);
+  std::vector<std::string> environment;
+  for (std::string line; std::getline(completions, line);) {
+    if (!line.contains('\t') || line.starts_with(' ')) continue;
+    std::string name = "VKGPT_" + line.substr(0, line.find('\t'));
+    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    if (name != "VKGPT_CONFIG" && name != "VKGPT_HELP") environment.push_back(name + "=1");
+  }
+  EXPECT_TRUE(std::ranges::contains(environment, "VKGPT_API_KEY=1"));
+  EXPECT_TRUE(std::ranges::contains(environment, "VKGPT_SLOTS=1"));
+  EXPECT_GT(environment.size(), 150U);
+  const RunResult result = run_vkgpt({"docs"}, environment);
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.err, "");
 }
 
 TEST(Program, SaysWhenItCannotDownload) {
