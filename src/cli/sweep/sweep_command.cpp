@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <iterator>
 #include <print>
 #include <string>
 #include <system_error>
@@ -22,6 +23,7 @@
 #include "cli/commands.hpp"
 #include "cli/sweep/sweep_config.hpp"
 #include "cli/sweep/sweep_results.hpp"
+#include "cli/train/train_settings.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -100,22 +102,40 @@ class Sweep {
  private:
   Path directory_of(const SweepResult& result) const { return directory_ / result.run.name; }
 
-  std::string run_settings(const SweepRun& run) const {
-    nlohmann::ordered_json base = nlohmann::ordered_json::object();
+  nlohmann::ordered_json run_settings(const SweepRun& run) const {
+    nlohmann::ordered_json settings = nlohmann::ordered_json::object();
     for (const Setting& setting : config_.base) {
-      if (setting.key != "out_dir" && setting.key != "resume") base[setting.key] = setting.text;
+      if (setting.key != "out_dir" && setting.key != "resume") settings[setting.key] = setting.text;
     }
-    for (const auto* const settings : {&run.values, &run.implied}) {
-      for (const auto& [key, value] : *settings) base[key] = value;
+    for (const auto* const given : {&run.values, &run.implied}) {
+      for (const auto& [key, value] : *given) settings[key] = value;
     }
-    return base.dump(2) + "\n";
+    return settings;
+  }
+
+  /// The settings as flags too, the preset's first, but for those that only files have: VKGPT_* variables
+  /// count before files and presets, and what is recorded is what runs.
+  std::vector<std::string> flags_of(const SweepRun& run) const {
+    const TrainSettings train;
+    const nlohmann::ordered_json settings = run_settings(run);
+    std::vector<std::string> flags;
+    const auto add = [&](const std::string& key, const std::string& value) {
+      const Field* const field = train.fields.find(key);
+      if (field != nullptr && !field->info.file_only) flags.push_back(vkgpt::format("--{}={}", key, value));
+    };
+    const std::string preset = settings.value("preset", "");
+    if (!preset.empty()) {
+      for (const Setting& setting : preset_settings(find_preset(preset))) add(setting.key, setting.text);
+    }
+    for (const auto& [key, value] : settings.items()) add(key, value.get<std::string>());
+    return flags;
   }
 
   /// Makes the run's directory, or takes up what is in it.
   void prepare(SweepResult& result) {
     const Path directory = directory_of(result);
     make_directories(directory);
-    const std::string settings = run_settings(result.run);
+    const std::string settings = run_settings(result.run).dump(2) + "\n";
     if (!is_there(directory / kRunFile)) {
       replace_file(directory / kRunFile, settings);
     } else if (read_file(directory / kRunFile) != settings) {
@@ -140,9 +160,7 @@ class Sweep {
                                       directory.string(),
                                       "--resume",
                                       "--json"};
-    for (const auto* const settings : {&result.run.values, &result.run.implied}) {
-      for (const auto& [key, value] : *settings) words.push_back(vkgpt::format("--{}={}", key, value));
-    }
+    std::ranges::move(flags_of(result.run), std::back_inserter(words));
     wait_for_orphan(directory);
     const Path printed = directory / "summary.json.tmp";
     result.state = SweepState::kRunning;

@@ -7,6 +7,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/suggest.hpp"
@@ -112,17 +113,30 @@ class SweepReader {
                nearest.empty() ? "" : vkgpt::format(": did you mean '{}'?", nearest));
   }
 
+  /// What a configuration file may hold: values, lists of them, null for the default, and sections of these.
+  void read_settings(const YAML::Node& map, std::vector<Setting>& settings, bool in_section = false) const {
+    for_each_entry(map, [&](const std::string& key, const YAML::Node& node) {
+      if (node.IsNull()) return;
+      if (node.IsMap() && !in_section && is_config_section(key)) return read_settings(node, settings, true);
+      std::string text;
+      if (node.IsSequence()) {
+        for (const YAML::Node& item : node) text += (text.empty() ? "" : ",") + scalar(item, key);
+      } else {
+        text = scalar(node, key);
+      }
+      settings.push_back({.key = canonical_key(key),
+                          .text = std::move(text),
+                          .origin = SettingOrigin::kConfigFile,
+                          .where = place(node)});
+    });
+  }
+
   void read_base(const YAML::Node& value) {
     std::vector<Setting> settings;
     if (value.IsScalar()) {
       settings = read_config_file(value.Scalar());
     } else if (value.IsMap()) {
-      for_each_entry(value, [&](const std::string& key, const YAML::Node& node) {
-        settings.push_back({.key = canonical_key(key),
-                            .text = scalar(node, key),
-                            .origin = SettingOrigin::kConfigFile,
-                            .where = place(node)});
-      });
+      read_settings(value, settings);
     } else {
       fail_usage("{}: 'base' must be a map of settings or the path of a configuration", place(value));
     }

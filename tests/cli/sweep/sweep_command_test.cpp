@@ -116,6 +116,13 @@ TEST_F(GpuSweepCommand, RanksItsRunsAndDoesNotRepeatThem) {
   EXPECT_NE(other.err.find("other settings"), std::string::npos) << other.err;
 }
 
+TEST_F(GpuSweepCommand, RunsWhatItRecordsWhateverTheEnvironmentSays) {
+  const RunResult result = run_vkgpt(sweep("3"), {"VKGPT_MAX_STEPS=2", "VKGPT_LEARNING_RATE=1"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(results()[0]["steps"], 3);
+  EXPECT_EQ(nlohmann::json::parse(read_file(first_run() / "sweep_run.json"))["max_steps"], "3");
+}
+
 TEST_F(GpuSweepCommand, AnInterruptedOneGoesOn) {
   const std::vector<std::string> args = sweep("60");
   EXPECT_EQ(run_and_signal(args, first_run() / "metrics.jsonl", "\"step\":3,", SIGINT), 130);

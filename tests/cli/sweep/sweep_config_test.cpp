@@ -51,6 +51,26 @@ TEST_F(SweepConfigTest, TheLeastLearningRateFollows) {
   EXPECT_TRUE(plan("base: {data_path: t.txt, min_lr: 0}\n" + rates)[0].implied.empty());
 }
 
+TEST_F(SweepConfigTest, TheBaseTakesWhatAConfigurationTakes) {
+  const std::string settings = "data_path: t.txt\nwindow_layers: [0, 2]\nseed: null\nmodel: {n_layers: 3}\n";
+  write_file(directory_ / "base.yaml", settings);
+  const std::string parameters = "parameters: {batch_size: 2}\n";
+  const auto texts = [](const SweepConfig& config) {
+    std::vector<std::pair<std::string, std::string>> found;
+    for (const Setting& setting : config.base) found.emplace_back(setting.key, setting.text);
+    return found;
+  };
+  const auto whole = texts(read("base: " + (directory_ / "base.yaml").string() + "\n" + parameters));
+  EXPECT_EQ(whole, (std::vector<std::pair<std::string, std::string>>{
+                       {"data_path", "t.txt"}, {"window_layers", "0,2"}, {"n_layer", "3"}}));
+  EXPECT_EQ(texts(read("base:\n  data_path: t.txt\n  window_layers: [0, 2]\n  seed: null\n"
+                       "  model: {n_layers: 3}\n" +
+                       parameters)),
+            whole);
+  EXPECT_NE(refusal("base: {data_path: t.txt, window_layers: [[0]]}\n" + parameters).find("window_layers"),
+            std::string::npos);
+}
+
 TEST_F(SweepConfigTest, LinearAndWholeRanges) {
   const auto values = [&](const std::string& parameter) {
     std::string text;
