@@ -147,6 +147,8 @@ RunLogReader::RunLogReader(Path directory) : directory_(std::move(directory)) {}
 
 void RunLogReader::restart() {
   for (Followed& file : files_) file.offset = 0;
+  elapsed_seconds_ = 0;
+  elapsed_step_ = 0;
   series_.clear();
   grids_.clear();
   ++grids_version_;
@@ -196,6 +198,13 @@ std::size_t RunLogReader::read(Followed& followed, std::size_t bytes) {
   return end + 1;
 }
 
+void RunLogReader::add_to_series(std::string_view key, double step, double value) {
+  auto series = series_.find(key);
+  if (series == series_.end()) series = series_.emplace(std::string(key), LogSeries{}).first;
+  series->second.steps.push_back(step);
+  series->second.values.push_back(static_cast<float>(value));
+}
+
 void RunLogReader::take(std::string_view line) {
   double step = kNan;
   const bool is_flat = read_flat_record(line, [&](std::string_view key, double value) {
@@ -204,10 +213,11 @@ void RunLogReader::take(std::string_view line) {
       return;
     }
     if (!(step >= 0)) return;
-    auto series = series_.find(key);
-    if (series == series_.end()) series = series_.emplace(std::string(key), LogSeries{}).first;
-    series->second.steps.push_back(step);
-    series->second.values.push_back(static_cast<float>(value));
+    add_to_series(key, step, value);
+    if (key != "step_seconds") return;
+    if (std::isfinite(value)) elapsed_seconds_ += value * (step - elapsed_step_);
+    elapsed_step_ = step;
+    add_to_series("elapsed_seconds", step, elapsed_seconds_);
   });
   if (is_flat || line.size() > kLongestLine) return;
   const auto record = nlohmann::ordered_json::parse(line, nullptr, false);

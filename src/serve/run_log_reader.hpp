@@ -54,6 +54,8 @@ class RunLogReader {
 
   /// Goes up when what was read before holds no longer: the log is another or shorter.
   std::uint64_t generation() const { return generation_; }
+  /// The members that are numbers, and `elapsed_seconds`: the sum of `step_seconds` over all steps up to each
+  /// of its records, which stands for the steps since the one before.
   const std::map<std::string, LogSeries, std::less<>>& series() const { return series_; }
   /// The members that are objects: "gradients", "kernels".
   const std::map<std::string, LogGrid>& grids() const { return grids_; }
@@ -73,10 +75,13 @@ class RunLogReader {
   std::size_t read(Followed& file, std::size_t bytes);
   void restart();
   void take(std::string_view line);
+  void add_to_series(std::string_view key, double step, double value);
 
   Path directory_;
   std::array<Followed, 2> files_ = {Followed{"metrics.jsonl"}, Followed{"kernels.jsonl"}};
   std::uint64_t generation_ = 0;
+  double elapsed_seconds_ = 0;
+  double elapsed_step_ = 0;  // up to which they are summed
   std::map<std::string, LogSeries, std::less<>> series_;
   std::map<std::string, LogGrid> grids_;
   std::uint64_t grids_version_ = 0;

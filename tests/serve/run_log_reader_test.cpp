@@ -56,6 +56,33 @@ TEST_F(RunLogReaderTest, FollowsALogThatGrows) {
   EXPECT_EQ(reader_.generation(), 0);
 }
 
+TEST_F(RunLogReaderTest, SumsTheSecondsOfAllStepsWhateverIsShown) {
+  std::vector<double> sums = {0};
+  std::string lines;
+  for (int step = 2; step <= 4000; step += 2) {  // every other step is logged
+    const double seconds = step % 100 == 0 ? 8 : 0.25;
+    sums.push_back(sums.back() + 2 * seconds);
+    lines += "{\"step\":" + std::to_string(step) + ",\"step_seconds\":" + std::to_string(seconds) + "}\n";
+  }
+  append(lines);
+  reader_.read(kAll);
+  for (const std::size_t points : {20UZ, 100000UZ}) {
+    const LogSeries thin = thinned(reader_.series().at("elapsed_seconds"), 1000, 4000, points);
+    ASSERT_GE(thin.steps.size(), 20U);
+    EXPECT_EQ(thin.steps.front(), 1000);
+    EXPECT_EQ(thin.steps.back(), 4000);
+    for (std::size_t i = 0; i < thin.steps.size(); ++i) {
+      EXPECT_EQ(thin.values[i], sums[static_cast<std::size_t>(thin.steps[i]) / 2]) << thin.steps[i];
+    }
+  }
+  append("{\"step\":4004,\"step_seconds\":null}\n{\"step\":4005,\"step_seconds\":1}\n");
+  reader_.read(kAll);
+  EXPECT_EQ(reader_.series().at("elapsed_seconds").values.back(), sums.back() + 1);
+  std::ofstream(log_, std::ios::trunc) << "{\"step\":1,\"step_seconds\":4}\n";
+  reader_.read(kAll);
+  EXPECT_EQ(reader_.series().at("elapsed_seconds").values, (std::vector<float>{4}));
+}
+
 TEST_F(RunLogReaderTest, BeginsAgainWhereTheLogIsCutOrReplaced) {
   append("{\"step\":1,\"loss\":4}\n{\"step\":2,\"loss\":3}\n");
   reader_.read(kAll);
