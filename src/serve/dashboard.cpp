@@ -33,6 +33,7 @@ using OrderedJson = nlohmann::ordered_json;
 constexpr std::size_t kBytesATick = 64 << 20;  // of all logs
 constexpr std::size_t kMostPoints = 20000;
 constexpr std::size_t kMostSamples = 200;
+constexpr std::uint64_t kTicksAScan = 20;  // two seconds
 
 /// The parameter of that name in "run=1&key=loss"; nothing where there is none or it is no number.
 std::optional<double> number_in(const std::string& query, const std::string& name) {
@@ -114,9 +115,9 @@ OrderedJson samples_of(const Path& run) {
 
 class Dashboard : public HttpHandler {
  public:
-  Dashboard(const std::vector<Path>& runs, std::function<bool()> is_over)
-      : access_("127.0.0.1", ""), is_over_(std::move(is_over)) {
-    for (const Path& run : runs) runs_.emplace_back(run);
+  Dashboard(std::vector<Path> places, std::function<bool()> is_over)
+      : access_("127.0.0.1", ""), is_over_(std::move(is_over)), places_(std::move(places)) {
+    add_runs();
   }
 
   void connect(HttpServer& server) { server_ = &server; }
@@ -141,7 +142,9 @@ class Dashboard : public HttpHandler {
 
   void tick() override {
     if (interrupted() || (is_over_ && is_over_())) server_->stop();
-    if (listeners_.empty() && is_loaded_) return;
+    if (++ticks_ % kTicksAScan == 0 && add_runs()) tell_json({{"runs", true}});
+    if (ticks_ % 100 == 0) tell(": still here\n\n");
+    if (runs_.empty() || (listeners_.empty() && is_loaded_)) return;
     std::size_t left = kBytesATick;
     is_loaded_ = true;
     for (std::size_t i = 0; i < runs_.size() && left > 0; ++i) {
@@ -151,7 +154,6 @@ class Dashboard : public HttpHandler {
       left -= std::min(left, count);
     }
     next_ = (next_ + 1) % runs_.size();
-    if (++ticks_ % 100 == 0) tell(": still here\n\n");
   }
 
  private:
@@ -164,6 +166,17 @@ class Dashboard : public HttpHandler {
     std::uint64_t generation = 0;
     std::filesystem::file_time_type samples_time = {};
   };
+
+  /// Whether there are new ones. Those that there were keep their numbers.
+  bool add_runs() {
+    const std::size_t before = runs_.size();
+    for (const Path& found : find_runs(places_)) {
+      const auto is_it = [&](const Run& run) { return run.log.directory() == found; };
+      if (std::ranges::none_of(runs_, is_it)) runs_.emplace_back(found);
+    }
+    if (runs_.size() > before) is_loaded_ = false;
+    return runs_.size() > before;
+  }
 
   HttpResponse answer(const HttpRequest& request) const {
     if (request.path == "/") return page("dashboard");
@@ -262,6 +275,7 @@ class Dashboard : public HttpHandler {
   Access access_;
   std::function<bool()> is_over_;
   HttpServer* server_ = nullptr;
+  std::vector<Path> places_;  // where runs are looked for
   std::vector<Run> runs_;
   std::set<ExchangeId> listeners_;
   std::size_t next_ = 0;
@@ -271,10 +285,33 @@ class Dashboard : public HttpHandler {
 
 }  // namespace
 
-void show_dashboard(const std::vector<Path>& runs, std::uint16_t port,
+std::vector<Path> find_runs(const std::vector<Path>& places) {
+  std::vector<Path> runs;
+  const auto has_begun = [](const Path& directory) {
+    std::error_code error;
+    return std::filesystem::exists(directory / "metrics.jsonl", error);
+  };
+  for (const Path& place : places) {
+    if (has_begun(place)) {
+      runs.push_back(place);
+      continue;
+    }
+    std::vector<Path> below;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(place, error), end; !error && entry != end;
+         entry.increment(error)) {
+      if (has_begun(entry->path())) below.push_back(entry->path());
+    }
+    std::ranges::sort(below);
+    runs.insert(runs.end(), below.begin(), below.end());
+  }
+  return runs;
+}
+
+void show_dashboard(const std::vector<Path>& places, std::uint16_t port,
                     const std::function<void(const std::string& address)>& started,
                     const std::function<bool()>& is_over) {
-  Dashboard dashboard(runs, is_over);
+  Dashboard dashboard(places, is_over);
   HttpServer server("127.0.0.1", port, dashboard);
   dashboard.connect(server);
   started(vkgpt::format("http://127.0.0.1:{}", server.port()));

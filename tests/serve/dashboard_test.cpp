@@ -34,7 +34,7 @@ class DashboardTest : public testing::Test {
     std::atomic<int> port = 0;
     thread_ = std::thread([&] {
       show_dashboard(
-          {root_.path() / "a", root_.path() / "b/"}, 0,
+          {root_.path() / "a", root_.path() / "b/", root_.path() / "later"}, 0,
           [&](const std::string& address) { port = std::stoi(address.substr(address.rfind(':') + 1)); },
           [&] { return is_over_.load(); });
     });
@@ -82,6 +82,27 @@ TEST_F(DashboardTest, ShowsRunsAndWhatIsAddedToThem) {
   std::ofstream(root_.path() / "a/samples/step-7.txt") << "To be";
   EXPECT_THAT(listener.read_until("samples", 5s), HasSubstr(R"("run":0)"));
   EXPECT_EQ(get("/samples?run=0")[0], Json({{"step", 7}, {"text", "To be"}}));
+}
+
+TEST_F(DashboardTest, ShowsRunsThatBeginLater) {
+  TestClient listener(port_);
+  listener.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  listener.read_until(": here");
+  std::filesystem::create_directories(root_.path() / "later/z");
+  EXPECT_EQ(get("/runs")["runs"].size(), 2);
+  log("later/z", R"({"step":1,"loss":2.5})");
+  EXPECT_THAT(listener.read_until(R"({"runs":true})", 10s), HasSubstr(R"(data: {"runs":true})"));
+  const Json runs = get("/runs")["runs"];
+  ASSERT_EQ(runs.size(), 3);
+  EXPECT_EQ(runs[1]["name"], "b") << "those that there were keep their numbers";
+  EXPECT_EQ(runs[2]["name"], "z");
+  listener.read_until(R"("run":2)", 5s);
+  EXPECT_EQ(get("/series?run=2")["series"]["loss"]["values"], Json({2.5}));
+  std::filesystem::create_directories(root_.path() / "later/y");
+  log("later/y", R"({"step":1,"loss":1.5})");
+  listener.read_until(R"({"runs":true})", 10s);
+  EXPECT_EQ(get("/runs")["runs"][2]["name"], "z");
+  EXPECT_EQ(get("/runs")["runs"][3]["name"], "y");
 }
 
 TEST_F(DashboardTest, RefusesWhatIsNotThereOrNotItsOwn) {

@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -30,21 +30,6 @@ struct DashboardOptions {
   }
 };
 
-/// A directory below which there are runs stands for them.
-void add_runs(const Path& path, std::vector<Path>& runs) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(path, error))
-    fail_usage("{}: there is no such run directory", printable(path.string()));
-  if (std::filesystem::exists(path / "metrics.jsonl", error)) return runs.push_back(path);
-  std::vector<Path> below;
-  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-    if (std::filesystem::exists(entry.path() / "metrics.jsonl", error)) below.push_back(entry.path());
-  }
-  if (below.empty()) below.push_back(path);  // a run that is about to begin
-  std::ranges::sort(below);
-  runs.insert(runs.end(), below.begin(), below.end());
-}
-
 }  // namespace
 
 int run_dashboard(std::span<const std::string> args) {
@@ -52,16 +37,21 @@ int run_dashboard(std::span<const std::string> args) {
   CommandLine command(
       "dashboard",
       "Shows runs in a browser, while they train and afterwards: curves, settings, samples, norms\n"
-      "of tensors, times. RUN is a run directory or a directory of them.",
+      "of tensors, times. RUN is a run directory or a directory of them, to which more may be added.",
       "RUN...");
   command.add(options);
   if (!command.parse(args)) return 0;
-  std::vector<Path> runs;
-  for (const std::string& path : command.positionals()) add_runs(path, runs);
-  if (runs.empty()) fail_usage("dashboard: name at least one run directory");
+  const std::vector<Path> places(command.positionals().begin(), command.positionals().end());
+  if (places.empty()) fail_usage("dashboard: name at least one run directory");
+  for (const Path& place : places) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(place, error))
+      fail_usage("{}: there is no such run directory", printable(place.string()));
+  }
+  const std::size_t runs = serve::find_runs(places).size();
   install_interrupt_handlers();
-  serve::show_dashboard(runs, static_cast<std::uint16_t>(options.port),
-                        [&](const std::string& address) { log_info("{} runs at {}", runs.size(), address); });
+  serve::show_dashboard(places, static_cast<std::uint16_t>(options.port),
+                        [&](const std::string& address) { log_info("{} runs at {}", runs, address); });
   return static_cast<int>(ExitCode::kSuccess);
 }
 
