@@ -1,6 +1,8 @@
 #include "vkgpt/vk/kernel_record.hpp"
 
 #include <exception>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -41,21 +43,28 @@ const Json& json_object(const Json& record, std::string_view key, std::string_vi
   return object;
 }
 
-using Failures = std::map<std::string, KernelRecord::Failure>;
+using Failure = KernelRecord::Failure;
+using Failures = std::map<std::string, Failure>;
+
+Failure parse_failure(const Json& failure, std::string_view where) {
+  return {json_string(failure, "reason", where), json_string(failure, "date", where)};
+}
 
 Failures parse_failures(const Json& record, std::string_view key, std::string_view where) {
   Failures failures;
   for (const auto& [name, failure] : json_object(record, key, where).items()) {
-    failures[name] = {json_string(failure, "reason", where), json_string(failure, "date", where)};
+    failures[name] = parse_failure(failure, where);
   }
   return failures;
 }
 
+Json failure_json(const Failure& failure) {
+  return {{"reason", failure.reason}, {"date", failure.date}};
+}
+
 Json failures_json(const Failures& failures) {
   Json json = Json::object();
-  for (const auto& [name, failure] : failures) {
-    json[name] = {{"reason", failure.reason}, {"date", failure.date}};
-  }
+  for (const auto& [name, failure] : failures) json[name] = failure_json(failure);
   return json;
 }
 
@@ -74,6 +83,9 @@ KernelRecord parse(const std::filesystem::path& path, const DeviceCaps& caps) {
   record.tested = json_string(json, "tested", where);
   record.disabled = parse_failures(json, "disabled", where);
   record.wrong = parse_failures(json, "wrong", where);
+  record.failed = parse_failures(json, "failed", where);
+  const Json& unfinished = json_member(json, "unfinished", where);
+  if (!unfinished.is_null()) record.unfinished = parse_failure(unfinished, where);
   return record;
 }
 
@@ -84,7 +96,7 @@ void KernelRecord::apply_to(KernelChoices& choices) const {
     for (const auto& [name, failure] : *failures) choices.disabled.insert(name);
   }
   for (const auto& [key, kernel] : measured) choices.measured.emplace(key, kernel);
-  if (!tested.empty()) choices.measured.emplace(kTestedKey, tested);
+  if (!tested.empty() && failed.empty()) choices.measured.emplace(kTestedKey, tested);
 }
 
 std::filesystem::path kernel_record_path(const std::filesystem::path& cache_dir, const DeviceCaps& caps) {
@@ -106,6 +118,15 @@ KernelRecord read_kernel_record(const std::filesystem::path& cache_dir, const De
   }
 }
 
+KernelRecord first_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps) {
+  static std::mutex mutex;
+  static std::map<std::filesystem::path, KernelRecord> records;
+  const std::scoped_lock lock(mutex);
+  const auto [place, is_new] = records.try_emplace(kernel_record_path(cache_dir, caps));
+  if (is_new) place->second = read_kernel_record(cache_dir, caps);
+  return place->second;
+}
+
 void write_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps,
                          const KernelRecord& record) {
   if (cache_dir.empty()) return;
@@ -119,6 +140,8 @@ void write_kernel_record(const std::filesystem::path& cache_dir, const DeviceCap
                      {"tested", record.tested},
                      {"disabled", failures_json(record.disabled)},
                      {"wrong", failures_json(record.wrong)},
+                     {"failed", failures_json(record.failed)},
+                     {"unfinished", record.unfinished ? failure_json(*record.unfinished) : Json(nullptr)},
                      {"measured", std::move(measured)}};
   make_directories(cache_dir);
   replace_file(kernel_record_path(cache_dir, caps),

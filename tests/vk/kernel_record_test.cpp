@@ -98,6 +98,8 @@ TEST(KernelRecord, VerdictsAreOfTheseKernelsAndChecks) {
   const std::filesystem::path path = kernel_record_path(directory.path(), some_device());
   KernelRecord written = some_record();
   written.wrong["matmul nv"] = {"nmse 1", "2026-11-22"};
+  written.failed["norm"] = {"nmse 2", "2026-11-23"};
+  written.unfinished = {"out of memory", "2026-11-24"};
   write_kernel_record(directory.path(), some_device(), written);
   EXPECT_EQ(read_kernel_record(directory.path(), some_device()), written);
   nlohmann::json json = nlohmann::json::parse(read_file(path));

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,17 +23,21 @@ struct KernelRecord {
   };
   std::map<std::string, Failure> disabled = {};      // by the last self-test of each; see `KernelChoices`
   std::map<std::string, Failure> wrong = {};         // likewise, by the tuner
+  std::map<std::string, Failure> failed = {};        // what nothing can replace: "norm", "matmul scalar"
   std::map<std::string, std::string> measured = {};  // see `KernelChoices`
-  std::string tested = {};                           // date of the last self-test; empty = there was none
+  std::string tested = {};  // date of the last self-test of everything that came to its end; empty = none did
+  std::optional<Failure> unfinished = {};  // one that began after that and did not come to its end: why
 
-  /// Where there was a self-test, `choices.measured` says so under `kTestedKey`.
+  /// Where a self-test of everything came to its end and nothing that cannot be replaced failed,
+  /// `choices.measured` says so under `kTestedKey`.
   void apply_to(KernelChoices& choices) const;
 
   friend bool operator==(const KernelRecord&, const KernelRecord&) = default;
 };
 
-/// The key of no work in `KernelChoices::measured`, there once a self-test of all kernels came to its end:
-/// what is not off is right on this device with this driver. The value is the self-test's date.
+/// The key of no work in `KernelChoices::measured`, there once a self-test of all kernels came to its end and
+/// nothing failed that cannot be replaced: what is not off is right on this device with this driver. The
+/// value is the self-test's date.
 inline constexpr std::string_view kTestedKey = "self-test";
 
 /// To be raised where a check's cases or bounds change, so that devices are tested anew: verdicts of older
@@ -45,6 +50,10 @@ std::filesystem::path kernel_record_path(const std::filesystem::path& cache_dir,
 /// The record of the device, an empty one where there is none. A file that is damaged or of another device is
 /// ignored, with one line in the log: never throws for what is on the disk. An empty `cache_dir` holds none.
 KernelRecord read_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps);
+
+/// The record as this process first read it. What a self-test beside it finds holds from the next start on: a
+/// device that is lost and opened again takes the same kernels and gives the same bits.
+KernelRecord first_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps);
 
 /// Replaces it atomically; does nothing without a `cache_dir`. Throws `IoError`.
 void write_kernel_record(const std::filesystem::path& cache_dir, const DeviceCaps& caps,

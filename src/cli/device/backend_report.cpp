@@ -12,6 +12,9 @@
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/ops/backend.hpp"
+#include "vkgpt/vk/shader_compiler.hpp"
+
+#include "cli/device/record_report.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -57,6 +60,7 @@ std::string names(const std::vector<Backend>& backends) {
 }  // namespace
 
 void check_backends(const vk::Target& target) {
+  warn_of_failed(vk::first_kernel_record(vk::default_cache_dir(), target.caps), target.caps.name);
   for (const std::string_view op : ops::kOpsWithBackends) {
     const std::optional<Backend> forced = target.kernels.forced(op);
     if (forced && !is_usable(target.caps, *forced)) {

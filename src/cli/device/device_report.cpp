@@ -8,10 +8,12 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/units.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/ops/backend.hpp"
 #include "vkgpt/vk/device_profile.hpp"
 
 #include "cli/device/backend_report.hpp"
+#include "cli/device/record_report.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -152,26 +154,33 @@ std::vector<std::string> choice_reasons(const std::vector<PhysicalDevice>& devic
 }
 
 std::string device_table(const std::vector<PhysicalDevice>& devices, const PhysicalDevice* chosen,
-                         std::string_view selector) {
+                         std::string_view selector, const KernelRecords& records) {
   const std::vector<std::string> reasons = choice_reasons(devices, chosen, selector);
   std::string text;
   for (std::size_t i = 0; i < devices.size(); ++i) {
     text += vkgpt::format("{}{}: {}\n   {:<16}{}\n", i == 0 ? "" : "\n", i, devices[i].caps.name, "choice",
                           reasons[i]);
     // Of a device below Vulkan 1.3 nothing more is known.
-    if (!devices[i].caps.uuid.empty()) text += caps_lines(devices[i].target());
+    if (devices[i].caps.uuid.empty()) continue;
+    text += caps_lines(devices[i].target());
+    if (const auto record = records.find(devices[i].caps.uuid); record != records.end())
+      text += vkgpt::format("   {:<16}{}\n", "kernels", printable(record_text(record->second), 2000));
   }
   return text;
 }
 
 nlohmann::ordered_json devices_json(const std::vector<PhysicalDevice>& devices, const PhysicalDevice* chosen,
-                                    std::string_view selector) {
+                                    std::string_view selector, const KernelRecords& records) {
   const std::vector<std::string> reasons = choice_reasons(devices, chosen, selector);
   nlohmann::ordered_json result = {{"devices", nlohmann::ordered_json::array()}, {"chosen", nullptr}};
   for (std::size_t i = 0; i < devices.size(); ++i) {
     nlohmann::ordered_json device = target_json(devices[i].target());
     device["usable"] = devices[i].rejection.empty();
     device["choice"] = reasons[i];
+    device["failed"] = nlohmann::ordered_json::object();
+    if (const auto record = records.find(devices[i].caps.uuid); record != records.end()) {
+      for (const auto& [name, failure] : record->second.failed) device["failed"][name] = failure.reason;
+    }
     result["devices"].push_back(std::move(device));
     if (&devices[i] == chosen) result["chosen"] = i;
   }

@@ -43,11 +43,14 @@ int run_devices(std::span<const std::string> args) {
 
   const vk::Instance instance(vk::parse_validation_mode(options.validation));
   std::vector<vk::PhysicalDevice> devices = vk::enumerate_devices(instance);
+  KernelRecords records;
   for (auto& device : devices) {
     if (!device.rejection.empty()) continue;
     vk::query_matrices(device);
     device.kernels = context_options(options).kernels;
-    vk::read_kernel_record(vk::default_cache_dir(), device.caps).apply_to(device.kernels);
+    const vk::KernelRecord& record = records[device.caps.uuid] =
+        vk::read_kernel_record(vk::default_cache_dir(), device.caps);
+    record.apply_to(device.kernels);
   }
   const bool any_usable =
       std::ranges::any_of(devices, [](const auto& device) { return device.rejection.empty(); });
@@ -61,10 +64,10 @@ int run_devices(std::span<const std::string> args) {
     replace_file(devices_options.save, vk::device_profile(chosen->caps));
   }
   if (options.json) {
-    std::print("{}\n", devices_json(devices, chosen, options.device)
+    std::print("{}\n", devices_json(devices, chosen, options.device, records)
                            .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   } else {
-    std::print("{}", device_table(devices, chosen, options.device));
+    std::print("{}", device_table(devices, chosen, options.device, records));
   }
   instance.check_messages();
   return 0;

@@ -16,6 +16,7 @@
 #include "cli/command/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/device/device_report.hpp"
+#include "cli/device/record_report.hpp"
 #include "cli/device/system_report.hpp"
 #include "cli/run_options.hpp"
 
@@ -51,25 +52,6 @@ SystemReport describe_loader() {
   return report;
 }
 
-std::string kernels_of(const vk::PhysicalDevice& device, SystemReport& report) {
-  const vk::KernelRecord record = vk::read_kernel_record(vk::default_cache_dir(), device.caps);
-  std::string text = record.tested.empty() ? "never tested" : vkgpt::format("tested on {}", record.tested);
-  if (record.tested.empty()) {
-    report.advice.push_back(
-        vkgpt::format("{}: its kernels were never tested: run 'vkgpt selftest --device \"{}\"'",
-                      device.caps.name, device.caps.name));
-  }
-  for (const auto* failures : {&record.disabled, &record.wrong}) {
-    for (const auto& [name, failure] : *failures) {
-      text += vkgpt::format(", {} off since {} ({})", name, failure.date, failure.reason);
-      report.advice.push_back(vkgpt::format("{}: {} is off ({}): a newer driver may help", device.caps.name,
-                                            name, failure.reason));
-    }
-  }
-  if (!record.measured.empty()) text += vkgpt::format(", {} choices tuned", record.measured.size());
-  return text;
-}
-
 void describe_device(const vk::PhysicalDevice& device, const std::string& choice, SystemReport& report) {
   const vk::DeviceCaps& caps = device.caps;
   report.lines.push_back({"device", caps.name});
@@ -89,7 +71,10 @@ void describe_device(const vk::PhysicalDevice& device, const std::string& choice
                               caps.shader_bf16 ? ", bf16" : "",
                               caps.cooperative_matrices.empty() ? "" : ", KHR matrices",
                               caps.cooperative_matrix2 ? ", NV matrices" : "")});
-  if (device.rejection.empty()) report.lines.push_back({"  kernels", kernels_of(device, report)});
+  if (!device.rejection.empty()) return;
+  const vk::KernelRecord record = vk::read_kernel_record(vk::default_cache_dir(), caps);
+  report.lines.push_back({"  kernels", record_text(record)});
+  std::ranges::move(record_advice(record, caps.name), std::back_inserter(report.advice));
 }
 
 /// Devices, as far as the drivers let us ask.

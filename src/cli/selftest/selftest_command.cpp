@@ -14,6 +14,7 @@
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
+#include "vkgpt/core/message.hpp"
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/vk/kernel_record.hpp"
 
@@ -67,22 +68,38 @@ class SelfTest {
                              std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()))) {}
 
   void run(const SelfTestOptions& options) {
-    for (const SelfTestGroup& group : selftest_groups(context_.caps())) {
-      if (interrupted()) return;
-      if (!options.wants(group)) continue;
-      const std::vector<SelfTestResult> results =
-          test_and_record(context_, group, today_, [this](const auto& change) { update(change); });
-      for (const SelfTestResult& result : results) std::print(stderr, "{}\n", selftest_line(result));
-      std::ranges::copy(results, std::back_inserter(results_));
+    if (!options.wants_all()) return run_groups(options);
+    end_with("its process runs or was killed");
+    try {
+      run_groups(options);
+    } catch (const Error& error) {
+      end_with(message_line(error.what()));
+      throw;
     }
-    if (!options.wants_all()) return;
-    update([this](vk::KernelRecord& record) { record.tested = today_; });
+    update([this](vk::KernelRecord& record) {
+      record.tested = today_;
+      record.unfinished.reset();
+    });
   }
 
   const std::vector<SelfTestResult>& results() const { return results_; }
   const vk::KernelRecord& record() const { return record_; }
 
  private:
+  void run_groups(const SelfTestOptions& options) {
+    for (const SelfTestGroup& group : selftest_groups(context_.caps())) {
+      if (!options.wants(group)) continue;
+      const std::vector<SelfTestResult> results =
+          test_and_record(context_, group, today_, [this](const auto& change) { update(change); });
+      for (const SelfTestResult& result : results) std::print(stderr, "{}\n", selftest_line(result));
+      std::ranges::copy(results, std::back_inserter(results_));
+    }
+  }
+
+  void end_with(const std::string& reason) {
+    update([&](vk::KernelRecord& record) { record.unfinished = {reason, today_}; });
+  }
+
   void update(const std::function<void(vk::KernelRecord&)>& change) {
     if (has_own_kernels_) {
       record_ = vk::update_kernel_record(cache_dir_, context_.caps(), change);
@@ -117,10 +134,6 @@ void check_op(std::string_view op) {
       count);
 }
 
-bool is_replaceable(const SelfTestGroup& group) {
-  return group.backend && *group.backend != vk::Backend::kScalar;
-}
-
 }  // namespace
 
 int run_selftest(std::span<const std::string> args) {
@@ -144,14 +157,13 @@ int run_selftest(std::span<const std::string> args) {
   SelfTest test(context, context_options);
   test.run(options);
   context.instance().check_messages();
-  if (interrupted()) return static_cast<int>(ExitCode::kInterrupted);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   std::size_t failed = 0, irreplaceable = 0;
   for (const SelfTestResult& result : test.results()) {
     if (result.failure.empty()) continue;
     ++failed;
-    if (!is_replaceable(result.group)) ++irreplaceable;
+    if (!result.group.is_replaceable()) ++irreplaceable;
   }
   std::print(stderr, "{} cases of kernels, {} failed, in {:.1f} s\n", test.results().size(), failed, seconds);
   for (const auto& [name, failure] : test.record().disabled) {

@@ -28,6 +28,7 @@
 #include "cli/command/process.hpp"
 #include "cli/commands.hpp"
 #include "cli/data/default_text.hpp"
+#include "cli/device/record_report.hpp"
 #include "cli/model/generate.hpp"
 #include "cli/run_options.hpp"
 #include "cli/train/ranks.hpp"
@@ -158,18 +159,39 @@ std::unique_ptr<vk::Context> open_context(RunOptions& run, const RankSettings& s
   return context;
 }
 
-/// A self-test of the device beside the training, where it was never made and is wanted.
-void check_kernels(const vk::DeviceCaps& caps, const RunOptions& run, std::string_view wish,
-                   std::optional<Companion>& selftest) {
-  if (selftest || !vk::read_kernel_record(vk::default_cache_dir(), caps).tested.empty()) return;
-  if (wish == "off" || (wish == "auto" && caps.is_cpu()) || !run.shader_dir.empty()) {
-    log_info("its kernels were never checked: 'vkgpt selftest' does it in seconds");
-    return;
+/// A self-test of the device beside the training, where none has come to its end and one is wanted.
+class KernelCheck {
+ public:
+  void start(const vk::DeviceCaps& caps, const RunOptions& run, std::string_view wish) {
+    if (companion_) return;
+    const vk::KernelRecord record = vk::read_kernel_record(vk::default_cache_dir(), caps);
+    if (!record.tested.empty()) return;
+    const std::string state =
+        record.unfinished ? vkgpt::format("the self-test of {} did not come to its end ({})",
+                                          record.unfinished->date, printable(record.unfinished->reason, 200))
+                          : "its kernels were never checked";
+    if (wish == "off" || (wish == "auto" && caps.is_cpu()) || !run.shader_dir.empty()) {
+      log_info("{}: 'vkgpt selftest' does it in seconds", state);
+      return;
+    }
+    log_info("{}: they are checked meanwhile ('vkgpt selftest'): what fails is off from the next start on",
+             state);
+    caps_ = caps;
+    companion_.emplace(std::vector<std::string>{"/proc/self/exe", "selftest", "--device", caps.uuid},
+                       Companion::Errors::kDiscarded);
   }
-  log_info("its kernels are checked meanwhile ('vkgpt selftest'): what fails is off from the next start on");
-  selftest.emplace(std::vector<std::string>{"/proc/self/exe", "selftest", "--device", caps.uuid},
-                   Companion::Errors::kDiscarded);
-}
+
+  /// Ends it, and says what failed by then and cannot be replaced.
+  void finish() {
+    if (!companion_) return;
+    companion_.reset();
+    warn_of_failed(vk::read_kernel_record(vk::default_cache_dir(), caps_), caps_.name);
+  }
+
+ private:
+  std::optional<Companion> companion_;
+  vk::DeviceCaps caps_;
+};
 
 }  // namespace
 
@@ -206,10 +228,10 @@ int run_train(std::span<const std::string> args) {
     agree_on_run(*ranks, command.fields(), *setup);
     comm::together(*ranks, "settings", [&] { check_division(model, config, ranks->size()); });
   }
-  std::optional<Companion> selftest;
+  KernelCheck kernel_check;
   const auto open_device = [&] {
     auto context = open_context(run, rank_settings, ranks.get());
-    if (leads) check_kernels(context->caps(), run, options.selftest, selftest);
+    if (leads) kernel_check.start(context->caps(), run, options.selftest);
     describe(setup->data(), model::GptParams(model, train::adaptation(config)));
     return context;
   };
@@ -222,6 +244,7 @@ int run_train(std::span<const std::string> args) {
   train::RunInput input = setup->input();
   input.ranks = ranks.get();
   const train::TrainSummary summary = train::train_with_recovery(open_device, input, config);
+  kernel_check.finish();
   if (leads) print_summary(summary, model, config.out_dir, run.json);
   if (ranks != nullptr) ranks->close();
   return static_cast<int>(summary.interrupted ? ExitCode::kInterrupted : ExitCode::kSuccess);

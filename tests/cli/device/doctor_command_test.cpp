@@ -1,11 +1,15 @@
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "vkgpt/vk/kernel_record.hpp"
+
 #include "cli/device/system_report.hpp"
 #include "cli/run_vkgpt.hpp"
+#include "gpu_context.hpp"
 
 namespace vkgpt::cli {
 namespace {
@@ -30,6 +34,23 @@ TEST(GpuDoctorCommand, DescribesEverythingAndNothingPrivate) {
       run_vkgpt({"doctor", "--json"}, {"HOME=" + home.path().string(), "XDG_CACHE_HOME="}).out);
   EXPECT_GT(json["report"].size(), 8U);
   EXPECT_TRUE(json["advice"].is_array());
+}
+
+TEST(GpuDoctorCommand, SaysWhichKernelsFailAndWhy) {
+  const TempDirectory home;
+  const vk::DeviceCaps& caps = test::shared_context().caps();
+  vk::write_kernel_record(home / ".cache/vkgpt", caps,
+                          {.disabled = {{"matmul simt", {"all: the test did not finish", "2026-11-01"}}},
+                           .failed = {{"norm", {"f32: NMSE 1", "2026-11-02"}}},
+                           .tested = "2026-11-03"});
+  const std::vector<std::string> environment = {"HOME=" + home.path().string(), "XDG_CACHE_HOME="};
+  const RunResult result = run_vkgpt({"doctor"}, environment);
+  for (const char* part :
+       {"norm fails since 2026-11-02 (f32: NMSE 1)", "norm fails (f32: NMSE 1) and nothing can replace it",
+        "matmul simt is off (all: the test did not finish): a newer driver may help"}) {
+    EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
+  }
+  EXPECT_NE(run_vkgpt({"devices"}, environment).out.find("norm fails since 2026-11-02"), std::string::npos);
 }
 
 TEST(DoctorCommand, SaysWhatIsMissingWithoutADriver) {

@@ -1,6 +1,7 @@
 #include "cli/selftest/selftest.hpp"
 
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/vk/result.hpp"
 
 #include "cli/run_vkgpt.hpp"
@@ -51,13 +53,39 @@ TEST(SelfTest, APassingBackendStaysOffWhereTheTunerFoundItWrong) {
   EXPECT_FALSE(choices.allows("matmul", Backend::kKhr));
 }
 
-TEST(SelfTest, WhatNothingCanReplaceIsNeverSwitchedOff) {
-  vk::KernelRecord record;
+TEST(SelfTest, WhatNothingCanReplaceIsNeverSwitchedOffButNoted) {
+  vk::KernelRecord record{.tested = "2026-11-21"};
   for (const SelfTestGroup& group : {kRope, SelfTestGroup{"matmul", Backend::kScalar}}) {
     const SelfTestResult failed{.group = group, .variant = "a", .failure = "NMSE 1 exceeds 0"};
     record_verdict(record, group, std::span(&failed, 1), "2026-11-21");
   }
   EXPECT_TRUE(record.disabled.empty());
+  EXPECT_EQ(record.failed.at("rope").reason, "a: NMSE 1 exceeds 0");
+  vk::KernelChoices choices;
+  record.apply_to(choices);
+  EXPECT_TRUE(choices.measured.empty());  // not tested and found right
+  for (const SelfTestGroup& group : {kRope, SelfTestGroup{"matmul", Backend::kScalar}}) {
+    const SelfTestResult passed{.group = group, .variant = "a"};
+    record_verdict(record, group, std::span(&passed, 1), "2026-11-22");
+  }
+  EXPECT_TRUE(record.failed.empty());
+  record.apply_to(choices);
+  EXPECT_TRUE(choices.measured.contains(std::string(vk::kTestedKey)));
+}
+
+TEST(GpuSelfTest, ASignalEndsAGroupAndLeavesItAsItWas) {
+  vk::Context& context = test::shared_context();
+  const SelfTestGroup simt{"matmul", Backend::kSimt};
+  vk::KernelRecord before{.disabled = {{simt.name(), {"NMSE 1", "2026-11-01"}}}};
+  vk::KernelRecord record = before;
+  const auto update = [&](const auto& change) {
+    change(record);
+    if (record != before) std::raise(SIGTERM);  // once the group runs
+  };
+  install_interrupt_handlers();
+  EXPECT_THROW(test_and_record(context, simt, "2026-11-27", update), Error);
+  clear_interrupt();
+  EXPECT_EQ(record, before);
 }
 
 template <VkResult result>

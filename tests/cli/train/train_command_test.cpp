@@ -172,19 +172,6 @@ TEST_F(GpuTrainCommand, KilledAndResumedEndsWithTheSameBits) {
   EXPECT_EQ(log_without_times("killed"), log_without_times("whole"));
 }
 
-TEST_F(GpuTrainCommand, ChecksTheKernelsOfANewDeviceMeanwhile) {
-  const TempDirectory cache;
-  const RunResult result =
-      run_vkgpt(train_args("checked", {"--selftest", "on"}), {"XDG_CACHE_HOME=" + cache.path().string()});
-  EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_NE(result.err.find("its kernels are checked meanwhile"), std::string::npos) << result.err;
-  // The end of the training ends the test between two groups: nothing is off.
-  for (const auto& entry : std::filesystem::directory_iterator(cache / "vkgpt")) {
-    if (!entry.path().filename().string().starts_with("kernels-")) continue;
-    EXPECT_TRUE(nlohmann::json::parse(read_file(entry.path()))["disabled"].empty());
-  }
-}
-
 TEST_F(GpuTrainCommand, InterruptSavesAndResumesWithTheSameBits) {
   ASSERT_EQ(run_vkgpt(train_args("whole")).code, 0);
   EXPECT_EQ(run_and_signal(train_args("cut"), run("cut") / "metrics.jsonl", "{\"step\":8,", SIGINT), 130);
