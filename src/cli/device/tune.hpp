@@ -30,6 +30,12 @@ struct TunedProduct {
   std::set<vk::Backend> right = {};  // backends of those that were timed
 };
 
+/// The least of several times that `run` gives, after runs of `warm_seconds` together that do not count: a
+/// GPU raises its clocks while it works. One that is hopeless beside `best` by its second run, or runs past
+/// `has_time`, is not run on.
+double fastest_run(const std::function<double()>& run, double warm_seconds, double best,
+                   const std::function<bool()>& has_time);
+
 /// Times the kernels that `target` allows for the product by the device's clock, the usual one first, each
 /// with barriers between products as in a step, until `seconds` are over. Operands are random, and what a
 /// kernel gives is compared with the scalar one: who is wrong is not chosen. `perturb` may change a

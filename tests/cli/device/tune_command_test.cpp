@@ -76,6 +76,44 @@ TEST(GpuTune, OnlyTheProductThatFoundABackendWrongClearsIt) {
   EXPECT_THAT(record.wrong, testing::IsEmpty());
 }
 
+/// Times of a GPU whose clocks rise while it works: three times as slow at first, then `seconds`.
+class ColdDevice {
+ public:
+  explicit ColdDevice(double seconds) : seconds_(seconds) {}
+  double run() {
+    const double time = worked_ < 0.05 ? 3 * seconds_ : seconds_;
+    worked_ += time;
+    ++runs_;
+    return time;
+  }
+  int runs() const { return runs_; }
+
+ private:
+  double seconds_, worked_ = 0;
+  int runs_ = 0;
+};
+
+TEST(Tune, AColdDeviceDoesNotHideTheBestKernel) {
+  const auto always = [] { return true; };
+  ColdDevice device(0.01);
+  EXPECT_EQ(fastest_run([&] { return device.run(); }, 0.075, 0.0101, always), 0.01);
+  EXPECT_LE(device.runs(), 12);
+  ColdDevice endless(0);  // a clock that stands still
+  EXPECT_EQ(fastest_run([&] { return endless.run(); }, 0.075, 1, always), 0);
+}
+
+TEST(Tune, AKernelIsHopelessByItsSecondRunOnly) {
+  std::vector<double> times = {9, 1, 1, 1, 1};
+  std::size_t runs = 0;
+  const auto run = [&] { return times.at(runs++); };
+  EXPECT_EQ(fastest_run(run, 0, 1, [] { return true; }), 1);
+  EXPECT_EQ(runs, 5U);
+  times = {9, 9, 1, 1, 1};
+  runs = 0;
+  EXPECT_EQ(fastest_run(run, 0, 1, [] { return true; }), 9);
+  EXPECT_EQ(runs, 2U);
+}
+
 TEST(Tune, WhatAnEarlierTuningSwitchedOffIsTriedAgain) {
   vk::Target target;
   const vk::KernelRecord record{.disabled = {{"matmul khr", {}}},
