@@ -20,7 +20,9 @@ static_assert(std::atomic<bool>::is_always_lock_free);  // else it may not be to
 /// Only what POSIX allows in a handler: lock-free atomics, write, _exit.
 extern "C" void on_signal(int signal) {
   const bool again = g_interrupted.exchange(true);
-  if (again && signal == SIGXCPU) return;  // it comes every second until the hard limit
+  // Nobody insists by these: SIGXCPU comes every second until the hard limit, SIGHUP from the shell and from
+  // the kernel when one terminal is closed.
+  if (again && (signal == SIGXCPU || signal == SIGHUP)) return;
   if (again) _exit(static_cast<int>(ExitCode::kInterrupted));
   if (g_quiet) return;
   const int saved = errno;

@@ -51,6 +51,19 @@ TEST(Interrupt, ALimitOfProcessorTimeMaySayItAgain) {
   EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
+TEST(Interrupt, AClosedTerminalMaySayItAgain) {
+  for (const auto install : {install_interrupt_handlers, install_rank_interrupt_handlers}) {
+    const int status = status_of_child([install] {
+      install();
+      raise(SIGHUP);
+      raise(SIGHUP);
+      return interrupted() ? 7 : 8;
+    });
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 7);
+  }
+}
+
 TEST(Interrupt, HangupStaysIgnoredUnderNohup) {
   const int status = status_of_child(
       [] {

@@ -3,7 +3,7 @@
 namespace vkgpt {
 
 /// From now on the first SIGINT, SIGTERM, SIGXCPU or SIGHUP (unless ignored, as under nohup) only sets a
-/// flag, with a line on stderr; the second (but for SIGXCPU) ends the process at once with exit code 130.
+/// flag, with a line on stderr; a second SIGINT or SIGTERM ends the process at once with exit code 130.
 /// Writes to a closed pipe or past a limit of file sizes fail instead of killing the process.
 void install_interrupt_handlers();
 
