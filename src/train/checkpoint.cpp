@@ -1,6 +1,7 @@
 #include "vkgpt/train/checkpoint.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -55,7 +56,14 @@ std::vector<std::pair<std::uint64_t, Path>> list_steps(const Path& directory) {
   return steps;
 }
 
-/// `verify_checkpoint` of a checkpoint within a run, where the name must agree too.
+/// Whether an error says that a file is missing, is none or lies on a damaged disk, and not that it cannot be
+/// read for now.
+bool is_damage(const IoError& error) {
+  return error.code() == ENOENT || error.code() == ENOTDIR || error.code() == EISDIR || error.code() == EIO;
+}
+
+/// `verify_checkpoint` of a checkpoint within a run, where the name must agree too. Throws `IoError` where
+/// nothing tells whether it is damaged: permissions, or a limit of open files.
 std::expected<Checkpoint, std::string> inspect(std::uint64_t step, const Path& directory,
                                                CheckpointCheck check) {
   try {
@@ -65,6 +73,9 @@ std::expected<Checkpoint, std::string> inspect(std::uint64_t step, const Path& d
           vkgpt::format("{}: its manifest is that of step {}", directory.string(), manifest.step));
     }
     return Checkpoint{.directory = directory, .step = step, .val_loss = manifest.val_loss};
+  } catch (const IoError& error) {
+    if (!is_damage(error)) throw;
+    return std::unexpected(error.what());
   } catch (const Error& error) {
     return std::unexpected(error.what());
   }
@@ -250,13 +261,16 @@ void CheckpointStore::drop_old(const Checkpoint& just_saved) {
 
 std::optional<Checkpoint> CheckpointStore::newest() {
   damaged_.clear();
-  for (const auto& [step, path] : list_steps(directory_)) {
+  const auto steps = list_steps(directory_);
+  for (const auto& [step, path] : steps) {
     auto checkpoint = inspect(step, path, CheckpointCheck::kContents);
     if (checkpoint) return *std::move(checkpoint);
     log_warning("skipping a checkpoint: {}", checkpoint.error());
     damaged_.push_back(path);
   }
-  return std::nullopt;
+  if (steps.empty()) return std::nullopt;
+  fail("{}: none of its {} checkpoints is whole: nothing to go on from; move them away to start anew",
+       printable(directory_.string(), 200), steps.size());
 }
 
 bool CheckpointStore::empty() const {

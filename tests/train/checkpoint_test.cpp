@@ -94,6 +94,28 @@ TEST(CheckpointStore, ReplacesACheckpointOfTheSameStep) {
   EXPECT_EQ(read_file(temp / "step-5/model.safetensors"), "again");
 }
 
+TEST(CheckpointStore, DamageOfAllIsRefusedAndNoBeginning) {
+  const TempDirectory temp(TempDirectory::in_memory());
+  CheckpointStore store(temp.path());
+  ASSERT_TRUE(save(store, 10));
+  ASSERT_TRUE(save(store, 20));
+  for (const char* name : {"step-10", "step-20"}) flip(temp / name / "model.safetensors", 3);
+  testing::internal::CaptureStderr();
+  expect_error([&] { store.newest(); }, "none of its 2 checkpoints is whole");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("step-10"));
+}
+
+TEST(CheckpointStore, WhatCannotBeReadForNowIsNotPassedOver) {
+  const TempDirectory temp(TempDirectory::in_memory());
+  CheckpointStore store(temp.path());
+  ASSERT_TRUE(save(store, 10));
+  ASSERT_TRUE(save(store, 20));
+  const Path weights = temp / "step-20/model.safetensors";
+  remove_tree(weights);
+  std::filesystem::create_symlink(weights.filename(), weights);  // for root no file is without permission
+  expect_error([&] { store.newest(); }, "step-20/model.safetensors");
+}
+
 TEST(CheckpointStore, FallsBackToAnOlderCheckpointAndSaysWhy) {
   const std::vector<std::pair<std::string, std::function<void(const Path&)>>> damages = {
       {"does not match its checksum", [](const Path& dir) { flip(dir / "model.safetensors", 3); }},

@@ -68,6 +68,8 @@ class CheckpointStore {
                                               const std::function<void(CheckpointWriter&)>& write);
 
   /// The newest checkpoint whose contents verify; a warning names each newer one and what is wrong with it.
+  /// Nothing where there is none at all; throws `Error` where there are some and none is whole, and `IoError`
+  /// where one cannot be read for another reason than damage.
   std::optional<Checkpoint> newest();
 
   /// Whether there is any checkpoint, valid or not.
