@@ -1,8 +1,12 @@
 #include "vkgpt/train/log_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <span>
+#include <string>
 #include <utility>
 
 #include <fcntl.h>
@@ -11,6 +15,11 @@
 #include "vkgpt/core/log.hpp"
 
 namespace vkgpt::train {
+namespace {
+
+constexpr std::size_t kLogBlock = std::size_t{1} << 20;  // bytes
+
+}  // namespace
 
 LogFile::LogFile(const Path& path)
     : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)) {
@@ -44,6 +53,47 @@ bool LogFile::append(std::string_view text) {
     log_warning("cannot write to {}: {}; training goes on without it", path_.string(), std::strerror(errno));
   }
   return false;
+}
+
+void for_each_line(const Path& path, const std::function<void(std::string_view)>& take) {
+  const InputFile file(path);
+  std::string text;  // of lines that are not taken yet
+  for (std::uint64_t at = 0; at < file.size();) {
+    const std::size_t left_over = text.size();
+    text.resize(left_over + std::min<std::uint64_t>(kLogBlock, file.size() - at));
+    const std::span<char> block = std::span(text).subspan(left_over);
+    file.read_at(at, std::as_writable_bytes(block));
+    at += block.size();
+    std::size_t begin = 0;
+    for (std::size_t end = 0; (end = text.find('\n', std::max(begin, left_over))) != std::string::npos;) {
+      take(std::string_view(text).substr(begin, end + 1 - begin));
+      begin = end + 1;
+    }
+    text.erase(0, begin);
+  }
+  if (!text.empty()) take(text);
+}
+
+void replace_log(const Path& path,
+                 const std::function<void(const std::function<void(std::string_view)>&)>& fill) {
+  const Path temporary = Path(path) += ".tmp";
+  try {
+    OutputFile file(temporary);
+    std::string block;
+    fill([&](std::string_view text) {
+      block += text;
+      if (block.size() < kLogBlock) return;
+      file.write(block);
+      block.clear();
+    });
+    file.write(block);
+    file.finish();
+    rename_path(temporary, path);
+  } catch (const IoError&) {
+    FileSystem::real().remove(temporary);
+    throw;
+  }
+  sync_directory(path.parent_path());
 }
 
 }  // namespace vkgpt::train

@@ -1,6 +1,6 @@
 #include "vkgpt/train/metrics.hpp"
 
-#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -17,25 +17,26 @@ bool belongs(std::string_view line, std::int64_t finished_steps) {
   return step != record.end() && step->is_number_integer() && step->get<std::int64_t>() <= finished_steps;
 }
 
-std::string kept_lines(std::string_view text, std::int64_t finished_steps) {
-  std::string kept;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos) break;
-    const std::string_view line = text.substr(0, end + 1);
-    if (belongs(line, finished_steps)) kept += line;
-    text.remove_prefix(end + 1);
-  }
-  return kept;
-}
-
 /// Opens the log after what belongs to another future was dropped from it.
 LogFile open_log(const Path& path, std::int64_t finished_steps) {
   std::error_code ignored;
-  if (std::filesystem::exists(path, ignored)) {
-    const std::string text = read_file(path);
-    const std::string kept = kept_lines(text, finished_steps);
-    if (kept != text) replace_file(path, kept);
+  if (!std::filesystem::exists(path, ignored)) return LogFile(path);
+  const auto is_kept = [finished_steps](std::string_view line) {
+    return line.ends_with('\n') && belongs(line, finished_steps);
+  };
+  std::uint64_t kept = 0;  // lines before the first that is dropped
+  bool drops = false;
+  for_each_line(path, [&](std::string_view line) {
+    drops = drops || !is_kept(line);
+    if (!drops) ++kept;
+  });
+  if (drops) {
+    replace_log(path, [&](const auto& write) {
+      for_each_line(path, [&](std::string_view line) {
+        if (kept > 0 || is_kept(line)) write(line);
+        if (kept > 0) --kept;
+      });
+    });
   }
   return LogFile(path);
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -69,18 +68,15 @@ std::string MetricsCsv::row_text() const {
 }
 
 LogFile MetricsCsv::open(const Path& path, const Path& jsonl) {
-  std::string text = header();
-  std::error_code ignored;
-  const std::string lines = std::filesystem::exists(jsonl, ignored) ? read_file(jsonl) : "";
-  std::string_view rest = lines;
-  while (!rest.empty()) {
-    const std::size_t end = rest.find('\n');
-    const auto record =
-        nlohmann::ordered_json::parse(rest.substr(0, end), nullptr, /*allow_exceptions=*/false);
-    if (record.is_object()) text += take(record);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-  }
-  replace_file(path, text);
+  replace_log(path, [&](const auto& write) {
+    write(header());
+    std::error_code ignored;
+    if (!std::filesystem::exists(jsonl, ignored)) return;
+    for_each_line(jsonl, [&](std::string_view line) {
+      const auto record = nlohmann::ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
+      if (record.is_object()) write(take(record));
+    });
+  });
   return LogFile(path);
 }
 

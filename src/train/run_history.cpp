@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <system_error>
@@ -122,8 +123,9 @@ RunHistory read_run_history(const Path& path) {
   if (!std::filesystem::exists(log, ignored)) {
     fail("{} does not exist: name a run directory of vkgpt train, its metrics.jsonl or metrics.csv", where);
   }
-  RunHistory history = log.extension() == ".csv" ? parse_run_table(read_file(log), where)
-                                                 : parse_run_history(read_file(log), where);
+  const std::string text = read_file(log, std::numeric_limits<std::uint64_t>::max());
+  RunHistory history =
+      log.extension() == ".csv" ? parse_run_table(text, where) : parse_run_history(text, where);
   const Path directory = std::filesystem::absolute(is_directory ? path : log.parent_path(), ignored);
   const Path plain = directory.lexically_normal();
   history.name = (plain.has_filename() ? plain : plain.parent_path()).filename().string();

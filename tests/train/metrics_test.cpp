@@ -1,11 +1,17 @@
 #include "vkgpt/train/metrics.hpp"
 
 #include <csignal>
+#include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include "vkgpt/train/metrics_csv.hpp"
 
 #include "support/temp_directory.hpp"
 
@@ -35,6 +41,32 @@ TEST(MetricsLog, ResumedRunHasNoStepTwice) {
   EXPECT_EQ(read_file(path), "{\"step\":1}\n{\"step\":2}\n{\"step\":2,\"val_loss\":1}\n{\"step\":3}\n");
   MetricsLog again(path, 0);
   EXPECT_EQ(read_file(path), "");
+}
+
+TEST(MetricsLog, GoesOnInALogOfAnySize) {
+  // A hole in the file, cut into lines that are no records.
+  constexpr std::uint64_t kHole = (std::uint64_t{1} << 30) + 1;
+  constexpr std::uint64_t kLine = std::uint64_t{4} << 20;
+  const TempDirectory directory;
+  const Path path = directory / "metrics.jsonl";
+  const std::string kept = "{\"step\":1,\"loss\":5}\n";
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  ASSERT_GE(fd, 0);
+  const auto put = [fd](std::string_view text, std::uint64_t at) {
+    EXPECT_EQ(::pwrite(fd, text.data(), text.size(), static_cast<off_t>(at)), std::ssize(text));
+  };
+  put(kept, 0);
+  for (std::uint64_t at = kLine; at < kHole; at += kLine) put("\n", at);
+  put("\n{\"step\":2,\"val_loss\":4}\n{\"step\":3,\"loss\":3}\n", kHole);
+  ::close(fd);
+  {
+    MetricsCsv csv(directory / "metrics.csv", path);
+    const std::string table = read_file(directory / "metrics.csv");
+    EXPECT_NE(table.find("\n1,5,"), std::string::npos) << table;
+    EXPECT_NE(table.find("\n2,,,,,,,,,,4,"), std::string::npos) << table;
+  }
+  MetricsLog log(path, 2);
+  EXPECT_EQ(read_file(path), kept + "{\"step\":2,\"val_loss\":4}\n");
 }
 
 TEST(MetricsLog, GoesOnWhenTheDiskIsFull) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string_view>
 
 #include "vkgpt/core/file.hpp"
@@ -27,5 +28,12 @@ class LogFile {
   bool torn_ = false;
   bool warned_ = false;
 };
+
+/// Gives `take` each line of a file of any size, with its end, which the last may lack. Throws `IoError`.
+void for_each_line(const Path& path, const std::function<void(std::string_view)>& take);
+
+/// As `replace_file`, with contents of any size: what `fill` gives to its argument, in order.
+void replace_log(const Path& path,
+                 const std::function<void(const std::function<void(std::string_view)>&)>& fill);
 
 }  // namespace vkgpt::train
