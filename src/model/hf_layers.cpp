@@ -83,6 +83,8 @@ std::string window_layers(const Members& members, std::string_view type, const G
 std::int64_t window_width(const Members& members, std::string_view type) {
   const bool always = type == "mistral" || type == kGemma3;
   if (type == "llama" || (!always && !members.flag("use_sliding_window", false))) return 0;
+  constexpr std::int64_t kUsual = 4096;  // transformers' where the key is absent; null is no window
+  if (!members.is_there("sliding_window")) return type == "smollm3" ? 0 : kUsual;
   if (!members.has("sliding_window")) return 0;
   const std::int64_t window = members.size("sliding_window");
   if (window == 0) fail("{}: sliding_window is 0", members.where());

@@ -14,6 +14,8 @@ class Members {
   Members(const Json& json, const std::string& where) : json_(json), where_(where) {}
 
   bool has(const char* key) const { return json_.contains(key) && !json_[key].is_null(); }
+  /// Whether it is there, be it null.
+  bool is_there(const char* key) const { return json_.contains(key); }
   const Json& at(const char* key) const { return json_[key]; }
   std::int64_t size(const char* key) const {
     constexpr std::uint64_t kMaxSize = 1 << 24;

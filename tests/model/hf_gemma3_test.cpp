@@ -53,6 +53,8 @@ TEST(HfGemma3, ReadsLayersInBothSpellings) {
   model.patch({{"sliding_window", 30}});
   EXPECT_EQ(read_model_config(model.directory()).attention_window, 0);
   EXPECT_EQ(read_model_config(model.directory()).rope_layers, "lr") << "their positions stay local";
+  model.patch({{"sliding_window", nullptr}, {"max_position_embeddings", 8192}});
+  EXPECT_EQ(read_model_config(model.directory()).attention_window, 4096) << "where none is named";
   const std::pair<Json, const char*> cases[] = {
       {{{"attn_logit_softcapping", 50.0}}, "attn_logit_softcapping is not supported"},
       {{{"use_bidirectional_attention", true}}, "use_bidirectional_attention is not supported"},

@@ -301,6 +301,20 @@ TEST(ModelDirectory, ReadsLayersThatDiffer) {
   EXPECT_EQ(read_model_config(model.path()).attention_window, 0);
 }
 
+TEST(ModelDirectory, AWindowThatIsNotNamedIsTransformersDefault) {
+  CopiedModel model("hf_llama");
+  model.patch({{"model_type", "mistral"}, {"max_position_embeddings", 8192}});
+  EXPECT_EQ(read_model_config(model.path()).attention_window, 4096);
+  Json json = read_json_file(model.path() / kModelConfigFile);
+  json["sliding_window"] = nullptr;
+  write_file(model.path() / kModelConfigFile, json.dump());
+  EXPECT_EQ(read_model_config(model.path()).attention_window, 0) << "null says that there is none";
+  json.erase("sliding_window");
+  json["max_position_embeddings"] = 4096;
+  write_file(model.path() / kModelConfigFile, json.dump());
+  EXPECT_EQ(read_model_config(model.path()).attention_window, 0) << "no shorter than the context";
+}
+
 TEST(ModelDirectory, RefusesIndexesThatLie) {
   const char* const first = "model-00001-of-00002.safetensors";
   const auto with_norm_in = [](const Json& file) {
