@@ -17,10 +17,11 @@ bool flag_of(const Json& json, const char* name, const std::string& where) {
   return found->get<bool>();
 }
 
-/// Whether a member is there and says something: not null, and no empty list, table or text.
+/// Whether a member is there and says something: not null or false, and no empty list, table or text.
 bool says_something(const Json& json, const char* name) {
   const auto found = json.find(name);
   if (found == json.end() || found->is_null()) return false;
+  if (found->is_boolean()) return found->get<bool>();
   return !(found->is_string() ? found->get<std::string>().empty() : found->empty());
 }
 
@@ -32,7 +33,16 @@ void check_kind(const Json& json, const std::string& where) {
     if (flag_of(json, name, where))
       fail("{}: {} is not supported; merge such adapters with PEFT", where, name);
   }
-  for (const char* name : {"rank_pattern", "alpha_pattern", "modules_to_save"}) {
+  if (const auto tokens = json.find("alora_invocation_tokens"); tokens != json.end() && !tokens->is_null()) {
+    fail(
+        "{}: alora_invocation_tokens is not supported: these adapters hold from those tokens on, not for a "
+        "whole text",
+        where);
+  }
+  // Each changes what is computed.
+  for (const char* name :
+       {"rank_pattern", "alpha_pattern", "modules_to_save", "arrow_config", "kasa_config", "use_bdlora",
+        "layer_replication", "target_parameters", "trainable_token_indices"}) {
     if (says_something(json, name))
       fail("{}: {} is not supported; merge such adapters with PEFT", where, name);
   }

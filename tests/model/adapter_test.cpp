@@ -139,6 +139,9 @@ TEST(Adapter, WhatDoesNotFitIsRefusedInOneLine) {
   refuse({{"use_dora", true}}, "use_dora is not supported");
   refuse({{"alpha_pattern", {{"q_proj", 2}}}}, "alpha_pattern is not supported");
   refuse({{"modules_to_save", {"lm_head"}}}, "modules_to_save is not supported");
+  refuse({{"alora_invocation_tokens", {1, 2}}}, "alora_invocation_tokens is not supported");
+  refuse({{"arrow_config", {{"top_k", 3}}}}, "arrow_config is not supported");
+  refuse({{"layer_replication", {{0, 2}, {1, 2}}}}, "layer_replication is not supported");
   refuse({{"bias", "all"}}, "bias is");
   refuse({{"peft_type", "IA3"}}, "only LORA is supported");
   write_file(directory / kAdapterConfigFile, config.dump());
