@@ -270,6 +270,10 @@ Corpus Corpus::open_shards(const std::string& pattern, std::int64_t vocab_size, 
   for (const Path& path : shards_of(pattern)) {
     if (is_named(path, "test")) continue;
     const TokenFile& file = corpus.files_.emplace_back(path);
+    if (!file.has_header() && token_bytes(vocab_size) > 2) {
+      fail("{} has no header and so 16 bits a token, too few for a vocabulary of {}: {}",
+           printable(path.string(), 200), vocab_size, kTokenFormats);
+    }
     has_validation |= is_named(path, "val");
     if (!is_named(path, "val")) train += file.size();
   }

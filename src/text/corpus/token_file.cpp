@@ -54,6 +54,20 @@ std::string_view other_kind(std::span<const std::byte> bytes) {
   return {};
 }
 
+/// Whether 16-bit words are evidently the low and high halves of wider tokens: every second is 0, but not
+/// all. Few words say nothing.
+bool looks_wide(std::span<const std::byte> bytes) {
+  constexpr std::size_t kFewWords = 64;
+  if (bytes.size() / 2 < kFewWords) return false;
+  bool any = false;
+  for (std::size_t i = 0; i + 2 <= bytes.size(); i += 2) {
+    const bool is_zero = bytes[i] == std::byte{0} && bytes[i + 1] == std::byte{0};
+    if (!is_zero && i % 4 == 2) return false;
+    any = any || !is_zero;
+  }
+  return any;
+}
+
 }  // namespace
 
 TokenFile::TokenFile(const Path& path) : file_(path) {
@@ -66,6 +80,10 @@ TokenFile::TokenFile(const Path& path) : file_(path) {
   if (file_.size() % 2 != 0) {
     fail("{}: its {} bytes are no whole number of 16-bit tokens, and it has no header that says otherwise",
          name, file_.size());
+  }
+  if (looks_wide(begin)) {
+    fail("{}: every second 16-bit word of its first {} bytes is 0, as if its tokens had 32 or 64 bits: {}",
+         name, begin.size(), kTokenFormats);
   }
   size_ = file_.size() / 2;
   format_ = "uint16 without a header";

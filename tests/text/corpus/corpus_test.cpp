@@ -204,5 +204,13 @@ TEST_F(Shards, TokensBeyondTheVocabularyAreRefusedWithTheirPlace) {
   expect_error([&] { Corpus::open_shards((directory_ / "none*.bin").string(), 100, 0); }, "nothing matches");
 }
 
+TEST_F(Shards, SixteenBitsDoNotHoldAnyVocabulary) {
+  write_file(directory_ / "raw.bin", std::string("\x01\x00\x02\x00", 4));
+  const std::string raw = (directory_ / "raw.bin").string();
+  EXPECT_EQ(Corpus::open_shards(raw, 65536, 0).train().size(), 2U);
+  expect_error([&] { Corpus::open_shards(raw, 65537, 0); }, "too few for a vocabulary of 65537");
+  EXPECT_EQ(Corpus::open_shards(shard("a.bin", 0, 20).string(), 65537, 0).train().size(), 20U);
+}
+
 }  // namespace
 }  // namespace vkgpt::text

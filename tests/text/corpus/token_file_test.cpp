@@ -98,6 +98,31 @@ TEST_F(TokenFileTest, RefusesWhatItIsNot) {
   expect_error([&] { TokenFile file(directory_ / "none.bin"); }, "none.bin");
 }
 
+TEST_F(TokenFileTest, RefusesWiderTokensWithoutAHeader) {
+  const auto bytes_of = [](const auto& tokens) {
+    return std::string(reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof tokens[0]);
+  };
+  std::vector<std::uint32_t> words(3000);
+  std::vector<std::uint64_t> long_words(3000);
+  std::vector<std::uint16_t> narrow(3000);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    words[i] = static_cast<std::uint32_t>(i * 7919 % 50257);
+    long_words[i] = words[i];
+    narrow[i] = static_cast<std::uint16_t>(words[i]);
+  }
+  refuses(bytes_of(words), "every second 16-bit word of its first 4096 bytes is 0");
+  refuses(bytes_of(long_words), "32-bit tokens need llm.c's header");
+  write(bytes_of(narrow));
+  EXPECT_EQ(read(TokenFile(path())).back(), narrow.back());
+  for (std::size_t i = 1; i < narrow.size(); i += 2) narrow[i] = i == 1001 ? 1 : 0;
+  write(bytes_of(narrow));
+  EXPECT_EQ(TokenFile(path()).size(), narrow.size()) << "one token decides";
+  write(bytes_of(words).substr(0, 100));
+  EXPECT_EQ(TokenFile(path()).size(), 50U) << "few tokens may be 0 by chance";
+  write(std::string(8192, '\0'));
+  EXPECT_EQ(TokenFile(path()).size(), 4096U) << "all may be 0";
+}
+
 TEST(TokenBytes, FollowTheVocabulary) {
   EXPECT_EQ(token_bytes(65536), 2);
   EXPECT_EQ(token_bytes(65537), 4);

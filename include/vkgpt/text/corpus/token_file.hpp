@@ -11,13 +11,19 @@
 
 namespace vkgpt::text {
 
+/// Which files are taken, for messages.
+inline constexpr std::string_view kTokenFormats =
+    "without a header a token is a uint16; 32-bit tokens need llm.c's header, 256 words that begin with "
+    "20240801, 7 and the number of tokens";
+
 /// A file of tokens, which stays on the disk: llm.c's (256 32-bit words {20240520, 1, n}, then n 16-bit
 /// tokens, or {20240801, 7, n} and 32-bit tokens) or nanoGPT's (16-bit tokens and nothing else),
 /// little-endian. It is read by system calls and not by a memory map, so that a file that is cut, or a disk
 /// that fails, while training goes on is an error and no SIGBUS.
 class TokenFile {
  public:
-  /// Throws `Error` where the size does not match exactly and where the file is evidently something else.
+  /// Throws `Error` where the size does not match exactly and where the file is evidently something else,
+  /// wider tokens without a header among it.
   /// The tokens themselves are not looked at.
   explicit TokenFile(const Path& path);
 
@@ -25,6 +31,7 @@ class TokenFile {
   /// Tokens, as of opening.
   std::size_t size() const { return size_; }
   std::uint64_t bytes() const { return file_.size(); }
+  bool has_header() const { return begin_ > 0; }
   int token_bytes() const { return token_bytes_; }
   /// Reads tokens [first, first + out.size()); from several threads if need be. Throws `Error`.
   void read(std::size_t first, std::span<Token> out) const;
