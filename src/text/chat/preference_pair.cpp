@@ -72,6 +72,12 @@ PreferencePair parse_preference_pair(std::string_view record) {
   ChatJson prompt;
   if (json.contains("prompt")) {
     prompt = turns_of(json, "prompt", "user");
+    // Beside whole conversations a string repeats what they begin with.
+    if (json["prompt"].is_string() && json["chosen"].is_array() && json["rejected"].is_array()) {
+      const ChatJson common = take_common(endings[0], endings[1]);
+      if (!common.empty() && !is_reply(common.front())) prompt.clear();
+      prompt.insert(prompt.end(), common.begin(), common.end());
+    }
   } else {
     if (json["chosen"].is_string() || json["rejected"].is_string()) refuse("it has no \"prompt\"");
     prompt = take_common(endings[0], endings[1]);

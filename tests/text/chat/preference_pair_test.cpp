@@ -34,6 +34,20 @@ TEST(PreferencePair, IsReadFromEveryForm) {
               "system: S; user: A; assistant: B; ", "system: S; user: A; assistant: C; ");
   expect_pair(R"({"prompt": "A", "chosen": [{"role": "assistant", "content": "B"}], "rejected": "C"})",
               "user: A; assistant: B; ", "user: A; assistant: C; ");
+  // HuggingFaceH4/ultrafeedback_binarized.
+  expect_pair(R"({"prompt": "A", "prompt_id": "1", "messages": [], "score_chosen": 8.0,
+                  "chosen": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}],
+                  "rejected": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "C"}]})",
+              "user: A; assistant: B; ", "user: A; assistant: C; ");
+  expect_pair(R"({"prompt": "A", "chosen": [{"role": "assistant", "content": "B"}],
+                  "rejected": [{"role": "assistant", "content": "C"}]})",
+              "user: A; assistant: B; ", "user: A; assistant: C; ");
+  expect_pair(R"({"prompt": "A", "chosen": [{"role": "assistant", "content": "B"},
+                             {"role": "user", "content": "D"}, {"role": "assistant", "content": "E"}],
+                  "rejected": [{"role": "assistant", "content": "B"},
+                               {"role": "user", "content": "D"}, {"role": "assistant", "content": "F"}]})",
+              "user: A; assistant: B; user: D; assistant: E; ",
+              "user: A; assistant: B; user: D; assistant: F; ", 1);
   expect_pair(R"({"chosen": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"},
                              {"role": "user", "content": "D"}, {"role": "assistant", "content": "E"}],
                   "rejected": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"},
