@@ -1,35 +1,81 @@
 #include "vkgpt/core/json.hpp"
 
-#include <unordered_set>
+#include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "vkgpt/core/lfs_pointer.hpp"
 
 namespace vkgpt {
 
-Json parse_json(std::string_view text, std::string_view where, int max_depth) {
-  // The parser itself is not recursive, but whoever walks or destroys a deep document may be.
-  std::vector<std::unordered_set<std::string>> keys;
-  const auto check = [&](int depth, Json::parse_event_t event, Json& value) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      if (depth >= max_depth) fail("{}: JSON nested deeper than {} levels", where, max_depth);
-    }
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key) {
-      const auto& key = value.get_ref<const std::string&>();
-      if (!keys.back().insert(key).second) fail("{}: key {} appears twice", where, json_quoted(key));
-    }
+namespace {
+
+/// Builds a document in time linear in its length: the library's parser with a callback walks all members of
+/// a list after each.
+class DocumentBuilder final : public nlohmann::json_sax<Json> {
+ public:
+  DocumentBuilder(std::string_view where, int max_depth)
+      : where_(where), max_depth_(static_cast<std::size_t>(max_depth)) {}
+
+  Json take() { return std::move(document_); }
+
+  bool null() override { return put(nullptr) != nullptr; }
+  bool boolean(bool value) override { return put(value) != nullptr; }
+  bool number_integer(number_integer_t value) override { return put(value) != nullptr; }
+  bool number_unsigned(number_unsigned_t value) override { return put(value) != nullptr; }
+  bool number_float(number_float_t value, const string_t&) override { return put(value) != nullptr; }
+  bool string(string_t& value) override { return put(std::move(value)) != nullptr; }
+  bool binary(binary_t& value) override { return put(Json::binary(std::move(value))) != nullptr; }
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    auto& members = open_.back()->get_ref<Json::object_t&>();
+    if (members.contains(name)) fail("{}: key {} appears twice", where_, json_quoted(name));
+    member_ = &members[std::move(name)];
     return true;
-  };
-  try {
-    return Json::parse(text, check);
-  } catch (const Json::parse_error& error) {
-    fail("{}: invalid JSON at byte {}; the file may be truncated or damaged", where, error.byte);
-  } catch (const Json::exception&) {
-    fail("{}: invalid JSON: a number is out of range", where);
   }
+  bool parse_error(std::size_t position, const std::string&, const Json::exception& error) override {
+    constexpr int kOutOfRange = 406;
+    if (error.id == kOutOfRange) fail("{}: invalid JSON: a number is out of range", where_);
+    fail("{}: invalid JSON at byte {}; the file may be truncated or damaged", where_, position);
+  }
+
+ private:
+  /// Where the value lies now.
+  Json* put(Json value) {
+    Json* place = open_.empty() ? &document_ : member_;
+    if (!open_.empty() && open_.back()->is_array()) {
+      place = &open_.back()->get_ref<Json::array_t&>().emplace_back();
+    }
+    *place = std::move(value);
+    return place;
+  }
+  bool open(Json value) {
+    // The parser itself is not recursive, but whoever walks or destroys a deep document may be.
+    if (open_.size() >= max_depth_) fail("{}: JSON nested deeper than {} levels", where_, max_depth_);
+    open_.push_back(put(std::move(value)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  std::string_view where_;
+  std::size_t max_depth_;
+  Json document_;
+  std::vector<Json*> open_;  // objects and lists around the value that comes next
+  Json* member_ = nullptr;   // of the object whose key was read
+};
+
+}  // namespace
+
+Json parse_json(std::string_view text, std::string_view where, int max_depth) {
+  DocumentBuilder builder(where, max_depth);
+  Json::sax_parse(text, &builder);
+  return builder.take();
 }
 
 Json read_json_file(const Path& path, std::uint64_t max_bytes) {

@@ -80,7 +80,7 @@ void write_dataset_manifest(const Path& directory, const DatasetManifest& manife
 
 DatasetManifest read_dataset_manifest(const Path& directory) {
   const std::string where = (directory / kDatasetFile).string();
-  const Json json = read_json_file(directory / kDatasetFile);
+  const Json json = read_json_file(directory / kDatasetFile, kMaxManifestBytes);
   if (json_string(json, "format", where) != kFormat) {
     fail("{}: \"format\" is not \"{}\": it is another program's file", where, kFormat);
   }

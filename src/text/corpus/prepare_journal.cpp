@@ -18,7 +18,7 @@ std::optional<Journal> Journal::read(const Path& directory) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return std::nullopt;
   const std::string where = path.string();
-  const Json json = read_json_file(path);
+  const Json json = read_json_file(path, kMaxManifestBytes);
   if (json_unsigned(json, "version", where) != kJournalVersion) {
     fail("{}: its version is not {}; use the vkgpt that wrote it", where, kJournalVersion);
   }

@@ -187,6 +187,22 @@ TEST_F(PrepareTest, DamagedManifestsAndShardsAreRefused) {
   expect_error([&] { Corpus::open_dataset(directory_ / "a", *own); }, "truncated or damaged");
 }
 
+TEST_F(PrepareTest, ManifestAndJournalListAnyNumberOfInputs) {
+  nlohmann::ordered_json inputs = nlohmann::ordered_json::array();
+  const std::string name(2000, 'n');
+  for (int i = 0; i < 10'000; ++i) inputs.push_back({{"path", name + std::to_string(i)}, {"bytes", i}});
+  const DatasetManifest manifest{
+      .tokenizer = std::string(64, '0'), .vocab_size = 256, .settings = {{"inputs", inputs}}, .splits = {}};
+  write_dataset_manifest(directory_.path(), manifest);
+  EXPECT_GT(std::filesystem::file_size(directory_ / kDatasetFile), std::uint64_t{16} << 20);
+  EXPECT_EQ(read_dataset_manifest(directory_.path()).settings["inputs"].size(), inputs.size());
+
+  const Journal journal{
+      .settings = Json::parse(manifest.settings.dump()), .tokenizer = manifest.tokenizer, .state = {}};
+  journal.write(directory_.path());
+  EXPECT_EQ(Journal::read(directory_.path())->settings, journal.settings);
+}
+
 TEST(DrawValidation, DrawsTheShareAndEqualTextsAlike) {
   int drawn = 0;
   for (int i = 0; i < 10000; ++i) {

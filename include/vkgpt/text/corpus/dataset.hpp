@@ -15,6 +15,9 @@ inline constexpr std::array<const char*, 2> kSplitNames = {"train", "val"};
 /// The greatest count of tokens, documents or bytes that its files may name.
 inline constexpr std::uint64_t kMaxDatasetCount = std::uint64_t{1} << 62;
 
+/// The greatest size of its manifest and journal, which list inputs and shards: millions of them.
+inline constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{1} << 30;
+
 struct DatasetShard {
   std::string file;  ///< name in the data set's directory
   std::uint64_t tokens = 0;
