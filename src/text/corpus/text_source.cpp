@@ -140,6 +140,7 @@ void TextSource::open(std::size_t input, std::uint64_t offset) {
   begin_ = 0;
   offset_ = offset;
   line_ = 0;
+  uncounted_ = 0;
   at_end_ = input == inputs_.size();
   if (at_end_ || !inputs_[input].bytes) return;
   if (inputs_[input].packed) {
@@ -149,6 +150,7 @@ void TextSource::open(std::size_t input, std::uint64_t offset) {
     return;
   }
   file_.emplace(inputs_[input].path);
+  uncounted_ = offset;
   // The size of the beginning counts: what is appended meanwhile belongs to the next reading.
   const std::uint64_t size = *inputs_[input].bytes;
   if (file_->size() < size || offset > size) {
@@ -305,18 +307,15 @@ std::string TextSource::line_text(std::string_view line) {
   }
 }
 
-std::string TextSource::place() const {
-  std::uint64_t line = line_ + 1;
-  if (file_) {
-    line = 1;
-    std::string block(kReadBytes, '\0');
-    for (std::uint64_t at = 0; at < offset_; at += block.size()) {
-      const auto part = std::span(block).first(std::min<std::uint64_t>(block.size(), offset_ - at));
-      file_->read_at(at, std::as_writable_bytes(part));
-      line += static_cast<std::uint64_t>(std::ranges::count(part, '\n'));
-    }
+std::string TextSource::place() {
+  std::string block(std::min<std::uint64_t>(kReadBytes, uncounted_), '\0');
+  for (std::uint64_t at = 0; at < uncounted_; at += block.size()) {
+    const auto part = std::span(block).first(std::min<std::uint64_t>(block.size(), uncounted_ - at));
+    file_->read_at(at, std::as_writable_bytes(part));
+    line_ += static_cast<std::uint64_t>(std::ranges::count(part, '\n'));
   }
-  return vkgpt::format("{}:{}", name(), line);
+  uncounted_ = 0;
+  return vkgpt::format("{}:{}", name(), line_ + 1);
 }
 
 std::string TextSource::name() const {

@@ -152,6 +152,21 @@ TEST_F(TextSourceTest, BrokenLinesArePassedOverWhereAskedTo) {
   EXPECT_EQ(source.skipped_lines(), 3U);
 }
 
+TEST_F(TextSourceTest, LinesAreCountedAsTheyAreRead) {
+  const std::string good = "{\"text\": \"a\"}\n";
+  const Path path = file("a.jsonl", good + "\n" + good + "{\n");
+  const auto line_of_failure = [&](TextSource& source) {
+    return expect_error([&] { read_all(source); }, "a.jsonl:4: ");
+  };
+  TextSource whole({.inputs = {path.string()}});
+  ASSERT_TRUE(whole.next());
+  TextSource rest({.inputs = {path.string()}});
+  rest.seek(0, good.size() + 1);
+  line_of_failure(rest);
+  write_file(path, "");  // what is in hand is not read again
+  line_of_failure(whole);
+}
+
 TEST_F(TextSourceTest, WhatPythonWritesIsRead) {
   EXPECT_EQ(read_lines("{\"text\": \"a\", \"score\": NaN, \"more\": [-Infinity, Infinity]}\n"
                        "{\"text\": \"b\\ud83d NaN\"}\n{\"text\": null}\n{\"text\": "

@@ -92,7 +92,7 @@ class TextSource {
   /// The input that is being read, for messages.
   std::string name() const;
   /// "FILE:LINE" of the next byte to be taken.
-  std::string place() const;
+  std::string place();
 
   TextSourceConfig config_;
   std::vector<TextInput> inputs_;
@@ -101,9 +101,10 @@ class TextSource {
   std::unique_ptr<Unpacker> unpacker_;  // where it is a packed one
   bool at_end_ = false;                 // of the input; the buffer may still hold something
   std::string buffer_;
-  std::size_t begin_ = 0;     // bytes of the buffer that were taken
-  std::uint64_t offset_ = 0;  // of buffer_[begin_] in the input
-  std::uint64_t line_ = 0;    // lines taken of standard input or a packed file
+  std::size_t begin_ = 0;        // bytes of the buffer that were taken
+  std::uint64_t offset_ = 0;     // of buffer_[begin_] in the input
+  std::uint64_t line_ = 0;       // lines that end before `offset_`, but for those of
+  std::uint64_t uncounted_ = 0;  // the first bytes of a plain file, which a seek passed over
   std::uint64_t skipped_ = 0;
 };
 
