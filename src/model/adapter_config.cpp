@@ -81,15 +81,6 @@ std::string adapter_config_json(const GptParams& params, TensorLayout layout, co
   return json.dump(2) + "\n";
 }
 
-Path read_base_path(const Path& directory) {
-  const std::string where = (directory / kAdapterConfigFile).string();
-  const std::string base = json_string(read_json_file(where), "base_model_name_or_path", where);
-  if (base.empty() || base == "." || !std::filesystem::exists(base)) {
-    fail("{}: the model of these adapters is neither in their directory nor at {}", where, json_quoted(base));
-  }
-  return base;
-}
-
 Adaptation read_adaptation(const Path& directory, TensorLayout layout) {
   Adaptation adaptation;
   const Path path = directory / kAdapterConfigFile;

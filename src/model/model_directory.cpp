@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "vkgpt/core/check.hpp"
@@ -151,6 +153,27 @@ std::unique_ptr<ParamSource> open_params(const Path& path) {
 
 void read_adapter_parameters(const Path& directory, const GptParams& params, std::span<float> arena) {
   read_adapters(directory, params, read_model_format(directory / kModelConfigFile).layout, arena);
+}
+
+std::optional<Path> find_base_path(const Path& directory) {
+  const std::string where = (directory / kAdapterConfigFile).string();
+  const Path base = json_string(read_json_file(where), "base_model_name_or_path", where);
+  std::error_code error;
+  if (base.empty() || base == "." || !std::filesystem::exists(base, error)) return std::nullopt;
+  if (!std::filesystem::is_directory(base, error) || std::filesystem::exists(base / kModelConfigFile, error))
+    return base;
+  for (const char* link : {"best", "latest"}) {
+    const Path checkpoint = base / std::filesystem::read_symlink(base / link, error);
+    if (!error && std::filesystem::exists(checkpoint / kModelConfigFile, error)) return checkpoint;
+  }
+  return base;
+}
+
+Path read_base_path(const Path& directory) {
+  if (std::optional<Path> base = find_base_path(directory)) return *std::move(base);
+  const std::string where = (directory / kAdapterConfigFile).string();
+  fail("{}: the model of these adapters is neither in their directory nor at {}", where,
+       json_quoted(json_string(read_json_file(where), "base_model_name_or_path", where)));
 }
 
 Path base_of_adapters(const Path& directory) {

@@ -1,11 +1,14 @@
 #include "vkgpt/train/run_setup.hpp"
 
+#include <filesystem>
+#include <optional>
 #include <string>
 
 #include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/core/utf8.hpp"
+#include "vkgpt/model/base_directory.hpp"
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/text/corpus/dataset.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
@@ -84,6 +87,18 @@ void RunSetup::find_origin() {
     origin_ = checkpoint_->directory;
   } else if (!config_.init_from.empty()) {
     origin_ = find_model_directory(config_.init_from);
+  }
+  settle_base();
+}
+
+/// A run directory may have another best checkpoint tomorrow: what the run begins with is named by its own
+/// path, and adapters go on with the base that they were trained on.
+void RunSetup::settle_base() {
+  if (config_.init_from.empty()) return;
+  if (!checkpoint_) {
+    config_.init_from = origin_->string();
+  } else if (std::filesystem::exists(*origin_ / model::kAdapterConfigFile)) {
+    if (const std::optional<Path> base = model::find_base_path(*origin_)) config_.init_from = base->string();
   }
 }
 

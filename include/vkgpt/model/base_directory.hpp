@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,7 +17,11 @@ namespace vkgpt::model {
 /// `adapter_config_json` that names the base.
 std::string adapter_config_json(const GptParams& params, TensorLayout layout, const std::string& base);
 
-/// Where the base of a directory's adapters is. Throws `Error` where it is not there.
+/// The base that a directory's adapters name, where it is there and none of their own. Of a run directory,
+/// which older versions named, it is the best checkpoint of today, else the newest.
+std::optional<Path> find_base_path(const Path& directory);
+
+/// The same. Throws `Error` where it is not there.
 Path read_base_path(const Path& directory);
 
 /// The same; the directory itself where it holds a model too.

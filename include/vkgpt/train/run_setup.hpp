@@ -40,6 +40,7 @@ class RunSetup {
 
  private:
   void find_origin();
+  void settle_base();
   void settle_shape(const FieldSet& fields);
   void settle_adapter();
   void settle_vocabulary();

@@ -303,38 +303,6 @@ TEST_F(GpuTrainCommand, LimitsOfTheProcessAreSaidInOneLine) {
   }
 }
 
-TEST_F(GpuTrainCommand, AdaptersAreNotResumedOnAnotherBase) {
-  ASSERT_EQ(run_vkgpt(train_args("base")).code, 0);
-  const auto tune = [&](std::vector<std::string> more) {
-    std::vector<std::string> args = {"train",
-                                     "--data_path",
-                                     text().string(),
-                                     "--out_dir",
-                                     run("tuned").string(),
-                                     "--init_from",
-                                     run("base"),
-                                     "--lora_rank",
-                                     "2",
-                                     "--batch_size",
-                                     "4",
-                                     "--base_dtype",
-                                     "q8_0",
-                                     "--eval_iters",
-                                     "1"};
-    args.insert(args.end(), more.begin(), more.end());
-    return run_vkgpt(args);
-  };
-  ASSERT_EQ(tune({"--max_steps", "2"}).code, 0);
-  const RunResult resumed = tune({"--max_steps", "3", "--resume"});
-  EXPECT_EQ(resumed.code, 0) << resumed.err;
-  std::filesystem::remove_all(run("base"));
-  ASSERT_EQ(run_vkgpt(train_args("base", {"--seed", "9"})).code, 0);
-  const RunResult refused = tune({"--max_steps", "4", "--resume"});
-  EXPECT_EQ(refused.code, 2);
-  EXPECT_NE(refused.err.find("has adapters of another model than the one that"), std::string::npos)
-      << refused.err;
-}
-
 TEST_F(GpuTrainCommand, FineTunesWithAdaptersFromAnotherRun) {
   ASSERT_EQ(run_vkgpt(train_args("base", {"--norm", "rmsnorm", "--mlp", "swiglu", "--pos_encoding", "rope",
                                           "--n_kv_head", "1", "--no-bias", "--ema"}))
