@@ -32,7 +32,7 @@ void check_adapters(const Path& directory, const model::GptConfig& model, const 
 }  // namespace
 
 TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& model_config,
-                          const TrainConfig& config, const std::string& data_sha256) {
+                          const TrainConfig& config, const text::Corpus& corpus) {
   const std::string directory = checkpoint.directory.string();
   if (model::read_model_config(checkpoint.directory) != model_config) {
     fail_usage(
@@ -44,9 +44,11 @@ TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& 
   if (state.seed != config.seed) {
     fail_usage("{} was trained with --seed {}, not {}", directory, state.seed, config.seed);
   }
-  // Checkpoints of older versions do not say what they were trained on.
-  if (!state.data_sha256.empty() && state.data_sha256 != data_sha256) {
-    if (!config.allow_other_data) {
+  // Checkpoints of older versions do not say what they were trained on, or what was kept for validation.
+  const std::uint64_t val_tokens = corpus.validation().size();
+  const bool other_data = !state.data_sha256.empty() && state.data_sha256 != corpus.fingerprint();
+  if (other_data || state.val_tokens.value_or(val_tokens) != val_tokens) {
+    if (other_data && !config.allow_other_data) {
       fail_usage(
           "{} was trained on other data than {}: give that of the run, or --allow_other_data to go on with "
           "this",
@@ -55,7 +57,8 @@ TrainerState resume_state(const Checkpoint& checkpoint, const model::GptConfig& 
     state.best_val_loss.reset();
     state.best_step = 0;
   }
-  state.data_sha256 = data_sha256;
+  state.data_sha256 = corpus.fingerprint();
+  state.val_tokens = val_tokens;
   return state;
 }
 

@@ -217,7 +217,7 @@ std::int64_t RunSetup::check_continuation(std::span<const SettingChange> changes
     fail_usage("init_adapter = {}: {} goes on with its own adapters, leave it out",
                printable(change.after, 200), config_.out_dir);
   }
-  const TrainerState state = resume_state(*checkpoint_, model_, config_, data_->corpus.fingerprint());
+  const TrainerState state = resume_state(*checkpoint_, model_, config_, data_->corpus);
   for (const SettingChange& change : changes) {
     log_info("{}: {} -> {}", change.name, printable(change.before, 200), printable(change.after, 200));
   }

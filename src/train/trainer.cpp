@@ -87,6 +87,7 @@ void Trainer::start_fresh() {
   state_.seed = config_.seed;
   state_.batch_size = config_.batch_size;
   state_.data_sha256 = input_.corpus.fingerprint();
+  state_.val_tokens = input_.corpus.validation().size();
   if (config_.init_from.empty()) {
     runner_.set_parameters(model::initial_parameters(runner_.params(), config_.seed));
     return;
@@ -109,7 +110,7 @@ void Trainer::start_fresh() {
 }
 
 void Trainer::restore(const Checkpoint& checkpoint) {
-  state_ = resume_state(checkpoint, input_.model, config_, input_.corpus.fingerprint());
+  state_ = resume_state(checkpoint, input_.model, config_, input_.corpus);
   read_run_state(checkpoint.directory, runner_);
   // Checkpoints of older versions do not tell their base.
   if (!state_.base_sha256.empty() && state_.base_sha256 != runner_.base_sha256()) {

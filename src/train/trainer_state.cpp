@@ -52,6 +52,7 @@ std::string trainer_state_to_json(const TrainerState& state) {
       {"data_sha256", state.data_sha256}};
   if (!state.base_sha256.empty()) json["base_sha256"] = state.base_sha256;
   if (!state.shares.empty()) json["shares"] = state.shares;
+  if (state.val_tokens) json["val_tokens"] = *state.val_tokens;
   return json.dump(1) + "\n";
 }
 
@@ -61,9 +62,9 @@ TrainerState trainer_state_from_json(std::string_view text, const std::string& w
     fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kTrainerStateVersion);
   }
   // Losing a part of the state silently would break the continuation.
-  constexpr std::array<std::string_view, 10> kKeys = {
-      "version",   "step",       "seed",        "tokens_seen", "best_val_loss",
-      "best_step", "batch_size", "data_sha256", "base_sha256", "shares"};
+  constexpr std::array<std::string_view, 11> kKeys = {
+      "version",    "step",        "seed",        "tokens_seen", "best_val_loss", "best_step",
+      "batch_size", "data_sha256", "base_sha256", "shares",      "val_tokens"};
   for (const auto& [key, value] : json.items()) {
     if (std::ranges::find(kKeys, key) == kKeys.end()) fail("{}: unknown key {}", where, json_quoted(key));
   }
@@ -86,6 +87,7 @@ TrainerState trainer_state_from_json(std::string_view text, const std::string& w
   if (json.contains("base_sha256")) state.base_sha256 = json_string(json, "base_sha256", where);
   check_digest(state.base_sha256, "base_sha256", where);
   if (json.contains("shares")) state.shares = shares_from(json["shares"], where);
+  if (json.contains("val_tokens")) state.val_tokens = json_unsigned(json, "val_tokens", where);
   return state;
 }
 

@@ -20,7 +20,8 @@ TrainerState sample() {
           .batch_size = 48,
           .data_sha256 = std::string(64, 'a'),
           .base_sha256 = std::string(64, 'b'),
-          .shares = {5, 3}};
+          .shares = {5, 3},
+          .val_tokens = 4096};
 }
 
 TEST(TrainerState, RoundTripsExactly) {
@@ -50,6 +51,7 @@ TEST(TrainerState, RefusesHostileValues) {
   expect_refused("data_sha256", std::string(64, 'G'), "64 hexadecimal digits");
   expect_refused("shares", Json::array({5, 0}), "\"shares\"");
   expect_refused("shares", "5,3", "\"shares\"");
+  expect_refused("val_tokens", -1, "\"val_tokens\"");
   expect_refused("extra", 1, "unknown key \"extra\"");
 }
 

@@ -2,12 +2,18 @@
 
 #include "vkgpt/train/trainer.hpp"
 
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include "vkgpt/core/hash.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
+#include "vkgpt/train/resume.hpp"
 
 #include "gpu_context.hpp"
 #include "support/call_counter.hpp"
@@ -46,11 +52,13 @@ class GpuTrainer : public testing::Test {
     writer.finish();
   }
 
+  static constexpr double kValFraction = 0.2;
+
   Path shard() const { return directory_ / "train.bin"; }
 
   /// Trains, and calls `at_end` before anything is given back.
   void train(std::function<bool(const Progress&)> on_step, const std::function<void()>& at_end = [] {}) {
-    const text::Corpus corpus = text::Corpus::open_shards(shard().string(), model_.vocab_size, 0.2);
+    const text::Corpus corpus = text::Corpus::open_shards(shard().string(), model_.vocab_size, kValFraction);
     CheckpointStore checkpoints(config_.out_dir);
     const RunInput input{.model = model_,
                          .tokenizer = tokenizer_,
@@ -103,6 +111,18 @@ TEST_F(GpuTrainer, TheCounterOfAllocationsCounts) {
   counter.reset();
   const vk::CommandBuffer commands(test::shared_context().device(), "counted");
   EXPECT_EQ(counter.allocations(), 2);
+}
+
+TEST_F(GpuTrainer, TheBestLossIsOfOneValidationSet) {
+  config_.max_steps = 6;
+  train([](const Progress&) { return true; });
+  const Checkpoint saved = CheckpointStore(config_.out_dir).newest().value();
+  const auto best_with = [&](double val_fraction) {
+    const text::Corpus corpus = text::Corpus::open_shards(shard().string(), model_.vocab_size, val_fraction);
+    return resume_state(saved, model_, config_, corpus).best_val_loss;
+  };
+  EXPECT_TRUE(best_with(kValFraction));
+  EXPECT_FALSE(best_with(0.4));
 }
 
 TEST_F(GpuTrainer, AShardThatIsCutSavesWhatIsReachedAndIsNamed) {

@@ -28,6 +28,8 @@ struct TrainerState {
   std::string base_sha256 = {};
   /// Micro-steps of each rank, where they follow measured speed.
   std::vector<std::int64_t> shares = {};
+  /// Tokens kept for validation, by which the best loss was measured.
+  std::optional<std::uint64_t> val_tokens = {};
 
   friend bool operator==(const TrainerState&, const TrainerState&) = default;
 };
