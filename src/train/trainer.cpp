@@ -219,7 +219,20 @@ void Trainer::end_round() {
   outer_stop_ = std::ranges::contains(wishes, std::uint8_t{1});
 }
 
+/// Whether a signal came before the evaluation of the step that the run goes on from.
+bool Trainer::owes_evaluation() const {
+  const std::int64_t interval = config_.eval_interval, done = finished();
+  if (!checkpoint_ || checkpoint_->val_loss || !loader_.has_validation() || done == 0) return false;
+  const std::int64_t before = done - (outer_ ? std::min(done, config_.sync_every) : 1);
+  return done == config_.max_steps || (interval > 0 && done / interval > before / interval);
+}
+
 bool Trainer::train() {
+  if (owes_evaluation()) {
+    if (!evaluate()) return false;
+    saved_step_.reset();  // the checkpoint is to tell its loss
+    save();
+  }
   while (!ending() && !(stopped_ && in_common()) && finished() < config_.max_steps) {
     if (!train_step()) return false;
     if (due(config_.eval_interval) && !evaluate()) return false;

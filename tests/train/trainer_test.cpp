@@ -113,6 +113,52 @@ TEST_F(GpuTrainer, TheCounterOfAllocationsCounts) {
   EXPECT_EQ(counter.allocations(), 2);
 }
 
+/// The validation loss that a run's log has for a step; there is none twice.
+std::optional<double> logged_val_loss(const Path& run, std::uint64_t step) {
+  std::optional<double> found;
+  std::ifstream log(run / "metrics.jsonl");
+  for (std::string line; std::getline(log, line);) {
+    const auto record = nlohmann::json::parse(line);
+    if (record["step"] != step || !record.contains("val_loss")) continue;
+    EXPECT_FALSE(found) << line;
+    found = record["val_loss"].get<double>();
+  }
+  return found;
+}
+
+TEST_F(GpuTrainer, AnEvaluationThatASignalEndedIsMadeUpFirst) {
+  const Path run = config_.out_dir;
+  config_.save_interval = config_.eval_interval = 1000;
+  train([](const Progress& progress) { return progress.step < 5; });
+  const auto newest = [](const Path& directory) { return CheckpointStore(directory).newest().value(); };
+  const Checkpoint stopped = newest(run);
+  ASSERT_LT(stopped.step, 12U);
+  ASSERT_FALSE(stopped.val_loss);
+  std::filesystem::copy(run, directory_ / "ended", std::filesystem::copy_options::recursive);
+  const auto always = [](const Progress&) { return true; };
+  config_.eval_interval = static_cast<std::int64_t>(stopped.step);
+  config_.out_dir = (directory_ / "whole").string();
+  train(always);
+  const std::optional<double> expected = logged_val_loss(config_.out_dir, stopped.step);
+  ASSERT_TRUE(expected);
+
+  config_.resume = true;
+  config_.out_dir = run.string();
+  train(always);
+  EXPECT_EQ(logged_val_loss(run, stopped.step), expected);
+  EXPECT_EQ(logged_val_loss(run, 12), logged_val_loss(directory_ / "whole", 12));
+  EXPECT_EQ(sha256_file(run / "step-12/model.safetensors"),
+            sha256_file(directory_ / "whole/step-12/model.safetensors"));
+
+  // After the last step, too.
+  config_.out_dir = (directory_ / "ended").string();
+  config_.eval_interval = 1000;
+  config_.max_steps = static_cast<std::int64_t>(stopped.step);
+  for (int times = 0; times < 2; ++times) train(always);
+  EXPECT_EQ(newest(config_.out_dir).val_loss, expected);
+  EXPECT_EQ(logged_val_loss(config_.out_dir, stopped.step), expected);
+}
+
 TEST_F(GpuTrainer, TheBestLossIsOfOneValidationSet) {
   config_.max_steps = 6;
   train([](const Progress&) { return true; });

@@ -91,6 +91,7 @@ class Trainer {
   void take_outcomes();
   void take_outcome(const StepOutcome& outcome);
   bool due(std::int64_t interval) const;
+  bool owes_evaluation() const;
   /// Whether all ranks hold the same weights: always, but for workers that train apart for a round.
   bool in_common() const;
   void begin_rounds();
