@@ -42,7 +42,7 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
-using Error = boost::system::error_code;
+using ErrorCode = boost::system::error_code;
 using Parser = RequestParser;
 
 constexpr auto kAwait = asio::use_awaitable;
@@ -111,7 +111,7 @@ struct HttpServer::State {
 };
 
 void HttpServer::State::listen(const std::string& host, std::uint16_t port) {
-  Error error;
+  ErrorCode error;
   const std::string bare =
       host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
   const asio::ip::address address = asio::ip::make_address(bare == "localhost" ? "127.0.0.1" : bare, error);
@@ -166,7 +166,7 @@ asio::awaitable<void> HttpServer::State::session(tcp::socket socket) {
   const auto connection = connections.insert(connections.end(), Connection{.stream = stream});
   connection_count = connections.size();
   try {
-    Error ignored;
+    ErrorCode ignored;
     stream.socket().set_option(tcp::no_delay(true), ignored);
     beast::flat_buffer buffer;
     while (co_await serve_one(*connection, buffer)) {
@@ -272,7 +272,7 @@ asio::awaitable<void> HttpServer::State::wait(Exchange& exchange) {
       co_await (exchange.changed.async_wait(kResult) || socket.async_wait(tcp::socket::wait_read, kResult));
   if (first.index() == 0) co_return;
   char byte = 0;
-  Error error;
+  ErrorCode error;
   socket.non_blocking(true, error);
   const std::size_t count = socket.receive(asio::buffer(&byte, 1), tcp::socket::message_peek, error);
   if (error == asio::error::would_block) co_return;
@@ -282,7 +282,7 @@ asio::awaitable<void> HttpServer::State::wait(Exchange& exchange) {
 
 /// To close while the client is writing would reset the connection, and its answer would be lost.
 asio::awaitable<void> HttpServer::State::drop_rest(beast::tcp_stream& stream) {
-  Error ignored;
+  ErrorCode ignored;
   stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
   stream.expires_after(limits.dropping_time);
   std::vector<char> bytes(1 << 16);
@@ -338,7 +338,7 @@ void HttpServer::stop() {
 void HttpServer::drain() {
   asio::post(state_->io, [state = state_.get()] {
     state->is_draining = true;
-    Error ignored;
+    ErrorCode ignored;
     state->acceptor.close(ignored);
     for (Connection& connection : state->connections) {
       if (!connection.is_answered) connection.stream.close();
