@@ -236,7 +236,7 @@ def dashboard(browser, program, root, shots):
         print(f"  a new point is shown after {took:.2f} s")
         for tab in ("settings", "samples", "tensors", "machine", "curves"):
             browser.one(f"#tab-{tab}").click()
-            check(browser.one(f"#{tab}").is_displayed(), f"the view of {tab}")
+            browser.wait(lambda: browser.one(f"#{tab}").is_displayed(), f"the view of {tab}", 3)  # what it shows is fetched
         browser.one("#tab-settings").click()
         check("learning_rate" in browser.one("#settings").text, "settings that differ")
         browser.one("#tab-curves").click()

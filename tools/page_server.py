@@ -72,7 +72,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.stream(self.reply())
+        if not self.canned.is_gone:
+            self.stream(self.reply())
 
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)

@@ -132,8 +132,7 @@ def deleted_while_it_comes(browser, server, shots):
     check(titles(browser) == ["other"] and kept(browser) == ["other"], "deleted means deleted")
     say(browser, "still working")
     browser.wait(lambda: "word-1" in browser.one("#log").text, "another reply begins")
-    _, second = tabs(browser, server.address)
-    first = browser.driver.current_window_handle
+    first, second = tabs(browser, server.address)
     browser.driver.switch_to.window(second)
     delete(browser, "other")
     browser.driver.switch_to.window(first)
@@ -179,12 +178,24 @@ def two_tabs_of_which_one_is_deaf(browser, server, _):
 def left_while_it_comes(browser, server, _):
     ready(browser, server.address)
     put(browser)
-    browser.driver.refresh()
+    ready(browser, server.address)
     server.canned.words, server.canned.pause = 100, 0.05
     say(browser, "cut off")
     browser.wait(lambda: "word-5" in browser.one("#log").text, "a reply begins")
     browser.driver.refresh()
     browser.wait(lambda: "word-5" in browser.one("#log").text, "what had come is kept when the page is left")
+
+
+def written_anew_in_vain(browser, server, _):
+    ready(browser, server.address)
+    put(browser)
+    ready(browser, server.address)
+    say(browser, "Hello")
+    browser.wait(lambda: len(browser.all(".message")) == 2 and idle(browser), "a reply")
+    server.canned.is_gone = True
+    browser.one(".message.assistant [aria-label='Write this reply anew']").click()
+    browser.wait(lambda: idle(browser) and browser.all(".problem"), "what went wrong is told")
+    check("word-2" in browser.one(".message.assistant .body").text, "the reply that was there stays")
 
 
 FILL = """localStorage.removeItem('filler');
@@ -364,7 +375,7 @@ def series_that_ends(browser, server, _):
 
 
 CHAT = [list_of_before, two_tabs, two_tabs_in_one, two_tabs_of_which_one_is_deaf, deleted_while_it_comes,
-        left_while_it_comes, full_storage, forbidden_storage]
+        left_while_it_comes, written_anew_in_vain, full_storage, forbidden_storage]
 DASHBOARD = [time_axis, new_runs, server_comes_back, added_while_fetched, large_grid, views_in_turn, series_that_ends]
 
 

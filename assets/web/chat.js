@@ -171,8 +171,7 @@ function say(words, at = current.messages.length) {
 
 function regenerate(at) {
   if (running) return;
-  current.messages.splice(at);
-  answer(current);
+  answer(current, current.messages.splice(at));
 }
 
 function requestOf(conversation, skipped) {
@@ -190,7 +189,8 @@ function shortened(conversation, skipped) {
   return next < 0 || next >= conversation.messages.length - 1 ? -1 : next;
 }
 
-async function answer(conversation) {
+// `replaced` comes back where nothing comes in its place.
+async function answer(conversation, replaced = []) {
   const message = { role: "assistant", content: "" };
   conversation.messages.push(message);
   const abort = new AbortController();
@@ -213,8 +213,11 @@ async function answer(conversation) {
       }
     }
   } catch (error) {
-    if (error.name === "AbortError") message.note = "Stopped.";
-    else message.problem = error.message === "Failed to fetch" ? "The server cannot be reached." : error.message;
+    const isKept = message.content === "" && replaced.length > 0;
+    if (isKept) conversation.messages.splice(conversation.messages.indexOf(message), 1, ...replaced);
+    const told = isKept ? replaced.at(-1) : message;
+    if (error.name === "AbortError") told.note = "Stopped.";
+    else told.problem = error.message === "Failed to fetch" ? "The server cannot be reached." : error.message;
     if (error instanceof ApiError && error.status === 401) showSettings();
   }
   store.touch(conversation);
