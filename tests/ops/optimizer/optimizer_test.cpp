@@ -22,20 +22,20 @@ TEST(Optimizer, DecayBitsMarkBlocksOf64) {
 
 /// Masks are counted in bits: an arena may hold more elements than 32 bits count.
 TEST(Optimizer, UpdatesArenasBeyond32Bits) {
-  constexpr std::int64_t kElements = 3LL << 32;
+  constexpr std::int64_t kBeyond = 3LL << 32;
   vk::DeviceCaps caps;
   caps.max_storage_buffer_range = 0xffffffff;
   plan::PlanBuilder builder(caps);
   builder.begin_segment("op");
   const auto arena = [&](const char* name) {
-    return builder.persistent(name, {kElements}, plan::Role::kParameters);
+    return builder.persistent(name, {kBeyond}, plan::Role::kParameters);
   };
   const OptimizerArenas arenas{
       .weights = arena("w"),
       .gradients = arena("g"),
       .m = arena("m"),
       .v = arena("v"),
-      .decay = builder.persistent("decay", {kElements / 2048}, plan::Role::kParameters, DType::kU32),
+      .decay = builder.persistent("decay", {kBeyond / 2048}, plan::Role::kParameters, DType::kU32),
       .norm = builder.persistent("norm", {4}, plan::Role::kParameters, DType::kU32)};
   optimizer_adamw(builder, arenas, {});
   const plan::Plan plan = std::move(builder).finish();
@@ -44,7 +44,7 @@ TEST(Optimizer, UpdatesArenasBeyond32Bits) {
     EXPECT_EQ(dispatch.push.at(1), static_cast<std::uint32_t>(next / 64));
     next += dispatch.push.at(0);
   }
-  EXPECT_EQ(next, kElements);
+  EXPECT_EQ(next, kBeyond);
 }
 
 }  // namespace
