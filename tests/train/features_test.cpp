@@ -150,10 +150,11 @@ TEST(Offload, TakesTheDevicesActivationsTheirGrowthWithDepth) {
     return memory(layers).bytes_by_role.at(plan::Role::kActivations);
   };
   const auto input = static_cast<std::uint64_t>(config.batch_size * model.block_size * model.n_embd) * 4;
-  EXPECT_EQ(memory(6).host_bytes, 0U);
+  const std::uint64_t results = memory(6).host_bytes;  // what the host reads of a step
+  EXPECT_LT(results, 1U << 16);
   EXPECT_GE(activations(12), activations(6) + 6 * input);
   config.offload = "activations";
-  EXPECT_EQ(memory(6).host_bytes, 5 * input) << "all but that of the last block";
+  EXPECT_EQ(memory(6).host_bytes - results, 5 * input) << "all but that of the last block";
   EXPECT_EQ(activations(12), activations(6));
   config.grad_checkpoint = "attention";
   EXPECT_THROW(config.validate(), Error);
