@@ -157,7 +157,10 @@ void Corpus::encode_part(std::string_view text, const Tokenizer& tokenizer, Part
     if (rest.empty()) return std::nullopt;
     EncodeJob job;
     const std::string_view stretch = cut_job(rest, tokenizer);
-    job.parts.push_back({.text = std::string(stretch), .split = kTrainSplit, .ends_document = false});
+    job.parts.push_back({.text = std::string(stretch),
+                         .split = kTrainSplit,
+                         .ends_document = false,
+                         .continues = stretch.data() != text.data()});
     job.place = where;
     if (stretch.data() != text.data())
       job.place += vkgpt::format(", from byte {} on", stretch.data() - text.data());

@@ -71,7 +71,8 @@ void EncodePipeline::encode(EncodeJob& job) const {
   try {
     for (const TextPart& part : job.parts) {
       std::vector<Token>& tokens = job.tokens[part.split];
-      tokenizer_.append_tokens(part.text, tokens);
+      part.continues ? tokenizer_.append_more(part.text, tokens)
+                     : tokenizer_.append_tokens(part.text, tokens);
       if (part.ends_document && end) tokens.push_back(*end);
     }
   } catch (const Error& error) {

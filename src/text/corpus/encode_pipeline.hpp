@@ -27,6 +27,7 @@ struct TextPart {
   std::string text;
   std::size_t split = kTrainSplit;
   bool ends_document = false;
+  bool continues = false;  ///< a document that another part began
 };
 
 /// Bytes of text in a job, more or less.

@@ -116,9 +116,11 @@ class JobReader {
       job.input = piece->input;
       job.offset = piece->offset;
       if (!in_document_) split_ = split_of(*piece);
-      in_document_ = !piece->ends_document;
-      job.parts.push_back(
-          {.text = std::move(piece->text), .split = split_, .ends_document = piece->ends_document});
+      const bool continues = std::exchange(in_document_, !piece->ends_document);
+      job.parts.push_back({.text = std::move(piece->text),
+                           .split = split_,
+                           .ends_document = piece->ends_document,
+                           .continues = continues});
     }
     if (job.parts.empty()) return std::nullopt;
     job.place = vkgpt::format("{}, before byte {}", printable(source_.inputs()[job.input].path.string(), 200),

@@ -31,7 +31,7 @@ std::optional<TextPiece> TextCutter::next() {
       return piece;
     }
     if (pending_.size() > kMaxPendingBytes) {
-      fail("{}: no word ends within the {} MiB before byte {}: is it text?",
+      fail("{}: no word ends within the {} MiB before byte {}: is it text? Then break it into files",
            printable(source_.inputs()[piece->input].path.string(), 200), kMaxPendingBytes >> 20,
            piece->offset);
     }

@@ -12,6 +12,8 @@
 #include "text/tokenizer/added_tokens.hpp"
 #include "text/tokenizer/bpe_encoder.hpp"
 #include "text/tokenizer/nfc.hpp"
+#include "text/tokenizer/regex_split.hpp"
+#include "text/tokenizer/split_sequence.hpp"
 #include "text/tokenizer/tokenizer_files.hpp"
 
 namespace vkgpt::text {
@@ -169,9 +171,25 @@ std::size_t BpeTokenizer::safe_prefix(std::string_view text) const {
       encoder_->has_all_bytes()) {
     return text.size();
   }
-  std::size_t at = split_->safe_prefix(text);
-  while (at > 0 && joined_at(text, at)) at = split_->safe_prefix(text.substr(0, at));
-  return at;
+  if (vocabulary_.nfc && (dynamic_cast<const RegexSplit*>(split_.get()) != nullptr ||
+                          dynamic_cast<const SplitSequence*>(split_.get()) != nullptr)) {
+    return safe_before_white(text);
+  }
+  return split_->last_cut(text, [&](std::size_t at) { return !joined_at(text, at); });
+}
+
+std::size_t BpeTokenizer::safe_before_white(std::string_view text) const {
+  constexpr std::string_view kWhite = " \n";  // neither changes nor joins others in NFC
+  text = text.substr(0, std::min(text.find_last_of(kWhite), text.size()));
+  const std::string normalized = is_plainly_nfc(text) ? std::string(text) : to_nfc(text);
+  const auto is_white = [&](char c) { return kWhite.contains(c); };
+  const std::size_t cut =
+      split_->last_cut(normalized, [&](std::size_t at) { return is_white(normalized[at]); });
+  if (cut == 0) return 0;
+  std::size_t after = static_cast<std::size_t>(std::ranges::count_if(normalized.substr(cut), is_white));
+  std::size_t at = text.size();
+  while (after > 0) after -= is_white(text[--at]) ? 1 : 0;
+  return text_names_->may_cross(text, at) ? safe_before_white(text.substr(0, at + 1)) : at;
 }
 
 std::vector<TokenizerFile> BpeTokenizer::own_files() const {

@@ -56,6 +56,7 @@ void read_normalizer(const Json& step, PieceModel& model, const std::string& whe
     const std::string regex = pattern_regex(step, where);
     const std::string content = json_string(step, "content", where);
     model.normalizer.add(TextNormalizer::Replace{std::make_shared<RegexSplit>(regex, where), content});
+    model.shows_spaces |= regex == literal_regex(" ") && !content.contains(' ');
     const bool squeezes = regex == " {2,}" && (content == " " || content == "\u2581");
     model.squeezes |= squeezes;
     model.rewrites |= !squeezes && regex != literal_regex(" ");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "text/tokenizer/char_class.hpp"
+#include "text/tokenizer/regex_split.hpp"
 
 namespace vkgpt::text {
 
@@ -70,13 +71,14 @@ bool PieceModel::begins_text(std::string_view text) const {
 }
 
 bool PieceModel::cuts_before_space(char last) const {
-  if (prepends || strips) return false;
+  if (strips) return false;
   for (const PieceStep& step : steps) {
     if (std::holds_alternative<WhiteSplit>(step)) return true;
     if (const auto* meta = std::get_if<Metaspace>(&step)) {
       if (meta->split) return true;
     } else {
-      return false;
+      const auto& split = std::get<std::shared_ptr<const SplitPattern>>(step);
+      if (!shows_spaces || split->regex() != literal_regex(" ")) return false;  // else it finds nothing
     }
   }
   return bpe && !bpe->may_join(std::string(1, last) + "\u2581", 1);

@@ -42,6 +42,7 @@ class PieceModel {
   bool prepends = false;       // the normalizer puts something before every text
   bool strips = false;         // or takes white space from its beginning
   bool squeezes = false;       // or makes one space of several
+  bool shows_spaces = false;   // or leaves no space
   bool rewrites = false;       // or changes characters in another way than by `character_map`
   std::string character_map;   // SentencePiece's table of replacements as it was read; may be empty
 

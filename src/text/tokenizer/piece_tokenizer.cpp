@@ -51,13 +51,14 @@ PieceTokenizer::PieceTokenizer(BpeVocabulary vocabulary, std::unique_ptr<PieceMo
 PieceTokenizer::~PieceTokenizer() = default;
 
 void PieceTokenizer::append_named(std::string_view text, const AddedTokens& added, std::vector<Token>& out,
-                                  const MayName& may_name) const {
+                                  const MayName& may_name, bool continues) const {
   const auto put = [&](Token token) { out.push_back(token); };
   added.raw().cut(
       text,
       [&](std::string_view part) {
-        const std::string normalized = model_->normalizer.apply(part);
-        const bool begins = part.data() == text.data() && model_->begins_text(part);
+        const bool first = part.data() == text.data();
+        const std::string normalized = model_->normalizer.apply(part, continues && first);
+        const bool begins = first && !continues && model_->begins_text(part);
         added.normalized().cut(
             normalized,
             [&](std::string_view words) {
@@ -72,6 +73,10 @@ void PieceTokenizer::append_named(std::string_view text, const AddedTokens& adde
 
 void PieceTokenizer::append_tokens(std::string_view text, std::vector<Token>& out) const {
   append_named(text, *text_names_, out);
+}
+
+void PieceTokenizer::append_more(std::string_view text, std::vector<Token>& out) const {
+  append_named(text, *text_names_, out, {}, true);
 }
 
 std::vector<Token> PieceTokenizer::encode_with_special(std::string_view text) const {

@@ -1,5 +1,6 @@
 #include "text/tokenizer/regex_split.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -9,6 +10,8 @@
 #include "vkgpt/core/check.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/utf8.hpp"
+
+#include "text/tokenizer/prove_cut.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -97,23 +100,73 @@ RegexSplit::RegexSplit(std::string regex, std::string where, SplitBehavior behav
     fail("{}: cannot read the split pattern '{}': {} at byte {}", where_, printable(regex_), reason_of(error),
          offset);
   }
-  jit_ = pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE) == 0;
+  jit_ = pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;
+  std::uint32_t lookbehind = 1;
+  pcre2_pattern_info(code_.get(), PCRE2_INFO_MAXLOOKBEHIND, &lookbehind);
+  looks_behind_ = lookbehind > 0;
 }
 
-RegexSplit::Match RegexSplit::find(std::string_view text, std::size_t at) const {
+int RegexSplit::run(std::string_view text, std::size_t at, std::uint32_t options, Match& found) const {
   thread_local const Scratch scratch;
   const auto* bytes = reinterpret_cast<PCRE2_SPTR>(text.data());
   const auto match = jit_ ? pcre2_jit_match : pcre2_match;
-  const int rc = match(code_.get(), bytes, text.size(), at, PCRE2_NOTEMPTY, scratch.match, scratch.context);
-  if (rc == PCRE2_ERROR_NOMATCH) return {.begin = text.size(), .end = text.size()};
-  if (rc < 0) {
+  const int rc =
+      match(code_.get(), bytes, text.size(), at, PCRE2_NOTEMPTY | options, scratch.match, scratch.context);
+  found = {.begin = text.size(), .end = text.size()};
+  if (rc == PCRE2_ERROR_NOMATCH) return rc;
+  if (rc < 0 && rc != PCRE2_ERROR_PARTIAL) {
     fail("{}: the split pattern '{}' needs too long for the text at byte {}: {}", where_, printable(regex_),
          at, reason_of(rc));
   }
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(scratch.match);
+  found = {.begin = ends[0], .end = ends[1]};
+  return rc;
+}
+
+RegexSplit::Match RegexSplit::find(std::string_view text, std::size_t at) const {
+  Match found;
   // A lookbehind or \K cannot move a match before `at`, but what a pattern does is not ours to trust.
-  VKGPT_CHECK(ends[0] >= at && ends[1] > ends[0] && ends[1] <= text.size());
-  return {.begin = ends[0], .end = ends[1]};
+  if (run(text, at, 0, found) >= 0)
+    VKGPT_CHECK(found.begin >= at && found.end > found.begin && found.end <= text.size());
+  return found;
+}
+
+// PCRE2 says "partial" as soon as a match looks beyond the text: what it finds otherwise stays.
+RegexSplit::OpenMatch RegexSplit::find_open(std::string_view text, std::size_t at) const {
+  Match found;
+  const int rc = run(text, at, PCRE2_PARTIAL_HARD, found);
+  if (rc >= 0) VKGPT_CHECK(found.begin >= at && found.end > found.begin && found.end <= text.size());
+  return {.match = found, .complete = rc >= 0};
+}
+
+std::size_t RegexSplit::cut_open(std::string_view text,
+                                 const std::function<void(std::size_t end)>& on_word) const {
+  const bool isolated = behavior_ == SplitBehavior::kIsolated || behavior_ == SplitBehavior::kRemoved;
+  if (!isolated || looks_behind_) return 0;
+  // Bytes that are not UTF-8 end matches as the end of a text does.
+  std::size_t valid = 0;
+  for (std::size_t bad = find_invalid_utf8(text); bad != std::string_view::npos;
+       bad = find_invalid_utf8(text.substr(valid))) {
+    valid += bad + 1;
+  }
+  for (std::size_t at = 0; at < text.size();) {
+    OpenMatch next{.match = {.begin = valid, .end = valid}, .complete = true};
+    if (at < valid) next.match = find(text.substr(0, valid), at);
+    if (next.match.begin == valid) next = find_open(text, std::max(at, valid));
+    if (!next.complete) return std::max(at, next.match.begin);
+    if (next.match.begin > at) on_word(next.match.begin);
+    on_word(at = next.match.end);
+  }
+  return text.size();
+}
+
+std::size_t RegexSplit::last_cut(std::string_view text,
+                                 const std::function<bool(std::size_t at)>& accept) const {
+  return prove_cut(*this, {this}, text, accept);
+}
+
+std::size_t RegexSplit::safe_prefix(std::string_view text) const {
+  return last_cut(text, [](std::size_t) { return true; });
 }
 
 std::size_t RegexSplit::next(std::string_view text, std::size_t at) const {

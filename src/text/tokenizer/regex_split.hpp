@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,8 +38,12 @@ class RegexSplit final : public SplitPattern {
   SplitBehavior behavior() const { return behavior_; }
 
   std::size_t next(std::string_view text, std::size_t at) const override;
-  /// 0: of an unknown expression nothing can be said before the text's end.
-  std::size_t safe_prefix(std::string_view) const override { return 0; }
+  /// By trial, where matches are words of their own and look at nothing before them; else 0.
+  std::size_t safe_prefix(std::string_view text) const override;
+  std::size_t last_cut(std::string_view text,
+                       const std::function<bool(std::size_t at)>& accept) const override;
+  std::size_t cut_open(std::string_view text,
+                       const std::function<void(std::size_t end)>& on_word) const override;
   std::string regex() const override { return regex_; }
 
  private:
@@ -45,11 +51,21 @@ class RegexSplit final : public SplitPattern {
     void operator()(pcre2_real_code_8* code) const;
   };
 
+  /// Where the first match from `at` on is, `at` being behind the last byte that is not UTF-8. Not complete:
+  /// it depends on what follows `text`; then none begins before `begin`.
+  struct OpenMatch {
+    Match match;
+    bool complete = false;
+  };
+  OpenMatch find_open(std::string_view text, std::size_t at) const;
+  int run(std::string_view text, std::size_t at, std::uint32_t options, Match& found) const;
+
   std::string regex_;
   std::string where_;
   std::unique_ptr<pcre2_real_code_8, FreeCode> code_;
   SplitBehavior behavior_;
   bool jit_ = false;
+  bool looks_behind_ = true;
 };
 
 /// `text` as a regular expression that matches it and nothing else.

@@ -1,6 +1,7 @@
 #include "text/tokenizer/split_sequence.hpp"
 
 #include "text/tokenizer/char_class.hpp"
+#include "text/tokenizer/prove_cut.hpp"
 
 namespace vkgpt::text {
 
@@ -29,6 +30,18 @@ std::size_t DigitSplit::safe_prefix(std::string_view text) const {
   return 0;
 }
 
+std::size_t DigitSplit::cut_open(std::string_view text,
+                                 const std::function<void(std::size_t end)>& on_word) const {
+  const std::uint8_t* table = char_class_table();
+  for (std::size_t at = 0; at < text.size();) {
+    const bool number = (classed_char(text, at, table).bits & kNumber) != 0;
+    const std::size_t end = next(text, at);
+    if (end == text.size() && !(number && individual_)) return number ? at : end;
+    on_word(at = end);
+  }
+  return text.size();
+}
+
 void SplitSequence::cut_from(std::size_t step, std::string_view text, std::size_t offset,
                              const std::function<void(std::size_t)>& on_word) const {
   std::size_t begin = 0;
@@ -50,6 +63,17 @@ std::size_t SplitSequence::next(std::string_view text, std::size_t at) const {
   std::string_view word = text.substr(at);
   for (const auto& step : steps_) word = word.substr(0, step->next(word, 0));
   return at + word.size();
+}
+
+std::size_t SplitSequence::last_cut(std::string_view text,
+                                    const std::function<bool(std::size_t at)>& accept) const {
+  std::vector<const SplitPattern*> steps;
+  for (const auto& step : steps_) steps.push_back(step.get());
+  return prove_cut(*this, steps, text, accept);
+}
+
+std::size_t SplitSequence::safe_prefix(std::string_view text) const {
+  return last_cut(text, [](std::size_t) { return true; });
 }
 
 std::string SplitSequence::regex() const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,6 +17,8 @@ class DigitSplit final : public SplitPattern {
   bool individual() const { return individual_; }
   std::size_t next(std::string_view text, std::size_t at) const override;
   std::size_t safe_prefix(std::string_view text) const override;
+  std::size_t cut_open(std::string_view text,
+                       const std::function<void(std::size_t end)>& on_word) const override;
   std::string regex() const override { return individual_ ? R"(\p{N})" : R"(\p{N}+)"; }
 
  private:
@@ -31,8 +35,10 @@ class SplitSequence final : public SplitPattern {
   void cut(std::string_view text, const std::function<void(std::size_t)>& on_word) const override;
   /// `at` is the end of a word of the first step, or 0.
   std::size_t next(std::string_view text, std::size_t at) const override;
-  /// 0: what a step cuts depends on what the others leave it.
-  std::size_t safe_prefix(std::string_view) const override { return 0; }
+  /// By trial, see `prove_cut`.
+  std::size_t safe_prefix(std::string_view text) const override;
+  std::size_t last_cut(std::string_view text,
+                       const std::function<bool(std::size_t at)>& accept) const override;
   /// The steps' expressions, one a line.
   std::string regex() const override;
 

@@ -176,9 +176,10 @@ std::string CharacterMap::apply(std::string_view text) const {
   return out;
 }
 
-std::string TextNormalizer::apply(std::string_view text) const {
+std::string TextNormalizer::apply(std::string_view text, bool continues) const {
   std::string out(text);
   for (const Step& step : steps_) {
+    if (continues && std::holds_alternative<Prepend>(step)) continue;
     out = std::visit([&](const auto& one) { return vkgpt::text::apply(one, out); }, step);
   }
   return out;

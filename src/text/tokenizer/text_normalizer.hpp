@@ -52,7 +52,8 @@ class TextNormalizer {
   using Step = std::variant<Prepend, Replace, Unicode, Lowercase, Strip, std::shared_ptr<const CharacterMap>>;
 
   void add(Step step) { steps_.push_back(std::move(step)); }
-  std::string apply(std::string_view text) const;
+  /// `continues`: the text goes on behind another, so that nothing is put before it.
+  std::string apply(std::string_view text, bool continues = false) const;
 
   /// Whether the first character of the result stands for the first one of `text`: nothing before it was
   /// dropped, nor made one with what follows.

@@ -17,6 +17,7 @@
 #include "support/paths.hpp"
 #include "text/tokenizer/char_class.hpp"
 #include "text/tokenizer/regex_split.hpp"
+#include "text/tokenizer/split_sequence.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -34,6 +35,27 @@ std::vector<std::size_t> word_lengths(const SplitPattern& split, std::string_vie
   return lengths;
 }
 
+/// The three steps of DeepSeek V3's tokenizer.
+std::unique_ptr<SplitPattern> deepseek_split() {
+  std::vector<std::unique_ptr<SplitPattern>> steps;
+  for (const char* regex :
+       {R"(\p{N}{1,3})", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+        R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|)"
+        R"( ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"}) {
+    steps.push_back(make_regex_split(regex, "t"));
+  }
+  return std::make_unique<SplitSequence>(std::move(steps));
+}
+
+/// Of which nothing is known but what it does.
+std::unique_ptr<SplitPattern> tekken_split() {
+  return make_regex_split(
+      R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|)"
+      R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}|)"
+      R"( ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+      "t");
+}
+
 /// Every scanner, and PCRE2 with a pattern that it does not know.
 std::vector<std::pair<std::string, std::unique_ptr<SplitPattern>>> all_patterns() {
   std::vector<std::pair<std::string, std::unique_ptr<SplitPattern>>> all;
@@ -45,6 +67,7 @@ std::vector<std::pair<std::string, std::unique_ptr<SplitPattern>>> all_patterns(
   for (const char* name : {"llama3", "qwen2"}) {
     all.emplace_back(name, make_regex_split(golden["regex"][name].get<std::string>(), "t"));
   }
+  all.emplace_back("tekken", tekken_split());
   all.emplace_back("pcre", make_regex_split(R"(\p{L}+|\p{N}{1,2}|[^\S\n]+|\n+)", "t"));
   return all;
 }
@@ -170,6 +193,41 @@ TEST(SplitPattern, SafePrefixIsCutOnItsOwn) {
           << name << " cut at " << safe << ": " << printable(whole, 200);
     }
     EXPECT_TRUE(found > 8000 || name == "none" || name == "pcre") << name << " " << found;
+  }
+}
+
+TEST(SplitPattern, StepsAreCutWhereAllAgree) {
+  std::vector<std::pair<std::string, std::unique_ptr<SplitPattern>>> all;
+  all.emplace_back("deepseek", deepseek_split());
+  std::vector<std::unique_ptr<SplitPattern>> steps;
+  steps.push_back(std::make_unique<DigitSplit>(false));
+  steps.push_back(tekken_split());
+  all.emplace_back("digits", std::make_unique<SplitSequence>(std::move(steps)));
+  std::mt19937 random(9);
+  for (const auto& [name, split] : all) {
+    const auto words = [&](std::string_view text) {
+      std::vector<std::string> found;
+      std::size_t begin = 0;
+      split->cut(text, [&](std::size_t end) {
+        found.emplace_back(text.substr(begin, end - begin));
+        begin = end;
+      });
+      return found;
+    };
+    std::size_t found = 0;
+    for (int round = 0; round < 20000; ++round) {
+      const std::string whole = random_text(random, 1 + static_cast<int>(random() % 14));
+      const std::string_view seen = std::string_view(whole).substr(0, random() % (whole.size() + 1));
+      const std::size_t safe = split->safe_prefix(seen);
+      found += safe > 0 ? 1 : 0;
+      std::vector<std::string> parts = words(std::string_view(whole).substr(0, safe));
+      for (std::string& word : words(std::string_view(whole).substr(safe))) parts.push_back(std::move(word));
+      ASSERT_EQ(parts, words(whole)) << name << " cut at " << safe << ": " << printable(whole, 200);
+    }
+    EXPECT_GT(found, 6000U) << name;
+    std::string prose;
+    while (prose.size() < 100'000) prose += "It was the best of times,\nit was the worst of times; ";
+    EXPECT_GT(split->safe_prefix(prose), prose.size() - 20) << name;
   }
 }
 

@@ -139,9 +139,34 @@ TEST(TokenizerGolden, SafePrefixesKeepTokens) {
       const auto text = one[0].get<std::string>();
       const std::size_t safe = tokenizer->safe_prefix(text);
       std::vector<Token> parts = tokenizer->encode(std::string_view(text).substr(0, safe));
-      tokenizer->append_tokens(std::string_view(text).substr(safe), parts);
+      const std::string_view rest = std::string_view(text).substr(safe);
+      safe > 0 ? tokenizer->append_more(rest, parts) : tokenizer->append_tokens(rest, parts);
       EXPECT_EQ(parts, tokenizer->encode(text)) << name << ": " << one[0] << " at " << safe;
     }
+  }
+}
+
+/// A long document is cut at the ends of what is seen of it, as `data prepare` does.
+TEST(TokenizerGolden, ProseCanBeCutOften) {
+  std::string prose;
+  for (int i = 0; i < 400; ++i)
+    prose += "First Citizen:\nWe are accounted poor citizens, the patricians good. ";
+  for (const char* name : {"bytes", "gemma", "llama", "lstrip"}) {
+    const auto tokenizer = parse_form(golden()[name]);
+    std::vector<Token> parts;
+    std::size_t begin = 0, pieces = 0;
+    for (std::size_t seen = 4096; seen < prose.size(); seen += 4096) {
+      const std::string_view text = std::string_view(prose).substr(begin, seen - begin);
+      const std::size_t cut = tokenizer->safe_prefix(text);
+      if (cut == 0) continue;
+      begin == 0 ? tokenizer->append_tokens(text.substr(0, cut), parts)
+                 : tokenizer->append_more(text.substr(0, cut), parts);
+      begin += cut;
+      ++pieces;
+    }
+    tokenizer->append_more(std::string_view(prose).substr(begin), parts);
+    EXPECT_EQ(pieces, prose.size() / 4096) << name;
+    EXPECT_EQ(parts, tokenizer->encode(prose)) << name;
   }
 }
 

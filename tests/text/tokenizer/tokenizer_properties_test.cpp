@@ -70,7 +70,7 @@ TEST_P(TokenizerProperties, ASafePrefixHasTheTokensOfTheWhole) {
     const std::size_t cut = tokenizer.safe_prefix(seen);
     ASSERT_LE(cut, seen.size());
     std::vector<Token> tokens = tokenizer.encode(text.substr(0, cut));
-    tokenizer.append_tokens(std::string_view(text).substr(cut), tokens);
+    tokenizer.append_more(std::string_view(text).substr(cut), tokens);
     EXPECT_EQ(tokens, tokenizer.encode(text));
   });
 }

@@ -56,6 +56,8 @@ class BpeTokenizer final : public Tokenizer {
   void append_named(std::string_view text, const AddedTokens& added, std::vector<Token>& out,
                     const MayName& may_name = {}) const;
   /// Whether an added token could lie across byte `at`, or NFC join what is on its two sides.
+  /// `safe_prefix` for patterns that are known by what they do, where text is normalized before they see it.
+  std::size_t safe_before_white(std::string_view text) const;
   bool joined_at(std::string_view text, std::size_t at) const;
 
   BpeVocabulary vocabulary_;

@@ -43,6 +43,7 @@ class PieceTokenizer final : public Tokenizer {
   std::string_view kind() const override { return "sentencepiece"; }
   std::int64_t vocab_size() const override { return static_cast<std::int64_t>(vocabulary_.tokens.size()); }
   void append_tokens(std::string_view text, std::vector<Token>& out) const override;
+  void append_more(std::string_view text, std::vector<Token>& out) const override;
   std::vector<Token> encode_with_special(std::string_view text) const override;
   std::vector<Token> encode_partly_special(std::string_view text, const MayName& may_name) const override;
   void find_special_names() override;
@@ -62,7 +63,7 @@ class PieceTokenizer final : public Tokenizer {
   std::string decoded(std::span<const Token> tokens, bool begins) const;
   std::optional<char> byte_of(Token token) const;
   void append_named(std::string_view text, const AddedTokens& added, std::vector<Token>& out,
-                    const MayName& may_name = {}) const;
+                    const MayName& may_name = {}, bool continues = false) const;
 
   BpeVocabulary vocabulary_;
   std::unique_ptr<PieceModel> model_;

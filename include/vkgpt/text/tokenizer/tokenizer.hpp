@@ -52,9 +52,12 @@ class Tokenizer {
   /// the text holds something that the vocabulary cannot express.
   virtual void append_tokens(std::string_view text, std::vector<Token>& out) const = 0;
   std::vector<Token> encode(std::string_view text) const;
+  /// The same for what follows a `safe_prefix`: SentencePiece puts a space before the beginning of a text
+  /// only.
+  virtual void append_more(std::string_view text, std::vector<Token>& out) const { append_tokens(text, out); }
 
-  /// The same, but the names of special tokens ("<|endoftext|>") become those tokens. For prompts; never for
-  /// text of unknown origin.
+  /// As `encode`, but the names of special tokens ("<|endoftext|>") become those tokens. For prompts; never
+  /// for text of unknown origin.
   virtual std::vector<Token> encode_with_special(std::string_view text) const { return encode(text); }
 
   /// The same for a text that is partly of unknown origin: a name counts where `may_name` allows it.
@@ -92,8 +95,9 @@ class Tokenizer {
   const TextRules& rules() const { return rules_; }
   void set_rules(TextRules rules) { rules_ = std::move(rules); }
 
-  /// The end of the longest beginning of `text` that can be encoded on its own: its tokens, followed by those
-  /// of the rest with whatever comes after, are those of the whole. 0 where nothing can be said yet.
+  /// The end of a long beginning of `text` that can be encoded on its own: its tokens, followed by those that
+  /// `append_more` gives of the rest with whatever comes after, are those of the whole. 0 where nothing can
+  /// be said yet.
   virtual std::size_t safe_prefix(std::string_view text) const = 0;
 
   /// `tokenizer.json` first, then the files that belong beside it; `load_tokenizer` and Hugging Face's
