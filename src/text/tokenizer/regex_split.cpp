@@ -17,7 +17,8 @@ namespace vkgpt::text {
 namespace {
 
 constexpr std::size_t kMaxRegexBytes = 1 << 14;
-constexpr std::uint32_t kMatchLimit = 1'000'000;  // steps for one word
+constexpr std::size_t kMatchLimit = 1'000'000;  // steps for one word, at least
+constexpr std::size_t kStepsPerByte = 16;       // of what is left: a long word takes some of each
 constexpr std::uint32_t kHeapKib = 64 << 10;
 constexpr std::size_t kJitStackBytes = 1 << 20;
 
@@ -29,7 +30,6 @@ class Scratch {
         context(pcre2_match_context_create(nullptr)),
         stack(pcre2_jit_stack_create(1 << 15, kJitStackBytes, nullptr)) {
     VKGPT_CHECK(match != nullptr && context != nullptr && stack != nullptr);
-    pcre2_set_match_limit(context, kMatchLimit);
     pcre2_set_heap_limit(context, kHeapKib);
     pcre2_jit_stack_assign(context, nullptr, stack);
   }
@@ -110,6 +110,9 @@ int RegexSplit::run(std::string_view text, std::size_t at, std::uint32_t options
   thread_local const Scratch scratch;
   const auto* bytes = reinterpret_cast<PCRE2_SPTR>(text.data());
   const auto match = jit_ ? pcre2_jit_match : pcre2_match;
+  const std::size_t limit =
+      std::clamp<std::size_t>((text.size() - at) * kStepsPerByte, kMatchLimit, UINT32_MAX);
+  pcre2_set_match_limit(scratch.context, static_cast<std::uint32_t>(limit));
   const int rc =
       match(code_.get(), bytes, text.size(), at, PCRE2_NOTEMPTY | options, scratch.match, scratch.context);
   found = {.begin = text.size(), .end = text.size()};

@@ -231,6 +231,13 @@ TEST(SplitPattern, StepsAreCutWhereAllAgree) {
   }
 }
 
+TEST(SplitPattern, MayTakeStepsByTheLengthOfTheText) {
+  const std::string text = "hello" + std::string(2 << 20, ' ') + "world";
+  std::vector<std::size_t> ends;
+  deepseek_split()->cut(text, [&](std::size_t end) { ends.push_back(end); });
+  EXPECT_EQ(ends, (std::vector<std::size_t>{5, 5 + (2 << 20) - 1, text.size()}));
+}
+
 TEST(SplitPattern, ProseHasASafePrefixNearItsEnd) {
   const std::string text = "It was the best of times, it was the worst of times; it was the age of wisdom.";
   for (const auto& [name, split] : all_patterns()) {
