@@ -181,6 +181,14 @@ BpeVocabulary read_bpe(const Json& root, const Json& model, const SpecialNames& 
 
 }  // namespace
 
+const Json& sole_decoder(const Json& decoder) {
+  if (decoder.value("type", Json()) != "Sequence") return decoder;
+  const auto list = decoder.find("decoders");
+  const bool one =
+      list != decoder.end() && list->is_array() && list->size() == 1 && list->front().is_object();
+  return one ? list->front() : decoder;
+}
+
 bool is_piece_tokenizer(const Json& root) {
   if (!root.is_object()) return false;
   const auto model = root.find("model");
@@ -190,7 +198,8 @@ bool is_piece_tokenizer(const Json& root) {
   const auto decoder = root.find("decoder");
   if (decoder == root.end() || !decoder->is_object()) return false;
   const Json decoder_type = decoder->value("type", Json());
-  return decoder_type == "Metaspace" || decoder_type == "Sequence";
+  if (decoder_type != "Sequence") return decoder_type == "Metaspace";
+  return sole_decoder(*decoder).value("type", Json()) != "ByteLevel";
 }
 
 std::unique_ptr<Tokenizer> read_piece_tokenizer(std::string_view json, const Json& root,

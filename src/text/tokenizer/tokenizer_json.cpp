@@ -163,7 +163,7 @@ std::unique_ptr<Tokenizer> read_byte_level(const Json& root, const SpecialNames&
                                            const std::string& where) {
   const Json& model = read_model(root, where);
   if (const Json* decoder = optional_member(root, "decoder", where);
-      decoder != nullptr && type_of(*decoder, where) != "ByteLevel") {
+      decoder != nullptr && type_of(sole_decoder(*decoder), where) != "ByteLevel") {
     fail("{}: decoder {} is not supported: {}", where, json_quoted(type_of(*decoder, where)), kSupported);
   }
   const bool nfc = read_normalizer(root, where);

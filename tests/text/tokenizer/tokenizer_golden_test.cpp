@@ -146,6 +146,17 @@ TEST(TokenizerGolden, SafePrefixesKeepTokens) {
   }
 }
 
+TEST(TokenizerGolden, ADecoderMayBeASequenceOfOne) {
+  for (const auto& [name, form] : golden().items()) {
+    Json root = form["tokenizer"];
+    if (!root["decoder"].is_object() || root["decoder"].value("type", "") != "ByteLevel") continue;
+    root["decoder"] = {{"type", "Sequence"}, {"decoders", {root["decoder"]}}};
+    const auto tokenizer = parse_tokenizer_json(root.dump(), {}, name);
+    const auto text = form["cases"][0][0].get<std::string>();
+    EXPECT_EQ(tokenizer->encode(text), parse_form(form)->encode(text)) << name;
+  }
+}
+
 /// A long document is cut at the ends of what is seen of it, as `data prepare` does.
 TEST(TokenizerGolden, ProseCanBeCutOften) {
   std::string prose;
