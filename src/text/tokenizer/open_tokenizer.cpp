@@ -150,10 +150,23 @@ std::unique_ptr<Tokenizer> load_tokenizer_directory(const Path& directory) {
        directory.string(), kTokenizerFile, kVocabFile, kMergesFile);
 }
 
+/// Vocabularies in forms of their own, whose rules stand in no file beside them.
+void refuse_other_form(const Path& path) {
+  const std::string name = path.filename().string();
+  const char* form = path.extension() == ".model" ? "SentencePiece's own file"
+                     : name == "tekken.json"      ? "Mistral's Tekken"
+                     : name == "qwen.tiktoken"    ? "Qwen's first ranks, without their split pattern"
+                                                  : nullptr;
+  if (form == nullptr) return;
+  fail("{} is {}, which is not read: give the model's {}, which AutoTokenizer's save_pretrained writes",
+       path.string(), form, kTokenizerFile);
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer(const Path& path) {
   if (!is_file(path)) return load_tokenizer_directory(path);
+  refuse_other_form(path);
   if (model::is_gguf(path)) return read_gguf_tokenizer(model::GgufFile(path));
   if (path.extension() == ".tiktoken") {
     return parse_tiktoken(read_tokenizer_file(path), path.filename().string(), path.string());

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/expect_error.hpp"
 #include "support/temp_directory.hpp"
 
 namespace vkgpt::text {
@@ -25,6 +26,14 @@ TEST(WriteTokenizerFiles, WhereTheMainFileIsAllAre) {
     write_tokenizer_files(*bytes, run / "");
     for (const TokenizerFile& file : bytes->files()) EXPECT_EQ(read_file(run / file.name), file.contents);
     EXPECT_FALSE(std::filesystem::exists(run.string() + ".tmp"));
+  }
+}
+
+TEST(OpenTokenizer, NamesFormsThatItDoesNotRead) {
+  const TempDirectory directory;
+  for (const char* name : {"tokenizer.model", "tekken.json", "qwen.tiktoken"}) {
+    write_file(directory / name, "x");
+    expect_error([&] { load_tokenizer(directory / name); }, "give the model's tokenizer.json");
   }
 }
 
