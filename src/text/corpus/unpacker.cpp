@@ -22,6 +22,13 @@ constexpr std::string_view kGzip = "\x1f\x8b"sv;
 constexpr std::string_view kZstd = "\x28\xb5\x2f\xfd"sv;
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 
+/// Its files may begin with a frame to be skipped, as those of pzstd do.
+bool is_zstd(std::string_view begin) {
+  const bool skips = begin.size() >= kZstd.size() && (static_cast<unsigned char>(begin[0]) & 0xf0U) == 0x50 &&
+                     begin.substr(1).starts_with("\x2a\x4d\x18");
+  return skips || begin.starts_with(kZstd);
+}
+
 /// One of the two formats. `step` moves both spans on; what it leaves of `in` it gets again.
 class PackedFormat {
  public:
@@ -85,7 +92,7 @@ class Unpacker::Stream {
     const std::string_view begin(packed_.data(), packed_.size());
     if (begin.starts_with(kGzip)) {
       format_ = std::make_unique<Gzip>();
-    } else if (begin.starts_with(kZstd)) {
+    } else if (is_zstd(begin)) {
       format_ = std::make_unique<Zstd>();
     } else {
       fail("{} is neither gzip's nor Zstandard's", printable(path.string(), 200));
@@ -98,6 +105,7 @@ class Unpacker::Stream {
     const std::size_t wanted = out.size();
     while (!out.empty()) {
       if (packed_.empty()) refill();
+      if (between_) skip_padding();
       if (packed_.empty() && between_) break;
       const std::size_t before = packed_.size() + out.size();
       const PackedFormat::State state = format_->step(packed_, out);
@@ -115,6 +123,14 @@ class Unpacker::Stream {
   }
 
  private:
+  /// Zeros behind a packed file are no other one: tapes and tar leave them.
+  void skip_padding() {
+    while (!packed_.empty() && packed_.front() == 0) {
+      packed_ = packed_.subspan(1);
+      if (packed_.empty()) refill();
+    }
+  }
+
   void refill() {
     const std::size_t count = std::min<std::uint64_t>(block_.size(), file_.size() - at_);
     file_.read_at(at_, std::as_writable_bytes(std::span(block_).first(count)));
@@ -131,7 +147,7 @@ class Unpacker::Stream {
 };
 
 bool is_packed(std::string_view begin) {
-  return begin.starts_with(kGzip) || begin.starts_with(kZstd);
+  return begin.starts_with(kGzip) || is_zstd(begin);
 }
 
 Unpacker::Unpacker(const Path& path) : stream_(std::make_unique<Stream>(path)) {}

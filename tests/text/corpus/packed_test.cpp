@@ -56,6 +56,15 @@ TEST_F(PackedTest, BothFormatsAndSeveralFilesBehindEachOther) {
   }
 }
 
+TEST_F(PackedTest, PaddingAndSkippedFramesHoldNothing) {
+  using namespace std::string_literals;
+  const std::string zeros(700'000, '\0');
+  EXPECT_EQ(unpack_file(file("a", gzip("one ") + gzip("two") + zeros), 100), "one two");
+  const std::string skipped = "\x51\x2a\x4d\x18\x04\0\0\0size"s;
+  EXPECT_EQ(read_all(file("b.txt", skipped + zstd("one ") + skipped + zstd("two"))), "one two");
+  expect_error([&] { unpack_file(file("c", gzip("one") + "x"), 100); }, "damaged or cut off");
+}
+
 TEST_F(PackedTest, DamageIsAnErrorWithTheFilesName) {
   const std::string text = long_text();
   for (const auto& pack : {gzip, zstd}) {
