@@ -160,6 +160,8 @@ PROBES = [
     "{{ 'aXbX'.replace('X', 'y') }} {{ 'aXbX'.replace('X', 'y', 1) }} {{ 'abc'.upper() }} {{ 'ABC'.lower() }} {{ 'hello world'.title() }} {{ 'hello World'.capitalize() }} {{ ','.join(['a', 'b']) }} {{ '{} {}'.format(1, 'b') }} {{ '{a}{{}}'.format(a=3) }}",
     "{{ 'abc'.removeprefix('a') }} {{ 'abc'.removesuffix('c') }} {{ 'a\nb\r\nc'.splitlines() }} {{ 'a=b=c'.partition('=') }} {{ 'a=b=c'.rpartition('=') }} {{ 'ab'.partition('=') }} {{ 'a'.ljust(3) }}| {{ 'a'.rjust(3, '.') }}",
     "{{ '12'.isdigit() }} {{ 'a1'.isalnum() }} {{ 'ab'.isalpha() }} {{ ' '.isspace() }} {{ ''.isdigit() }} {{ 'Ab'.isupper() }} {{ 'ab'.islower() }} {{ 'STRASSE \u00c4'.lower() }} {{ '\u00e4\u00f6\u03c3'.upper() }} {{ '\u00a0a\u2003'.strip() }}",
+    "{% set m = dict(messages[0], content=(messages[0].content|trim)) %}[{{ m.role }}]{{ m.content }}{{ m|length == messages[0]|length }}",
+    "{{ dict({'a': 1, 'b': 3}, a=2) }} {{ dict([('a', 1), ('a', 2)]) }} {{ dict({1: 2}, a=1) }}", "{{ namespace({'a': 1}, a=2).a }}",
     "{{ 'a'.nope }} {{ 'a'.nope() }}", "{{ [1, 2, 1].count(1) }} {{ [1, 2].index(2) }}", "{{ [1].index(5) }}", "{{ dict(a=1, b='x') }} {{ dict([('a', 1)]).a }} {{ dict({'a': 1}, b=2) }} {{ messages[0].keys()|list }} {% set j = joiner('; ') %}{{ j() }}a{{ j() }}b",
     # what real templates do
     "{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ 'odd ' }}{% endif %}{{ message['role'] + '\\n' + message['content'] | trim + eos_token }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant' }}{% endif %}",

@@ -1,5 +1,6 @@
 #include "text/chat/builtins.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -31,9 +32,19 @@ Value range(Runtime& runtime, const Arguments& arguments) {
 
 using Members = std::vector<std::pair<Value, Value>>;
 
-/// What dict() and namespace() are given: a dict or pairs, and names.
+/// What dict() and namespace() are given: a dict or pairs, and names. A later value of a key takes the place
+/// of an earlier one.
 Members members_of(Runtime& runtime, const Arguments& arguments) {
   Members members;
+  const auto put = [&](const Value& key, const Value& value) {
+    runtime.heap().step(members.size());
+    const auto known = std::ranges::find_if(members, [&](const auto& one) { return equal(one.first, key); });
+    if (known == members.end()) {
+      members.emplace_back(key, value);
+    } else {
+      known->second = value;
+    }
+  };
   if (arguments.positional.size() > 1) throw Failure("a dict is made of one value and names");
   if (!arguments.positional.empty()) {
     if (const auto* dict = get_if<const Dict*>(arguments.positional[0])) {
@@ -42,11 +53,11 @@ Members members_of(Runtime& runtime, const Arguments& arguments) {
       for (const Value& pair : items_of(arguments.positional[0], runtime.heap()).items) {
         const List& two = items_of(pair, runtime.heap());
         if (two.items.size() != 2) throw Failure("a dict is made of pairs");
-        members.emplace_back(two.items[0], two.items[1]);
+        put(two.items[0], two.items[1]);
       }
     }
   }
-  for (const auto& [name, value] : arguments.named) members.emplace_back(text_value(name), value);
+  for (const auto& [name, value] : arguments.named) put(text_value(name), value);
   return members;
 }
 
