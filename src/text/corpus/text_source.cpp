@@ -283,10 +283,11 @@ std::optional<TextPiece> TextSource::next_line() {
       fill(searched + 1);
       end = waiting().find('\n', searched);
       searched = waiting().size();
-      if (searched > kMaxLineBytes && end == std::string::npos) {
-        fail("{}: the line is longer than {} MiB", place(), kMaxLineBytes >> 20);
-      }
-    } while (end == std::string::npos && !at_end_);
+    } while (end == std::string::npos && !at_end_ && searched <= kMaxLineBytes);
+    if (end == std::string::npos && !at_end_) {
+      pass_long_line();
+      continue;
+    }
     const std::string_view line = waiting().substr(0, end);
     if (line.empty() && end == std::string::npos) return std::nullopt;
     std::string text = line_text(line);
@@ -294,6 +295,20 @@ std::optional<TextPiece> TextSource::next_line() {
     ++line_;
     if (!text.empty()) return piece(std::move(text), true);
   }
+}
+
+void TextSource::pass_long_line() {
+  const std::string what = vkgpt::format("{}: the line is longer than {} MiB", place(), kMaxLineBytes >> 20);
+  if (!config_.skip_bad_lines) fail("{}; --skip_bad_lines passes over such lines", what);
+  if (skipped_++ == 0) log_warning("passing over a line: {}", what);
+  std::size_t end = std::string::npos;
+  while (end == std::string::npos && !waiting().empty()) {
+    end = waiting().find('\n');
+    take(end == std::string::npos ? waiting().size() : end + 1);
+    if (interrupted()) throw Error("interrupted in a long line", ExitCode::kInterrupted);
+    if (end == std::string::npos) fill(1);
+  }
+  ++line_;
 }
 
 std::string TextSource::line_text(std::string_view line) {

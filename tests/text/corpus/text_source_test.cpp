@@ -210,5 +210,20 @@ TEST_F(TextSourceTest, AFileThatShrinksIsNoticed) {
   expect_error([&] { read_all(source); }, "it was cut off");
 }
 
+TEST(TextSource, PassesOverALineThatIsTooLong) {
+  const TempDirectory directory(TempDirectory::in_memory());
+  const Path path = directory / "a.jsonl";
+  write_file(path,
+             "{\"text\": \"a\"}\n{\"text\": \"" + std::string(70 << 20, 'x') + "\"}\n{\"text\": \"b\"}\n");
+  TextSource strict({.inputs = {path.string()}});
+  EXPECT_EQ(strict.next()->text, "a");
+  expect_error([&] { strict.next(); }, "a.jsonl:2: the line is longer than 64 MiB; --skip_bad_lines");
+  TextSource source({.inputs = {path.string()}, .skip_bad_lines = true});
+  EXPECT_EQ(source.next()->text, "a");
+  EXPECT_EQ(source.next()->text, "b");
+  EXPECT_FALSE(source.next());
+  EXPECT_EQ(source.skipped_lines(), 1U);
+}
+
 }  // namespace
 }  // namespace vkgpt::text

@@ -81,6 +81,8 @@ class TextSource {
   std::optional<TextPiece> next_line();
   /// The text of a line; nothing for one that is passed over.
   std::string line_text(std::string_view line);
+  /// Takes a line that is too long; throws `Error` where such lines may not be passed over.
+  void pass_long_line();
   /// Has `wanted` bytes waiting in the buffer, or all that are left.
   void fill(std::size_t wanted);
   std::size_t read_some(std::span<char> out);
