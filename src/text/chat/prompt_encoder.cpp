@@ -49,11 +49,21 @@ class MarkedEncoder {
         [&](std::size_t begin, std::size_t end) { return foreign_[begin] == foreign_[end]; });
   }
 
-  /// Where each token ends, if the tokens' bytes are the text's.
+  /// Where each token ends, if the tokens' bytes are the text's, but for spaces that SentencePiece puts
+  /// before the text between special tokens.
   void find_ends() {
-    std::size_t end = 0;
-    for (const Token token : tokens_) ends_.push_back(end += tokenizer_.decode_more({&token, 1}).size());
-    if (end != text_.size() || tokenizer_.decode(tokens_) != text_.bytes) ends_.clear();
+    std::string_view rest = text_.bytes;
+    for (const Token token : tokens_) {
+      const std::string bytes = tokenizer_.decode_more({&token, 1});
+      std::string_view shown = bytes;
+      if (tokenizer_.is_part(token)) shown = rest.substr(0, 1);  // a byte, which is no text alone
+      if (!rest.starts_with(shown) && shown.starts_with(' ')) shown.remove_prefix(1);
+      if (!rest.starts_with(shown)) break;
+      rest.remove_prefix(shown.size());
+      // A space alone that was put there belongs to the character that follows.
+      ends_.push_back(text_.size() - rest.size() + (shown.empty() && !rest.empty() ? 1 : 0));
+    }
+    if (!rest.empty()) ends_.clear();
   }
 
   /// How many tokens lie wholly before byte `at`, or, with `partly`, begin before it.
