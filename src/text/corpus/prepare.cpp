@@ -31,7 +31,7 @@ constexpr std::uint64_t kJournalBytes = std::uint64_t{256} << 20;  // of inputs 
 nlohmann::ordered_json settings_of(const PrepareConfig& config, const TextSource& source) {
   nlohmann::ordered_json inputs = nlohmann::ordered_json::array();
   for (const TextInput& input : source.inputs()) {
-    inputs.push_back({{"path", input.path.string()}, {"bytes", input.bytes ? Json(*input.bytes) : Json()}});
+    inputs.push_back(input_setting(input.path, input.bytes));
   }
   nlohmann::ordered_json settings = {{"tokenizer", config.tokenizer},
                                      {"bpe_vocab_size", config.bpe_vocab_size},
@@ -47,19 +47,10 @@ nlohmann::ordered_json settings_of(const PrepareConfig& config, const TextSource
   return settings;
 }
 
-/// The first key in which two settings differ.
-std::string difference(const Json& there, const Json& asked) {
-  for (const auto& [key, value] : asked.items()) {
-    if (!there.is_object() || !there.contains(key) || there[key] != value) return key;
-  }
-  return {};
-}
-
 void check_settings(const Json& there, const nlohmann::ordered_json& asked, const std::string& out) {
-  const std::string key = difference(there, Json::parse(asked.dump()));
-  if (key.empty()) return;
-  fail_usage("{} holds a data set with other {}: choose another --out, or remove it", out,
-             key == "inputs" ? "inputs" : "--" + key);
+  const std::string other = settings_difference(there, asked);
+  if (other.empty()) return;
+  fail_usage("{} holds a data set with other {}: choose another --out, or remove it", out, other);
 }
 
 void refuse_foreign(const Path& out) {

@@ -22,8 +22,7 @@ namespace {
 
 nlohmann::ordered_json settings_of(const PrepareConfig& config, std::span<const Path> files) {
   nlohmann::ordered_json inputs = nlohmann::ordered_json::array();
-  for (const Path& file : files)
-    inputs.push_back({{"path", file.string()}, {"bytes", InputFile(file).size()}});
+  for (const Path& file : files) inputs.push_back(input_setting(file, InputFile(file).size()));
   return {{"chat", true},
           {"template", config.chat_template},
           {"bad_data", config.bad_data},
@@ -44,7 +43,7 @@ void clear(const PrepareConfig& config, const nlohmann::ordered_json& settings) 
   const Path out = config.out;
   if (!std::filesystem::is_directory(out, error)) return make_directories(out);
   const std::optional<Journal> journal = Journal::read(out);
-  const bool is_same = journal && journal->settings == Json::parse(settings.dump());
+  const bool is_same = journal && settings_difference(journal->settings, settings).empty();
   for (const Path& path : list_directory(out)) {
     if (!is_ours(path)) continue;
     if (!is_same) {
@@ -81,8 +80,9 @@ PrepareResult prepare_chat_dataset(const PrepareConfig& config, std::span<const 
   PrepareResult result;
   if (is_dataset(config.out)) {
     result.manifest = read_dataset_manifest(config.out);
-    if (Json::parse(result.manifest.settings.dump()) != Json::parse(settings.dump())) {
-      fail_usage("{} holds another data set: choose another --out, or remove it", config.out);
+    const std::string other = settings_difference(Json::parse(result.manifest.settings.dump()), settings);
+    if (!other.empty()) {
+      fail_usage("{} holds a data set with other {}: choose another --out, or remove it", config.out, other);
     }
     result.was_there = true;
     return result;

@@ -1,10 +1,12 @@
 #include "text/corpus/prepare_journal.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
+#include "vkgpt/core/utf8.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -58,6 +60,42 @@ void Journal::write(const Path& directory) const {
     json[kSplitNames[i]]["open_tokens"] = state.open_tokens[i];
   }
   replace_file(directory / kFile, json.dump(1) + "\n");
+}
+
+nlohmann::ordered_json input_setting(const Path& path, std::optional<std::uint64_t> bytes) {
+  nlohmann::ordered_json setting = {{"path", path.string()}, {"bytes", bytes ? Json(*bytes) : Json()}};
+  std::error_code error;
+  const auto written = std::filesystem::last_write_time(path, error);
+  if (!bytes || error) return setting;
+  const auto since_1970 = std::chrono::file_clock::to_sys(written).time_since_epoch();
+  setting["modified"] = std::chrono::duration_cast<std::chrono::nanoseconds>(since_1970).count();
+  return setting;
+}
+
+std::string settings_difference(const Json& there, const nlohmann::ordered_json& asked) {
+  if (!there.is_object()) return "settings";
+  const Json wanted = Json::parse(asked.dump());
+  for (const auto& [key, value] : wanted.items()) {
+    if (key == "inputs" || (there.contains(key) && there[key] == value)) continue;
+    return "--" + key;
+  }
+  const Json& inputs = wanted["inputs"];
+  if (!there.contains("inputs") || !there["inputs"].is_array() || there["inputs"].size() != inputs.size()) {
+    return "inputs";
+  }
+  std::string changed;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Json before = there["inputs"][i], now = inputs[i];
+    // Data sets of versions that did not note the time go on.
+    if (before.is_object() && before.contains("modified") && now.contains("modified") &&
+        before["modified"] != now["modified"] && changed.empty()) {
+      changed = printable(now["path"].get<std::string>(), 200);
+    }
+    if (before.is_object()) before.erase("modified");
+    now.erase("modified");
+    if (before != now) return "inputs";
+  }
+  return changed.empty() ? "" : vkgpt::format("contents of {}, which was written to since", changed);
 }
 
 std::string shard_name(std::size_t split, std::size_t index) {

@@ -38,6 +38,13 @@ struct Journal {
   void write(const Path& directory) const;
 };
 
+/// An input among the settings: path, size and when it was written; both null for standard input.
+nlohmann::ordered_json input_setting(const Path& path, std::optional<std::uint64_t> bytes);
+
+/// What differs between the settings of a data set and those asked for, as a message names it; empty:
+/// nothing.
+std::string settings_difference(const Json& there, const nlohmann::ordered_json& asked);
+
 /// "train_000000.bin".
 std::string shard_name(std::size_t split, std::size_t index);
 

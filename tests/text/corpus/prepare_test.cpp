@@ -1,5 +1,6 @@
 #include "vkgpt/text/corpus/prepare.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -100,6 +101,23 @@ TEST_F(PrepareTest, MakesShardsThatHoldTheText) {
   PrepareConfig other = config("a");
   other.shard_tokens = 5;
   expect_error([&] { prepare(other, again); }, "other --shard_tokens");
+}
+
+TEST_F(PrepareTest, KnowsInputsThatWereWrittenAnew) {
+  TextSource texts = source();
+  prepare(config("a"), texts);
+  const Path input = directory_ / "long.txt";
+  std::string text = read_file(input);
+  text[0] = 'X';
+  write_file(input, text);
+  std::filesystem::last_write_time(input, std::filesystem::last_write_time(input) + std::chrono::seconds(2));
+  TextSource again = source();
+  expect_error([&] { prepare(config("a"), again); }, "long.txt, which was written to since");
+  // What was made before times were noted goes on.
+  Json manifest = read_json_file(directory_ / "a" / kDatasetFile);
+  for (Json& one : manifest["settings"]["inputs"]) EXPECT_EQ(one.erase("modified"), 1U);
+  write_file(directory_ / "a" / kDatasetFile, manifest.dump());
+  EXPECT_TRUE(prepare(config("a"), again).was_there);
 }
 
 TEST_F(PrepareTest, KilledAnywhereItGoesOnToTheSameBytes) {
