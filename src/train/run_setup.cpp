@@ -155,7 +155,8 @@ void RunSetup::settle_packing() {
     if (data_->pairs) {
       packing = Packing::of_pairs(documents, model_.block_size, packed_->pairs, overlong, data_->name);
     } else {
-      packing = {documents, model_.block_size, several, overlong, data_->name};
+      const text::Documents all{.spans = documents.spans, .counted = {}};  // every token teaches
+      packing = {packed_->replies_only ? documents : all, model_.block_size, several, overlong, data_->name};
     }
     warn_of(packing.report(), text::kSplitNames[split], overlong);
   }
