@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <print>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
@@ -11,6 +13,7 @@
 #include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/chat/chat_format.hpp"
 #include "vkgpt/text/chat/conversation.hpp"
+#include "vkgpt/text/corpus/chat_data.hpp"
 #include "vkgpt/text/model_fields.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
@@ -104,6 +107,20 @@ void write_json(const text::ChatFormat& format, const text::ChatRequest& request
   std::print("{}\n", record.dump(-1, ' ', false, text::ChatJson::error_handler_t::replace));
 }
 
+void write_requests(std::string_view input, const std::string& name,
+                    const std::function<void(const text::ChatRequest&)>& write) {
+  std::size_t number = 0;
+  for (std::size_t begin = 0; begin < input.size();) {
+    const std::size_t end = std::min(input.find('\n', begin), input.size());
+    const std::string_view line = input.substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const std::string where = vkgpt::format("{}: line {}", name, number);
+    write(request_of(text::parse_chat_json(line, where), where));
+  }
+}
+
 }  // namespace
 
 int run_tokenizer_chat(std::span<const std::string> args) {
@@ -115,20 +132,18 @@ int run_tokenizer_chat(std::span<const std::string> args) {
       "FILE");
   command.add(options);
   if (!command.parse(args)) return 0;
-  const std::string input = read_tokenizer_input(command.positionals(), "chat FILE|- [--tokenizer NAME]");
+  std::string input = read_tokenizer_input(command.positionals(), "chat FILE|- [--tokenizer NAME]");
   const auto tokenizer = text::open_tokenizer(options.tokenizer);
   const text::ChatFormat format(*tokenizer, options.chat_template);
-  std::size_t number = 0;
-  for (std::size_t begin = 0; begin < input.size();) {
-    const std::size_t end = std::min(input.find('\n', begin), input.size());
-    const std::string_view line = std::string_view(input).substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string where = vkgpt::format("{}: line {}", printable(command.positionals()[0]), number);
-    const text::ChatRequest request =
-        options.learn ? conversation_of(line, where) : request_of(text::parse_chat_json(line, where), where);
+  const auto write = [&](const text::ChatRequest& request) {
     options.json ? write_json(format, request, options.learn) : write_text(format, request);
+  };
+  if (options.learn) {
+    text::for_each_conversation(
+        std::move(input), command.positionals()[0],
+        [&](std::string_view record, const std::string& place) { write(conversation_of(record, place)); });
+  } else {
+    write_requests(input, printable(command.positionals()[0]), write);
   }
   std::fflush(stdout);
   return 0;

@@ -8,6 +8,7 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/text/chat/chat_format.hpp"
+#include "vkgpt/text/chat/python_json.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -257,7 +258,7 @@ Conversation read_conversation(const ChatJson& record) {
 Conversation parse_conversation(std::string_view record) {
   ChatJson json;
   try {
-    json = parse_chat_json(record, "the record");
+    json = parse_python_json(record, "the record");
   } catch (const Error& error) {
     throw BadConversation(BadRecord::kJson, error.what());
   }

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "vkgpt/core/format.hpp"
-#include "vkgpt/text/chat/chat_format.hpp"
 #include "vkgpt/text/chat/conversation.hpp"
+#include "vkgpt/text/chat/python_json.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -63,7 +63,7 @@ bool is_preference_pair(const ChatJson& record) {
 PreferencePair parse_preference_pair(std::string_view record) {
   ChatJson json;
   try {
-    json = parse_chat_json(record, "the record");
+    json = parse_python_json(record, "the record");
   } catch (const Error& error) {
     throw BadConversation(BadRecord::kJson, error.what());
   }

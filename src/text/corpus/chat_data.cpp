@@ -9,6 +9,7 @@
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/hash.hpp"
 #include "vkgpt/core/log.hpp"
+#include "vkgpt/core/utf8.hpp"
 #include "vkgpt/text/chat/chat_format.hpp"
 #include "vkgpt/text/corpus/prepare.hpp"
 
@@ -165,6 +166,13 @@ bool holds_conversations(const Path& file) {
       first_record(std::string_view(text).starts_with("\xef\xbb\xbf") ? std::string_view(text).substr(3)
                                                                       : std::string_view(text));
   return is_conversation(record) && !record.contains("text");
+}
+
+void for_each_conversation(
+    std::string bytes, const std::string& name,
+    const std::function<void(std::string_view record, const std::string& place)>& use) {
+  const RecordFile file(printable(name, 200), std::move(bytes));
+  for (const Record& record : file.records()) use(record.text, file.place(record));
 }
 
 ChatData read_chat_data(std::span<const Path> files, const Tokenizer& tokenizer,

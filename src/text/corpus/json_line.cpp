@@ -6,6 +6,7 @@
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/text/chat/python_json.hpp"
 
 namespace vkgpt::text {
 namespace {
@@ -85,47 +86,6 @@ std::string_view without_mark(std::string_view line) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
   return line;
-}
-
-/// Whether the four digits at `at` are those of a surrogate with this first half-byte after the d.
-bool is_surrogate(std::string_view line, std::size_t at, std::string_view seconds) {
-  return at + 6 <= line.size() && line[at] == '\\' && line[at + 1] == 'u' && (line[at + 2] | 0x20) == 'd' &&
-         seconds.find(static_cast<char>(line[at + 3] | 0x20)) != std::string_view::npos;
-}
-
-/// A line as Python's json.dumps may write it, in JSON: NaN and Infinity become null, halves of surrogate
-/// pairs that stand alone U+FFFD.
-std::string without_python(std::string_view line) {
-  std::string out;
-  bool in_string = false;
-  for (std::size_t at = 0; at < line.size();) {
-    std::size_t length = 1;
-    if (in_string && line[at] == '\\') {
-      const bool high = is_surrogate(line, at, "89ab");
-      const bool low = is_surrogate(line, at, "cdef");
-      const bool pair = high && is_surrogate(line, at + 6, "cdef");
-      if ((high || low) && !pair) {
-        out += "\\ufffd";
-        at += 6;
-        continue;
-      }
-      length = pair ? 12 : 2;
-    } else if (!in_string) {
-      bool replaced = false;
-      for (const std::string_view word : {"NaN", "Infinity", "-Infinity"}) {
-        if (!line.substr(at).starts_with(word)) continue;
-        out += "null";
-        at += word.size();
-        replaced = true;
-        break;
-      }
-      if (replaced) continue;
-    }
-    if (line[at] == '"') in_string = !in_string;
-    out += line.substr(at, length);
-    at += length;
-  }
-  return out;
 }
 
 }  // namespace

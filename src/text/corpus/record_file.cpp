@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/format.hpp"
 #include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/utf8.hpp"
-#include "vkgpt/text/chat/chat_format.hpp"
+#include "vkgpt/text/chat/python_json.hpp"
 #include "vkgpt/text/corpus/corpus.hpp"
 
 namespace vkgpt::text {
@@ -19,7 +20,10 @@ constexpr std::uint64_t kMaxBytes = std::uint64_t{4} << 30;
 }  // namespace
 
 RecordFile::RecordFile(const Path& path)
-    : name_(printable(path.string(), 200)), bytes_(read_bytes(path, kMaxBytes)) {
+    : RecordFile(printable(path.string(), 200), read_bytes(path, kMaxBytes)) {}
+
+RecordFile::RecordFile(std::string name, std::string bytes)
+    : name_(std::move(name)), bytes_(std::move(bytes)) {
   std::string_view text = bytes_;
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
@@ -49,7 +53,7 @@ void RecordFile::read_lines(std::string_view text) {
 
 void RecordFile::read_array(std::string_view text) {
   is_array_ = true;
-  const ChatJson all = parse_chat_json(text, name_);
+  const ChatJson all = parse_python_json(text, name_);
   for (const ChatJson& record : all) {
     elements_.push_back(record.dump(-1, ' ', false, ChatJson::error_handler_t::replace));
   }

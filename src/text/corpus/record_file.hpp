@@ -25,6 +25,8 @@ struct Record {
 class RecordFile {
  public:
   explicit RecordFile(const Path& path);
+  /// Of bytes that were read; `name` is for messages.
+  RecordFile(std::string name, std::string bytes);
 
   const std::vector<Record>& records() const { return records_; }
   std::string place(const Record& record) const;

@@ -56,6 +56,11 @@ TEST(Conversation, KeepsToolsAndOpensTheirArguments) {
   EXPECT_EQ(c.request.tools[0]["function"]["name"], "f");
 }
 
+TEST(Conversation, IsReadAsPythonWritesIt) {
+  EXPECT_EQ(told(R"({"prompt": "A \ud83d", "completion": "B NaN", "score": NaN})"),
+            "user: A \ufffd; assistant: B NaN; ");
+}
+
 BadRecord kind_of(const std::string& record) {
   try {
     parse_conversation(record);

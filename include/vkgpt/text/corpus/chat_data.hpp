@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,6 +52,11 @@ bool holds_conversations(const Path& file);
 /// left, and where a signal arrived.
 ChatData read_chat_data(std::span<const Path> files, const Tokenizer& tokenizer,
                         const ChatDataConfig& config);
+
+/// Gives `use` the records that `bytes` hold, a record a line or in an array, in order, with their places in
+/// the file `name`. Throws `Error` where there is none.
+void for_each_conversation(std::string bytes, const std::string& name,
+                           const std::function<void(std::string_view record, const std::string& place)>& use);
 
 // What data of other kinds are read with, too.
 
