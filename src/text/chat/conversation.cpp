@@ -63,11 +63,19 @@ ChatJson tools_of(const ChatJson& record) {
 
 /// ShareGPT's names of who speaks.
 std::string_view role_of(const std::string& from) {
-  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
-      {"human", "user"},          {"user", "user"},         {"gpt", "assistant"},
-      {"assistant", "assistant"}, {"chatgpt", "assistant"}, {"bard", "assistant"},
-      {"bing", "assistant"},      {"model", "assistant"},   {"system", "system"},
-      {"tool", "tool"},           {"observation", "tool"},  {"function_response", "tool"}};
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"human", "user"},
+                                                                      {"user", "user"},
+                                                                      {"gpt", "assistant"},
+                                                                      {"assistant", "assistant"},
+                                                                      {"chatgpt", "assistant"},
+                                                                      {"bard", "assistant"},
+                                                                      {"bing", "assistant"},
+                                                                      {"model", "assistant"},
+                                                                      {"system", "system"},
+                                                                      {"tool", "tool"},
+                                                                      {"observation", "tool"},
+                                                                      {"function_response", "tool"},
+                                                                      {"function_call", "assistant"}};
   const auto* const found =
       std::ranges::find(kNames, from, &std::pair<std::string_view, std::string_view>::first);
   if (found == std::ranges::end(kNames))
@@ -150,7 +158,8 @@ void check_reply(ChatJson& message) {
   }
 }
 
-void check_messages(ChatJson& messages) {
+/// `calls_in_text`: replies may hold calls in their text, so that results of tools may follow any.
+void check_messages(ChatJson& messages, bool calls_in_text) {
   std::optional<Turn> before;
   bool called = false, replied = false;
   std::size_t number = 0;
@@ -159,7 +168,8 @@ void check_messages(ChatJson& messages) {
     if (!message.is_object()) refuse(BadRecord::kForm, "message {} is not an object", number);
     const Turn turn = turn_of(string_of(message, "role"));
     if (message.contains("content")) join_parts(message["content"]);
-    if (!may_follow(turn, before, called)) {
+    const bool is_result = turn == Turn::kTool && before == Turn::kAssistant && calls_in_text;
+    if (!is_result && !may_follow(turn, before, called)) {
       refuse(BadRecord::kRoles, "message {} is {} after {}{}", number, turn_name(turn), turn_name(before),
              before == Turn::kAssistant && turn == Turn::kTool ? " that calls none" : "");
     }
@@ -177,7 +187,9 @@ void check_messages(ChatJson& messages) {
 
 ChatJson of_sharegpt(const ChatJson& record) {
   ChatJson messages = ChatJson::array();
-  if (has(record, "system")) messages.push_back(message("system", string_of(record, "system")));
+  if (has(record, "system") && !string_of(record, "system").empty()) {
+    messages.push_back(message("system", string_of(record, "system")));
+  }
   for (const ChatJson& turn : list_of(record, "conversations")) {
     if (!turn.is_object()) refuse(BadRecord::kForm, "a turn is not an object");
     if (turn.contains("role")) {
@@ -251,7 +263,8 @@ Conversation read_conversation(const ChatJson& record) {
     conversation.request.messages = of_completion(record);
   }
   conversation.request.tools = tools_of(record);
-  check_messages(conversation.request.messages);
+  const bool calls_in_text = record.contains("conversations") && !record.contains("messages");
+  check_messages(conversation.request.messages, calls_in_text);
   return conversation;
 }
 

@@ -56,6 +56,18 @@ TEST(Conversation, KeepsToolsAndOpensTheirArguments) {
   EXPECT_EQ(c.request.tools[0]["function"]["name"], "f");
 }
 
+TEST(Conversation, TakesShareGptsCallsInTheText) {
+  EXPECT_EQ(told(R"({"system": "", "conversations": [{"from": "human", "value": "A"},
+                     {"from": "function_call", "value": "{}"}, {"from": "observation", "value": "o"},
+                     {"from": "gpt", "value": "B"}]})"),
+            "user: A; assistant: {}; tool: o; assistant: B; ");
+  EXPECT_EQ(told(R"({"conversations": [{"from": "human", "value": "A"},
+                     {"from": "gpt", "value": "<tool_call>{}</tool_call>"}, {"from": "tool", "value": "o"},
+                     {"from": "gpt", "value": "B"}, {"from": "human", "value": "C"},
+                     {"from": "gpt", "value": "D"}]})"),
+            "user: A; assistant: <tool_call>{}</tool_call>; tool: o; assistant: B; user: C; assistant: D; ");
+}
+
 TEST(Conversation, IsReadAsPythonWritesIt) {
   EXPECT_EQ(told(R"({"prompt": "A \ud83d", "completion": "B NaN", "score": NaN})"),
             "user: A \ufffd; assistant: B NaN; ");
