@@ -26,6 +26,7 @@ struct CompiledChat {
   std::optional<Template> with_tools;  ///< where tools are given
   std::vector<std::pair<std::string, std::string>> named_tokens;
   std::vector<Token> before;  ///< put before what the template writes
+  bool text_calls = false;    ///< arguments of calls must be strings
 
   const Template& choose(const ChatRequest& request) const {
     return with_tools && !request.tools.is_null() ? *with_tools : by_default;
@@ -99,7 +100,9 @@ auto run(const CompiledChat& compiled, const ChatRequest& request, const Use& us
     }
     // What follows counts before variables of the same names.
     for (const auto& [name, token] : compiled.named_tokens) evaluator.define(name, jinja::text_value(token));
-    evaluator.define("messages", jinja::request_messages(request.messages, evaluator.heap()));
+    const bool as_text = compiled.text_calls && !request.text_calls.is_null();
+    evaluator.define("messages", jinja::request_messages(as_text ? request.text_calls : request.messages,
+                                                         evaluator.heap()));
     evaluator.define("tools", jinja::request_value(request.tools, evaluator.heap()));
     evaluator.define("documents", jinja::request_value(request.documents, evaluator.heap()));
     evaluator.define("add_generation_prompt", request.add_generation_prompt);
@@ -137,6 +140,7 @@ ChatFormat::ChatFormat(const Tokenizer& tokenizer, std::string_view name)
   check_alphabet();
   find_stops();
   find_generation_prompt();
+  find_call_form();
 }
 
 ChatFormat::ChatFormat(const Tokenizer& tokenizer, const ChatTurns& turns)
@@ -215,6 +219,25 @@ void ChatFormat::find_generation_prompt() {
   } catch (const Error&) {
     return;  // a template that wants more than this
   }
+}
+
+/// Some templates put the arguments of calls into their text as strings, and fail for objects.
+void ChatFormat::find_call_form() {
+  const auto takes = [&](const ChatJson& arguments) {
+    const ChatJson call = {
+        {"id", "vkgptcall"}, {"type", "function"}, {"function", {{"name", "f"}, {"arguments", arguments}}}};
+    const ChatRequest request{
+        .messages = {{{"role", "user"}, {"content", "Hi"}},
+                     {{"role", "assistant"}, {"content", nullptr}, {"tool_calls", {call}}}},
+        .add_generation_prompt = false};
+    try {
+      render(request);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  compiled_->text_calls = !takes({{"x", 1}}) && takes("{\"x\": 1}");
 }
 
 /// What stands behind a reply up to the first special token, or all of it, ends replies.

@@ -10,6 +10,8 @@
 #include "vkgpt/text/chat/chat_format.hpp"
 #include "vkgpt/text/chat/python_json.hpp"
 
+#include "text/chat/request_values.hpp"
+
 namespace vkgpt::text {
 namespace {
 
@@ -96,7 +98,23 @@ void join_parts(ChatJson& content) {
   content = text;
 }
 
-/// Arguments as an object, which templates expect.
+/// Messages whose calls are those of `given`, their arguments as strings: as they are, or as Python writes
+/// them.
+ChatJson with_text_calls(ChatJson messages, const ChatJson& given) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (!has(given[i], "tool_calls")) continue;
+    messages[i]["tool_calls"] = given[i]["tool_calls"];
+    for (ChatJson& call : messages[i]["tool_calls"]) {
+      ChatJson& function =
+          call.contains("function") && call["function"].is_object() ? call["function"] : call;
+      if (!function.contains("arguments") || !function["arguments"].is_object()) continue;
+      function["arguments"] = jinja::python_json(function["arguments"]);
+    }
+  }
+  return messages;
+}
+
+/// Arguments as an object, which most templates expect.
 void open_arguments(ChatJson& calls) {
   if (!calls.is_array()) refuse(BadRecord::kForm, "\"tool_calls\" is not a list");
   for (ChatJson& call : calls) {
@@ -263,8 +281,12 @@ Conversation read_conversation(const ChatJson& record) {
     conversation.request.messages = of_completion(record);
   }
   conversation.request.tools = tools_of(record);
-  const bool calls_in_text = record.contains("conversations") && !record.contains("messages");
-  check_messages(conversation.request.messages, calls_in_text);
+  ChatJson& messages = conversation.request.messages;
+  const bool calls = std::ranges::any_of(
+      messages, [](const ChatJson& one) { return one.is_object() && has(one, "tool_calls"); });
+  const ChatJson given = calls ? messages : ChatJson();
+  check_messages(messages, record.contains("conversations") && !record.contains("messages"));
+  if (calls) conversation.request.text_calls = with_text_calls(messages, given);
   return conversation;
 }
 

@@ -4,6 +4,8 @@
 
 #include "vkgpt/core/utf8.hpp"
 
+#include "text/chat/value_text.hpp"
+
 namespace vkgpt::text::jinja {
 namespace {
 
@@ -43,6 +45,13 @@ Value value_at(const ChatJson& json, Heap& heap, int depth, Marks marks = kFromR
 
 Value request_value(const ChatJson& json, Heap& heap) {
   return value_at(json, heap, 0);
+}
+
+std::string python_json(const ChatJson& json) {
+  Heap heap({});
+  TextBuilder text(heap);
+  append_json(request_value(json, heap), {}, text);
+  return std::string(text.finish().bytes);
 }
 
 Value request_messages(const ChatJson& messages, Heap& heap) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "vkgpt/text/chat/chat_request.hpp"
 
 #include "text/chat/heap.hpp"
@@ -12,5 +14,8 @@ Value request_value(const ChatJson& json, Heap& heap);
 
 /// The same of messages: what an assistant's message holds, but its role, is marked as a reply's.
 Value request_messages(const ChatJson& messages, Heap& heap);
+
+/// JSON as Python's json.dumps writes it, without its escapes for what is not ASCII.
+std::string python_json(const ChatJson& json);
 
 }  // namespace vkgpt::text::jinja

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "vkgpt/text/chat/chat_format.hpp"
+#include "vkgpt/text/chat/conversation.hpp"
 #include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
 namespace vkgpt::text {
@@ -106,6 +107,26 @@ TEST(LearnedReplies, AreThoseOfMarksAlsoWithoutMarks) {
       EXPECT_LT(marked.learned.size(), marked.text.size());
     }
   }
+}
+
+/// DeepSeek's templates put the arguments of calls into the text as they are.
+TEST(LearnedReplies, MayHoldCallsWhoseArgumentsAreText) {
+  auto tokenizer = open_tokenizer("byte");
+  TextRules rules;
+  rules.chat_template =
+      "{% for m in messages %}{{ '<' + m.role + '>' }}{% for c in m.tool_calls or [] %}{{ c.function.name + "
+      "'```json\\n' + c.function.arguments + '```' }}{% endfor %}{{ m.content or '' }}{% endfor %}";
+  tokenizer->set_rules(rules);
+  const ChatFormat format(*tokenizer, "own");
+  const auto text_of = [&](const std::string& arguments) {
+    const std::string record =
+        R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": null, "tool_calls":
+            [{"type": "function", "function": {"name": "f", "arguments": )" +
+        arguments + R"(}}]}, {"role": "tool", "content": "o"}, {"role": "assistant", "content": "c"}]})";
+    return tokenizer->decode(format.encode_to_learn(parse_conversation(record).request).tokens);
+  };
+  EXPECT_EQ(text_of(R"("{\"x\":1}")"), "<user>a<assistant>f```json\n{\"x\":1}```<tool>o<assistant>c");
+  EXPECT_EQ(text_of(R"({"x": "é"})"), "<user>a<assistant>f```json\n{\"x\": \"é\"}```<tool>o<assistant>c");
 }
 
 TEST(LearnedReplies, EndWithTheProgramsTurnsToo) {

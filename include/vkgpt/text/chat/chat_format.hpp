@@ -54,6 +54,7 @@ class ChatFormat {
   void check_alphabet() const;
   void find_stops();
   void find_generation_prompt();
+  void find_call_form();
 
   const Tokenizer* tokenizer_;
   std::unique_ptr<CompiledChat> compiled_;

@@ -14,7 +14,10 @@ using ChatJson = nlohmann::ordered_json;
 
 /// A conversation, and what is wanted of it, as transformers' `apply_chat_template` takes them.
 struct ChatRequest {
-  ChatJson messages = ChatJson::array();    ///< objects: "role", "content", whatever else the template reads
+  ChatJson messages = ChatJson::array();  ///< objects: "role", "content", whatever else the template reads
+  /// The same, with the arguments of calls as strings of JSON, for templates that take no objects there;
+  /// null: `messages` for all templates.
+  ChatJson text_calls = {};
   ChatJson tools = {};                      ///< a list of functions by their JSON schemas; null: none
   ChatJson documents = {};                  ///< a list; null: none
   ChatJson variables = ChatJson::object();  ///< what else the template may read: {"enable_thinking": false}
