@@ -198,14 +198,14 @@ std::vector<std::vector<text::Token>> Api::prompts_of(const CompletionRequest& r
   return prompts;
 }
 
-/// How many tokens there may be after the longest prompt.
-std::int64_t Api::new_tokens(const CompletionRequest& request, std::size_t longest) const {
-  const std::int64_t room = model_.block_size - static_cast<std::int64_t>(longest);
+/// How many tokens there may be after a prompt of `length`.
+std::int64_t Api::new_tokens(const CompletionRequest& request, std::size_t length) const {
+  const std::int64_t room = model_.block_size - static_cast<std::int64_t>(length);
   const std::string param = request.is_chat ? "messages" : "prompt";
   if (room < 1) {
     refuse(400, "context_length_exceeded",
            vkgpt::format("This model's maximum context length is {} tokens, and the prompt has {}.",
-                         model_.block_size, longest),
+                         model_.block_size, length),
            param);
   }
   const std::int64_t wanted = request.max_tokens.value_or(request.is_chat ? room : kDefaultNewTokens);
@@ -214,7 +214,7 @@ std::int64_t Api::new_tokens(const CompletionRequest& request, std::size_t longe
         400, "context_length_exceeded",
         vkgpt::format("This model's maximum context length is {} tokens; the prompt has {} and {} more are "
                       "asked for.",
-                      model_.block_size, longest, wanted),
+                      model_.block_size, length, wanted),
         param);
   }
   return std::min(wanted, room);
@@ -224,13 +224,14 @@ Generation Api::generation_of(const CompletionRequest& request) const {
   Generation generation{.prompts = prompts_of(request),
                         .choices = request.choices,
                         .sampling = request.sampling,
-                        .seed = request.seed ? *request.seed : random_number(),
                         .stops = request.stops,
                         .wants_logprobs = request.wants_logprobs,
                         .likeliest = request.likeliest};
-  const auto longest =
-      std::ranges::max_element(generation.prompts, {}, &std::vector<text::Token>::size)->size();
-  generation.max_new_tokens = new_tokens(request, longest);
+  // Without a seed the prompts are drawn apart; with one each gives what it gives alone.
+  for (const auto& prompt : generation.prompts) {
+    generation.seeds.push_back(request.seed ? *request.seed : random_number());
+    generation.max_new_tokens.push_back(new_tokens(request, prompt.size()));
+  }
   if (request.is_chat) {
     for (const std::string& stop : model_.chat->stops()) generation.stops.push_back(stop);
   }

@@ -65,7 +65,7 @@ class Api : public HttpHandler, public EngineListener {
   void start(ExchangeId exchange, const HttpRequest& request, bool is_chat);
   Generation generation_of(const CompletionRequest& request) const;
   std::vector<std::vector<text::Token>> prompts_of(const CompletionRequest& request) const;
-  std::int64_t new_tokens(const CompletionRequest& request, std::size_t longest) const;
+  std::int64_t new_tokens(const CompletionRequest& request, std::size_t length) const;
   void advance(GenerationId id, const Piece& piece);
   void fail(GenerationId id, const std::string& why);
   void respond(ExchangeId exchange, HttpResponse response);

@@ -94,12 +94,13 @@ bool Engine::take_orders() {
 void Engine::start(GenerationId id, const Generation& generation) {
   if (!machine_) return listener_.failed(id, "the device was lost and is not back yet; try again");
   for (std::size_t index = 0; index < generation.texts(); ++index) {
-    text::Continuation text{.prompt = generation.prompts[index / generation.choices],
+    const std::size_t prompt = index / generation.choices;
+    text::Continuation text{.prompt = generation.prompts[prompt],
                             .sampling = generation.sampling,
-                            .seed = generation.seed,
+                            .seed = generation.seeds[prompt],
                             .sample = static_cast<std::uint32_t>(index % generation.choices),
                             .adapter = generation.adapter,
-                            .max_new_tokens = generation.max_new_tokens,
+                            .max_new_tokens = generation.max_new_tokens[prompt],
                             .wants_logprobs = generation.wants_logprobs,
                             .likeliest = generation.likeliest};
     const std::uint64_t batch_id = machine_->batch().add(std::move(text));

@@ -26,9 +26,9 @@ struct Generation {
   std::vector<std::vector<text::Token>> prompts = {};
   std::uint32_t choices = 1;
   text::SamplerConfig sampling = {};
-  std::uint64_t seed = 0;
-  std::int32_t adapter = -1;  // number; -1: none
-  std::int64_t max_new_tokens = 1;
+  std::vector<std::uint64_t> seeds = {};          // one a prompt
+  std::int32_t adapter = -1;                      // number; -1: none
+  std::vector<std::int64_t> max_new_tokens = {};  // one a prompt
   std::vector<std::string> stops = {};
   bool wants_logprobs = false;
   std::size_t likeliest = 0;

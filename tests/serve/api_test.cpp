@@ -265,10 +265,14 @@ TEST(GpuApi, GivesSeveralChoicesAndPrompts) {
   for (int i = 0; i < 4; ++i) EXPECT_EQ(reply["choices"][i]["index"], i);
   EXPECT_NE(reply["choices"][0]["text"], reply["choices"][1]["text"]);
   EXPECT_EQ(reply["usage"]["prompt_tokens"], 4);
+  const Json uneven = server.complete({{"prompt", {"a", std::string(253, 'a')}}});
+  EXPECT_EQ(uneven["usage"]["completion_tokens"], 16 + 3) << "each has its own room";
   const Json one = server.complete({{"prompt", "de"}, {"seed", 1}, {"max_tokens", 40}});
   EXPECT_EQ(one["choices"][0]["text"], reply["choices"][2]["text"]);
   EXPECT_NE(server.complete({{"prompt", "ab"}, {"max_tokens", 40}}),
             server.complete({{"prompt", "ab"}, {"max_tokens", 40}}));
+  const Json apart = server.complete({{"prompt", {"ab", "ab"}}, {"n", 2}, {"max_tokens", 40}})["choices"];
+  for (int i = 0; i < 2; ++i) EXPECT_NE(apart[i]["text"], apart[i + 2]["text"]) << "prompts share a seed";
 }
 
 TEST(GpuApi, StopsAtStopTexts) {
