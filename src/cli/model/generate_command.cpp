@@ -168,10 +168,12 @@ int generate(const text::GenerateConfig& config, const text::SamplerConfig& samp
                               std::span(adapter, adapter == nullptr ? 0 : 1));
 
   Samples samples(config, run.json, tokenizer, prompt, prompt_text);
-  generator.generate_all(prompt, config, sampling,
-                         [&](std::uint32_t sample, text::Token token, bool is_last) {
-                           return samples.add(sample, token, is_last) && !interrupted();
-                         });
+  generator.generate_all(
+      prompt, config, sampling,
+      [&](std::uint32_t sample, text::Token token, bool is_last) {
+        return samples.add(sample, token, is_last) && !interrupted();
+      },
+      [] { return !interrupted(); });
   samples.finish();
   if (!config.logits.empty()) {
     write_logits(config.logits, generator, params.config(), samples.tokens_of(0));

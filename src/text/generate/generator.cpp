@@ -43,8 +43,9 @@ std::vector<Token> Generator::generate(std::span<const Token> prompt, const Gene
 }
 
 void Generator::generate_all(std::span<const Token> prompt, const GenerateConfig& config,
-                             const SamplerConfig& sampling, const OnSampleToken& on_token) {
-  const auto count = static_cast<std::uint32_t>(config.num_samples);
+                             const SamplerConfig& sampling, const OnSampleToken& on_token,
+                             const std::function<bool()>& goes_on) {
+  auto count = static_cast<std::uint32_t>(config.num_samples);
   std::map<std::uint64_t, std::uint32_t> samples;
   for (std::uint32_t next = 0; next < count || !batch_.is_empty();) {
     while (next < count && batch_.running() + batch_.waiting() < static_cast<std::size_t>(texts_)) {
@@ -54,6 +55,10 @@ void Generator::generate_all(std::span<const Token> prompt, const GenerateConfig
     for (const DrawnToken& drawn : batch_.step()) {
       if (!drawn.error.empty()) throw Error(drawn.error);
       if (!on_token(samples.at(drawn.id), drawn.token, drawn.is_last)) batch_.remove(drawn.id);
+      if (goes_on && !goes_on()) {
+        count = next;
+        break;
+      }
     }
   }
 }

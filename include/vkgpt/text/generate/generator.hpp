@@ -43,9 +43,11 @@ class Generator {
   std::vector<Token> generate(std::span<const Token> prompt, const GenerateConfig& config,
                               const SamplerConfig& sampling, std::uint32_t sample,
                               const OnToken& on_token = {});
-  /// Texts number 0 to `config.num_samples` - 1, which are those of `generate`.
+  /// Texts number 0 to `config.num_samples` - 1, which are those of `generate`. Before one is begun
+  /// `goes_on` is asked where there is one; once it is false no further text is begun.
   void generate_all(std::span<const Token> prompt, const GenerateConfig& config,
-                    const SamplerConfig& sampling, const OnSampleToken& on_token);
+                    const SamplerConfig& sampling, const OnSampleToken& on_token,
+                    const std::function<bool()>& goes_on = {});
 
   /// To be called when parameters have changed: the cache is of no use any more.
   void forget() { batch_.forget(); }
