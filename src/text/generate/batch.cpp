@@ -96,29 +96,45 @@ void Batch::give_slots() {
   }
 }
 
-/// The free slot that shares most with the text; among equals the one that was not used for longest.
+/// What a text that takes the slot finds in it, and what it throws away.
+Batch::Share Batch::share_of(const Slot& slot, const Text& text) const {
+  const std::size_t usable = decoder_.runs_differ() ? slot.by_runs : slot.tokens.size();
+  if (!text.wish.keeps_cache || slot.adapter != text.wish.adapter) return {.common = 0, .lost = usable};
+  const std::size_t common = common_beginning(slot.tokens, std::span(text.tokens).subspan(text.window));
+  const std::size_t found = std::min(common, usable);
+  // A text that has all of the slot's prompt goes on with it or draws it anew: nobody misses the rest.
+  return {.common = found, .lost = common < slot.prompt ? usable - found : 0};
+}
+
+/// The free slot that shares most with the text, among equals the one that was not used for longest; but an
+/// empty one where that would throw away more than it shares, which another text may still go on with.
 void Batch::give_slot(Text& text) {
-  const auto window = std::span(text.tokens).subspan(text.window);
-  std::size_t best = slots_.size(), shared = 0;
+  std::size_t best = slots_.size(), empty_one = slots_.size();
+  Share share;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].is_taken) continue;
-    const bool is_of_use = text.wish.keeps_cache && slots_[i].adapter == text.wish.adapter;
-    std::size_t common = is_of_use ? common_beginning(slots_[i].tokens, window) : 0;
-    if (decoder_.runs_differ()) common = std::min(common, slots_[i].by_runs);
+    if (slots_[i].tokens.empty()) empty_one = std::min(empty_one, i);
+    const Share found = share_of(slots_[i], text);
     if (best < slots_.size() &&
-        (common < shared || (common == shared && slots_[i].last_use >= slots_[best].last_use))) {
+        (found.common < share.common ||
+         (found.common == share.common && slots_[i].last_use >= slots_[best].last_use))) {
       continue;
     }
     best = i;
-    shared = common;
+    share = found;
+  }
+  if (share.lost > share.common && empty_one < slots_.size()) {
+    best = empty_one;
+    share = {};
   }
   // The last token is run in any case: its logits are wanted.
-  text.cached = std::min(shared, window.size() - 1);
+  text.cached = std::min(share.common, text.tokens.size() - text.window - 1);
   text.slot = static_cast<int>(best);
   tokens_reused_ += text.cached;
   slots_[best].is_taken = true;
   slots_[best].tokens.resize(text.cached);
   slots_[best].by_runs = std::min(slots_[best].by_runs, text.cached);
+  slots_[best].prompt = text.prompt_size - text.window;
   slots_[best].adapter = text.wish.adapter;
 }
 
@@ -134,6 +150,7 @@ std::vector<DrawnToken> Batch::step() {
 void Batch::empty(Slot& slot) {
   slot.tokens.clear();
   slot.by_runs = 0;
+  slot.prompt = 0;
 }
 
 void Batch::note_cached(Text& text, std::size_t count, bool by_run) {

@@ -239,6 +239,38 @@ TEST(GpuBatchTexts, FreesTheSlotOfATextThatIsRemoved) {
   EXPECT_TRUE(batch.step().empty());
 }
 
+TEST(GpuBatchTexts, OfTwoConversationsKeepASlotEach) {
+  Machine machine(config_of(false), 3, "f32");
+  Batch batch(machine.decoder());
+  const auto run = [&](const std::vector<Token>& prompt, std::int64_t drawn) {
+    const std::uint64_t reused = batch.tokens_reused();
+    batch.add({.prompt = prompt, .max_new_tokens = drawn});
+    while (!batch.is_empty()) batch.step();
+    return batch.tokens_reused() - reused;
+  };
+  std::vector<Token> a = random_prompt(20, 1), b = a;
+  const std::vector<Token> other = random_prompt(30, 2);
+  b.push_back((other[0] + 1) % 29);
+  a.insert(a.end(), other.begin(), other.end());
+  b.insert(b.end(), other.begin(), other.end());
+  EXPECT_EQ(run(a, 1), 0);
+  EXPECT_EQ(run(b, 1), 0) << "20 tokens are shared, and 30 would be lost";
+  for (int turn = 0; turn < 3; ++turn) {
+    for (std::vector<Token>* each : {&a, &b}) {
+      const std::size_t before = each->size();
+      each->insert(each->end(), {1, 2, 3});
+      EXPECT_EQ(run(*each, 1), before);
+    }
+  }
+  // Drawn anew after a long reply: its own slot is right.
+  EXPECT_EQ(run(a, 30), a.size() - 1);
+  EXPECT_EQ(run(a, 1), a.size() - 1);
+  // Short of a beginning that is worth more than what is lost.
+  std::vector<Token> c = a;
+  c.back() = 4;
+  EXPECT_EQ(run(c, 1), a.size() - 1);
+}
+
 TEST(GpuBatchTexts, EndWhereTheContextIsFull) {
   Machine machine(config_of(false), 1, "f32");
   Batch batch(machine.decoder());

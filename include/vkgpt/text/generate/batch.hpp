@@ -47,9 +47,10 @@ struct DrawnToken {
 
 /// Continues many texts together (continuous batching, as in Orca, Yu et al. 2022): a text joins and leaves
 /// between two steps. Each has a slot of the decoder's cache; a new one takes the slot whose tokens, of the
-/// same adapter, it shares the longest beginning with, and only the rest of its prompt is run, in pieces
-/// between the others' steps. What a text becomes depends on its own `Continuation` alone: where the bits of
-/// runs and steps differ, all of a prompt comes by runs, and a slot's beginning is used as far as it did.
+/// same adapter, it shares the longest beginning with (an empty one where more of another text would be
+/// thrown away than is shared), and only the rest of its prompt is run, in pieces between the others' steps.
+/// What a text becomes depends on its own `Continuation` alone: where the bits of runs and steps differ, all
+/// of a prompt comes by runs, and a slot's beginning is used as far as it did.
 class Batch {
  public:
   /// Only tokens below `vocab_size`, the tokenizer's, are drawn: a model may have more. 0 = all of the
@@ -93,12 +94,18 @@ class Batch {
   struct Slot {
     std::vector<Token> tokens;  // whose keys and values it holds
     std::size_t by_runs = 0;    // of them, from the first on, that came by runs
+    std::size_t prompt = 0;     // length of the prompt whose text it was given to
     std::int32_t adapter = -1;  // with which they were computed
     bool is_taken = false;
     std::uint64_t last_use = 0;
   };
 
+  struct Share {
+    std::size_t common = 0, lost = 0;  // tokens
+  };
+
   void give_slots();
+  Share share_of(const Slot& slot, const Text& text) const;
   void give_slot(Text& text);
   void leave(std::list<Text>::iterator text);
   void step_ready(std::vector<DrawnToken>& drawn);
