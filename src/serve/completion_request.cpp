@@ -1,6 +1,7 @@
 #include "serve/completion_request.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "vkgpt/core/error.hpp"
@@ -80,6 +81,33 @@ class Body {
   const Json& json_;
 };
 
+/// Names of other servers' members that change the answer, and that a client would miss.
+constexpr std::array<const char*, 37> kUnsupported = {
+    "tools",           "functions",       "function_call",  "logit_bias",     "suffix",
+    "audio",           "prediction",      "min_p",          "typical_p",      "typical",
+    "tfs_z",           "top_a",           "top_n_sigma",    "mirostat",       "dynatemp_range",
+    "xtc_probability", "dry_multiplier",  "repeat_penalty", "length_penalty", "no_repeat_ngram_size",
+    "use_beam_search", "min_tokens",      "ignore_eos",     "stop_token_ids", "stop_sequences",
+    "bad_words",       "n_predict",       "max_new_tokens", "grammar",        "json_schema",
+    "guided_json",     "guided_regex",    "guided_choice",  "guided_grammar", "structured_outputs",
+    "prompt_logprobs", "reasoning_effort"};
+
+/// Whether a value asks for nothing: false, 0, "" and what is empty.
+bool is_nothing(const Json& value) {
+  return value == false || value == 0 || value == "" || (value.is_structured() && value.empty());
+}
+
+/// Values with which other servers' members do nothing.
+bool is_default(std::string_view name, const Json& value) {
+  if (name == "typical_p" || name == "typical" || name == "tfs_z" || name == "repeat_penalty" ||
+      name == "length_penalty") {
+    return value == 1;
+  }
+  if (name == "n_predict" || name == "top_n_sigma") return value == -1;
+  if (name == "reasoning_effort") return value == "none";
+  return name == "function_call" && (value == "none" || value == "auto");
+}
+
 /// Members that ask for what this server does not do; what they must be to ask for nothing.
 void refuse_what_would_be_ignored(const Body& body) {
   for (const char* name : {"frequency_penalty", "presence_penalty"}) {
@@ -88,11 +116,17 @@ void refuse_what_would_be_ignored(const Body& body) {
       refuse(name, vkgpt::format("'{}' is not supported; 'repetition_penalty' is", name));
     }
   }
-  for (const char* name : {"tools", "functions", "logit_bias", "suffix", "audio", "prediction"}) {
+  for (const char* name : kUnsupported) {
     const Json* value = body.find(name);
-    if (value != nullptr && !value->empty() && *value != "") {
+    if (value != nullptr && !is_nothing(*value) && !is_default(name, *value)) {
       refuse(name, vkgpt::format("'{}' is not supported", name));
     }
+  }
+  if (const Json* choice = body.find("tool_choice"); choice && *choice != "none" && *choice != "auto") {
+    refuse("tool_choice", "'tool_choice' can only be none or auto: there are no tools");
+  }
+  if (const Json* kinds = body.find("modalities"); kinds && *kinds != Json::array({"text"})) {
+    refuse("modalities", "'modalities' can only be [\"text\"]");
   }
   if (body.find("echo") != nullptr && body.flag("echo")) refuse("echo", "'echo' is not supported");
   if (const Json* format = body.find("response_format")) {
@@ -139,6 +173,12 @@ text::ChatJson messages_of(const Body& body) {
     const std::string where = vkgpt::format("messages[{}]", result.size());
     if (!message.is_object() || !message.value("role", Json()).is_string() || !message.contains("content")) {
       refuse(where, vkgpt::format("'{}' must have a role and a content", where));
+    }
+    for (const char* name : {"tool_calls", "function_call"}) {
+      const Json* calls = Body(message).find(name);
+      if (calls != nullptr && !is_nothing(*calls)) {
+        refuse(where, vkgpt::format("'{}.{}' is not supported", where, name));
+      }
     }
     result.push_back(
         {{"role", role_of(message["role"], where)}, {"content", content_of(message["content"], where)}});

@@ -116,12 +116,27 @@ TEST(CompletionRequest, RefusesWhatItWouldIgnore) {
            {R"("presence_penalty":-1)", "presence_penalty"},
            {R"("tools":[{"type":"function"}])", "tools"},
            {R"("logit_bias":{"5":1})", "logit_bias"},
-           {R"("response_format":{"type":"json_object"})", "response_format"}}) {
+           {R"("response_format":{"type":"json_object"})", "response_format"},
+           {R"("min_p":0.1)", "min_p"},
+           {R"("repeat_penalty":1.1)", "repeat_penalty"},
+           {R"("grammar":"root ::= a")", "grammar"},
+           {R"("guided_json":{"type":"object"})", "guided_json"},
+           {R"("ignore_eos":true)", "ignore_eos"},
+           {R"("stop_token_ids":[0])", "stop_token_ids"},
+           {R"("reasoning_effort":"high")", "reasoning_effort"},
+           {R"("modalities":["text","audio"])", "modalities"},
+           {R"("tool_choice":"required")", "tool_choice"}}) {
     EXPECT_EQ(refusal([&] { chat(members); })["param"], param) << members;
   }
   EXPECT_EQ(refusal([] { text(R"({"prompt":"a","echo":true})"); })["param"], "echo");
   EXPECT_EQ(refusal([] { text(R"({"prompt":"a","suffix":"b"})"); })["param"], "suffix");
   EXPECT_EQ(refusal([] { text(R"({"prompt":"a","best_of":2})"); })["param"], "best_of");
+}
+
+TEST(CompletionRequest, TakesWhatAsksForNothing) {
+  EXPECT_NO_THROW(chat(R"("min_p":0,"typical_p":1,"repeat_penalty":1.0,"n_predict":-1,"ignore_eos":false)"));
+  EXPECT_NO_THROW(chat(R"("tool_choice":"auto","function_call":"none","stop_token_ids":[],"grammar":"")"));
+  EXPECT_NO_THROW(chat(R"("modalities":["text"],"store":true,"metadata":{"a":"b"},"cache_prompt":true)"));
 }
 
 TEST(CompletionRequest, RefusesWhatIsNoRequest) {
@@ -141,6 +156,8 @@ TEST(CompletionRequest, RefusesWhatIsNoRequest) {
   EXPECT_THAT(refused(R"({"messages":[{"role":"user"}]})", true), HasSubstr("a role and a content"));
   EXPECT_THAT(refused(R"({"messages":[{"role":"user","content":[{"type":"image_url"}]}]})", true),
               HasSubstr("parts of type text"));
+  EXPECT_THAT(refused(R"({"messages":[{"role":"assistant","content":"","tool_calls":[{"id":"1"}]}]})", true),
+              HasSubstr("messages[0].tool_calls"));
   EXPECT_THAT(refused("{}", false), HasSubstr("'prompt' must be"));
   EXPECT_THAT(refused(R"({"prompt":[-1]})", false), HasSubstr("whole numbers"));
   EXPECT_THAT(refused(R"({"prompt":[4294967296]})", false), HasSubstr("whole numbers"));
