@@ -37,16 +37,26 @@ OrderedJson chat_logprobs(std::span<const PieceToken> tokens) {
   return {{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
+/// A token's text; of one that is no text its bytes, by which OpenAI names it too: a name of its own.
+std::string name_of_token(const std::string& bytes) {
+  if (replace_invalid_utf8(bytes) == bytes) return bytes;
+  std::string name = "bytes:";
+  for (const char byte : bytes) name += vkgpt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+  return name;
+}
+
 /// `before`: the text before the tokens.
 OrderedJson text_logprobs(std::span<const PieceToken> tokens, CharacterCount before) {
   OrderedJson names = OrderedJson::array(), values = names, tops = names, offsets = names;
   for (const PieceToken& token : tokens) {
-    names.push_back(token.token.text);
+    const std::string name = name_of_token(token.token.text);
+    names.push_back(name);
     values.push_back(token.token.logprob);
     offsets.push_back(before.count());
     before.add(token.token.text);
     OrderedJson top = OrderedJson::object();
-    for (const LikelyToken& likely : token.likeliest) top[likely.text] = likely.logprob;
+    for (const LikelyToken& likely : token.likeliest) top[name_of_token(likely.text)] = likely.logprob;
+    top[name] = token.token.logprob;  // always there, one more than was asked for where need be
     tops.push_back(std::move(top));
   }
   return {{"tokens", names}, {"token_logprobs", values}, {"top_logprobs", tops}, {"text_offset", offsets}};

@@ -66,12 +66,25 @@ TEST(CompletionReply, OfTextsWithLogProbabilities) {
   EXPECT_EQ(reply.body(),
             R"({"id":"cmpl-1","object":"text_completion","created":5,"model":"m","choices":[)"
             R"({"index":0,"text":"b","logprobs":{"tokens":["b"],"token_logprobs":[-0.25],)"
-            "\"top_logprobs\":[{\"b\":-0.25,\"\xef\xbf\xbd\":-2.5}],"
+            R"("top_logprobs":[{"b":-0.25,"bytes:\\xe4":-2.5}],)"
             R"("text_offset":[0]},"finish_reason":"stop"},)"
             R"({"index":1,"text":"ac","logprobs":{"tokens":["a","c"],"token_logprobs":[-0.5,-1.0],)"
-            "\"top_logprobs\":[{\"a\":-0.5,\"\xef\xbf\xbd\":-2.5},{\"c\":-1.0,\"\xef\xbf\xbd\":-2.5}],"
+            R"("top_logprobs":[{"a":-0.5,"bytes:\\xe4":-2.5},{"c":-1.0,"bytes:\\xe4":-2.5}],)"
             R"("text_offset":[0,1]},"finish_reason":"length"}],)"
             R"("usage":{"prompt_tokens":3,"completion_tokens":3,"total_tokens":6}})");
+}
+
+TEST(CompletionReply, NamesEachLikelyTokenAndTheDrawnOne) {
+  CompletionRequest wish = request(false, false);
+  wish.wants_logprobs = true;
+  CompletionReply reply(wish, "cmpl-1", "m", 5, 1, 3);
+  const PieceToken drawn = {.token = {"\xff", -4}, .likeliest = {{"\xe3", -1}, {"\xc3\x28", -2}, {"a", -3}}};
+  reply.add({.tokens = {drawn}, .drawn = 1, .finish = Finish::kLength});
+  const nlohmann::json json = nlohmann::json::parse(reply.body())["choices"][0]["logprobs"];
+  const nlohmann::json named = {
+      {"bytes:\\xe3", -1.0}, {"bytes:\\xc3\\x28", -2.0}, {"a", -3.0}, {"bytes:\\xff", -4.0}};
+  EXPECT_EQ(json["top_logprobs"][0], named);
+  EXPECT_EQ(json["tokens"][0], "bytes:\\xff");
 }
 
 TEST(CompletionReply, OffsetsCountCharacters) {
@@ -102,7 +115,7 @@ TEST(CompletionReply, OfATextAsAStream) {
       reply.add({.text = "x", .tokens = {token("x", -1)}, .drawn = 1, .finish = Finish::kStop}),
       R"(data: {"id":"cmpl-1","object":"text_completion","created":5,"model":"m","choices":[{"index":0,"text":"x",)"
       R"("logprobs":{"tokens":["x"],"token_logprobs":[-1.0],"top_logprobs":[{"x":-1.0,)"
-      "\"\xef\xbf\xbd\":-2.5}],"
+      R"("bytes:\\xe4":-2.5}],)"
       R"("text_offset":[0]},"finish_reason":null}]})"
       "\n\n"
       R"(data: {"id":"cmpl-1","object":"text_completion","created":5,"model":"m","choices":[{"index":0,"text":"",)"
