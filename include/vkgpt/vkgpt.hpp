@@ -28,14 +28,15 @@ struct DeviceOptions {
 };
 
 struct GenerateOptions {
-  std::int64_t max_new_tokens = 200;
-  double temperature = 1;  ///< 0: the likeliest token each time
-  std::int64_t top_k = 0;  ///< 0: all
-  double top_p = 1;
+  std::int64_t max_new_tokens = 200;  ///< at least 1
+  double temperature = 1;             ///< from 0, which is the likeliest token each time
+  std::int64_t top_k = 0;             ///< 0: all
+  double top_p = 1;                   ///< above 0, at most 1
   std::uint64_t seed = 1337;
-  std::uint32_t sample = 0;  ///< another number, another text
+  std::uint32_t sample = 0;  ///< another number, another text; below 2^24
   std::string stop = {};     ///< the text ends before this one
-  /// Called with each stretch of text as it comes, whole characters only; false ends it.
+  /// Called with each stretch of text as it comes, whole characters only; false ends it, and so does an
+  /// exception, which goes on to the caller.
   std::function<bool(std::string_view)> on_text = {};
 };
 

@@ -81,7 +81,23 @@ std::string Model::decode(std::span<const Token> tokens) const {
   return state_->tokenizer->decode(tokens);
 }
 
+namespace {
+
+void check_options(const GenerateOptions& options) {
+  constexpr std::uint32_t kMostSamples = 1 << 24;  // RngPosition counts them in 24 bits
+  if (options.max_new_tokens < 1) fail_usage("max_new_tokens is {}: at least 1", options.max_new_tokens);
+  if (!(options.temperature >= 0)) fail_usage("temperature is {}: at least 0", options.temperature);
+  if (options.top_k < 0) fail_usage("top_k is {}: at least 0", options.top_k);
+  if (!(options.top_p > 0 && options.top_p <= 1)) {
+    fail_usage("top_p is {}: above 0 and at most 1", options.top_p);
+  }
+  if (options.sample >= kMostSamples) fail_usage("sample is {}: below {}", options.sample, kMostSamples);
+}
+
+}  // namespace
+
 std::string Model::generate(std::string_view prompt, const GenerateOptions& options) {
+  check_options(options);
   const std::vector<Token> tokens = state_->tokenizer->encode_prompt(prompt);
   if (tokens.empty()) fail_usage("the prompt is empty: give at least one character");
   text::GenerateConfig config;
@@ -93,13 +109,15 @@ std::string Model::generate(std::string_view prompt, const GenerateOptions& opti
   sampling.top_p = options.top_p;
   text::StopFilter filter(*state_->tokenizer, {options.stop});
   std::string text;
+  bool goes_on = true;
   const auto show = [&](const std::string& more) {
     text += more;
-    return more.empty() || !options.on_text || options.on_text(more);
+    goes_on = more.empty() || !options.on_text || options.on_text(more);
+    return goes_on;
   };
   state_->generate().generate(tokens, config, sampling, options.sample,
                               [&](Token token) { return show(filter.push(token)) && !filter.stopped(); });
-  show(filter.finish());
+  if (goes_on) show(filter.finish());
   state_->context.instance().check_messages();
   return text;
 }

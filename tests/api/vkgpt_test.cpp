@@ -69,6 +69,14 @@ TEST_F(GpuLibrary, TrainsGeneratesAndEvaluates) {
                           }});
   EXPECT_EQ(shown, text.substr(0, shown.size()));
   EXPECT_LT(shown.size(), text.size());
+  EXPECT_THROW(model.generate("one ", {.on_text = [](std::string_view) -> bool { throw 5; }}), int);
+  EXPECT_EQ(model.generate("one ", {.max_new_tokens = 12, .temperature = 0}), text);
+  EXPECT_THROW(model.generate("one ", {.max_new_tokens = 0}), std::runtime_error);
+  EXPECT_THROW(model.generate("one ", {.temperature = -1}), std::runtime_error);
+  EXPECT_THROW(model.generate("one ", {.temperature = std::nan("")}), std::runtime_error);
+  EXPECT_THROW(model.generate("one ", {.top_k = -1}), std::runtime_error);
+  EXPECT_THROW(model.generate("one ", {.top_p = 0}), std::runtime_error);
+  EXPECT_THROW(model.generate("one ", {.sample = 1U << 24}), std::runtime_error);
   const Evaluation evaluation = model.evaluate("one two three 7\none two three 8\n");
   EXPECT_NEAR(evaluation.perplexity, std::exp(evaluation.loss), 1e-6 * evaluation.perplexity);
   EXPECT_THROW(model.generate(""), std::runtime_error);

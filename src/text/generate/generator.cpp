@@ -31,6 +31,12 @@ std::vector<Token> Generator::generate(std::span<const Token> prompt, const Gene
                                        const SamplerConfig& sampling, std::uint32_t sample,
                                        const OnToken& on_token) {
   const std::uint64_t id = batch_.add(continuation(prompt, config, sampling, sample));
+  struct Leaving {  // also where on_token throws: the next text would get this one's tokens
+    Batch& batch;
+    std::uint64_t id;
+    ~Leaving() { batch.remove(id); }
+  };
+  const Leaving leaving{batch_, id};
   std::vector<Token> text;
   while (!batch_.is_empty()) {
     for (const DrawnToken& drawn : batch_.step()) {
@@ -49,16 +55,16 @@ void Generator::generate_all(std::span<const Token> prompt, const GenerateConfig
   std::map<std::uint64_t, std::uint32_t> samples;
   for (std::uint32_t next = 0; next < count || !batch_.is_empty();) {
     while (next < count && batch_.running() + batch_.waiting() < static_cast<std::size_t>(texts_)) {
+      if (goes_on && !goes_on()) {
+        count = next;
+        break;
+      }
       samples[batch_.add(continuation(prompt, config, sampling, next))] = next;
       ++next;
     }
     for (const DrawnToken& drawn : batch_.step()) {
       if (!drawn.error.empty()) throw Error(drawn.error);
       if (!on_token(samples.at(drawn.id), drawn.token, drawn.is_last)) batch_.remove(drawn.id);
-      if (goes_on && !goes_on()) {
-        count = next;
-        break;
-      }
     }
   }
 }
