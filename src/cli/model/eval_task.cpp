@@ -31,16 +31,31 @@ namespace {
 /// The log-likelihoods of the answers of questions, by number.
 using Scores = std::map<std::size_t, std::vector<double>>;
 
+/// What all questions' results depend on besides the questions: the weights as they are used, the context,
+/// and the examples.
+std::string fingerprint_of_all(const TaskOptions& options, const OpenModel& open,
+                               std::span<const text::ChoiceItem> pool) {
+  Sha256 hash;
+  hash.update(vkgpt::format("{}\n{}\n{}\n{}\n", open.directory.string(), options.few_shot,
+                            options.few_shot_data, open.model.params.config().block_size));
+  hash.update(std::as_bytes(std::span(open.model.arena)));
+  if (options.few_shot == 0) return hash.hex();
+  for (const text::ChoiceItem& item : pool) {
+    hash.update(vkgpt::format("{}\n{}\n{}\n", item.subject, item.query, item.gold));
+    for (const std::string& choice : item.choices) hash.update(choice + "\n");
+  }
+  return hash.hex();
+}
+
 /// What a question's line must agree with to be taken over.
-std::string fingerprint(const TaskOptions& options, const OpenModel& open, const text::ChoiceItem& item) {
-  std::string all = vkgpt::format("{}\n{}\n{}\n{}", open.directory.string(), options.few_shot,
-                                  options.few_shot_data, item.query);
+std::string fingerprint(const std::string& of_all, const text::ChoiceItem& item) {
+  std::string all = vkgpt::format("{}\n{}", of_all, item.query);
   for (const std::string& choice : item.choices) all += "\n" + choice;
   return sha256(all).substr(0, 16);
 }
 
 /// What an earlier run wrote. A last line that was cut off counts for nothing.
-Scores read_results(const TaskOptions& options, const OpenModel& open,
+Scores read_results(const TaskOptions& options, const std::string& of_all,
                     std::span<const text::ChoiceItem> items) {
   Scores scores;
   std::error_code error;
@@ -54,8 +69,8 @@ Scores read_results(const TaskOptions& options, const OpenModel& open,
     const Json json = parse_json(std::string_view(bytes).substr(begin, end - begin), where);
     const std::size_t index = json_unsigned(json, "question", where);
     if (index >= items.size()) continue;
-    if (json_string(json, "of", where) != fingerprint(options, open, items[index])) {
-      fail_usage("{} is of another model, task or number of examples: give another --results", where);
+    if (json_string(json, "of", where) != fingerprint(of_all, items[index])) {
+      fail_usage("{} is of other weights, context, questions or examples: give another --results", where);
     }
     const Json& list = json_member(json, "log_likelihoods", where);
     std::vector<double> values;
@@ -114,7 +129,7 @@ std::vector<text::ChoiceItem> examples_of(std::span<const text::ChoiceItem> pool
 /// Scores what is left, some questions at a time; false when interrupted.
 bool score_rest(const TaskOptions& options, const OpenModel& open, std::int64_t batch_size,
                 const RunOptions& run, std::span<const text::ChoiceItem> items,
-                std::span<const text::ChoiceItem> pool, Scores& scores) {
+                std::span<const text::ChoiceItem> pool, const std::string& of_all, Scores& scores) {
   if (scores.size() == items.size()) return true;
   vk::Context context(context_options(run));
   train::TextScorer scorer(context, open.model.params, batch_size, open.model.arena);
@@ -140,7 +155,7 @@ bool score_rest(const TaskOptions& options, const OpenModel& open, std::int64_t 
                                  sums->begin() + static_cast<std::ptrdiff_t>(at + count));
       at += count;
       file.write({{"question", index},
-                  {"of", fingerprint(options, open, items[index])},
+                  {"of", fingerprint(of_all, items[index])},
                   {"log_likelihoods", values},
                   {"choice", text::best_choice(values)},
                   {"choice_by_length", text::best_choice_by_length(values, items[index])},
@@ -186,9 +201,10 @@ int run_eval_task(const TaskOptions& wished, const OpenModel& open, std::int64_t
       options.few_shot_data.empty() ? items : text::read_choice_items(options.few_shot_data);
   if (options.limit > 0 && options.limit < std::ssize(items))
     items.resize(static_cast<std::size_t>(options.limit));
-  Scores scores = read_results(options, open, items);
+  const std::string of_all = options.results.empty() ? "" : fingerprint_of_all(options, open, pool);
+  Scores scores = read_results(options, of_all, items);
   if (!scores.empty()) log_info("{} of {} questions are answered already", scores.size(), items.size());
-  if (!score_rest(options, open, batch_size, run, items, pool, scores)) {
+  if (!score_rest(options, open, batch_size, run, items, pool, of_all, scores)) {
     return static_cast<int>(ExitCode::kInterrupted);
   }
   text::Share plain{.count = 0, .of = items.size()}, by_length = plain;

@@ -1,6 +1,7 @@
 // Questions of public tasks' forms against what lm-evaluation-harness makes of them (tests/golden/choice).
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -54,6 +55,45 @@ TEST_P(GpuChoiceGolden, AnswersAreAsLikely) {
     EXPECT_EQ(record["choice"], std::ranges::max_element(wanted) - wanted.begin()) << line;
   }
   EXPECT_EQ(questions, expected["log_likelihoods"].size());
+}
+
+TEST(GpuChoice, TakesOverNoResultsOfOtherWeightsContextsOrExamples) {
+  const Path golden = test::source_dir() / "tests/golden/choice";
+  const TempDirectory temp;
+  const Path model = temp / "model", examples = temp / "dev.jsonl";
+  std::filesystem::copy(golden, model);
+  write_file(examples, read_file(golden / "mmlu_dev.jsonl"));
+  const auto run = [&](const std::vector<std::string>& more = {}) {
+    std::vector<std::string> args = {"eval",
+                                     "--model",
+                                     model.string(),
+                                     "--task",
+                                     (golden / "mmlu.jsonl").string(),
+                                     "--few_shot",
+                                     "1",
+                                     "--few_shot_data",
+                                     examples.string(),
+                                     "--results",
+                                     (temp / "results.jsonl").string()};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_vkgpt(args);
+  };
+  const auto refused = [](const RunResult& result) {
+    return result.code == 2 && result.err.contains("is of other weights, context, questions or examples");
+  };
+  ASSERT_EQ(run().code, 0);
+  const RunResult again = run();
+  EXPECT_EQ(again.code, 0);
+  EXPECT_TRUE(again.err.contains("answered already")) << again.err;
+  EXPECT_TRUE(refused(run({"--block_size", "64"})));
+  const std::string others = read_file(examples);
+  write_file(examples, others.substr(others.find('\n') + 1));
+  EXPECT_TRUE(refused(run()));
+  write_file(examples, others);
+  std::string weights = read_file(model / "model.safetensors");
+  weights[weights.size() - 2] ^= 1;
+  write_file(model / "model.safetensors", weights);
+  EXPECT_TRUE(refused(run()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Tasks, GpuChoiceGolden, testing::Values("own", "hellaswag", "arc", "mmlu"),
