@@ -177,7 +177,12 @@ function regenerate(at) {
 function requestOf(conversation, skipped) {
   const { system, temperature, top_p, top_k, repetition_penalty, max_tokens, seed } = store.settings;
   const past = conversation.messages.slice(skipped, -1).filter((each) => each.content !== "" || each.role === "user");
-  const messages = past.map(({ role, content }) => ({ role, content }));
+  const messages = [];
+  for (const { role, content } of past) {
+    // Where a reply was stopped before its first word two of the user's stand together, which templates refuse.
+    if (messages.at(-1)?.role === role) messages.at(-1).content += `\n\n${content}`;
+    else messages.push({ role, content });
+  }
   if (system) messages.unshift({ role: "system", content: system });
   const given = { temperature, top_p, top_k, repetition_penalty, max_tokens, seed };
   return { messages, ...Object.fromEntries(Object.entries(given).filter(([, value]) => Number.isFinite(value))) };
