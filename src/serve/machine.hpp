@@ -34,6 +34,8 @@ class Machine {
         decoder_(*context_, store_, model.params, options, model.adapters),
         batch_(decoder_, model.vocab_size) {
     model::upload_decode_params(store_, model.params, model.weights, options, model.adapters);
+    // Else each request of a new length would wait for it, and all that run with it.
+    decoder_.record();
   }
 
   vk::Context& context() { return *context_; }

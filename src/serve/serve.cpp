@@ -49,6 +49,7 @@ void serve(const ServeConfig& config, const ListenConfig& listen, const text::Sa
         open_device(),
         MachineModel{served.params, served.weights, served.adapters, served.tokenizer.vocab_size()}, options);
   };
+  log_info("building kernels; the address follows");
   Engine engine(open, served.tokenizer, slots, static_cast<std::size_t>(config.queue), api);
   api.connect(server, engine);
   const bool is_v6 = listen.host.contains(':') && !listen.host.starts_with('[');
