@@ -288,6 +288,7 @@ asio::awaitable<void> HttpServer::State::drop_rest(beast::tcp_stream& stream) {
   std::vector<char> bytes(1 << 16);
   for (std::size_t left = limits.dropped_bytes; left > 0;) {
     auto [error, count] = co_await stream.async_read_some(asio::buffer(bytes), kResult);
+  if (!error && !exchange.pending.empty()) co_return;  // it may still read what is here for it
     if (error) co_return;
     left -= std::min(left, count);
   }

@@ -124,6 +124,16 @@ TEST_F(HttpServerTest, SaysThatALargeBodyMayCome) {
   EXPECT_THAT(client.read_until("{}"), HasSubstr("POST /a"));
 }
 
+TEST_F(HttpServerTest, AnswersWhoeverWritesNoMore) {
+  start();
+  for (int i = 0; i < 10; ++i) {
+    TestClient client(port_);
+    client.send(http_get("/a"));
+    client.end_writing();
+    EXPECT_EQ(status_of(client.read_all()), 200);
+  }
+}
+
 TEST_F(HttpServerTest, RefusesWhatIsNoRequestOrTooLarge) {
   start({.header_bytes = 1000, .body_bytes = 1000});
   EXPECT_EQ(status_of(ask(port_, "nonsense\r\n\r\n")), 400);

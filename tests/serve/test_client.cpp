@@ -56,6 +56,10 @@ std::string TestClient::read_all(std::chrono::seconds most) {
   return read_until("", most);
 }
 
+void TestClient::end_writing() {
+  ::shutdown(socket_, SHUT_WR);
+}
+
 void TestClient::reset() {
   const linger hard{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));

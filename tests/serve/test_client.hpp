@@ -22,6 +22,8 @@ class TestClient {
   std::string read_until(std::string_view end, std::chrono::seconds most = std::chrono::seconds(20));
   /// Everything until the other side is gone.
   std::string read_all(std::chrono::seconds most = std::chrono::seconds(20));
+  /// Nothing more is sent; answers may come.
+  void end_writing();
   /// Gone without a word: the other side gets a reset.
   void reset();
 
