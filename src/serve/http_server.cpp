@@ -78,6 +78,7 @@ struct Connection {
 struct HttpServer::State {
   State(HttpHandler& to, const HttpLimits& with) : handler(to), limits(with) {}
 
+  bool is_taking = false;    // the client takes the rest of an answer
   void listen(const std::string& host, std::uint16_t port);
   asio::awaitable<void> accept();
   asio::awaitable<void> tick();
@@ -249,14 +250,15 @@ asio::awaitable<void> HttpServer::State::answer(Connection& connection, Exchange
       continue;
     }
     if (exchange.is_finished) {
-      connection.is_answered = false;  // what is left is the client's to take
+      connection.is_answered = false;
+      connection.is_taking = true;
       connection.quiet_since = Clock::now();
     }
     const std::string bytes = std::exchange(exchange.pending, {});
     exchange.stream.expires_after(limits.write_time);
     co_await asio::async_write(exchange.stream, asio::buffer(bytes), kAwait);
   }
-  connection.is_answered = false;
+  connection.is_answered = connection.is_taking = false;
 }
 
 /// Until there is something to write; throws where the client leaves before.
@@ -342,7 +344,7 @@ void HttpServer::drain() {
     ErrorCode ignored;
     state->acceptor.close(ignored);
     for (Connection& connection : state->connections) {
-      if (!connection.is_answered) connection.stream.close();
+      if (!connection.is_answered && !connection.is_taking) connection.stream.close();
     }
   });
 }

@@ -235,6 +235,20 @@ TEST_F(HttpServerTest, DrainsBeforeItStops) {
   EXPECT_THAT(answer, HasSubstr("Connection: close"));
 }
 
+TEST_F(HttpServerTest, DrainsWhatIsStillBeingRead) {
+  constexpr std::size_t kLarge = std::size_t{32} << 20;
+  start();
+  TestClient slow(port_);
+  slow.send(http_get("/wait"));
+  EXPECT_TRUE(eventually([&] { return echo_.handled == 1; }));
+  server_->respond(ExchangeId{1}, {.body = std::string(kLarge, 'x')});
+  std::string answer = slow.read_until("xxxx");
+  server_->drain();
+  std::this_thread::sleep_for(100ms);
+  answer += slow.read_all();
+  EXPECT_EQ(body_of(answer).size(), kLarge);
+}
+
 TEST(HttpServerAddress, MustBeOneAndFree) {
   Echo echo;
   expect_error([&] { HttpServer("example.com", 0, echo); }, "--host");
