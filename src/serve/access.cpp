@@ -11,10 +11,11 @@
 namespace vkgpt::serve {
 namespace {
 
-/// "localhost:8080" without its port, "[::1]:8080" without that and its brackets.
+/// "localhost:8080" without its port and the root's dot, "[::1]:8080" without the port and its brackets.
 std::string_view name_of(std::string_view host) {
   if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-  return host.substr(0, host.find(':'));
+  host = host.substr(0, host.find(':'));
+  return host.substr(0, host.size() - (host.ends_with('.') ? 1 : 0));
 }
 
 [[noreturn]] void forbid(const std::string& message) {

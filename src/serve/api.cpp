@@ -110,7 +110,12 @@ void Api::route(ExchangeId exchange, const HttpRequest& request) {
     access_.check_key(request);
     return start(exchange, request, is_chat);
   }
-  if (!is_get) refuse(405, "method_not_allowed", "only completions take anything but GET");
+  if (!is_get) {
+    const bool is_there =
+        endpoint_of(request.path) != "page" || request.path == "/" || web_file(request.path).status == 200;
+    if (is_there) refuse(405, "method_not_allowed", request.path + " takes GET");
+    refuse(404, "not_found", "there is no " + request.path);
+  }
   if (request.path == "/health") {
     const bool is_ready = engine_->state().is_ready;
     return respond(exchange,

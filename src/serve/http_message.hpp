@@ -10,7 +10,7 @@ struct HttpRequest {
   std::string method = {};  // "GET"
   std::string path = {};    // "/v1/models", as it was sent, without the query
   std::string query = {};
-  std::string host = {};
+  std::string host = {};  // in small letters, as is content_type
   std::string origin = {};
   std::string authorization = {};
   std::string content_type = {};

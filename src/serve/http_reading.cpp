@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <boost/beast/core/string.hpp>
@@ -20,18 +21,39 @@ std::string text_of(boost::beast::string_view view) {
   return {view.data(), view.size()};
 }
 
+/// What has no case: names of hosts, media types.
+std::string lower_text_of(boost::beast::string_view view) {
+  std::string text = text_of(view);
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+/// RFC 9112, section 3.2.2: the host of a target "http://host/path" counts, and the path is the rest.
+void read_absolute_form(std::string& target, std::string& host) {
+  constexpr std::string_view kScheme = "http://";
+  if (!target.starts_with(kScheme)) return;
+  const std::size_t end = std::min(target.find_first_of("/?", kScheme.size()), target.size());
+  host = lower_text_of(target.substr(kScheme.size(), end - kScheme.size()));
+  target.erase(0, end);
+  if (!target.starts_with('/')) target.insert(0, "/");
+}
+
 }  // namespace
 
 HttpRequest request_of(RequestParser& parser) {
-  const std::string target = text_of(parser.get().target());
+  std::string target = text_of(parser.get().target());
+  std::string host = lower_text_of(parser.get()[http::field::host]);
+  read_absolute_form(target, host);
   const std::size_t question = std::min(target.find('?'), target.size());
   HttpRequest request{.method = text_of(parser.get().method_string()),
                       .path = target.substr(0, question),
                       .query = target.substr(std::min(question + 1, target.size())),
-                      .host = text_of(parser.get()[http::field::host]),
+                      .host = std::move(host),
                       .origin = text_of(parser.get()[http::field::origin]),
                       .authorization = text_of(parser.get()[http::field::authorization]),
-                      .content_type = text_of(parser.get()[http::field::content_type]),
+                      .content_type = lower_text_of(parser.get()[http::field::content_type]),
                       .body = {}};
   request.body = std::move(parser.get().body());
   return request;

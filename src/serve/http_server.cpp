@@ -67,10 +67,18 @@ struct Exchange {
   bool is_watched = true;  // whether something to read means that the client left
 };
 
+/// Some clients send one behind a body (RFC 9112, section 2.2).
+void skip_empty_line(beast::flat_buffer& buffer) {
+  constexpr std::string_view kEmptyLine = "\r\n";
+  const std::string_view begun(static_cast<const char*>(buffer.data().data()), buffer.size());
+  if (begun.starts_with(kEmptyLine)) buffer.consume(kEmptyLine.size());
+}
+
 struct Connection {
   beast::tcp_stream& stream;
   Clock::time_point quiet_since = Clock::now();
   bool is_answered = false;  // a request is being worked on
+  bool is_taking = false;    // the client takes the rest of an answer
 };
 
 }  // namespace
@@ -78,7 +86,6 @@ struct Connection {
 struct HttpServer::State {
   State(HttpHandler& to, const HttpLimits& with) : handler(to), limits(with) {}
 
-  bool is_taking = false;    // the client takes the rest of an answer
   void listen(const std::string& host, std::uint16_t port);
   asio::awaitable<void> accept();
   asio::awaitable<void> tick();
@@ -188,14 +195,17 @@ asio::awaitable<int> HttpServer::State::read(beast::tcp_stream& stream, beast::f
                                              Parser& parser) {
   parser.header_limit(limits.header_bytes);
   parser.body_limit(limits.body_bytes);
+  skip_empty_line(buffer);
   if (buffer.size() == 0) {
     stream.expires_after(limits.idle_time);
     auto [error, count] = co_await stream.async_read_some(buffer.prepare(4096), kResult);
     if (error) co_return -1;
     buffer.commit(count);
+    skip_empty_line(buffer);
   }
   stream.expires_after(limits.request_time);
   auto [error, count] = co_await http::async_read_header(stream, buffer, parser, kResult);
+  if (!error && parser.get().count(http::field::host) > 1) co_return 400;  // RFC 9112, section 3.2
   if (!error && beast::iequals(parser.get()[http::field::expect], "100-continue")) {
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     co_await asio::async_write(stream, asio::buffer(kContinue), kAwait);
@@ -278,6 +288,7 @@ asio::awaitable<void> HttpServer::State::wait(Exchange& exchange) {
   socket.non_blocking(true, error);
   const std::size_t count = socket.receive(asio::buffer(&byte, 1), tcp::socket::message_peek, error);
   if (error == asio::error::would_block) co_return;
+  if (!error && !exchange.pending.empty()) co_return;  // it may still read what is here for it
   if (error || count == 0) throw boost::system::system_error(asio::error::eof);
   exchange.is_watched = false;  // the next request is here already
 }
@@ -290,7 +301,6 @@ asio::awaitable<void> HttpServer::State::drop_rest(beast::tcp_stream& stream) {
   std::vector<char> bytes(1 << 16);
   for (std::size_t left = limits.dropped_bytes; left > 0;) {
     auto [error, count] = co_await stream.async_read_some(asio::buffer(bytes), kResult);
-  if (!error && !exchange.pending.empty()) co_return;  // it may still read what is here for it
     if (error) co_return;
     left -= std::min(left, count);
   }

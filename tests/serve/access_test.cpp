@@ -31,6 +31,8 @@ TEST(Access, RefusesOtherNamesOfThisMachine) {
   const Access access("127.0.0.1", "");
   EXPECT_EQ(status(access, {.host = "127.0.0.1:8080"}), 200);
   EXPECT_EQ(status(access, {.host = "localhost:8080"}), 200);
+  EXPECT_EQ(status(access, {.host = "localhost.:8080"}), 200);
+  EXPECT_EQ(status(access, {.host = "evil.com."}), 403);
   EXPECT_EQ(status(access, {.host = "[::1]:8080"}), 200);
   EXPECT_EQ(status(access, {.host = "evil.com:8080"}), 403);
   EXPECT_EQ(status(access, {.host = "127.0.0.1.evil.com"}), 403);

@@ -311,6 +311,15 @@ TEST(GpuApi, RefusesInOpenAisWords) {
             "invalid_request_error");
   EXPECT_EQ(error(ask(server.port(), http_get("/v1/completions", key)), 405)["code"], "method_not_allowed");
   EXPECT_EQ(error(ask(server.port(), http_get("/v1/nothing", key)), 404)["code"], "not_found");
+  EXPECT_EQ(error(server.post("/v1/embeddings", hot, key), 404)["code"], "not_found");
+  EXPECT_EQ(error(server.post("/nothing", hot, key), 404)["code"], "not_found");
+  for (const char* path : {"/health", "/v1/models", "/", "/chat.js"}) {
+    EXPECT_EQ(error(server.post(path, hot, key), 405)["code"], "method_not_allowed") << path;
+  }
+  EXPECT_EQ(status_of(ask(server.port(), "POST /v1/completions HTTP/1.1\r\nHost: LOCALHOST\r\n" + key +
+                                             "Content-Type: Application/JSON; charset=utf-8\r\n"
+                                             "Content-Length: 2\r\nConnection: close\r\n\r\n{}")),
+            400);
   EXPECT_EQ(
       error(ask(server.port(), "GET / HTTP/1.1\r\nHost: evil.com\r\nConnection: close\r\n\r\n"), 403)["code"],
       "forbidden");

@@ -124,6 +124,17 @@ TEST_F(HttpServerTest, SaysThatALargeBodyMayCome) {
   EXPECT_THAT(client.read_until("{}"), HasSubstr("POST /a"));
 }
 
+TEST_F(HttpServerTest, TakesEveryFormOfARequest) {
+  start();
+  EXPECT_EQ(body_of(ask(port_, "\r\n" + http_get("/a"))), "GET /a  ");
+  EXPECT_EQ(body_of(ask(port_, http_get("http://localhost:80/a?b"))), "GET /a b ");
+  EXPECT_EQ(body_of(ask(port_, http_get("http://localhost"))), "GET /  ");
+  EXPECT_EQ(status_of(ask(port_, http_get("/a", "Host: other\r\n"))), 400) << "two hosts";
+  TestClient client(port_);
+  client.send("POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}\r\n" + http_get("/b"));
+  EXPECT_THAT(client.read_all(), HasSubstr("GET /b"));
+}
+
 TEST_F(HttpServerTest, AnswersWhoeverWritesNoMore) {
   start();
   for (int i = 0; i < 10; ++i) {
