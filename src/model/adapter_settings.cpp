@@ -1,6 +1,9 @@
 #include "model/adapter_settings.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
@@ -25,10 +28,31 @@ bool says_something(const Json& json, const char* name) {
   return !(found->is_string() ? found->get<std::string>().empty() : found->empty());
 }
 
+/// A value as a message shows it.
+std::string shown(const Json& value) {
+  return json_quoted(value.is_string() ? value.get<std::string>() : value.dump());
+}
+
+/// PEFT begins some kinds of factors with a part of the base's weights and takes that part out of the base
+/// whenever it loads them, so that the base with the factors added has it twice.
+void check_beginning(const Json& json, const std::string& where) {
+  constexpr std::array<std::string_view, 4> kTakenOut = {"pissa", "olora", "loftq", "corda"};
+  const auto begun = json.find("init_lora_weights");
+  if (begun == json.end() || !begun->is_string()) return;
+  std::string kind = begun->get<std::string>();
+  for (char& letter : kind) letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+  if (std::ranges::none_of(kTakenOut, [&](std::string_view name) { return kind.starts_with(name); })) return;
+  fail(
+      "{}: init_lora_weights is {}, for which PEFT changes the model's weights, too: save them with "
+      "path_initial_model_for_weight_conversion, or merge them with PEFT",
+      where, shown(*begun));
+}
+
 void check_kind(const Json& json, const std::string& where) {
   if (const auto type = json.find("peft_type"); type != json.end() && *type != "LORA") {
-    fail("{}: peft_type is {}, only LORA is supported", where, json_quoted(type->dump()));
+    fail("{}: peft_type is {}, only LORA is supported", where, shown(*type));
   }
+  check_beginning(json, where);
   for (const char* name : {"use_dora", "lora_bias", "use_qalora"}) {
     if (flag_of(json, name, where))
       fail("{}: {} is not supported; merge such adapters with PEFT", where, name);
@@ -47,7 +71,7 @@ void check_kind(const Json& json, const std::string& where) {
       fail("{}: {} is not supported; merge such adapters with PEFT", where, name);
   }
   if (const auto bias = json.find("bias"); bias != json.end() && *bias != "none") {
-    fail("{}: bias is {}, only \"none\" is supported", where, json_quoted(bias->dump()));
+    fail("{}: bias is {}, only \"none\" is supported", where, shown(*bias));
   }
 }
 

@@ -142,8 +142,17 @@ TEST(Adapter, WhatDoesNotFitIsRefusedInOneLine) {
   refuse({{"alora_invocation_tokens", {1, 2}}}, "alora_invocation_tokens is not supported");
   refuse({{"arrow_config", {{"top_k", 3}}}}, "arrow_config is not supported");
   refuse({{"layer_replication", {{0, 2}, {1, 2}}}}, "layer_replication is not supported");
-  refuse({{"bias", "all"}}, "bias is");
-  refuse({{"peft_type", "IA3"}}, "only LORA is supported");
+  refuse({{"bias", "all"}}, "bias is \"all\", only");
+  refuse({{"peft_type", "IA3"}}, "peft_type is \"IA3\", only LORA is supported");
+  for (const char* kind : {"pissa", "pissa_niter_4", "PiSSA", "olora", "loftq", "corda"}) {
+    refuse({{"init_lora_weights", kind}}, "init_lora_weights is \"" + std::string(kind) + "\", for which");
+  }
+  for (const Json& kind : {Json(true), Json(false), Json("gaussian"), Json("orthogonal"), Json("eva")}) {
+    Json changed = config;
+    changed["init_lora_weights"] = kind;
+    write_file(directory / kAdapterConfigFile, changed.dump());
+    EXPECT_EQ(read_adapter(directory, params).parts.size(), 14U) << kind;
+  }
   write_file(directory / kAdapterConfigFile, config.dump());
   GptConfig other = params.config();
   other.n_embd = 128;
