@@ -100,7 +100,6 @@ void read_gemma3(const Settings& settings, GptConfig& config) {
   if (window == 0) return;
   config.rope_layers = gemma3_layers(config.n_layer);
   config.rope_local_theta = settings.number("rope.freq_base_swa", config.rope_local_theta);
-  if (window >= config.block_size) return;
   config.attention_window = window;
   for (const char letter : config.rope_layers) config.window_layers += letter == 'l' ? 'w' : 'f';
   if (!config.window_layers.contains('f')) config.window_layers.clear();

@@ -50,8 +50,8 @@ void refuse(std::string_view setting) {
 /// llama.cpp has Gemma 3's kinds of layers and what its sizes divide scores by built in.
 std::string_view gemma3_architecture(const GptConfig& config) {
   if (!is_gemma3(config)) refuse("such a part of Gemma 3 without the others");
-  if (gemma3_layers(config.n_layer) != config.rope_layers || config.attention_window == 0) {
-    refuse("such rope_layers (of Gemma 3 it runs lllllr, with a window)");
+  if (gemma3_layers(config.n_layer) != config.rope_layers) {
+    refuse("such rope_layers (of Gemma 3 it runs lllllr)");
   }
   if (config.rope_local_theta != GptConfig{}.rope_local_theta) refuse("such a rope_local_theta");
   if (config.rope_scaling != "none" && config.rope_scaling != "linear") refuse("such a rope_scaling");
@@ -83,7 +83,8 @@ std::vector<GgufEntry> model_metadata(const GptConfig& config, TensorEncoding en
       {a + (a == kGpt2Gguf ? ".attention.layer_norm_epsilon" : ".attention.layer_norm_rms_epsilon"),
        static_cast<float>(config.layer_norm_eps)}};
   if (a == kGemma3Gguf) {
-    entries.push_back({a + ".attention.sliding_window", number(config.attention_window)});
+    const std::int64_t window = config.attention_window > 0 ? config.attention_window : config.block_size;
+    entries.push_back({a + ".attention.sliding_window", number(window)});
     if (config.logit_softcap != 0) {
       entries.push_back({a + ".final_logit_softcapping", static_cast<float>(config.logit_softcap)});
     }
@@ -101,7 +102,7 @@ std::vector<GgufEntry> model_metadata(const GptConfig& config, TensorEncoding en
 
 std::string_view gguf_architecture(const GptConfig& config) {
   if (has_gemma3_parts(config)) return gemma3_architecture(config);
-  if (config.attention_window != 0) refuse("attention_window in such a model");
+  if (config.has_window()) refuse("attention_window in such a model");
   if (config.logit_softcap != 0) refuse("logit_softcap in such a model");
   if (config.parallel_blocks) refuse("parallel_blocks in such a model");
   const bool no_positions = !config.rope_layers.empty();

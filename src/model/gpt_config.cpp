@@ -95,9 +95,6 @@ void GptConfig::validate() const {
   }
   check_rope(*this);
   check_layers(*this);
-  if (attention_window > block_size) {
-    fail_usage("attention_window = {} is longer than block_size = {}", attention_window, block_size);
-  }
 }
 
 }  // namespace vkgpt::model

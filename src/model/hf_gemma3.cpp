@@ -16,8 +16,9 @@ double usual_embedding_scale(const GptConfig& config) {
 bool windows_are_local(const GptConfig& config) {
   for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
     if (!config.layer_has_rope(layer)) return false;
-    const bool windowed = config.layer_window(layer) > 0;
-    if (config.attention_window > 0 && windowed != config.layer_rope_is_local(layer)) return false;
+    if (config.attention_window > 0 && config.layer_has_window(layer) != config.layer_rope_is_local(layer)) {
+      return false;
+    }
   }
   return true;
 }

@@ -100,13 +100,13 @@ std::string pattern_of(std::string_view layers, char usual) {
 std::vector<std::string> layer_types(const GptConfig& config) {
   std::vector<std::string> types;
   for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
-    types.emplace_back(config.layer_window(layer) > 0 ? "sliding_attention" : "full_attention");
+    types.emplace_back(config.layer_has_window(layer) ? "sliding_attention" : "full_attention");
   }
   return types;
 }
 
-/// A layer has a window where its positions are local; one that is no shorter than the context changes
-/// nothing.
+/// A layer has a window where its positions are local. Older versions forgot one that was longer than the
+/// context.
 void write_gemma3_layers(const GptConfig& config, nlohmann::ordered_json& json) {
   std::vector<std::string> types;
   for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
@@ -145,7 +145,9 @@ void read_hf_layers(const Members& members, std::string_view type, GptConfig& co
   }
   config.rope_layers = pattern_of(rotary, 'r');
   const std::int64_t width = window_width(members, type);
-  if (width == 0 || width >= config.block_size) return;
+  // A window beyond the context is kept for whoever makes the context longer. Not Qwen2's: it is written as
+  // Llama, which has none.
+  if (width == 0 || (type == "qwen2" && width >= config.block_size)) return;
   const std::string windows = window_layers(members, type, config, rotary);
   if (!windows.contains('w')) return;
   config.attention_window = width;

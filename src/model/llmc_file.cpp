@@ -136,7 +136,7 @@ std::string misfit(const GptConfig& config) {
   if (config.attention_width() != config.n_embd) return "head_dim = " + std::to_string(config.head_dim);
   if (config.kv_heads() != config.n_head) return "n_kv_head = " + std::to_string(config.kv_heads());
   if (config.inner_width() != 4 * config.n_embd) return "n_inner = " + std::to_string(config.inner_width());
-  if (config.attention_window != 0) return "attention_window";
+  if (config.has_window()) return "attention_window";
   if (config.qk_norm) return "qk_norm";
   if (config.branch_norms) return "branch_norms";
   if (config.embedding_scale != 1) return "embedding_scale";

@@ -112,10 +112,6 @@ GptConfig with_shorter_context(GptConfig config, std::int64_t block_size) {
   VKGPT_CHECK(block_size > 0 && block_size <= config.block_size, "{}", block_size);
   config.rope_original_context = config.original_context();
   config.block_size = block_size;
-  if (config.attention_window > block_size) {
-    config.attention_window = 0;
-    config.window_layers.clear();
-  }
   return config;
 }
 

@@ -156,6 +156,22 @@ TEST(GgufImport, Gemma3ComesBackAsItWas) {
   EXPECT_NEAR(found.layer_norm_eps, config.layer_norm_eps, 1e-9);
   found.layer_norm_eps = config.layer_norm_eps;
   EXPECT_EQ(found, config);
+  // As training with a short context leaves it, and as older versions did.
+  const std::pair<std::int64_t, std::int64_t> windows[] = {{16, 16}, {0, 8}};
+  for (const auto& [window, written] : windows) {
+    GptConfig shorter = with_shorter_context(config, 8);
+    shorter.attention_window = window;
+    if (window == 0) shorter.window_layers.clear();
+    EXPECT_EQ(gguf_architecture(shorter), "gemma3");
+    model.params = GptParams(shorter);
+    OutputFile short_file(temp / "short.gguf");
+    write_gguf_model(short_file, model, TensorEncoding::kF32,
+                     {.name = "x", .vocabulary = {}, .vocabulary_rows = config.vocab_size});
+    short_file.finish();
+    EXPECT_EQ(GgufFile(temp / "short.gguf").get<std::int64_t>("gemma3.attention.sliding_window"), written);
+    EXPECT_FALSE(read_model_config(temp / "short.gguf").has_window());
+    EXPECT_EQ(read_model_config(temp / "short.gguf").attention_window, written);
+  }
   const std::pair<void (*)(GptConfig&), const char*> cases[] = {
       {[](GptConfig& c) { c.rope_layers = "lr", c.window_layers = "wf"; }, "such rope_layers"},
       {[](GptConfig& c) { c.branch_norms = false; }, "a part of Gemma 3"},

@@ -235,6 +235,12 @@ TEST(GgufModel, RefusesWhatLlamaCppCannotRun) {
   EXPECT_EQ(gguf_architecture(biased), "llama");
 }
 
+TEST(GgufModel, WritesAModelWhoseWindowIsBeyondItsContext) {
+  GptConfig config = llama_config();
+  config.attention_window = config.block_size;
+  EXPECT_EQ(gguf_architecture(config), "llama");
+}
+
 TEST(GgufModel, NamesTheTensorThatDoesNotFit) {
   LoadedModel model = random_model(llama_config());
   model.arena[static_cast<std::size_t>(model.params.find("h.1.attn.c_proj.weight").offset)] = 1e6F;

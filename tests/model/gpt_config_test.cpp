@@ -79,13 +79,25 @@ TEST(GptConfig, TellsLayersAndTheirPositionsApart) {
   expect_error([&] { config.validate(); }, "branch_norms and parallel_blocks");
 }
 
-TEST(GptConfig, RefusesHeadsAndWindowsThatDoNotFit) {
+TEST(GptConfig, RefusesHeadsThatDoNotFit) {
   GptConfig config;
   config.n_kv_head = 3;
   expect_error([&] { config.validate(); }, "n_head = 4 is not a multiple of n_kv_head = 3");
-  config.n_kv_head = 2;
-  config.attention_window = config.block_size + 1;
-  expect_error([&] { config.validate(); }, "attention_window = 129 is longer than block_size = 128");
+}
+
+TEST(GptConfig, AWindowThatIsNoShorterThanTheContextIsWithoutEffect) {
+  GptConfig config;
+  config.window_layers = "wf";
+  for (const std::int64_t window : {config.block_size, config.block_size + 1}) {
+    config.attention_window = window;
+    config.validate();
+    EXPECT_FALSE(config.has_window());
+    EXPECT_EQ(config.layer_window(0), 0);
+    EXPECT_TRUE(config.layer_has_window(0) && !config.layer_has_window(1));
+  }
+  config.block_size *= 2;
+  EXPECT_EQ(config.layer_window(0), 129);
+  EXPECT_EQ(config.layer_window(1), 0);
 }
 
 }  // namespace

@@ -75,9 +75,15 @@ struct GptConfig {
   bool layer_rope_is_local(std::int64_t layer) const {
     return has_rope() && letter(rope_layers, layer, 'r') == 'l';
   }
-  /// Keys that a layer's queries see; 0 = all.
+  /// Whether any layer sees less than the context: a window that is no shorter changes nothing in it.
+  bool has_window() const { return attention_window > 0 && attention_window < block_size; }
+  /// Whether a layer has `attention_window`, be it shorter than the context or not.
+  bool layer_has_window(std::int64_t layer) const {
+    return attention_window > 0 && letter(window_layers, layer, 'w') == 'w';
+  }
+  /// Keys that a layer's queries see; 0 = all of the context.
   std::int64_t layer_window(std::int64_t layer) const {
-    return letter(window_layers, layer, 'w') == 'w' ? attention_window : 0;
+    return has_window() && layer_has_window(layer) ? attention_window : 0;
   }
   bool has_rms_norm() const { return norm != "layernorm"; }
   /// Whether norms multiply by 1 + weight.

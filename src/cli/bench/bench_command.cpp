@@ -159,7 +159,8 @@ class BenchRun {
   void run_attention() {
     const model::GptConfig& model = request_.model;
     std::vector<check::AttentionSize> sizes = {{config().batch_size, model.block_size, model.n_head,
-                                                model.kv_heads(), model.head_size(), model.attention_window}};
+                                                model.kv_heads(), model.head_size(),
+                                                model.has_window() ? model.attention_window : 0}};
     if (!request_.has_preset()) sizes.insert(sizes.begin(), check::AttentionSize{4, 256, 12, 12, 64, 0});
     for (const check::AttentionSize& size : sizes) {
       add_all(bench_op(context_, "attention", "attention", {.attention = size}, result_.limits));
