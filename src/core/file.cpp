@@ -220,6 +220,16 @@ void make_directories(const Path& directory, FileSystem& file_system) {
   }
 }
 
+Path temporary_beside(const Path& path) {
+  const Path named = path.has_filename() ? path : path.parent_path();
+  std::error_code ignored;
+  for (int i = 0;; ++i) {
+    const std::string number = i == 0 ? "" : vkgpt::format("-{}", i);
+    Path temporary = Path(named) += vkgpt::format(".{}{}.tmp", getpid(), number);
+    if (!std::filesystem::exists(std::filesystem::symlink_status(temporary, ignored))) return temporary;
+  }
+}
+
 void remove_tree(const Path& path, FileSystem& file_system) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::symlink_status(path, error);

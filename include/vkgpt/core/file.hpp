@@ -124,6 +124,10 @@ void sync_directory(const Path& directory, FileSystem& file_system = FileSystem:
 /// Creates `directory` and its missing parents; it is fine when it exists.
 void make_directories(const Path& directory, FileSystem& file_system = FileSystem::real());
 
+/// A name of which nothing is there yet, for what shall become `path` once it is whole: beside it, and of
+/// this process alone.
+Path temporary_beside(const Path& path);
+
 /// Removes a file or a whole tree, never following links; it is fine when nothing is there.
 void remove_tree(const Path& path, FileSystem& file_system = FileSystem::real());
 

@@ -27,6 +27,7 @@
 #include "cli/command/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/model/open_model.hpp"
+#include "cli/model/polled_file_system.hpp"
 #include "cli/model/save_model.hpp"
 
 namespace vkgpt::cli {
@@ -73,15 +74,6 @@ struct ExportOptions {
   }
 };
 
-/// Ends the export at the next piece that is written once a signal has arrived.
-class PolledFileSystem final : public FileSystem {
- public:
-  ssize_t write(int fd, std::span<const std::byte> bytes) override {
-    if (interrupted()) throw Error("interrupted; nothing was exported", ExitCode::kInterrupted);
-    return FileSystem::write(fd, bytes);
-  }
-};
-
 void check_options(const ExportOptions& options) {
   if (options.out.empty()) fail_usage("--out is missing: name the file or directory to write");
   if (options.format == "hf" && options.dtype == "q8_0") {
@@ -92,6 +84,9 @@ void check_options(const ExportOptions& options) {
   }
   if (options.format == "gguf_adapter" && (options.adapter.empty() || options.dtype != "f32")) {
     fail_usage("--format gguf_adapter writes the f32 factors of --adapter: give that, and no other --dtype");
+  }
+  if (options.format != "hf" && !Path(options.out).has_filename()) {
+    fail_usage("--out {} is the name of a directory: --format {} writes a file", options.out, options.format);
   }
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(options.out, ignored);
@@ -114,7 +109,7 @@ template <typename Fill>
 Exported write_whole(const Path& path, const Fill& fill) {
   PolledFileSystem file_system;
   Exported exported;
-  const Path temporary = Path(path) += ".tmp";
+  const Path temporary = temporary_beside(path);
   make_directories(path.parent_path());
   try {
     OutputFile file(temporary, file_system);

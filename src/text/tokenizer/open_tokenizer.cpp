@@ -201,8 +201,7 @@ void write_tokenizer_files(const Tokenizer& tokenizer, const Path& directory) {
     return;
   }
   const Path named = directory.has_filename() ? directory : directory.parent_path();
-  const Path temporary = Path(named) += ".tmp";
-  remove_tree(temporary);
+  const Path temporary = temporary_beside(named);
   make_directories(temporary);
   try {
     for (const TokenizerFile& file : files) write_file(temporary / file.name, file.contents);

@@ -1,15 +1,19 @@
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "vkgpt/core/half.hpp"
+#include "vkgpt/core/interrupt.hpp"
 #include "vkgpt/core/json.hpp"
 #include "vkgpt/model/llmc_file.hpp"
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/text/tokenizer/char_tokenizer.hpp"
+#include "vkgpt/text/tokenizer/open_tokenizer.hpp"
 
+#include "cli/model/save_model.hpp"
 #include "cli/run_vkgpt.hpp"
 #include "support/gguf_file.hpp"
 #include "support/paths.hpp"
@@ -46,8 +50,7 @@ class SavedModel {
     EXPECT_EQ(result.out, "");
     EXPECT_THAT(result.err, HasSubstr(part));
     EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
-    EXPECT_FALSE(std::filesystem::exists(*this / "refused"));
-    EXPECT_FALSE(std::filesystem::exists(*this / "refused.tmp"));
+    for (const Path& left : list_directory(temp_.path())) EXPECT_EQ(left.filename(), "model");
   }
 
  private:
@@ -145,12 +148,45 @@ TEST(ExportCommand, ReplacesOnlyWhatItIsToldTo) {
   EXPECT_EQ(saved.run("gguf", "q8_0", saved / "model", {"--overwrite"}).code, 1);
 }
 
+TEST(ExportCommand, TakesADirectoryThatEndsWithASlash) {
+  const SavedModel saved("hf_gpt2");
+  std::filesystem::create_directory(saved / "out.tmp");
+  write_file(saved / "out.tmp/precious", "mine");
+  const RunResult result = saved.run("hf", "f32", saved / "out/");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(model::load_model(saved / "out").arena, model::load_model(saved / "model").arena);
+  EXPECT_EQ(read_file(saved / "out.tmp/precious"), "mine");
+  EXPECT_EQ(saved.run("hf", "f32", saved / "out/").code, 1);
+  write_file(saved / "x.gguf.tmp", "mine");
+  EXPECT_EQ(saved.run("gguf", "f32", saved / "x.gguf").code, 0);
+  EXPECT_EQ(read_file(saved / "x.gguf.tmp"), "mine");
+  EXPECT_EQ(list_directory(Path(saved / "out").parent_path()).size(), 5U) << "nothing else is left";
+}
+
+TEST(ExportCommand, EndsWithASignal) {
+  const SavedModel saved("hf_gpt2");
+  const auto tokenizer = text::load_tokenizer(saved / "model");
+  const model::LoadedModel model = model::load_model(saved / "model");
+  install_interrupt_handlers();
+  std::raise(SIGINT);
+  try {
+    save_model(saved / "out", model, *tokenizer);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), ExitCode::kInterrupted);
+  }
+  clear_interrupt();
+  EXPECT_EQ(list_directory(Path(saved / "out").parent_path()).size(), 1U) << "nothing is left";
+}
+
 TEST(ExportCommand, RefusesWithOneLine) {
   const SavedModel llama("hf_llama");
   llama.expect_refusal("hf", "q8_0", "--dtype q8_0 is one of llama.cpp's", 2);
   llama.expect_refusal("llmc", "f16", "llm.c does not read f16", 2);
   llama.expect_refusal("llmc", "f32", "holds GPT-2 with a tied head only, and this model has norm = rmsnorm",
                        1);
+  EXPECT_THAT(llama.run("gguf", "f32", llama / "x/").err,
+              HasSubstr("x/ is the name of a directory: --format"));
   llama.expect_refusal("onnx", "f32", "one of hf|gguf|gguf_adapter|llmc", 2);
   llama.expect_refusal("gguf", "f32", "model_ema.safetensors", 1, {"--use_ema"});
   SavedModel("hf_mistral").expect_refusal("gguf", "f32", "no architecture for attention_window", 1);
