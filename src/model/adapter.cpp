@@ -19,6 +19,11 @@ namespace {
 
 constexpr std::string_view kWeight = ".weight";
 
+/// Whether PEFT takes a name for that of this module: its whole name, or the end of it.
+bool is_module(const std::string& module, const std::string& name) {
+  return module == name || module.ends_with("." + name);
+}
+
 /// Reads the factors of one module after the other.
 class AdapterReader {
  public:
@@ -40,7 +45,7 @@ class AdapterReader {
       fail("{}: tensor {} has no place in this model (there are {} such)", files_.path().string(),
            json_quoted(*unused_.begin()), unused_.size());
     }
-    check_targets();
+    check_targets(params);
     return adapter;
   }
 
@@ -81,12 +86,22 @@ class AdapterReader {
     return values;
   }
 
-  void check_targets() const {
+  /// Refuses lost tensors. A target of which this model has no module says nothing: there are lists for
+  /// models of many kinds.
+  void check_targets(const GptParams& params) const {
+    if (settings_.excludes_pattern) return;
+    std::vector<std::string> expected = {"lm_head"};  // a tied head is a module, too
+    for (const FileTensor& tensor : file_tensors(params, hf_layout(params.config()))) {
+      if (tensor.spec->shape.rank() == 2 && tensor.name.ends_with(kWeight))
+        expected.push_back(tensor.name.substr(0, tensor.name.size() - kWeight.size()));
+    }
+    std::erase_if(expected, [&](const std::string& module) {
+      return std::ranges::any_of(settings_.excluded,
+                                 [&](const std::string& name) { return is_module(module, name); });
+    });
     for (const std::string& target : settings_.targets) {
-      const bool has_tensors = std::ranges::any_of(modules_, [&](const std::string& module) {
-        return module == target || module.ends_with("." + target);
-      });
-      if (!has_tensors) {
+      const auto is_target = [&](const std::string& module) { return is_module(module, target); };
+      if (std::ranges::any_of(expected, is_target) && std::ranges::none_of(modules_, is_target)) {
         fail("{}: target_modules has {}, of which {} has no tensors", config_.string(), json_quoted(target),
              kAdapterWeightsFile);
       }

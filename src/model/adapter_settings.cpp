@@ -28,6 +28,15 @@ bool says_something(const Json& json, const char* name) {
   return !(found->is_string() ? found->get<std::string>().empty() : found->empty());
 }
 
+std::vector<std::string> names_of(const Json& list, const char* member, const std::string& where) {
+  std::vector<std::string> names;
+  for (const Json& name : list) {
+    if (!name.is_string()) fail("{}: {} is not a list of names", where, member);
+    names.push_back(name.get<std::string>());
+  }
+  return names;
+}
+
 /// A value as a message shows it.
 std::string shown(const Json& value) {
   return json_quoted(value.is_string() ? value.get<std::string>() : value.dump());
@@ -92,11 +101,11 @@ AdapterSettings read_adapter_settings(const Path& path) {
   const auto r = static_cast<double>(settings.rank);
   // rsLoRA: Kalajdzievski, arXiv:2312.03732.
   settings.scale = settings.alpha / (flag_of(json, "use_rslora", where) ? std::sqrt(r) : r);
-  if (!is_list) return settings;
-  for (const Json& target : targets) {
-    if (!target.is_string()) fail("{}: target_modules is not a list of names", where);
-    settings.targets.push_back(target.get<std::string>());
-  }
+  if (is_list) settings.targets = names_of(targets, "target_modules", where);
+  if (!says_something(json, "exclude_modules")) return settings;
+  settings.excludes_pattern = json["exclude_modules"].is_string();
+  if (settings.excludes_pattern) return settings;
+  settings.excluded = names_of(json["exclude_modules"], "exclude_modules", where);
   return settings;
 }
 

@@ -167,6 +167,27 @@ TEST(Adapter, WhatDoesNotFitIsRefusedInOneLine) {
   expect_error([&] { read_adapter(directory, params); }, "adapter_model.safetensors");
 }
 
+/// PEFT takes lists of targets that name modules of other kinds of models, and leaves out what it is told to.
+TEST(Adapter, MayHaveTargetsWithoutTensors) {
+  const TempDirectory temp;
+  const GptParams params(read_model_config(golden()));
+  const std::string q = "model.layers.1.self_attn.q_proj";
+  const auto read = [&](const Json& targets, const Json& excluded) {
+    write_adapter(temp.path(),
+                  {{"r", 4}, {"lora_alpha", 8}, {"target_modules", targets}, {"exclude_modules", excluded}},
+                  {{q + ".lora_A.weight", random_factor({4, 64}, 1)},
+                   {q + ".lora_B.weight", random_factor({64, 4}, 2)}});
+    return read_adapter(temp.path(), params).parts.size();
+  };
+  EXPECT_EQ(read({"q_proj", "c_attn", "query_key_value"}, nullptr), 1U);
+  EXPECT_EQ(read({"q_proj", "k_proj"}, {"self_attn.k_proj"}), 1U);
+  EXPECT_EQ(read({"q_proj", "k_proj"}, ".*k_proj"), 1U);
+  expect_error([&] { read({"q_proj", "k_proj"}, Json::array()); }, "target_modules has \"k_proj\", of which");
+  expect_error([&] { read({"q_proj", "k_proj"}, {"model.layers.0.self_attn.k_proj"}); },
+               "\"k_proj\", of which");
+  expect_error([&] { read({"q_proj", "k_proj"}, {3}); }, "exclude_modules is not a list of names");
+}
+
 TEST(Adapter, LacksNoHalfOfAPair) {
   const TempDirectory temp;
   const GptParams params(read_model_config(golden()));
