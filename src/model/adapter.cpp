@@ -1,6 +1,7 @@
 #include "vkgpt/model/adapter.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -28,7 +29,7 @@ bool is_module(const std::string& module, const std::string& name) {
 class AdapterReader {
  public:
   explicit AdapterReader(const Path& directory)
-      : settings_(read_adapter_settings(directory / kAdapterConfigFile)),
+      : settings_(read_adapter_settings(checked(directory) / kAdapterConfigFile)),
         config_(directory / kAdapterConfigFile),
         files_(directory, kAdapterWeightsFile) {
     for (const std::string_view name : files_.names()) unused_.emplace(name);
@@ -50,6 +51,19 @@ class AdapterReader {
   }
 
  private:
+  static const Path& checked(const Path& directory) {
+    if (!std::filesystem::exists(directory / kAdapterConfigFile)) {
+      fail("{} holds no adapters ({})", directory.string(), kAdapterConfigFile);
+    }
+    constexpr const char* kPickled = "adapter_model.bin";
+    if (std::filesystem::exists(directory / kPickled) &&
+        !std::filesystem::exists(directory / kAdapterWeightsFile)) {
+      fail("{}: {} is not read: save the adapters again with PEFT's safe_serialization=True",
+           directory.string(), kPickled);
+    }
+    return directory;
+  }
+
   void read_module(const FileTensor& tensor, Adapter& adapter) {
     const std::string module = tensor.name.substr(0, tensor.name.size() - kWeight.size());
     const std::string name = std::string(kAdapterPrefix) + module;

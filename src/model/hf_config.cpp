@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <utility>
 
 #include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/json.hpp"
+#include "vkgpt/model/adapter_config.hpp"
 
 #include "model/hf_gemma3.hpp"
 #include "model/hf_layers.hpp"
@@ -214,6 +216,14 @@ std::string model_config_json(const GptConfig& config, const TokenIds& ids, std:
 
 ModelFormat read_model_format(const Path& path) {
   const std::string where = path.string();
+  const Path directory = path.parent_path();
+  if (!std::filesystem::exists(path) && std::filesystem::exists(directory / kAdapterConfigFile)) {
+    fail(
+        "{} holds adapters, not a model: give it with --adapter (to train, --init_adapter) and the model "
+        "with "
+        "--model (--init_from)",
+        directory.string());
+  }
   const Json json = read_json_file(path);
   const std::string type = json_string(json, "model_type", where);
   const bool llama = std::ranges::contains(kLlamaTypes, type);

@@ -168,7 +168,7 @@ std::optional<Path> find_base_path(const Path& directory) {
 Path read_base_path(const Path& directory) {
   if (std::optional<Path> base = find_base_path(directory)) return *std::move(base);
   const std::string where = (directory / kAdapterConfigFile).string();
-  fail("{}: the model of these adapters is neither in their directory nor at {}", where,
+  fail("{}: the model of these adapters is neither in their directory nor at {}: give it with --model", where,
        json_quoted(json_string(read_json_file(where), "base_model_name_or_path", where)));
 }
 

@@ -20,6 +20,8 @@ class FieldReader final : public nlohmann::json_sax<Json> {
 
   const std::string& complaint() const { return complaint_; }
   std::optional<std::string>& text() { return text_; }
+  bool has_pair() const { return chosen_; }
+  bool has_conversation() const { return messages_; }
 
   bool null() override {
     if (depth_ == 0 || !wanted_) return other_value();
@@ -45,6 +47,8 @@ class FieldReader final : public nlohmann::json_sax<Json> {
   }
   bool key(string_t& value) override {
     wanted_ = depth_ == 1 && value == field_;
+    chosen_ = chosen_ || (depth_ == 1 && value == "chosen");
+    messages_ = messages_ || (depth_ == 1 && (value == "messages" || value == "conversations"));
     if (wanted_ && text_) return complain("it has the key " + json_quoted(field_) + " twice");
     return true;
   }
@@ -75,7 +79,9 @@ class FieldReader final : public nlohmann::json_sax<Json> {
 
   std::string_view field_;
   int depth_ = 0;
-  bool wanted_ = false;  // the value that comes next
+  bool wanted_ = false;    // the value that comes next
+  bool chosen_ = false;    // a key of pairs was seen
+  bool messages_ = false;  // one of conversations
   std::optional<std::string> text_;
   std::string complaint_;
 };
@@ -112,8 +118,18 @@ std::string json_line_text(std::string_view line, bool is_first, std::string_vie
     reader = std::move(again);
   }
   if (!reader.text()) {
-    fail("{}: no string {} in the line; --text_field names the one that holds the text", where(),
-         json_quoted(field));
+    if (reader.has_pair()) {
+      fail_usage("{}: the line holds a pair of replies, not a text: train on such with --objective dpo",
+                 where());
+    }
+    if (reader.has_conversation()) {
+      fail_usage(
+          "{}: the line holds a conversation, not a text: 'vkgpt data prepare --chat' makes a data set of "
+          "such",
+          where());
+    }
+    fail("{}: no string {} in the line; 'vkgpt data prepare --text_field' names the one that holds the text",
+         where(), json_quoted(field));
   }
   return std::move(*reader.text());
 }

@@ -316,7 +316,10 @@ std::string TextSource::line_text(std::string_view line) {
   try {
     return json_line_text(line, offset_ == 0, config_.text_field, [this] { return place(); });
   } catch (const Error& error) {
-    if (!config_.skip_bad_lines) fail("{}; --skip_bad_lines passes over such lines", error.what());
+    // Of another kind of file there is nothing to pass over.
+    if (!config_.skip_bad_lines && error.exit_code() == ExitCode::kUsage) throw;
+    if (!config_.skip_bad_lines)
+      fail("{}; 'vkgpt data prepare --skip_bad_lines' passes over such lines", error.what());
     if (skipped_++ == 0) log_warning("passing over a line: {}", error.what());
     return {};
   }

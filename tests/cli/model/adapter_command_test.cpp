@@ -86,6 +86,26 @@ TEST(GpuAdapterCommands, GenerateMergeAndExportAgree) {
             read_file(Path(files / "merged") / model::kModelWeightsFile));
 }
 
+TEST(AdapterCommands, SayWhatToGiveInPlaceOfTheWrongDirectory) {
+  const Files files;
+  const auto refuse = [&](const std::vector<std::string>& args, const std::string& part) {
+    const RunResult result = run_vkgpt(args);
+    EXPECT_EQ(result.code, 1) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(part));
+  };
+  const std::string base = files / "base", adapter = files / "adapter", out = files / "out";
+  refuse({"export", "--model", adapter, "--out", out},
+         "adapter holds adapters, not a model: give it with --adapter");
+  refuse({"merge", "--model", base, "--adapter", base, "--out", out},
+         "base holds no adapters (adapter_config.json)");
+  Json config = read_json_file(Path(adapter) / model::kAdapterConfigFile);
+  config["base_model_name_or_path"] = "somebody/model";
+  write_file(Path(adapter) / model::kAdapterConfigFile, config.dump());
+  refuse({"merge", "--adapter", adapter, "--out", out}, "nor at \"somebody/model\": give it with --model");
+  std::filesystem::rename(Path(adapter) / model::kAdapterWeightsFile, Path(adapter) / "adapter_model.bin");
+  refuse({"merge", "--model", base, "--adapter", adapter, "--out", out}, "safe_serialization");
+}
+
 TEST(AdapterCommands, RefuseInOneLine) {
   const Files files;
   const auto refuse = [&](const std::vector<std::string>& args, int code, const std::string& part) {

@@ -143,6 +143,14 @@ TEST_F(TextSourceTest, BrokenLinesAreRefusedWithTheirNumber) {
   refuses("{\"a\": " + std::string(70, '[') + std::string(70, ']') + "}", "nested deeper");
 }
 
+TEST_F(TextSourceTest, RecordsOfOtherKindsAreRefusedWithWhatTakesThem) {
+  expect_error([&] { read_lines("{\"prompt\": \"x\", \"chosen\": \"a\", \"rejected\": \"b\"}\n"); },
+               "a pair of replies, not a text: train on such with --objective dpo");
+  const std::string text = expect_error([&] { read_lines("{\"messages\": [{\"chosen\": 1}]}\n"); },
+                                        "a conversation, not a text: 'vkgpt data prepare --chat'");
+  EXPECT_FALSE(text.contains("skip_bad_lines")) << text;
+}
+
 TEST_F(TextSourceTest, BrokenLinesArePassedOverWhereAskedTo) {
   const std::string lines = "{\"text\": \"a\"}\n{\"text\": \"b\n{\"text\": 3}\n{}\n{\"text\": \"d\"}\n";
   EXPECT_NE(expect_error([&] { read_lines(lines); }, "--skip_bad_lines").find("a.jsonl:2: "),
