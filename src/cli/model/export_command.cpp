@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <filesystem>
 #include <format>
 #include <functional>
@@ -41,6 +42,7 @@ struct ExportOptions {
   std::string format = "hf";
   std::string dtype = "f32";
   std::string out;
+  std::int64_t block_size = 0;
   bool use_ema = false;
   bool overwrite = false;
   bool json = false;
@@ -67,6 +69,12 @@ struct ExportOptions {
                     .choices = "f32|f16|bf16|q8_0"},
           self.dtype);
     visit(FieldInfo{.name = "out", .group = kGroup, .help = "File or directory to write"}, self.out);
+    visit(FieldInfo{.name = "block_size",
+                    .group = kGroup,
+                    .help = "Context to write, longer too where positions are rotary; 0: the model's",
+                    .min = 0,
+                    .max = 1 << 20},
+          self.block_size);
     visit(text::use_ema_field(kGroup), self.use_ema);
     visit(FieldInfo{.name = "overwrite", .group = kGroup, .help = "Replace a file that is already there"},
           self.overwrite);
@@ -123,6 +131,26 @@ Exported write_whole(const Path& path, const Fill& fill) {
   }
   sync_directory(path.parent_path());
   return exported;
+}
+
+/// Makes the model's context that of --block_size, or says that training left it shorter than it was.
+void set_context(model::LoadedModel& model, std::int64_t block_size) {
+  const model::GptConfig& config = model.params.config();
+  if (block_size == 0) {
+    const std::int64_t original = config.original_context();
+    if (original > config.block_size) {
+      // Where positions are stretched, that is the context from before.
+      log_info("context: {} tokens, as in training; the model began with {}{} (--block_size {})",
+               config.block_size, original, config.rope_scaling == "none" ? "" : " or more", original);
+    }
+  } else if (block_size <= config.block_size) {
+    model::shorten_context(model, block_size);
+  } else if (!config.has_rope()) {
+    fail_usage("--block_size {}: the model learned {} positions and has no more", block_size,
+               config.block_size);
+  } else {
+    model.params = model::GptParams(model::with_longer_context(config, block_size));
+  }
 }
 
 Exported export_gguf(const OpenModel& source, TensorEncoding encoding, const Path& path) {
@@ -193,7 +221,8 @@ int run_export(std::span<const std::string> args) {
                format_bytes(exported.bytes));
     return 0;
   }
-  const OpenModel source = open_model(options.model, options.use_ema, {}, options.adapter);
+  OpenModel source = open_model(options.model, options.use_ema, {}, options.adapter);
+  set_context(source.model, options.block_size);
   const TensorEncoding encoding = model::encoding_from_name(options.dtype);
   const auto& write = options.format == "gguf"   ? export_gguf
                       : options.format == "llmc" ? export_llmc

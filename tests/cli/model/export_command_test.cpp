@@ -163,6 +163,34 @@ TEST(ExportCommand, TakesADirectoryThatEndsWithASlash) {
   EXPECT_EQ(list_directory(Path(saved / "out").parent_path()).size(), 5U) << "nothing else is left";
 }
 
+TEST(ExportCommand, WritesTheContextThatIsAskedFor) {
+  const SavedModel saved("hf_qwen2");
+  const auto shorten = [&](const char* directory, std::int64_t block_size) {
+    model::LoadedModel model = model::load_model(saved / "model");
+    model::shorten_context(model, block_size);
+    save_model(saved / directory, model, *text::load_tokenizer(saved / "model"));
+  };
+  shorten("short", 8);
+  const auto exported = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> args = {"export", "--model", saved / "short",  "--format",
+                                     "gguf",   "--out",   saved / "x.gguf", "--overwrite"};
+    args.insert(args.end(), more.begin(), more.end());
+    const RunResult result = run_vkgpt(args);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return std::pair(test::GgufFile(saved / "x.gguf").number("llama.context_length"), result.err);
+  };
+  const auto [context, said] = exported({});
+  EXPECT_EQ(context, 8U);
+  EXPECT_THAT(said, HasSubstr("the model began with 20 (--block_size 20)"));
+  EXPECT_EQ(exported({"--block_size", "20"}).first, 20U);
+  const std::string whole = sha256_file(saved / "x.gguf");
+  EXPECT_EQ(saved.run("gguf", "f32", saved / "x.gguf", {"--overwrite"}).code, 0);
+  EXPECT_EQ(sha256_file(saved / "x.gguf"), whole) << "as of the model that was not shortened";
+  EXPECT_EQ(exported({"--block_size", "5"}).first, 5U);
+  SavedModel("hf_gpt2").expect_refusal("gguf", "f32", "learned 20 positions and has no more", 2,
+                                       {"--block_size", "21"});
+}
+
 TEST(ExportCommand, EndsWithASignal) {
   const SavedModel saved("hf_gpt2");
   const auto tokenizer = text::load_tokenizer(saved / "model");
