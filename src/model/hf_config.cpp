@@ -77,7 +77,9 @@ void read_llama(const Members& members, std::string_view type, ModelFormat& form
   config.block_size = members.size("max_position_embeddings");
   config.layer_norm_eps = members.number("rms_norm_eps");
   config.tie_weights = members.flag("tie_word_embeddings", type == "smollm3" || type == kGemma3);
-  const std::int64_t head_dim = members.size("head_dim", type == kGemma3 ? 256 : 0);
+  // Of transformers' Qwen3Config the default is a number; null is the usual quotient.
+  const bool usual_of_qwen3 = type == "qwen3" && !members.is_there("head_dim");
+  const std::int64_t head_dim = members.size("head_dim", type == kGemma3 ? 256 : usual_of_qwen3 ? 128 : 0);
   config.head_dim = head_dim * config.n_head == config.n_embd ? 0 : head_dim;
   if (type == kGemma3) read_gemma3(members, config);
   read_hf_rope(members, type, config);

@@ -301,6 +301,15 @@ TEST(ModelDirectory, ReadsLayersThatDiffer) {
   EXPECT_EQ(read_model_config(model.path()).attention_window, 0);
 }
 
+TEST(ModelDirectory, AHeadSizeThatIsNotNamedIsTransformersDefault) {
+  CopiedModel model("hf_qwen3");
+  model.patch({{"head_dim", nullptr}});
+  EXPECT_EQ(read_model_config(model.path()).head_size(), 128);
+  CopiedModel llama("hf_llama");
+  llama.patch({{"head_dim", nullptr}});
+  EXPECT_EQ(read_model_config(llama.path()).head_dim, 0);
+}
+
 TEST(ModelDirectory, AWindowThatIsNotNamedIsTransformersDefault) {
   CopiedModel model("hf_llama");
   model.patch({{"model_type", "mistral"}, {"max_position_embeddings", 8192}});
