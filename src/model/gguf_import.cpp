@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -126,7 +130,12 @@ std::int64_t placed_row(const GgufSource& source, std::int64_t row) {
 }  // namespace
 
 bool is_gguf(const Path& path) {
-  return path.extension() == ".gguf";
+  if (path.extension() == ".gguf") return true;
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  std::array<char, 4> magic{};
+  std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
+  return std::string_view(magic.data(), magic.size()) == "GGUF";
 }
 
 ModelFormat read_gguf_format(const GgufFile& file) {

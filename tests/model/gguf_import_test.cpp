@@ -64,6 +64,20 @@ TEST(GgufImport, ExportsComeBackAsTheyWere) {
   }
 }
 
+/// As a cache stores it, under a hash.
+TEST(GgufImport, AFileIsKnownByItsFirstBytes) {
+  const TempDirectory temp;
+  const LoadedModel model = load_model(test::source_dir() / "tests/golden/hf_gpt2");
+  OutputFile file(temp / "sha256-0123");
+  write_gguf_model(file, model, TensorEncoding::kF32,
+                   {.name = "x", .vocabulary = {}, .vocabulary_rows = model.params.config().vocab_size});
+  file.finish();
+  EXPECT_TRUE(is_gguf(temp / "sha256-0123"));
+  EXPECT_EQ(load_model(temp / "sha256-0123").arena, model.arena);
+  write_file(temp / "short", "GGU");
+  EXPECT_FALSE(is_gguf(temp / "short") || is_gguf(temp.path()) || is_gguf(temp / "none"));
+}
+
 /// Stretched positions and layers without them go through llama.cpp's keys and come back.
 TEST(GgufImport, RotaryRulesComeBackAsTheyWere) {
   GptConfig plain;

@@ -6,7 +6,8 @@
 
 namespace vkgpt::model {
 
-/// Whether `path` names a GGUF file: by its ending.
+/// Whether `path` names a GGUF file: by its ending or, without that, by its first bytes (files of caches are
+/// named by hashes).
 bool is_gguf(const Path& path);
 
 /// The architecture that a GGUF file of llama.cpp describes: "gpt2", "llama", "qwen2" or "qwen3". Throws

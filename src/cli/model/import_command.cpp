@@ -101,7 +101,7 @@ std::uint64_t transfer_of(const Path& path) {
   const auto add = [&](const Path& file) {
     const std::string extension = file.extension();
     const std::uint64_t size = std::filesystem::file_size(file, ignored);
-    const bool is_quantized = extension == ".gguf";
+    const bool is_quantized = model::is_gguf(file);
     if (!ignored && (extension == ".safetensors" || extension == ".bin" || is_quantized)) {
       bytes += size + size * (is_quantized ? 7 : 2);
     }
