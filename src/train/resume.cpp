@@ -1,5 +1,7 @@
 #include "vkgpt/train/resume.hpp"
 
+#include <cmath>
+
 #include "vkgpt/core/error.hpp"
 #include "vkgpt/core/log.hpp"
 #include "vkgpt/model/adapter_config.hpp"
@@ -23,6 +25,12 @@ void check_adapters(const Path& directory, const model::GptConfig& model, const 
   const model::Adaptation found = model::read_adaptation(directory, model::hf_layout(model));
   if (wanted.lora_rank != found.lora_rank) {
     fail_usage("lora_rank = {}: {} has {}", wanted.lora_rank, directory.string(), found.lora_rank);
+  }
+  constexpr double kRounding = 1e-9;
+  if (wanted.lora_rank > 0 &&
+      std::abs(wanted.lora_scale() - found.lora_scale()) > kRounding * found.lora_scale()) {
+    fail_usage("lora_alpha = {} scales by {:.6g}: {} has {:.6g}", config.lora_alpha, wanted.lora_scale(),
+               directory.string(), found.lora_scale());
   }
   if (wanted.lora_rank > 0 && !same_layers(model, wanted, found)) {
     fail_usage("lora_targets = {}: {} has adapters of other layers", config.lora_targets, directory.string());

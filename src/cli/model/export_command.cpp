@@ -50,8 +50,12 @@ struct ExportOptions {
   template <typename Visitor, typename Self>
   static void visit_fields(Visitor&& visit, Self& self) {
     constexpr auto kGroup = "Export";
-    visit(FieldInfo{.name = "model", .group = kGroup, .help = "Run directory, checkpoint or model directory"},
-          self.model);
+    visit(
+        FieldInfo{.name = "model",
+                  .group = kGroup,
+                  .help = "Run directory, checkpoint or model directory; empty: the model that the adapters "
+                          "name"},
+        self.model);
     visit(FieldInfo{.name = "adapter",
                     .group = kGroup,
                     .help = "Adapters to merge into it, or with --format gguf_adapter to write beside it: a "
@@ -171,9 +175,9 @@ Exported export_gguf(const OpenModel& source, TensorEncoding encoding, const Pat
 }
 
 Exported export_gguf_adapter(const ExportOptions& options) {
-  if (options.model.empty()) fail_usage("--model is missing: the model that the adapters belong to");
-  const model::GptParams params(model::read_model_config(train::find_model_directory(options.model)));
-  const model::Adapter adapter = model::open_adapter(train::find_model_directory(options.adapter), params);
+  const Path adapters = train::find_model_directory(options.adapter);
+  const model::GptParams params(model::read_model_config(directory_of_model(options.model, adapters)));
+  const model::Adapter adapter = model::open_adapter(adapters, params);
   const Path path(options.out);
   return write_whole(path, [&](OutputFile& file) {
     return model::write_gguf_adapter(file, adapter, params, path.stem().string());

@@ -23,6 +23,14 @@ std::unique_ptr<text::Tokenizer> tokenizer_of(const Path& directory, const std::
 
 }  // namespace
 
+Path directory_of_model(const std::string& path, const Path& adapters) {
+  if (!path.empty()) return train::find_model_directory(path);
+  if (adapters.empty()) fail_without_model();
+  if (!model::is_gguf(adapters)) return model::base_of_adapters(adapters);
+  fail_usage("--model is missing: {} does not say where the model of its adapters is",
+             printable(adapters.string(), 200));
+}
+
 OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer) {
   if (path.empty()) fail_without_model();
   const Path directory = train::find_model_directory(path);
@@ -35,23 +43,21 @@ OpenModel open_model(const std::string& path, bool use_ema, const std::string& t
 
 OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer,
                      const std::string& adapter) {
-  OpenModel open = open_model(path, use_ema, tokenizer);
-  if (adapter.empty()) return open;
+  if (adapter.empty()) return open_model(path, use_ema, tokenizer);
+  const Path adapters = train::find_model_directory(adapter);
+  const Path directory = directory_of_model(path, adapters);
+  OpenModel open = open_model(directory.string(), use_ema, tokenizer);
+  // Adapters that lie beside their model were merged when it was read.
+  if (path.empty() && directory == adapters) return open;
   const model::GptParams& params = open.model.params;
-  model::merge_adapter(model::open_adapter(train::find_model_directory(adapter), params), params,
-                       open.model.arena);
+  model::merge_adapter(model::open_adapter(adapters, params), params, open.model.arena);
   return open;
 }
 
 ModelSource open_model_source(const std::string& path, const std::string& adapter, bool use_ema,
                               const std::string& tokenizer) {
-  if (path.empty() && adapter.empty()) fail_without_model();
   const Path adapters = adapter.empty() ? Path() : train::find_model_directory(adapter);
-  if (path.empty() && model::is_gguf(adapters)) {
-    fail_usage("--model is missing: {} does not say where the model of its adapters is",
-               printable(adapters.string(), 200));
-  }
-  const Path directory = path.empty() ? model::base_of_adapters(adapters) : train::find_model_directory(path);
+  const Path directory = directory_of_model(path, adapters);
   ModelSource open{.directory = directory,
                    .params = model::GptParams(model::read_model_config(directory)),
                    .weights = path.empty() ? model::open_base_params(directory)

@@ -19,11 +19,16 @@ struct OpenModel {
   std::unique_ptr<text::Tokenizer> tokenizer;
 };
 
+/// Where the model that `--model` names is; where `path` is empty, that of the adapters in this directory, or
+/// empty. Throws `Error`.
+Path directory_of_model(const std::string& path, const Path& adapters);
+
 /// Opens what `--model` names: a run directory, a checkpoint, or another model directory; with its own
 /// tokenizer where `tokenizer` names no other. Throws `Error`.
 OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer = {});
 
-/// The same with the changes of adapters made (see `model::open_adapter`).
+/// The same with the changes of adapters made (see `model::open_adapter`), of the model that they name where
+/// `path` is empty.
 OpenModel open_model(const std::string& path, bool use_ema, const std::string& tokenizer,
                      const std::string& adapter);
 

@@ -86,6 +86,27 @@ TEST(GpuAdapterCommands, GenerateMergeAndExportAgree) {
             read_file(Path(files / "merged") / model::kModelWeightsFile));
 }
 
+TEST(AdapterCommands, ExportTakesTheModelThatTheAdaptersName) {
+  const Files files;
+  const auto exported = [&](const std::string& format, const std::vector<std::string>& source) {
+    std::vector<std::string> args = {"export", "--format", format, "--out", files / "out", "--overwrite"};
+    args.insert(args.end(), source.begin(), source.end());
+    const RunResult result = run_vkgpt(args);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return sha256_file(files / "out");
+  };
+  for (const char* format : {"gguf", "gguf_adapter"}) {
+    const std::string named = exported(format, {"--model", files / "base", "--adapter", files / "adapter"});
+    EXPECT_EQ(exported(format, {"--adapter", files / "adapter"}), named) << format;
+  }
+  // Adapters beside their model are added once.
+  const std::string named = exported("gguf", {"--model", files / "base", "--adapter", files / "adapter"});
+  for (const char* name : {model::kAdapterConfigFile, model::kAdapterWeightsFile}) {
+    std::filesystem::copy(Path(files / "adapter") / name, Path(files / "base") / name);
+  }
+  EXPECT_EQ(exported("gguf", {"--adapter", files / "base"}), named);
+}
+
 TEST(AdapterCommands, SayWhatToGiveInPlaceOfTheWrongDirectory) {
   const Files files;
   const auto refuse = [&](const std::vector<std::string>& args, const std::string& part) {
@@ -94,6 +115,7 @@ TEST(AdapterCommands, SayWhatToGiveInPlaceOfTheWrongDirectory) {
     EXPECT_THAT(result.err, HasSubstr(part));
   };
   const std::string base = files / "base", adapter = files / "adapter", out = files / "out";
+  std::filesystem::remove(Path(adapter) / model::kModelConfigFile);  // PEFT writes none
   refuse({"export", "--model", adapter, "--out", out},
          "adapter holds adapters, not a model: give it with --adapter");
   refuse({"merge", "--model", base, "--adapter", base, "--out", out},

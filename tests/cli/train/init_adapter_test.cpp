@@ -96,6 +96,7 @@ TEST_P(GpuInitAdapter, GoesOnFromThemAndResumesWithoutThem) {
   };
   const std::string step = path("parts/step-2");
   refuse({"--lora_rank", "4"}, "lora_rank = 4: " + step + " has 8");
+  refuse({"--lora_alpha", "640"}, "lora_alpha = 640 scales by 80: " + step + " has ");
   refuse({"--lora_targets", "c_fc"}, "lora_targets = c_fc: " + step + " has adapters of other layers");
   refuse({"--init_adapter", path("whole")}, "init_adapter = " + path("whole"));
   std::filesystem::remove_all(tuned);
