@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets what vkgpt needs: `tools/install_deps.sh [--dry_run] [build|test|tidy|fuzz]`.
-#   build  compiler, libraries, Vulkan loader, Mesa's CPU driver (default)
-#   test   the same, plus GoogleTest, Open MPI, the validation layers, clang-format and, unpacked in .vkgpt/mesa, a newer Mesa
+#   build  compiler, libraries, Vulkan loader, Mesa's CPU driver (default); without a GPU, unpacked in .vkgpt/mesa, a newer Mesa
+#   test   the same and the newer Mesa in any case, plus GoogleTest, Open MPI, the validation layers, clang-format
 #   tidy   what test needs but for the newer Mesa, plus clang-tidy and git
 #   fuzz   what build needs, plus clang and libFuzzer
 # Installed packages are never upgraded, replaced or removed, and no suite is added to apt's configuration. Where
@@ -11,14 +11,21 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 dry_run=
-if [ "${1:-}" = --dry_run ]; then
-  dry_run=yes
-  shift
+what=
+for word in "$@"; do
+  case $word in
+    --dry_run | --dry-run) dry_run=yes ;;
+    --help | -h) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) [ -z "$what" ] || { echo "install_deps: one set at a time, not $what and $word" >&2; exit 2; }; what=$word ;;
+  esac
+done
+what=${what:-build}
+if [ -n "$dry_run" ]; then
   own_apt_dir=$(mktemp -d)
   trap 'rm -rf "$own_apt_dir"' EXIT
 fi
 . tools/own_apt.sh
-what=${1:-build}
+. tools/cpu_driver.sh
 packages=(g++ cmake ninja-build pkg-config ca-certificates curl
           glslang-dev glslang-tools spirv-tools libvulkan-dev libvulkan-volk-dev libvulkan-memory-allocator-dev
           libboost1.83-dev nlohmann-json3-dev libyaml-cpp-dev zlib1g-dev libzstd-dev libpcre2-dev libutf8proc-dev mesa-vulkan-drivers)
@@ -80,10 +87,11 @@ install_missing() {
   as_root apt-get "${own_apt[@]}" clean
 }
 
-# Debian 13's Mesa lacks what many tests need (cooperative matrices on the CPU); backports' is unpacked beside it.
+# Debian 13's Mesa lacks what many tests need (cooperative matrices on the CPU) and is slow on a CPU; backports' is
+# unpacked beside it.
 get_newer_mesa() {
   local mesa=$PWD/.vkgpt/mesa mirror suite=trixie-backports wanted libraries icd
-  local without="tests run on the Mesa that is there"
+  local without="programs run on the Mesa that is there"
   dpkg --compare-versions "$(installed mesa-vulkan-drivers)" lt 26 || return 0
   [ ! -e "$mesa/env" ] || return 0
   mirror=$(mirror_of trixie)
@@ -131,4 +139,7 @@ if [ -n "$dry_run" ]; then
   exit 0
 fi
 [ "${#missing[@]}" -eq 0 ] || install_missing
-[ "$what" != test ] || get_newer_mesa
+case $what in
+  test) get_newer_mesa ;;
+  build) has_gpu || get_newer_mesa ;;
+esac

@@ -86,6 +86,13 @@ std::string unused_matrices(const TrainConfig& config, const vk::Target& target)
                                             : "products are faster without them there");
 }
 
+std::string old_cpu_driver(const vk::DeviceCaps& caps) {
+  if (!caps.driver.starts_with("llvmpipe") || VK_API_VERSION_MAJOR(caps.driver_version) >= 26) return "";
+  return vkgpt::format("{} trains two to three times slower than the CPU driver of Mesa 26, which "
+                       "tools/install_deps.sh gets (README.md)",
+                       caps.driver);
+}
+
 }  // namespace
 
 model::OptimizerKind optimizer_kind(const TrainConfig& config) {
@@ -132,7 +139,8 @@ DType activation_dtype(const TrainConfig& config, const vk::DeviceCaps& caps) {
   return config.amp == "bf16" ? DType::kBF16 : DType::kF16;
 }
 
-std::string matrix_notice(const TrainConfig& config, const vk::Target& target) {
+std::string speed_notice(const TrainConfig& config, const vk::Target& target) {
+  if (std::string notice = old_cpu_driver(target.caps); !notice.empty()) return notice;
   return config.amp == "bf16" ? bf16_notice(target) : unused_matrices(config, target);
 }
 

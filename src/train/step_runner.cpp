@@ -96,7 +96,7 @@ StepRunner::StepRunner(vk::Context& context, const model::GptConfig& model_confi
       ring_(context.queue()),
       first_micro_step_(config.is_diloco() ? ranks_.rank() * config_.grad_accum_steps : 0),
       all_micro_steps_(config.grad_accum_steps) {
-  if (const std::string notice = matrix_notice(config_, context_.target()); !notice.empty()) {
+  if (const std::string notice = speed_notice(config_, context_.target()); !notice.empty()) {
     log_info("{}", notice);
   }
   for (const CurriculumStage& stage : curriculum_) {

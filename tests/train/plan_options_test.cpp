@@ -45,26 +45,36 @@ TEST(ActivationDtype, AutoIsTheTypeThatMatricesAreOf) {
   expect_error([&] { activation_dtype(with_amp("fp16"), target.caps); }, "16-bit values in buffers");
 }
 
-TEST(MatrixNotice, AnExplicitBf16SaysWhatItRunsOn) {
+TEST(SpeedNotice, AnExplicitBf16SaysWhatItRunsOn) {
   const vk::Target target = gpu();
-  EXPECT_EQ(matrix_notice(with_amp("fp16"), target), "");
-  EXPECT_EQ(matrix_notice(with_amp("auto"), target), "");
-  const std::string notice = matrix_notice(with_amp("bf16"), target);
+  EXPECT_EQ(speed_notice(with_amp("fp16"), target), "");
+  EXPECT_EQ(speed_notice(with_amp("auto"), target), "");
+  const std::string notice = speed_notice(with_amp("bf16"), target);
   EXPECT_THAT(notice, HasSubstr("--amp bf16 on card: matrix products by simt"));
   EXPECT_THAT(notice, HasSubstr("--amp fp16 would take khr"));
   EXPECT_THAT(notice, Not(HasSubstr("\n")));
 }
 
-TEST(MatrixNotice, SaysWhyMatrixUnitsStayUnused) {
+TEST(SpeedNotice, SaysWhyMatrixUnitsStayUnused) {
   vk::Target target = gpu();
-  EXPECT_THAT(matrix_notice(with_amp("off"), target), HasSubstr("--amp auto"));
+  EXPECT_THAT(speed_notice(with_amp("off"), target), HasSubstr("--amp auto"));
   target.kernels.disabled = {"matmul khr"};
-  EXPECT_THAT(matrix_notice(with_amp("fp16"), target), HasSubstr("self-test"));
+  EXPECT_THAT(speed_notice(with_amp("fp16"), target), HasSubstr("self-test"));
   target.kernels.matmul = vk::Backend::kSimt;
-  EXPECT_EQ(matrix_notice(with_amp("fp16"), target), "") << "the user's wish";
+  EXPECT_EQ(speed_notice(with_amp("fp16"), target), "") << "the user's wish";
   target.kernels = {};
   target.caps.type = vk::DeviceType::kCpu;
-  EXPECT_EQ(matrix_notice(with_amp("off"), target), "");
+  EXPECT_EQ(speed_notice(with_amp("off"), target), "");
+}
+
+TEST(SpeedNotice, NamesACpuDriverThatANewerOneOutruns) {
+  vk::Target target = gpu();
+  target.caps.type = vk::DeviceType::kCpu;
+  target.caps.driver = "llvmpipe Mesa 25.0.7 (LLVM 19.1.7)";
+  target.caps.driver_version = VK_MAKE_API_VERSION(0, 25, 0, 7);
+  EXPECT_THAT(speed_notice(with_amp("off"), target), HasSubstr("Mesa 25.0.7"));
+  target.caps.driver_version = VK_MAKE_API_VERSION(0, 26, 1, 6);
+  EXPECT_EQ(speed_notice(with_amp("off"), target), "");
 }
 
 TEST(BatchSize, OfSeveralRanksLeavesRoomForTheirExchange) {
