@@ -167,7 +167,10 @@ void GuardedRun::reset() {
 }
 
 void GuardedRun::set_params(const ops::StepParams& step) {
-  if (uses_step_params_) store_->upload_slot<ops::StepParams>("step_params", 0)[0] = step;
+  if (!uses_step_params_) return;
+  for (int slot = 0; slot < plan::kSlotCount; ++slot) {
+    store_->upload_slot<ops::StepParams>("step_params", slot)[0] = step;
+  }
 }
 
 std::string GuardedRun::run(const ops::StepParams& step) {
