@@ -21,8 +21,8 @@ static_assert(std::atomic<bool>::is_always_lock_free);  // else it may not be to
 extern "C" void on_signal(int signal) {
   const bool again = g_interrupted.exchange(true);
   // Nobody insists by these: SIGXCPU comes every second until the hard limit, SIGHUP from the shell and from
-  // the kernel when one terminal is closed.
-  if (again && (signal == SIGXCPU || signal == SIGHUP)) return;
+  // the kernel when one terminal is closed, SIGUSR1 from a batch system and from the launcher of ranks.
+  if (again && (signal == SIGXCPU || signal == SIGHUP || signal == SIGUSR1)) return;
   if (again) _exit(static_cast<int>(ExitCode::kInterrupted));
   if (g_quiet) return;
   const int saved = errno;
@@ -38,7 +38,7 @@ void install_interrupt_handlers() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;  // calls in progress go on: the flag is polled, not discovered by EINTR
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGINT, SIGTERM, SIGXCPU}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGXCPU, SIGUSR1}) {
     VKGPT_CHECK(sigaction(signal, &action, nullptr) == 0, "signal {}", signal);
   }
   // Under nohup a closed terminal shall not end the run.
@@ -53,11 +53,6 @@ void install_interrupt_handlers() {
 void install_rank_interrupt_handlers() {
   g_quiet = true;
   install_interrupt_handlers();
-  struct sigaction action{};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  sigemptyset(&action.sa_mask);
-  VKGPT_CHECK(sigaction(SIGUSR1, &action, nullptr) == 0);
 }
 
 bool interrupted() {

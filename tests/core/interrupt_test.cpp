@@ -28,7 +28,7 @@ int status_of_child(Body body, void (*prepare)() = nothing) {
 }
 
 TEST(Interrupt, FirstSignalOnlySetsTheFlag) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1}) {
     const int status = status_of_child([signal] {
       const bool before = interrupted();
       raise(signal);
@@ -41,14 +41,16 @@ TEST(Interrupt, FirstSignalOnlySetsTheFlag) {
   }
 }
 
-TEST(Interrupt, ALimitOfProcessorTimeMaySayItAgain) {
-  const int status = status_of_child([] {
-    raise(SIGXCPU);
-    raise(SIGXCPU);
-    return interrupted() ? 7 : 8;
-  });
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 7);
+TEST(Interrupt, ALimitOfProcessorTimeAndABatchSystemMaySayItAgain) {
+  for (const int signal : {SIGXCPU, SIGUSR1}) {
+    const int status = status_of_child([signal] {
+      raise(signal);
+      raise(signal);
+      return interrupted() ? 7 : 8;
+    });
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 7);
+  }
 }
 
 TEST(Interrupt, AClosedTerminalMaySayItAgain) {
