@@ -77,12 +77,20 @@ double wall_time_now() {
 }
 
 /// TensorBoard takes the files of a directory in the order of their names.
+constexpr std::string_view kNameBegins = "events.out.tfevents.";
+
 std::string file_name() {
   static std::atomic<int> count = 0;
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host = {'h', 'o', 's', 't'};
-  return vkgpt::format("events.out.tfevents.{:010}.{}.{}.{}", static_cast<std::int64_t>(wall_time_now()),
+  return vkgpt::format("{}{:010}.{}.{}.{}", kNameBegins, static_cast<std::int64_t>(wall_time_now()),
                        host.data(), ::getpid(), count++);
+}
+
+std::ptrdiff_t count_logs(const Path& directory) {
+  return std::ranges::count_if(list_directory(directory), [](const Path& path) {
+    return path.filename().string().starts_with(kNameBegins);
+  });
 }
 
 std::string tag_of(const std::string& key) {
@@ -250,7 +258,8 @@ TensorBoardLog::TensorBoardLog(const Path& directory, std::int64_t finished_step
     : file_(directory / file_name()) {
   const double now = wall_time_now();
   std::string head = event_record(version_event(now));
-  if (finished_steps > 0) head += event_record(restart_event(now, finished_steps + 1));
+  // Also of a run that was killed before its first checkpoint and begins anew.
+  if (count_logs(directory) > 1) head += event_record(restart_event(now, finished_steps + 1));
   const std::vector<Setting> settings = saved_settings(directory);
   if (!settings.empty()) head += event_record(settings_event(now, settings));
   stopped_ = !file_.append(head);

@@ -111,17 +111,14 @@ TEST(TensorBoard, AFileBeginsWithItsVersionAndHoldsTheNumbers) {
 
 TEST(TensorBoard, AResumedRunOpensAnotherFileThatTakesLaterStepsBack) {
   const TempDirectory directory;
-  {
-    const TensorBoardLog first(directory.path(), 0);
-  }
-  {
-    const TensorBoardLog second(directory.path(), 40);
-  }
+  for (const std::int64_t finished : {0, 40, 0}) const TensorBoardLog log(directory.path(), finished);
   const std::vector<Path> files = list_directory(directory.path());
-  ASSERT_EQ(files.size(), 2U);
-  const std::vector<std::string> messages = read_records(read_file(files[1]));
-  ASSERT_EQ(messages.size(), 2U);
-  EXPECT_EQ(hex(messages[1].substr(9)), hex(restart_event(0, 41).substr(9)));
+  ASSERT_EQ(files.size(), 3U);
+  for (const auto& [file, step] : {std::pair{1U, 41}, {2U, 1}}) {
+    const std::vector<std::string> messages = read_records(read_file(files[file]));
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_EQ(hex(messages[1].substr(9)), hex(restart_event(0, step).substr(9)));
+  }
 }
 
 }  // namespace
