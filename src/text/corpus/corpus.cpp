@@ -58,8 +58,21 @@ void check_ends(const TokenView& tokens) {
   tokens.copy(tokens.size() - sample.size(), sample);
 }
 
-bool is_named(const Path& path, std::string_view word) {
-  return path.filename().string().find(word) != std::string::npos;
+enum class ShardUse { kTrain, kValidation, kTest };
+
+/// By a word of its name, letters between anything else: "fineweb_val_000000.bin", not "retrieval.bin".
+ShardUse use_of(const Path& path) {
+  const std::string name = path.stem().string();
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  for (auto begin = name.begin(); begin != name.end();) {
+    begin = std::find_if(begin, name.end(), is_letter);
+    const auto end = std::find_if_not(begin, name.end(), is_letter);
+    const std::string_view word(begin, end);
+    if (word == "test") return ShardUse::kTest;
+    if (word == "val" || word == "valid" || word == "validation") return ShardUse::kValidation;
+    begin = end;
+  }
+  return ShardUse::kTrain;
 }
 
 std::vector<Path> shards_of(const std::string& pattern) {
@@ -271,14 +284,20 @@ Corpus Corpus::open_shards(const std::string& pattern, std::int64_t vocab_size, 
   std::size_t train = 0;
   bool has_validation = false;
   for (const Path& path : shards_of(pattern)) {
-    if (is_named(path, "test")) continue;
+    if (use_of(path) == ShardUse::kTest) {
+      log_info("{} is left out: it is named as a test's", printable(path.string(), 200));
+      continue;
+    }
     const TokenFile& file = corpus.files_.emplace_back(path);
     if (!file.has_header() && token_bytes(vocab_size) > 2) {
       fail("{} has no header and so 16 bits a token, too few for a vocabulary of {}: {}",
            printable(path.string(), 200), vocab_size, kTokenFormats);
     }
-    has_validation |= is_named(path, "val");
-    if (!is_named(path, "val")) train += file.size();
+    if (use_of(path) == ShardUse::kValidation) {
+      has_validation = true;
+    } else {
+      train += file.size();
+    }
   }
   if (corpus.files_.empty()) fail("{} names test files only", printable(pattern, 200));
   // Validation's share of one long sequence: its end.
@@ -286,7 +305,7 @@ Corpus Corpus::open_shards(const std::string& pattern, std::int64_t vocab_size, 
       has_validation ? train : static_cast<std::size_t>(static_cast<double>(train) * (1.0 - val_fraction));
   std::size_t position = 0;
   for (const TokenFile& file : corpus.files_) {
-    if (is_named(file.path(), "val")) {
+    if (use_of(file.path()) == ShardUse::kValidation) {
       corpus.add_piece(corpus.parts_[kValidationSplit], file, 0, file.size());
       continue;
     }

@@ -152,6 +152,8 @@ TEST_F(Shards, NamesDecideTheSplit) {
   EXPECT_EQ(corpus.train().size(), 15U);
   EXPECT_EQ(tokens_of(corpus.validation()),
             tokens_of(Corpus::open_shards(all() + "/x_val*.bin", 100, 0).validation()));
+  shard("latest_retrieval.bin", 80, 100);
+  EXPECT_EQ(Corpus::open_shards(all(), 100, 0.5).train().size(), 35U) << "parts of words are no names";
   // A window across the border of two shards.
   std::vector<Token> window(4);
   corpus.train().copy(8, window);
