@@ -89,7 +89,7 @@ struct TrainStep {
 
 struct TrainResult {
   std::int64_t steps = 0;
-  double train_loss = 0;
+  double train_loss = 0;            ///< of the last step, NaN where none was left to make
   double val_loss = 0;              ///< NaN where nothing was kept for validation
   std::filesystem::path directory;  ///< for `Model`
 };

@@ -40,7 +40,7 @@ TrainResult train_model(const std::map<std::string, std::string>& settings, cons
   const auto open_device = [&] { return std::make_unique<vk::Context>(api::context_options(options)); };
   const train::TrainSummary summary = train::train_with_recovery(open_device, input, config);
   return {.steps = summary.steps,
-          .train_loss = summary.train_loss,
+          .train_loss = summary.train_loss.value_or(std::numeric_limits<double>::quiet_NaN()),
           .val_loss = summary.val_loss.value_or(std::numeric_limits<double>::quiet_NaN()),
           .directory = config.out_dir};
 }

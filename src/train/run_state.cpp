@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "vkgpt/core/error.hpp"
+#include "vkgpt/core/file.hpp"
 #include "vkgpt/model/base_directory.hpp"
 #include "vkgpt/model/param_source.hpp"
 #include "vkgpt/model/safetensors.hpp"
+#include "vkgpt/train/trainer_state.hpp"
 
 namespace vkgpt::train {
 namespace {
@@ -98,6 +100,14 @@ void read_optimizer_state(const Path& checkpoint, StepRunner& runner) {
     file.read(*entry, std::span(bytes));
     runner.state().put(i, bytes);
   }
+}
+
+std::uint64_t keep_optimizer_state(const Path& checkpoint, StepRunner& runner) {
+  read_optimizer_state(checkpoint, runner);
+  const Path file = checkpoint / kTrainerStateFile;
+  const TrainerState before = trainer_state_from_json(read_file(file), file.string());
+  runner.set_kept_steps(before.kept_steps + before.step);
+  return before.kept_steps + before.step;
 }
 
 std::vector<float> parameters_from(const model::LoadedModel& model, const model::GptParams& params,

@@ -27,6 +27,10 @@ void set_base(StepRunner& runner);
 /// Only the optimizer's part.
 void read_optimizer_state(const Path& checkpoint, StepRunner& runner);
 
+/// The same of another run's checkpoint: returns the steps that its optimizer had made, from which `runner`
+/// counts on.
+std::uint64_t keep_optimizer_state(const Path& checkpoint, StepRunner& runner);
+
 /// The parameters (arena) that `--init_from` gives: those of a model, with fresh adapters where the run has
 /// some. Throws `Error` when the model has another shape.
 std::vector<float> parameters_from(const model::LoadedModel& model, const model::GptParams& params,

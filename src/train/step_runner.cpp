@@ -296,8 +296,8 @@ void StepRunner::fill_params(int slot, std::int64_t step, std::int64_t micro_ste
   params.seed_lo = static_cast<std::uint32_t>(config_.seed);
   params.seed_hi = static_cast<std::uint32_t>(config_.seed >> 32);
   params.learning_rate = static_cast<float>(learning_rate);
-  params.bias_correction1 = bias_correction(config_.beta1, step);
-  params.bias_correction2 = bias_correction(config_.beta2, step);
+  params.bias_correction1 = bias_correction(config_.beta1, kept_steps_ + step);
+  params.bias_correction2 = bias_correction(config_.beta2, kept_steps_ + step);
   params.dropout_step = static_cast<std::uint32_t>(step * all_micro_steps_ + micro_step);
   std::memcpy(store_.upload_slot<std::byte>(model::tensor::kStepParams, slot).data(), &params,
               sizeof(params));

@@ -26,8 +26,6 @@
 namespace vkgpt::train {
 namespace {
 
-constexpr std::int64_t kMaxSkippedInARow = 100;
-
 DataLoader loader_of(const RunInput& input, const TrainConfig& config) {
   const DataOrder order{.order = parse_batch_order(config.batch_order),
                         .micro_steps = config.grad_accum_steps};
@@ -105,7 +103,7 @@ void Trainer::start_fresh() {
   std::vector<float> arena = parameters_from(model::load_model(directory), runner_.params(), config_.seed);
   read_init_adapter(config_, runner_.params(), arena);
   runner_.set_parameters(arena);
-  if (config_.keep_optimizer) read_optimizer_state(directory, runner_);
+  if (config_.keep_optimizer) state_.kept_steps = keep_optimizer_state(directory, runner_);
   log_info("starting from the weights of {}", directory.string());
 }
 
@@ -119,6 +117,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   }
   state_.base_sha256 = runner_.base_sha256();
   runner_.set_shares(state_.shares);
+  runner_.set_kept_steps(state_.kept_steps);
   saved_step_ = finished();
   log_info("resumed from {} (step {})", checkpoint.directory.string(), state_.step);
 }
@@ -137,6 +136,7 @@ void Trainer::find_reference() {
 }
 
 void Trainer::save() {
+  save_is_due_ = false;
   if (saved_step_ == finished()) return;
   runner_.drain();
   take_outcomes();
@@ -174,8 +174,16 @@ bool Trainer::save_run(const OuterState* workers) {
   return saved.has_value();
 }
 
+bool Trainer::is_skipping() {
+  if (outer_) return false;  // the others may not skip
+  runner_.drain();
+  take_outcomes();
+  return skipped_.any();
+}
+
 void Trainer::save_before_ending() {
   if (input_.ranks != nullptr || !in_common()) return;  // the others may not be where this one is
+  if (skipped_.are_too_many()) return;                  // the checkpoints there are worth more
   try {
     save();
   } catch (const std::exception& error) {
@@ -238,7 +246,8 @@ bool Trainer::train() {
     if (due(config_.eval_interval) && !evaluate()) return false;
     if (due(config_.sample_interval) && generator_) sample();
     // After the last step the evaluation comes first: the checkpoint records its loss.
-    if (due(config_.save_interval) && finished() < config_.max_steps) save();
+    save_is_due_ = save_is_due_ || (due(config_.save_interval) && finished() < config_.max_steps);
+    if (save_is_due_ && in_common() && !is_skipping()) save();
     if (in_common()) last_common_ = finished();
     context_.instance().check_messages();
   }
@@ -324,14 +333,7 @@ void Trainer::take_outcome(const StepOutcome& outcome) {
   summary_.train_loss = progress.loss;
   if (reporter_) reporter_->step(progress, outcome);
   if (input_.on_step && !input_.on_step(progress)) stopped_ = true;
-  skipped_in_a_row_ = outcome.results.skipped != 0 ? skipped_in_a_row_ + 1 : 0;
-  if (skipped_in_a_row_ == kMaxSkippedInARow) {
-    fail(
-        "{} steps in a row had a gradient or a loss that is not finite, up to step {}: resume an older "
-        "checkpoint "
-        "of {} with a lower --learning_rate, or clip gradients (--grad_clip 1)",
-        kMaxSkippedInARow, done, config_.out_dir);
-  }
+  skipped_.count(outcome, saved_step_);
 }
 
 bool Trainer::evaluate() {

@@ -53,6 +53,7 @@ std::string trainer_state_to_json(const TrainerState& state) {
   if (!state.base_sha256.empty()) json["base_sha256"] = state.base_sha256;
   if (!state.shares.empty()) json["shares"] = state.shares;
   if (state.val_tokens) json["val_tokens"] = *state.val_tokens;
+  if (state.kept_steps > 0) json["kept_steps"] = state.kept_steps;
   return json.dump(1) + "\n";
 }
 
@@ -62,9 +63,9 @@ TrainerState trainer_state_from_json(std::string_view text, const std::string& w
     fail("{}: its version {} is not {}; use the vkgpt that wrote it", where, version, kTrainerStateVersion);
   }
   // Losing a part of the state silently would break the continuation.
-  constexpr std::array<std::string_view, 11> kKeys = {
+  constexpr std::array<std::string_view, 12> kKeys = {
       "version",    "step",        "seed",        "tokens_seen", "best_val_loss", "best_step",
-      "batch_size", "data_sha256", "base_sha256", "shares",      "val_tokens"};
+      "batch_size", "data_sha256", "base_sha256", "shares",      "val_tokens",    "kept_steps"};
   for (const auto& [key, value] : json.items()) {
     if (std::ranges::find(kKeys, key) == kKeys.end()) fail("{}: unknown key {}", where, json_quoted(key));
   }
@@ -88,6 +89,7 @@ TrainerState trainer_state_from_json(std::string_view text, const std::string& w
   check_digest(state.base_sha256, "base_sha256", where);
   if (json.contains("shares")) state.shares = shares_from(json["shares"], where);
   if (json.contains("val_tokens")) state.val_tokens = json_unsigned(json, "val_tokens", where);
+  if (json.contains("kept_steps")) state.kept_steps = json_unsigned(json, "kept_steps", where, kMaxStep);
   return state;
 }
 

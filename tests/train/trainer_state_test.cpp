@@ -21,7 +21,8 @@ TrainerState sample() {
           .data_sha256 = std::string(64, 'a'),
           .base_sha256 = std::string(64, 'b'),
           .shares = {5, 3},
-          .val_tokens = 4096};
+          .val_tokens = 4096,
+          .kept_steps = 77};
 }
 
 TEST(TrainerState, RoundTripsExactly) {

@@ -82,6 +82,8 @@ class StepRunner {
   std::vector<std::int64_t> shares() const;
   /// Those of a run that goes on, where they fit this one.
   void set_shares(std::span<const std::int64_t> shares);
+  /// Steps that the optimizer's moments are older than the run: they count where Adam corrects their bias.
+  void set_kept_steps(std::uint64_t steps) { kept_steps_ = static_cast<std::int64_t>(steps); }
 
   /// Whether a rank wished to end; the same on all of them.
   bool stop_agreed() const { return stop_agreed_; }
@@ -180,6 +182,7 @@ class StepRunner {
   std::optional<std::int64_t> pending_[plan::kSlotCount];  // step whose results the slot will hold
   std::optional<RankStep> rank_step_;                      // where a step is more than this device's
   std::optional<RankState> state_;
+  std::int64_t kept_steps_ = 0;
   bool stop_agreed_ = false;
   std::deque<StepOutcome> outcomes_;
   std::vector<std::int32_t> tokens_, positions_;  // of the micro-step that is being filled in

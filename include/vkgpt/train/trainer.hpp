@@ -19,6 +19,7 @@
 #include "vkgpt/train/pace.hpp"
 #include "vkgpt/train/progress.hpp"
 #include "vkgpt/train/run_reporter.hpp"
+#include "vkgpt/train/skipped_steps.hpp"
 #include "vkgpt/train/step_runner.hpp"
 #include "vkgpt/train/train_config.hpp"
 #include "vkgpt/train/trainer_state.hpp"
@@ -27,8 +28,8 @@
 namespace vkgpt::train {
 
 struct TrainSummary {
-  std::int64_t steps = 0;  // completed in the whole run
-  double train_loss = 0;   // of the last step, nats per token
+  std::int64_t steps = 0;            // completed in the whole run
+  std::optional<double> train_loss;  // of the last step that this run made, nats per token
   std::optional<double> val_loss;
   std::optional<double> best_val_loss;
   double seconds = 0;             // of training, evaluations and samples included
@@ -78,6 +79,9 @@ class Trainer {
   void save();
   /// The same when an error ends the run; failing is only warned about.
   void save_before_ending();
+  /// Whether loss or gradients of the last step were not finite: a checkpoint of its weights waits, lest it
+  /// take the place of a good one.
+  bool is_skipping();
   /// Whether a signal asked to end; of several ranks, whether all know.
   bool ending() const;
   bool write_checkpoint();
@@ -118,7 +122,8 @@ class Trainer {
   bool outer_stop_ = false;                     // a worker wished to end, known to all after a round
   std::optional<std::int64_t> saved_step_;      // of the newest checkpoint
   std::optional<std::int64_t> evaluated_step_;  // whose weights summary_.val_loss speaks of
-  std::int64_t skipped_in_a_row_ = 0;
+  bool save_is_due_ = false;
+  SkippedSteps skipped_;
   bool stopped_ = false;  // by on_step
 };
 

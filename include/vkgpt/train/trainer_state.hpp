@@ -30,6 +30,8 @@ struct TrainerState {
   std::vector<std::int64_t> shares = {};
   /// Tokens kept for validation, by which the best loss was measured.
   std::optional<std::uint64_t> val_tokens = {};
+  /// Steps that the optimizer had made before this run (--keep_optimizer): its moments are as old.
+  std::uint64_t kept_steps = 0;
 
   friend bool operator==(const TrainerState&, const TrainerState&) = default;
 };

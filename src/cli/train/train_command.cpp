@@ -106,7 +106,7 @@ void print_summary(const train::TrainSummary& summary, const model::GptConfig& m
   }
   const nlohmann::ordered_json record = {{"steps", summary.steps},
                                          {"interrupted", summary.interrupted},
-                                         {"train_loss", summary.train_loss},
+                                         {"train_loss", optional_json(summary.train_loss)},
                                          {"val_loss", optional_json(summary.val_loss)},
                                          {"best_val_loss", optional_json(summary.best_val_loss)},
                                          {"seconds", summary.seconds},
