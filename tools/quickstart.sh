@@ -11,7 +11,7 @@ run=runs/quickstart
 
 echo "== build"
 cmake --preset release -DVKGPT_TESTS=OFF >/dev/null
-cmake --build --preset release --parallel "$(nproc)" --target vkgpt
+cmake --build --preset release --parallel "$(nproc)" --target vkgpt vkgpt_manual
 
 echo "== text"
 mkdir -p data

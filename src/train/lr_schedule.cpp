@@ -23,7 +23,7 @@ LrSchedule::Kind kind_of(const std::string& name) {
 LrSchedule::LrSchedule(const TrainConfig& config)
     : kind(kind_of(config.lr_schedule)),
       learning_rate(config.learning_rate),
-      min_lr(config.min_lr),
+      min_lr(config.end_rate()),
       warmup_steps(config.warmup_steps),
       decay_begin(config.warmup_steps),
       decay_steps(config.lr_decay_steps > 0 ? config.lr_decay_steps : config.max_steps) {

@@ -1,5 +1,6 @@
 #include "vkgpt/train/run_setup.hpp"
 
+#include <ctime>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -61,11 +62,18 @@ RunSetup::RunSetup(const FieldSet& fields, model::GptConfig& model, TrainConfig&
   if (config_.tokenizer == "bpe" && model_.vocab_size > 0 && !fields.was_set("bpe_vocab_size")) {
     config_.bpe_vocab_size = model_.vocab_size;
   }
-  data_.emplace(open_train_data(config_, origin_));
+  open_data();
   settle_packing();
   settle_vocabulary();
   settle_prompt(fields);
   if (checkpoint_) reached_ = check_continuation(changes);
+}
+
+void RunSetup::open_data() {
+  const bool is_first_start = config_.chat_time == 0;
+  if (is_first_start) config_.chat_time = std::time(nullptr);
+  data_.emplace(open_train_data(config_, origin_));
+  if (is_first_start && !data_->conversations) config_.chat_time = 0;
 }
 
 void RunSetup::write_settings() const {
@@ -213,10 +221,17 @@ void RunSetup::settle_prompt(const FieldSet& fields) {
 /// Refuses, before anything is changed, a continuation that the run does not allow, and says what it changes.
 /// The step that is reached.
 std::int64_t RunSetup::check_continuation(std::span<const SettingChange> changes) const {
-  for (const SettingChange& change : changes) {
-    if (change.name != "init_adapter") continue;
-    fail_usage("init_adapter = {}: {} goes on with its own adapters, leave it out",
-               printable(change.after, 200), config_.out_dir);
+  for (const auto& [name, before, after] : changes) {
+    if (name == "init_adapter") {
+      fail_usage("init_adapter = {}: {} goes on with its own adapters, leave it out", printable(after, 200),
+                 config_.out_dir);
+    }
+    // Moments would pass for those of other tensors, or mean something else.
+    if (name == "optimizer" || name == "freeze") {
+      fail_usage(
+          "{} = {}: the optimizer's state in {} is of \"{}\"; --init_from {} --out_dir OTHER begins anew",
+          name, printable(after, 200), config_.out_dir, printable(before, 200), config_.out_dir);
+    }
   }
   const TrainerState state = resume_state(*checkpoint_, model_, config_, data_->corpus);
   for (const SettingChange& change : changes) {

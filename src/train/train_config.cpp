@@ -52,6 +52,9 @@ void check_dpo(const TrainConfig& config) {
 }  // namespace
 
 void TrainConfig::validate() const {
+  if (min_lr < 0 && min_lr != -1) {
+    fail_usage("--min_lr {}: 0 or more, or -1 for a tenth of learning_rate", min_lr);
+  }
   if (lr_schedule != "constant" && min_lr > learning_rate) {
     fail_usage("min_lr = {} is above learning_rate = {}", min_lr, learning_rate);
   }

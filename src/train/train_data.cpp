@@ -64,7 +64,8 @@ TrainData open_conversations(const TrainConfig& config, const std::optional<Path
   const Path file = config.data_path;
   const text::ChatDataConfig chat_config{.chat_template = config.chat_template,
                                          .val_fraction = config.val_fraction,
-                                         .skip_bad = config.bad_data == "skip"};
+                                         .skip_bad = config.bad_data == "skip",
+                                         .time = config.chat_time};
   text::ChatData chat = pairs ? text::read_preference_data({&file, 1}, *data.tokenizer, chat_config)
                               : text::read_chat_data({&file, 1}, *data.tokenizer, chat_config);
   const std::size_t held_out = chat.splits[1].documents.spans.size() / (pairs ? 2 : 1);

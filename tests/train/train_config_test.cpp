@@ -16,8 +16,14 @@ TEST(TrainConfig, RefusesContradictions) {
   EXPECT_NO_THROW(TrainConfig().validate());
   TrainConfig config;
   config.learning_rate = 1e-5;
+  EXPECT_NO_THROW(config.validate());
+  EXPECT_DOUBLE_EQ(config.end_rate(), 1e-6);
+  config.min_lr = 1e-4;
+  EXPECT_THROW(config.validate(), Error);
+  config.min_lr = -0.5;
   EXPECT_THROW(config.validate(), Error);
   config.min_lr = 1e-5;
+  EXPECT_DOUBLE_EQ(config.end_rate(), 1e-5);
   EXPECT_NO_THROW(config.validate());
   config.out_dir.clear();
   EXPECT_THROW(config.validate(), Error);
@@ -46,7 +52,7 @@ TEST(TrainConfig, DefaultsAreAllowedValues) {
   const FieldSet defaults(config);
   for (const Field& field : defaults.fields()) {
     EXPECT_NO_THROW(
-        fields.set({std::string(field.info.name), field.default_text, SettingOrigin::kFlag, "--x"}));
+        fields.set({std::string(field.info.name), field.default_text, SettingOrigin::kConfigFile, "x"}));
     EXPECT_FALSE(field.info.help.empty());
     EXPECT_EQ(field.info.help.find('\n'), std::string_view::npos);
   }

@@ -35,6 +35,13 @@ struct ConversationFields {
                     .choices = "error|skip"},
           self.bad_data);
     visit(text::chat_template_field(kGroup), self.chat_template);
+    visit(FieldInfo{.name = "chat_time",
+                    .group = kGroup,
+                    .help = "When the run began, in seconds since 1970: the date that a chat template which "
+                            "writes one is told, also after --resume; 0: now",
+                    .min = 0,
+                    .file_only = true},
+          self.chat_time);
     visit(FieldInfo{.name = "objective",
                     .group = kGroup,
                     .help = "What is learned: the next token, or to prefer the chosen reply of pairs to the "

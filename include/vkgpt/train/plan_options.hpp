@@ -32,7 +32,8 @@ std::int64_t pairs_per_window(std::int64_t T);
 model::Preference preference(const TrainConfig& config, std::int64_t T);
 
 /// One line, or none. Where bf16 is asked for: what its matrix products run on, and what would be faster. On
-/// a GPU whose matrix units stay unused without anybody's wish: why. On a CPU driver that a newer one outruns: that.
+/// a GPU whose matrix units stay unused without anybody's wish: why. On a CPU driver that a newer one
+/// outruns: that.
 std::string speed_notice(const TrainConfig& config, const vk::Target& target);
 
 /// The train plan of sequences of `T` tokens that a configuration means on a device, scheduled; `tapped` adds

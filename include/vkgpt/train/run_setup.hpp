@@ -44,6 +44,7 @@ class RunSetup {
   void settle_shape(const FieldSet& fields);
   void settle_adapter();
   void settle_vocabulary();
+  void open_data();
   void settle_packing();
   void warn_of(const Packing::Report& report, std::string_view split, Overlong overlong) const;
   void settle_prompt(const FieldSet& fields);

@@ -33,13 +33,14 @@ struct TrainConfig {
   std::string overlong = "truncate";
   std::string bad_data = "error";
   std::string chat_template = "auto";
+  std::int64_t chat_time = 0;  ///< seconds since 1970; settled by `RunSetup` where there are conversations
 
   std::string objective = "tokens";
   double dpo_beta = 0.1;
   double dpo_label_smoothing = 0;
 
   double learning_rate = 1e-3;
-  double min_lr = 1e-4;
+  double min_lr = -1;  ///< -1 = a tenth of learning_rate, see `end_rate`
   std::string lr_schedule = "cosine";
   std::int64_t warmup_steps = 100;
   std::int64_t lr_decay_steps = 0;  ///< 0 = max_steps
@@ -103,6 +104,8 @@ struct TrainConfig {
   /// And those that contradict the model.
   void validate(const model::GptConfig& model) const;
 
+  /// The learning rate at the end of the schedule.
+  double end_rate() const { return min_lr == -1 ? learning_rate / 10 : min_lr; }
   /// Whether ranks train apart for rounds of steps.
   bool is_diloco() const { return sync == "diloco"; }
   /// Whether what blocks keep for the backward waits in host memory.

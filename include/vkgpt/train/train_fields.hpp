@@ -119,8 +119,8 @@ struct TrainFields {
           self.learning_rate);
     visit(FieldInfo{.name = "min_lr",
                     .group = kOptimizerGroup,
-                    .help = "Learning rate at the end of the schedule",
-                    .min = 0,
+                    .help = "Learning rate at the end of the schedule; -1 is a tenth of learning_rate",
+                    .min = -1,
                     .max = 1e3},
           self.min_lr);
     visit(FieldInfo{.name = "lr_schedule",

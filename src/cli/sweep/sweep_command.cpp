@@ -107,9 +107,7 @@ class Sweep {
     for (const Setting& setting : config_.base) {
       if (setting.key != "out_dir" && setting.key != "resume") settings[setting.key] = setting.text;
     }
-    for (const auto* const given : {&run.values, &run.implied}) {
-      for (const auto& [key, value] : *given) settings[key] = value;
-    }
+    for (const auto& [key, value] : run.values) settings[key] = value;
     return settings;
   }
 

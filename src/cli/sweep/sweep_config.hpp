@@ -44,8 +44,6 @@ struct SweepConfig {
 struct SweepRun {
   std::string name;
   std::vector<std::pair<std::string, std::string>> values;
-  /// What follows from them: min_lr is a tenth of a searched learning_rate where nothing else says it.
-  std::vector<std::pair<std::string, std::string>> implied = {};
 };
 
 /// Reads a YAML or JSON file. Usage errors, one line with the place, for anything that is not as above, and

@@ -104,19 +104,6 @@ std::string run_name(std::size_t number, const SweepRun& run) {
   return name.substr(0, kLongest);
 }
 
-/// A search over learning rates reaches below the default min_lr; the ratio is what people keep.
-void imply_min_lr(const SweepConfig& config, SweepRun& run) {
-  constexpr double kShare = 0.1;
-  if (std::ranges::find(config.base, "min_lr", &Setting::key) != config.base.end()) return;
-  std::string rate;
-  for (const auto& [key, value] : run.values) {
-    if (key == "min_lr") return;
-    if (key == "learning_rate") rate = value;
-  }
-  if (rate.empty()) return;
-  run.implied.emplace_back("min_lr", vkgpt::format("{:.6g}", kShare * std::stod(rate)));
-}
-
 /// Refuses a run that would fail at its start.
 void check_run(const SweepConfig& config, const SweepRun& run) {
   TrainSettings train;
@@ -127,10 +114,8 @@ void check_run(const SweepConfig& config, const SweepRun& run) {
     }
   }
   for (const Setting& setting : config.base) train.fields.set(setting);
-  for (const auto* const settings : {&run.values, &run.implied}) {
-    for (const auto& [key, value] : *settings) {
-      train.fields.set({.key = key, .text = value, .origin = SettingOrigin::kFlag, .where = key});
-    }
+  for (const auto& [key, value] : run.values) {
+    train.fields.set({.key = key, .text = value, .origin = SettingOrigin::kFlag, .where = key});
   }
   try {
     train.model.validate();
@@ -139,7 +124,9 @@ void check_run(const SweepConfig& config, const SweepRun& run) {
   } catch (const Error& error) {
     fail_usage("run {}: {}", run.name, error.what());
   }
-  if (train.train.data_path.empty()) fail_usage("'base' has no data_path: name the text to train on");
+  if (train.train.data_path.empty() && train.train.memmap_dataset.empty()) {
+    fail_usage("'base' has neither data_path nor memmap_dataset: name the text to train on");
+  }
 }
 
 }  // namespace
@@ -152,7 +139,6 @@ std::vector<SweepRun> plan_sweep(const SweepConfig& config) {
       run.values.emplace_back(config.parameters[i].key, values[i]);
     }
     run.name = run_name(runs.size() + 1, run);
-    imply_min_lr(config, run);
     check_run(config, run);
     runs.push_back(std::move(run));
   }

@@ -27,6 +27,7 @@ struct CompiledChat {
   std::vector<std::pair<std::string, std::string>> named_tokens;
   std::vector<Token> before;  ///< put before what the template writes
   bool text_calls = false;    ///< arguments of calls must be strings
+  std::int64_t time = 0;      ///< what strftime_now() tells, seconds since 1970; 0: the clock
 
   const Template& choose(const ChatRequest& request) const {
     return with_tools && !request.tools.is_null() ? *with_tools : by_default;
@@ -93,7 +94,7 @@ std::unique_ptr<CompiledChat> compile(const Tokenizer& tokenizer, std::string_vi
 /// Runs a template and gives what it writes to `use`, whose views live as long as the run.
 template <typename Use>
 auto run(const CompiledChat& compiled, const ChatRequest& request, const Use& use) {
-  Evaluator evaluator(compiled.choose(request), {}, std::time(nullptr));
+  Evaluator evaluator(compiled.choose(request), {}, compiled.time != 0 ? compiled.time : std::time(nullptr));
   try {
     for (const auto& [name, value] : request.variables.items()) {
       evaluator.define(name, jinja::request_value(value, evaluator.heap()));
@@ -135,8 +136,9 @@ ChatJson parse_chat_json(std::string_view text, std::string_view where) {
   return ChatJson::parse(text);
 }
 
-ChatFormat::ChatFormat(const Tokenizer& tokenizer, std::string_view name)
+ChatFormat::ChatFormat(const Tokenizer& tokenizer, std::string_view name, std::int64_t time)
     : tokenizer_(&tokenizer), compiled_(compile(tokenizer, name)) {
+  compiled_->time = time;
   check_alphabet();
   find_stops();
   find_generation_prompt();

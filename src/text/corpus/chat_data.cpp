@@ -177,7 +177,7 @@ void for_each_conversation(
 
 ChatData read_chat_data(std::span<const Path> files, const Tokenizer& tokenizer,
                         const ChatDataConfig& config) {
-  const ChatFormat format(tokenizer, config.chat_template);
+  const ChatFormat format(tokenizer, config.chat_template, config.time);
   ChatData data;
   const auto encoded = [&](std::string_view record) {
     return encode_conversation(record, format, config.val_fraction);

@@ -70,7 +70,7 @@ EncodedPair encode_pair(std::string_view record, const ChatFormat& format, doubl
 
 ChatData read_preference_data(std::span<const Path> files, const Tokenizer& tokenizer,
                               const ChatDataConfig& config) {
-  const ChatFormat format(tokenizer, config.chat_template);
+  const ChatFormat format(tokenizer, config.chat_template, config.time);
   ChatData data;
   const auto encoded = [&](std::string_view record) {
     return encode_pair(record, format, config.val_fraction);

@@ -1,6 +1,8 @@
 // Fine-tuning on conversations, from the file to the samples.
 
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -83,6 +85,19 @@ TEST_F(GpuChatTrain, LearnsResumesAndSamplesFromConversations) {
   const RunResult rest = run_vkgpt({"train", "--out_dir", file("parts"), "--resume", "--max_steps", "8"});
   ASSERT_EQ(rest.code, 0) << rest.err;
   EXPECT_EQ(weights(file("parts"), 8), weights(file("whole"), 8)) << "bit for bit";
+}
+
+TEST_F(GpuChatTrain, ResumesWhatATemplateDatesOnAnotherDay) {
+  ASSERT_EQ(train(file("chat.jsonl"), file("plain"), 1).code, 0);
+  ASSERT_EQ(run_vkgpt({"export", "--model", file("plain"), "--out", file("dated")}).code, 0);
+  // A second is a day here.
+  write_file(Path(file("dated")) / "chat_template.jinja",
+             "{{ strftime_now('%s') }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}");
+  const std::vector<std::string> origin = {"--init_from", file("dated"), "--tokenizer", ""};
+  ASSERT_EQ(train(file("chat.jsonl"), file("parts"), 2, origin).code, 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  const RunResult rest = run_vkgpt({"train", "--out_dir", file("parts"), "--resume", "--max_steps", "4"});
+  ASSERT_EQ(rest.code, 0) << rest.err;
 }
 
 TEST_F(GpuChatTrain, ReadsTheSameFromPreparedShards) {

@@ -109,7 +109,9 @@ TEST_F(GpuResume, RefusesAnotherTextAndAnotherShapeAndChangesNothing) {
   };
   refuses({"--max_steps", "6", "--n_layer", "2"}, "n_layer = 2");
   refuses({"--max_steps", "6", "--seed", "5"}, "--seed 1337, not 5");
-  for (const auto& [flag, value] : {std::pair{"--optimizer", "lion"}, {"--ema", "true"}, {"--amp", "fp16"}}) {
+  refuses({"--max_steps", "6", "--optimizer", "lion"}, "optimizer = lion");
+  refuses({"--max_steps", "6", "--freeze", "h.0.*"}, "freeze = h.0.*");
+  for (const auto& [flag, value] : {std::pair{"--ema", "true"}, {"--amp", "fp16"}}) {
     const RunResult result = resume({"--max_steps", "6", flag, value});
     EXPECT_NE(result.code, 0) << flag;
     EXPECT_TRUE(files() == before) << flag << " is refused late, and changes nothing all the same";

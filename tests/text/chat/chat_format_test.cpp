@@ -107,6 +107,15 @@ TEST(ChatFormat, TakesTurnsAsGivenAndContentInParts) {
   EXPECT_EQ(format.stops(), std::vector<std::string>{"\n\n"});
 }
 
+TEST(ChatFormat, TellsTemplatesTheTimeThatIsGiven) {
+  Marked dated({});
+  set_template(dated, "{{ strftime_now('%Y') }}: {{ messages[0].content }}");
+  constexpr std::int64_t kDays = 24 * 60 * 60;
+  const ChatRequest request{.messages = ChatJson::array({turn("user", "Hi")})};
+  EXPECT_EQ(dated.decode(ChatFormat(dated, "own", 200 * kDays).encode(request).tokens), "1970: Hi");
+  EXPECT_NE(dated.decode(ChatFormat(dated, "own").encode(request).tokens), "1970: Hi");
+}
+
 TEST(ChatFormat, BeginsAsTheModelsTemplateSaysElseAsTheTokenizerDoes) {
   Marked llama({"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<s>"});
   const Token begin = *llama.special_token("<s>");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,10 +21,11 @@ struct CompiledChat;
 class ChatFormat {
  public:
   /// `name`: "auto" (the model's own template, else by the tokenizer's special tokens), "own", "chatml",
-  /// "llama3" or "plain" ("User: ...", "Assistant: ...", a line each). `tokenizer` outlives this. Throws
-  /// usage errors, and `Error` for a template that is no Jinja or that writes turns with characters which
-  /// the tokenizer does not know.
-  explicit ChatFormat(const Tokenizer& tokenizer, std::string_view name = "auto");
+  /// "llama3" or "plain" ("User: ...", "Assistant: ...", a line each). `time`, in seconds since 1970, is what
+  /// a template that writes the date is told; 0: the clock's. `tokenizer` outlives this. Throws usage errors,
+  /// and `Error` for a template that is no Jinja or that writes turns with characters which the tokenizer
+  /// does not know.
+  explicit ChatFormat(const Tokenizer& tokenizer, std::string_view name = "auto", std::int64_t time = 0);
   /// Turns as given; throws `Error` as above.
   ChatFormat(const Tokenizer& tokenizer, const ChatTurns& turns);
   ChatFormat(ChatFormat&&) noexcept;

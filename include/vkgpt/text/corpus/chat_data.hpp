@@ -18,6 +18,7 @@ struct ChatDataConfig {
   std::string chat_template = "auto";  ///< as `ChatFormat` takes it
   double val_fraction = 0.1;           ///< of the conversations, drawn by their contents
   bool skip_bad = false;               ///< pass over records that are of no use
+  std::int64_t time = 0;               ///< as `ChatFormat` takes it
 };
 
 /// What was found in files of conversations.
