@@ -129,11 +129,25 @@ class Sweep {
     return flags;
   }
 
+  /// What the run's directory is called where it had another number, before values were added to the search.
+  std::string name_on_disk(const SweepRun& run, const std::string& settings) const {
+    const std::size_t values = run.name.find('-');
+    if (values == std::string::npos || is_there(directory_ / run.name)) return run.name;
+    for (const Path& path : list_directory(directory_)) {
+      const std::string name = path.filename().string();
+      const std::size_t begin = name.find('-');
+      if (begin == std::string::npos || name.substr(begin) != run.name.substr(values)) continue;
+      if (is_there(path / kRunFile) && read_file(path / kRunFile) == settings) return name;
+    }
+    return run.name;
+  }
+
   /// Makes the run's directory, or takes up what is in it.
   void prepare(SweepResult& result) {
+    const std::string settings = run_settings(result.run).dump(2) + "\n";
+    result.run.name = name_on_disk(result.run, settings);
     const Path directory = directory_of(result);
     make_directories(directory);
-    const std::string settings = run_settings(result.run).dump(2) + "\n";
     if (!is_there(directory / kRunFile)) {
       replace_file(directory / kRunFile, settings);
     } else if (read_file(directory / kRunFile) != settings) {

@@ -79,14 +79,14 @@ class GpuSweepCommand : public testing::Test {
   }
 
   /// `steps` for each of two runs.
-  std::vector<std::string> sweep(const std::string& steps) const {
+  std::vector<std::string> sweep(const std::string& steps, const std::string& rates = "1e-5, 1e-2") const {
     const Path config = directory_ / "sweep.yaml";
     write_file(config, "out_dir: " + out().string() +
                            "\nbase:\n  data_path: " + (directory_ / "t.txt").string() +
                            "\n  n_layer: 1\n  n_head: 2\n  n_embd: 32\n  block_size: 32\n  batch_size: 2\n"
                            "  eval_interval: 0\n  eval_iters: 1\n  sample_interval: 0\n  log_interval: 1\n"
                            "  max_steps: " +
-                           steps + "\nparameters:\n  learning_rate: [1e-5, 1e-2]\n");
+                           steps + "\nparameters:\n  learning_rate: [" + rates + "]\n");
     return {"sweep", "--config", config.string()};
   }
   Path out() const { return directory_ / "sweep"; }
@@ -114,6 +114,16 @@ TEST_F(GpuSweepCommand, RanksItsRunsAndDoesNotRepeatThem) {
   const RunResult other = run_vkgpt(sweep("13"));
   EXPECT_EQ(other.code, 2);
   EXPECT_NE(other.err.find("other settings"), std::string::npos) << other.err;
+}
+
+TEST_F(GpuSweepCommand, OneMoreValueTrainsOneMoreRun) {
+  ASSERT_EQ(run_vkgpt(sweep("3")).code, 0);
+  const RunResult result = run_vkgpt(sweep("3", "1e-6, 1e-5, 1e-2"));
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(results().size(), 3U);
+  EXPECT_TRUE(std::filesystem::exists(out() / "001-learning_rate=1e-6"));
+  EXPECT_FALSE(std::filesystem::exists(out() / "002-learning_rate=1e-5")) << "done as 001";
+  EXPECT_FALSE(std::filesystem::exists(out() / "003-learning_rate=1e-2")) << "done as 002";
 }
 
 TEST_F(GpuSweepCommand, RunsWhatItRecordsWhateverTheEnvironmentSays) {
