@@ -236,6 +236,9 @@ std::int64_t RunSetup::check_continuation(std::span<const SettingChange> changes
   const TrainerState state = resume_state(*checkpoint_, model_, config_, data_->corpus);
   for (const SettingChange& change : changes) {
     log_info("{}: {} -> {}", change.name, printable(change.before, 200), printable(change.after, 200));
+    if (config_.curriculum && change.name == "max_steps") {
+      log_info("--curriculum counts in shares of max_steps: contexts may be shorter again for a while");
+    }
   }
   const auto step = static_cast<std::int64_t>(state.step);
   if (step >= config_.max_steps) {
