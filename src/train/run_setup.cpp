@@ -1,9 +1,13 @@
 #include "vkgpt/train/run_setup.hpp"
 
+#include <algorithm>
+#include <array>
 #include <ctime>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "vkgpt/core/config_json.hpp"
 #include "vkgpt/core/error.hpp"
@@ -36,6 +40,21 @@ std::string usable_prompt(const std::string& prompt, const TrainData& data) {
   text::Token first = 0;
   data.corpus.train().copy(0, {&first, 1});
   return data.tokenizer->decode({&first, 1});
+}
+
+/// What of a run's a changed setting is about, where the checkpoint decides that; "" where it does not. The
+/// state of one optimizer may have the shape of another's, as that of one choice of parameters.
+std::string_view what_stays(const SettingChange& change) {
+  constexpr auto kOwn =
+      std::to_array<std::pair<std::string_view, std::string_view>>({{"init_adapter", "adapters"},
+                                                                    {"optimizer", "optimizer"},
+                                                                    {"freeze", "choice of parameters"},
+                                                                    {"keep_optimizer", "optimizer's state"},
+                                                                    {"bpe_vocab_size", "tokenizer"}});
+  // Files of tokenizers are compared with the checkpoint's, names of what is learned from a text are not.
+  if (change.name == "tokenizer" && (change.after == "bpe" || change.after == "char")) return "tokenizer";
+  const auto* const found = std::ranges::find(kOwn, change.name, [](const auto& pair) { return pair.first; });
+  return found == kOwn.end() ? "" : found->second;
 }
 
 }  // namespace
@@ -221,17 +240,11 @@ void RunSetup::settle_prompt(const FieldSet& fields) {
 /// Refuses, before anything is changed, a continuation that the run does not allow, and says what it changes.
 /// The step that is reached.
 std::int64_t RunSetup::check_continuation(std::span<const SettingChange> changes) const {
-  for (const auto& [name, before, after] : changes) {
-    if (name == "init_adapter") {
-      fail_usage("init_adapter = {}: {} goes on with its own adapters, leave it out", printable(after, 200),
-                 config_.out_dir);
-    }
-    // Moments would pass for those of other tensors, or mean something else.
-    if (name == "optimizer" || name == "freeze") {
-      fail_usage(
-          "{} = {}: the optimizer's state in {} is of \"{}\"; --init_from {} --out_dir OTHER begins anew",
-          name, printable(after, 200), config_.out_dir, printable(before, 200), config_.out_dir);
-    }
+  for (const SettingChange& change : changes) {
+    const std::string_view own = what_stays(change);
+    if (own.empty()) continue;
+    fail_usage("{} = {}: {} goes on with its own {}, leave it out", change.name, printable(change.after, 200),
+               config_.out_dir, own);
   }
   const TrainerState state = resume_state(*checkpoint_, model_, config_, data_->corpus);
   for (const SettingChange& change : changes) {

@@ -17,6 +17,7 @@
 #include "vkgpt/model/model_directory.hpp"
 #include "vkgpt/train/init_adapter.hpp"
 #include "vkgpt/train/resume.hpp"
+#include "vkgpt/train/run_history.hpp"
 #include "vkgpt/vk/result.hpp"
 
 #include "train/outer_state.hpp"
@@ -275,11 +276,25 @@ TrainSummary Trainer::run() {
     fail("the checkpoint of step {} could not be saved; the one of step {} is the newest", finished(),
          saved_step_.value_or(0));
   }
+  if (first_step_ == finished() && input_.leads()) recall_losses();
   summary_.steps = finished();
   summary_.best_val_loss = state_.best_val_loss;
   summary_.seconds = seconds_since(start);
   summary_.device_bytes = runner_.store().allocated_bytes();
   return summary_;
+}
+
+void Trainer::recall_losses() {
+  try {
+    const RunHistory history = read_run_history(config_.out_dir);
+    if (!history.loss.empty()) summary_.train_loss = history.loss.values.back();
+    const Series& val_loss = history.val_loss;
+    if (!summary_.val_loss && !val_loss.empty() && val_loss.steps.back() == static_cast<double>(finished())) {
+      summary_.val_loss = val_loss.values.back();
+    }
+  } catch (const Error&) {
+    // without a log they stay unknown
+  }
 }
 
 bool Trainer::train_step() {
@@ -362,39 +377,6 @@ bool Trainer::evaluate() {
   if (is_best) save();
   pace_.restart(finished());
   return true;
-}
-
-std::vector<text::Token> Trainer::sample_prompt() const {
-  if (!config_.sample_prompt.empty() || !input_.corpus.has_replies()) {
-    return input_.tokenizer.encode(config_.sample_prompt);
-  }
-  // A conversation up to its first reply, another one each time; held-out ones where there are any.
-  const std::size_t split = loader_.has_validation() ? 1 : 0;
-  const text::Documents& documents = input_.corpus.documents(split);
-  const std::uint64_t number = state_.step / static_cast<std::uint64_t>(config_.sample_interval);
-  const text::DocumentSpan& span = documents.spans[number % documents.spans.size()];
-  std::size_t count = 1;
-  while (count < span.tokens && !documents.counted[span.begin + count]) ++count;
-  std::vector<text::Token> prompt(std::min(count, static_cast<std::size_t>(input_.model.block_size)));
-  const text::TokenView tokens = split == 1 ? input_.corpus.validation() : input_.corpus.train();
-  tokens.copy(span.begin + count - prompt.size(), prompt);
-  return prompt;
-}
-
-void Trainer::sample() {
-  runner_.drain();
-  take_outcomes();
-  text::GenerateConfig config;
-  config.max_new_tokens = config_.sample_tokens;
-  config.seed = config_.seed;
-  const std::vector<text::Token> prompt = sample_prompt();
-  generator_->forget();
-  const bool is_reply = config_.sample_prompt.empty();
-  const std::vector<text::Token> tokens = generator_->generate(
-      prompt, config, text::SamplerConfig{}, 0,
-      [&](text::Token token) { return !is_reply || !input_.tokenizer.ends_text(token); });
-  reporter_->sample(state_.step, input_.tokenizer.decode(prompt) + input_.tokenizer.decode_more(tokens));
-  pace_.restart(finished());
 }
 
 }  // namespace vkgpt::train

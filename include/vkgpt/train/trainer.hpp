@@ -29,7 +29,7 @@ namespace vkgpt::train {
 
 struct TrainSummary {
   std::int64_t steps = 0;            // completed in the whole run
-  std::optional<double> train_loss;  // of the last step that this run made, nats per token
+  std::optional<double> train_loss;  // of the last step that was logged, nats per token
   std::optional<double> val_loss;
   std::optional<double> best_val_loss;
   double seconds = 0;             // of training, evaluations and samples included
@@ -94,6 +94,8 @@ class Trainer {
   std::vector<text::Token> sample_prompt() const;
   void take_outcomes();
   void take_outcome(const StepOutcome& outcome);
+  /// The losses of a run that had nothing left to train, as its log has them.
+  void recall_losses();
   bool due(std::int64_t interval) const;
   bool owes_evaluation() const;
   /// Whether all ranks hold the same weights: always, but for workers that train apart for a round.

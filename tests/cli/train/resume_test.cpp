@@ -109,8 +109,10 @@ TEST_F(GpuResume, RefusesAnotherTextAndAnotherShapeAndChangesNothing) {
   };
   refuses({"--max_steps", "6", "--n_layer", "2"}, "n_layer = 2");
   refuses({"--max_steps", "6", "--seed", "5"}, "--seed 1337, not 5");
-  refuses({"--max_steps", "6", "--optimizer", "lion"}, "optimizer = lion");
-  refuses({"--max_steps", "6", "--freeze", "h.0.*"}, "freeze = h.0.*");
+  refuses({"--max_steps", "6", "--optimizer", "muon"}, "goes on with its own optimizer");
+  refuses({"--max_steps", "6", "--freeze", "h.0.*"}, "goes on with its own choice of parameters");
+  refuses({"--max_steps", "6", "--tokenizer", "bpe"}, "goes on with its own tokenizer");
+  refuses({"--max_steps", "6", "--bpe_vocab_size", "300"}, "goes on with its own tokenizer");
   for (const auto& [flag, value] : {std::pair{"--ema", "true"}, {"--amp", "fp16"}}) {
     const RunResult result = resume({"--max_steps", "6", flag, value});
     EXPECT_NE(result.code, 0) << flag;
@@ -138,6 +140,10 @@ TEST_F(GpuResume, OtherDataStartsTheBestLossAnew) {
 
 TEST_F(GpuResume, SaysThatNothingIsLeftToTrain) {
   const auto before = files();
+  const RunResult done = resume({"--json"});
+  const auto summary = nlohmann::json::parse(done.out);
+  EXPECT_GT(summary["train_loss"].get<double>(), 1) << "that of the log";
+  EXPECT_GT(summary["val_loss"].get<double>(), 1);
   const RunResult result = resume({"--max_steps", "2"});
   EXPECT_EQ(result.code, 0);
   EXPECT_NE(result.err.find("is at step 4 already, --max_steps is 2"), std::string::npos) << result.err;
