@@ -288,7 +288,8 @@ asio::awaitable<void> HttpServer::State::wait(Exchange& exchange) {
   socket.non_blocking(true, error);
   const std::size_t count = socket.receive(asio::buffer(&byte, 1), tcp::socket::message_peek, error);
   if (error == asio::error::would_block) co_return;
-  if (!error && !exchange.pending.empty()) co_return;  // it may still read what is here for it
+  // Who writes no more may still read what is here for it.
+  if ((!error || error == asio::error::eof) && !exchange.pending.empty()) co_return;
   if (error || count == 0) throw boost::system::system_error(asio::error::eof);
   exchange.is_watched = false;  // the next request is here already
 }
